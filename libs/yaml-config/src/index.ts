@@ -1,0 +1,2 @@
+export { ConfigTextError, type ConfigProblem } from './config-text-error.ts';
+export { parseYamlConfig, type ParseYamlOptions } from './parse-yaml-config.ts';

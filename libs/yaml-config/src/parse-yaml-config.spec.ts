@@ -1,0 +1,63 @@
+import { describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
+import { ConfigTextError, parseYamlConfig } from './index.ts';
+
+const schema = z.strictObject({
+  listen: z.strictObject({ port: z.int().min(0).max(65_535).default(9370) }).prefault({}),
+  jobs: z
+    .array(z.strictObject({ name: z.string(), kind: z.enum(['http', 'tcp']).default('http') }))
+    .default([]),
+});
+
+function messageFor(text: string): string {
+  try {
+    parseYamlConfig(text, schema, { file: 'c.yml' });
+  } catch (error) {
+    if (error instanceof ConfigTextError) return error.message;
+    throw error;
+  }
+  return 'accepted';
+}
+
+describe('parseYamlConfig', () => {
+  it('takes an empty text for an empty object with its defaults', () => {
+    expect(parseYamlConfig('', schema, { file: 'c.yml' })).toEqual({
+      listen: { port: 9370 },
+      jobs: [],
+    });
+  });
+  it.each([
+    ['lisen: {}', /^c\.yml:1: lisen: unknown key "lisen"; accepted are jobs, listen$/],
+    ['listen:\n  port: x\n', /^c\.yml:2: listen\.port: .*expected (int|number)/],
+    [
+      'jobs:\n  - name: a\n  - name: b\n    kind: udp\n',
+      /^c\.yml:4: jobs\[1\]\.kind: .*"http"\|"tcp"/,
+    ],
+    [
+      'jobs:\n  - kind: tcp\n    nam: b\n',
+      /c\.yml:3: jobs\[0\]\.nam: unknown key "nam"; accepted are kind, name/,
+    ],
+    ['a: [\n', /^c\.yml:2: /],
+    ['a: 1\na: 2\n', /^c\.yml:2: Map keys must be unique/],
+    ['- 1', /^c\.yml:1: .*expected object/],
+  ])('refuses %j with file, line and what is accepted', (text, expected) => {
+    expect(messageFor(text)).toMatch(expected);
+  });
+  it('tells every problem at once', () => {
+    expect(messageFor('x: 1\nlisten:\n  port: 70000\n').split('\n')).toHaveLength(2);
+  });
+  it('does not repeat a value, which may be a secret', () => {
+    expect(messageFor('listen:\n  port: s3cret\njobs: s3cret\n')).not.toContain('s3cret');
+  });
+  it('refuses a text that expands to gigabytes', () => {
+    const levels = Array.from({ length: 12 }, (_, i) =>
+      i === 0 ? 'a0: &a0 [x, x]' : `a${i}: &a${i} [${`*a${i - 1}, `.repeat(9)}*a${i - 1}]`,
+    );
+    expect(messageFor(levels.join('\n'))).toMatch(/alias/i);
+  });
+  it('refuses a text over its size limit', () => {
+    expect(() => parseYamlConfig('#'.repeat(11), schema, { file: 'c.yml', maxLength: 10 })).toThrow(
+      /at most 10/,
+    );
+  });
+});

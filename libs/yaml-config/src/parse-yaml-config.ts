@@ -1,0 +1,169 @@
+import { isMap, isNode, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { type ConfigProblem, ConfigTextError } from './config-text-error.ts';
+
+export interface ParseYamlOptions {
+  /** The file's name as messages show it. */
+  readonly file: string;
+  /** Largest text taken, in UTF-16 units. Default 4 Mi. */
+  readonly maxLength?: number;
+  /** Most aliases expanded before the text is refused (a small file can ask for gigabytes). Default 100. */
+  readonly maxAliasCount?: number;
+}
+
+type Path = readonly PropertyKey[];
+
+/**
+ * Reads YAML text against a schema. An empty text is an empty object. All problems are told at once, each with its line
+ * and with what would be accepted; the text's values appear in no message, since they may be secrets.
+ * @throws ConfigTextError
+ */
+export function parseYamlConfig<Schema extends z.ZodType>(
+  text: string,
+  schema: Schema,
+  options: ParseYamlOptions,
+): z.output<Schema> {
+  const { file, maxLength = 4 * 1024 * 1024, maxAliasCount = 100 } = options;
+  if (text.length > maxLength) {
+    const message = `the text has ${text.length} characters; at most ${maxLength} are accepted`;
+    throw new ConfigTextError(file, [{ line: 0, path: '', message }]);
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    version: '1.2',
+    merge: true,
+    stringKeys: true,
+  });
+  if (document.errors.length > 0) {
+    const problems = document.errors.map((error) => ({
+      line: lines.linePos(error.pos[0]).line,
+      path: '',
+      message: firstLine(error.message),
+    }));
+    throw new ConfigTextError(file, problems);
+  }
+  let value: unknown;
+  try {
+    value = (document.toJS({ maxAliasCount }) as unknown) ?? {};
+  } catch (error) {
+    const message = error instanceof Error ? firstLine(error.message) : String(error);
+    throw new ConfigTextError(file, [{ line: 0, path: '', message }]);
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const root = document.contents;
+  const problems = parsed.error.issues.flatMap((issue) => problemsOf(issue, schema, root, lines));
+  throw new ConfigTextError(file, problems);
+}
+
+function problemsOf(
+  issue: z.core.$ZodIssue,
+  schema: z.ZodType,
+  root: ParsedNode | null,
+  lines: LineCounter,
+): ConfigProblem[] {
+  if (issue.code === 'unrecognized_keys') {
+    const accepted = acceptedKeys(schema, issue.path);
+    const hint = accepted.length === 0 ? '' : `; accepted are ${accepted.join(', ')}`;
+    return issue.keys.map((key) => ({
+      line: lineOf(root, [...issue.path, key], lines),
+      path: formatPath([...issue.path, key]),
+      message: `unknown key ${JSON.stringify(key)}${hint}`,
+    }));
+  }
+  if (issue.code === 'invalid_union') {
+    // The alternative that got furthest says best what was meant.
+    const deepest = issue.errors.toSorted((a, b) => depthOf(b) - depthOf(a))[0];
+    if (deepest !== undefined && depthOf(deepest) > 0) {
+      return deepest.flatMap((inner) =>
+        problemsOf({ ...inner, path: [...issue.path, ...inner.path] }, schema, root, lines),
+      );
+    }
+  }
+  return [
+    {
+      line: lineOf(root, issue.path, lines),
+      path: formatPath(issue.path),
+      message: issue.message,
+    },
+  ];
+}
+
+function depthOf(issues: readonly z.core.$ZodIssue[]): number {
+  return Math.max(0, ...issues.map((issue) => issue.path.length));
+}
+
+/** The line of the key a path leads to, or of the nearest thing above it. */
+function lineOf(root: ParsedNode | null, path: Path, lines: LineCounter): number {
+  let node: unknown = root;
+  let offset = root?.range[0] ?? 0;
+  for (const step of path) {
+    if (isMap(node)) {
+      const pair = node.items.find(
+        (item) => isScalar(item.key) && String(item.key.value) === String(step),
+      );
+      if (pair === undefined) break;
+      if (isNode(pair.key) && pair.key.range) offset = pair.key.range[0];
+      node = pair.value;
+    } else if (isSeq(node)) {
+      const item: unknown = node.items[Number(step)];
+      if (!isNode(item)) break;
+      if (item.range) offset = item.range[0];
+      node = item;
+    } else {
+      break;
+    }
+  }
+  return lines.linePos(offset).line;
+}
+
+function formatPath(path: Path): string {
+  let text = '';
+  for (const step of path) {
+    if (typeof step === 'number') text += `[${step}]`;
+    else text += text === '' ? String(step) : `.${String(step)}`;
+  }
+  return text;
+}
+
+/** The keys an object schema at a path knows; empty where the path leads into something without fixed keys. */
+function acceptedKeys(schema: z.ZodType, path: Path): string[] {
+  let current: unknown = schema;
+  for (const step of path) {
+    const inner = unwrap(current);
+    if (inner instanceof z.ZodObject)
+      current = (inner.shape as Record<string, unknown>)[String(step)];
+    else if (inner instanceof z.ZodArray) current = inner.element;
+    else if (inner instanceof z.ZodRecord) current = inner.valueType;
+    else return [];
+  }
+  const target = unwrap(current);
+  return target instanceof z.ZodObject ? Object.keys(target.shape).toSorted() : [];
+}
+
+function unwrap(schema: unknown): unknown {
+  let current = schema;
+  for (;;) {
+    if (
+      current instanceof z.ZodOptional ||
+      current instanceof z.ZodNullable ||
+      current instanceof z.ZodDefault ||
+      current instanceof z.ZodPrefault ||
+      current instanceof z.ZodReadonly
+    ) {
+      current = current.unwrap();
+    } else if (current instanceof z.ZodPipe) {
+      current = current.in;
+    } else if (current instanceof z.ZodLazy) {
+      current = current.unwrap();
+    } else {
+      return current;
+    }
+  }
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0]!;
+}
