@@ -4,9 +4,9 @@ const NODE_IO =
 /** The libs, lowest first. An engine may import engines of a lower rank only; `docs/adr/0002` has the table. */
 const RANKS = [
   ['invariant'],
-  ['labels'],
-  ['samples', 'yaml-config'],
+  ['labels', 'yaml-config'],
   ['histogram'],
+  ['samples'],
   ['exposition'],
   ['remote-write'],
   ['tsdb'],

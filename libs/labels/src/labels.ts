@@ -179,7 +179,7 @@ export class Labels {
 
   /** A plain object without a prototype, safe for names such as `__proto__`. */
   toRecord(): Record<string, string> {
-    const record: Record<string, string> = { __proto__: null } as never;
+    const record: Record<string, string> = Object.create(null);
     for (let i = 0; i < this.flat.length; i += 2) record[this.flat[i]!] = this.flat[i + 1]!;
     return record;
   }
