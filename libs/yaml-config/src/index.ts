@@ -1,2 +1,3 @@
 export { ConfigTextError, type ConfigProblem } from './config-text-error.ts';
 export { parseYamlConfig, type ParseYamlOptions } from './parse-yaml-config.ts';
+export { Secret, secretSchema } from './secret.ts';
