@@ -60,4 +60,24 @@ describe('parseYamlConfig', () => {
       /at most 10/,
     );
   });
+  it('takes ${NAME} from the environment, as a number where it is one', () => {
+    const env = { PORT: '9999', NAME: 'a\nkind: tcp' };
+    const text = 'listen:\n  port: ${PORT}\njobs:\n  - name: x-${NAME}\n';
+    expect(parseYamlConfig(text, schema, { file: 'c.yml', env })).toEqual({
+      listen: { port: 9999 },
+      jobs: [{ name: 'x-a\nkind: tcp', kind: 'http' }],
+    });
+  });
+  it('names the variable that is not set, and its line', () => {
+    expect(() =>
+      parseYamlConfig('jobs:\n  - name: ${NO_SUCH}\n', schema, { file: 'c.yml', env: {} }),
+    ).toThrow('c.yml:2: the environment variable NO_SUCH is not set');
+  });
+  it('leaves the groups of relabelling alone', () => {
+    const free = z.object({ relabel_configs: z.array(z.object({ replacement: z.string() })) });
+    const text = 'relabel_configs:\n  - replacement: ${name}-${1}\n';
+    expect(parseYamlConfig(text, free, { file: 'c.yml', env: {} })).toEqual({
+      relabel_configs: [{ replacement: '${name}-${1}' }],
+    });
+  });
 });

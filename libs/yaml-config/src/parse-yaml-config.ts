@@ -1,6 +1,7 @@
 import { isMap, isNode, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { type ConfigProblem, ConfigTextError } from './config-text-error.ts';
+import { substituteEnv } from './substitute-env.ts';
 
 export interface ParseYamlOptions {
   /** The file's name as messages show it. */
@@ -9,6 +10,8 @@ export interface ParseYamlOptions {
   readonly maxLength?: number;
   /** Most aliases expanded before the text is refused (a small file can ask for gigabytes). Default 100. */
   readonly maxAliasCount?: number;
+  /** Where `${NAME}` in values comes from; without it such texts stay as they are. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 type Path = readonly PropertyKey[];
@@ -41,6 +44,15 @@ export function parseYamlConfig<Schema extends z.ZodType>(
       line: lines.linePos(error.pos[0]).line,
       path: '',
       message: firstLine(error.message),
+    }));
+    throw new ConfigTextError(file, problems);
+  }
+  const missing = options.env === undefined ? [] : substituteEnv(document, options.env);
+  if (missing.length > 0) {
+    const problems = missing.map(({ name, offset }) => ({
+      line: lines.linePos(offset).line,
+      path: '',
+      message: `the environment variable ${name} is not set`,
     }));
     throw new ConfigTextError(file, problems);
   }

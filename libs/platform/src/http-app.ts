@@ -1,0 +1,132 @@
+import type { Server } from 'node:http';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { DynamicModule, Type } from '@nestjs/common';
+import { StandardSchemaValidationPipe } from '@nestjs/common';
+import type { AppLogger } from './app-logger.ts';
+import { HealthState } from './health-state.ts';
+import { PlainError } from './plain-error.ts';
+import type { ListenAddress } from './run-options.ts';
+import { traceRequests } from './tracing.ts';
+
+const MIB = 1024 * 1024;
+
+/** Limits on what a client may send, before anything looks at it. */
+export interface HttpLimits {
+  /** Largest protobuf body as it comes over the wire, in bytes. */
+  readonly maxBinaryBodyBytes: number;
+  /** Largest JSON, form or text body, in bytes. */
+  readonly maxTextBodyBytes: number;
+}
+
+const DEFAULT_LIMITS: HttpLimits = { maxBinaryBodyBytes: 32 * MIB, maxTextBodyBytes: 4 * MIB };
+
+/**
+ * A Nest application on Fastify with the body parsers and limits that both apps share; not listening. Protobuf and octet
+ * streams arrive as Buffers, forms as URLSearchParams.
+ */
+export async function createHttpApp(
+  rootModule: Type | DynamicModule,
+  logger: AppLogger,
+  limits: Partial<HttpLimits> = {},
+): Promise<NestFastifyApplication> {
+  const { maxBinaryBodyBytes, maxTextBodyBytes } = { ...DEFAULT_LIMITS, ...limits };
+  const adapter = new FastifyAdapter({
+    bodyLimit: maxTextBodyBytes,
+    requestTimeout: 60_000,
+    keepAliveTimeout: 75_000,
+    forceCloseConnections: 'idle',
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2_048 },
+  });
+  const fastify = adapter.getInstance();
+  fastify.addContentTypeParser(
+    ['application/x-protobuf', 'application/octet-stream'],
+    { parseAs: 'buffer', bodyLimit: maxBinaryBodyBytes },
+    (_request, body, done) => done(null, body),
+  );
+  fastify.addContentTypeParser(
+    'application/x-www-form-urlencoded',
+    { parseAs: 'string' },
+    (_request, body, done) => done(null, new URLSearchParams(String(body))),
+  );
+  traceRequests(fastify);
+  const app = await NestFactory.create<NestFastifyApplication>(rootModule, adapter, {
+    logger,
+    bodyParser: false,
+    abortOnError: false,
+  });
+  app.useGlobalPipes(new StandardSchemaValidationPipe());
+  return app;
+}
+
+/**
+ * Starts listening.
+ * @returns the address in use, with the port the system chose where 0 was asked for
+ * @throws PlainError when the address cannot be had
+ */
+export async function listen(
+  app: NestFastifyApplication,
+  address: ListenAddress,
+): Promise<ListenAddress> {
+  const place = `${address.host}:${address.port}`;
+  try {
+    await app.listen(address.port, address.host);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const reason = LISTEN_FAILURES[String(code)];
+    if (reason === undefined) throw error;
+    throw new PlainError(`cannot listen on ${place}: ${reason}; choose another with --listen.`, {
+      cause: error,
+    });
+  }
+  const server: Server = app.getHttpServer();
+  const bound = server.address();
+  const port = bound !== null && typeof bound === 'object' ? bound.port : address.port;
+  return { host: address.host, port };
+}
+
+const LISTEN_FAILURES: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'the port is in use by another program',
+  EACCES: 'this user may not use the port',
+  EADDRNOTAVAIL: 'this machine does not have the address',
+  ENOTFOUND: 'the host name is not known',
+};
+
+/**
+ * Goes down on SIGTERM and SIGINT: readiness off, sources stopped, requests drained, sinks flushed, all within
+ * `graceMs`; connections still open after half of it are cut, since one half-open request would hold the server open.
+ */
+export function closeOnSignals(
+  app: NestFastifyApplication,
+  logger: AppLogger,
+  graceMs: number,
+  exit: (code: number) => void,
+): void {
+  let isClosing = false;
+  const close = (signal: NodeJS.Signals): void => {
+    if (isClosing) return;
+    isClosing = true;
+    logger.info('stopping', { signal });
+    app.get(HealthState).stop();
+    const server: Server = app.getHttpServer();
+    const cut = setTimeout(() => server.closeAllConnections(), graceMs / 2);
+    const giveUp = setTimeout(() => {
+      logger.error('did not stop in time', { graceMs });
+      exit(1);
+    }, graceMs);
+    app.close().then(
+      () => {
+        clearTimeout(cut);
+        clearTimeout(giveUp);
+        logger.info('stopped');
+        exit(0);
+      },
+      (error: unknown) => {
+        logger.error('stopped with an error', error);
+        exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', close);
+  process.on('SIGINT', close);
+}

@@ -1,0 +1,24 @@
+export {
+  AppLogger,
+  type AppLoggerOptions,
+  describeError,
+  type LogFields,
+  type LogLevel,
+} from './app-logger.ts';
+export { readConfigFile, readTextFile } from './config-file.ts';
+export { type HealthCheck, HealthState } from './health-state.ts';
+export { closeOnSignals, createHttpApp, type HttpLimits, listen } from './http-app.ts';
+export { PlainError } from './plain-error.ts';
+export { PlatformModule } from './platform.module.ts';
+export { type Reloadable, ReloadService, type ReloadServiceOptions } from './reload-service.ts';
+export {
+  type ListenAddress,
+  parseListenAddress,
+  parseRunOptions,
+  RUN_OPTIONS,
+  type RunDefaults,
+  runMain,
+  type RunOptions,
+  UsageError,
+} from './run-options.ts';
+export { startTracing, type StopTracing, withSpan } from './tracing.ts';

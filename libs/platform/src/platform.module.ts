@@ -1,0 +1,32 @@
+import { type DynamicModule, Global, Module } from '@nestjs/common';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { AppLogger } from './app-logger.ts';
+import { HealthController } from './health.controller.ts';
+import { HealthState } from './health-state.ts';
+import { MetricsController } from './metrics.controller.ts';
+import { RUN_OPTIONS, type RunOptions } from './run-options.ts';
+
+/** What every part of an app may ask for: the log, the metrics registry, the health state and how it was started. */
+@Global()
+@Module({})
+export class PlatformModule {
+  static forApp(options: RunOptions, logger: AppLogger): DynamicModule {
+    return {
+      module: PlatformModule,
+      controllers: [HealthController, MetricsController],
+      providers: [
+        { provide: AppLogger, useValue: logger },
+        { provide: RUN_OPTIONS, useValue: options },
+        { provide: Registry, useFactory: createRegistry },
+        HealthState,
+      ],
+      exports: [AppLogger, RUN_OPTIONS, Registry, HealthState],
+    };
+  }
+}
+
+function createRegistry(): Registry {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  return registry;
+}
