@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
-import { ConfigTextError, parseYamlConfig } from './index.ts';
+import { ConfigTextError, parseYamlConfig, yamlText } from './index.ts';
 
 const schema = z.strictObject({
   listen: z.strictObject({ port: z.int().min(0).max(65_535).default(9370) }).prefault({}),
@@ -79,5 +79,23 @@ describe('parseYamlConfig', () => {
     expect(parseYamlConfig(text, free, { file: 'c.yml', env: {} })).toEqual({
       relabel_configs: [{ replacement: '${name}-${1}' }],
     });
+  });
+  it('keeps what stands in the file where a text is wanted and a number is written', () => {
+    const texts = z.strictObject({
+      labels: z.record(z.string(), yamlText().max(10)).optional(),
+      list: z.array(yamlText()).default([]),
+      either: z.union([yamlText(), z.strictObject({ a: yamlText() })]).optional(),
+      factor: z.number().optional(),
+    });
+    const yaml =
+      'labels: {v: 1.10, t: true, h: 0x1F, s: "x", __proto__: 1}\nlist: [007]\neither: {a: 1e3}\nfactor: 1.0\n';
+    const parsed = parseYamlConfig(yaml, texts, { file: 'c.yml' });
+    expect(Object.entries(parsed.labels ?? {})).toEqual([
+      ['v', '1.10'],
+      ['t', 'true'],
+      ['h', '0x1F'],
+      ['s', 'x'],
+    ]);
+    expect([parsed.list, parsed.either, parsed.factor]).toEqual([['007'], { a: '1e3' }, 1]);
   });
 });

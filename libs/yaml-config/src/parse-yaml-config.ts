@@ -1,6 +1,8 @@
 import { isMap, isNode, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { type ConfigProblem, ConfigTextError } from './config-text-error.ts';
+import { unwrapSchema } from './unwrap-schema.ts';
+import { keepScalarTexts } from './yaml-text.ts';
 import { substituteEnv } from './substitute-env.ts';
 
 export interface ParseYamlOptions {
@@ -56,6 +58,7 @@ export function parseYamlConfig<Schema extends z.ZodType>(
     }));
     throw new ConfigTextError(file, problems);
   }
+  keepScalarTexts(document.contents, schema);
   let value: unknown;
   try {
     value = (document.toJS({ maxAliasCount }) as unknown) ?? {};
@@ -144,36 +147,15 @@ function formatPath(path: Path): string {
 function acceptedKeys(schema: z.ZodType, path: Path): string[] {
   let current: unknown = schema;
   for (const step of path) {
-    const inner = unwrap(current);
+    const inner = unwrapSchema(current);
     if (inner instanceof z.ZodObject)
       current = (inner.shape as Record<string, unknown>)[String(step)];
     else if (inner instanceof z.ZodArray) current = inner.element;
     else if (inner instanceof z.ZodRecord) current = inner.valueType;
     else return [];
   }
-  const target = unwrap(current);
+  const target = unwrapSchema(current);
   return target instanceof z.ZodObject ? Object.keys(target.shape).toSorted() : [];
-}
-
-function unwrap(schema: unknown): unknown {
-  let current = schema;
-  for (;;) {
-    if (
-      current instanceof z.ZodOptional ||
-      current instanceof z.ZodNullable ||
-      current instanceof z.ZodDefault ||
-      current instanceof z.ZodPrefault ||
-      current instanceof z.ZodReadonly
-    ) {
-      current = current.unwrap();
-    } else if (current instanceof z.ZodPipe) {
-      current = current.in;
-    } else if (current instanceof z.ZodLazy) {
-      current = current.unwrap();
-    } else {
-      return current;
-    }
-  }
 }
 
 function firstLine(text: string): string {
