@@ -70,7 +70,9 @@ export async function listen(
 ): Promise<ListenAddress> {
   const place = `${address.host}:${address.port}`;
   try {
-    await app.listen(address.port, address.host);
+    // Not through Nest's own listen, which logs the failure that is told below.
+    await app.init();
+    await app.getHttpAdapter().getInstance().listen({ port: address.port, host: address.host });
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     const reason = LISTEN_FAILURES[String(code)];

@@ -1,3 +1,4 @@
+export { AppConfigModule, type AppConfigOptions } from './app-config.module.ts';
 export {
   AppLogger,
   type AppLoggerOptions,

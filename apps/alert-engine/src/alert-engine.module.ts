@@ -1,0 +1,34 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { ScheduleModule } from '@nestjs/schedule';
+import { AppConfigModule, type AppLogger, PlatformModule, type RunOptions } from '#libs/platform';
+import {
+  ENGINE_CONFIG,
+  type EngineConfig,
+  type Environment,
+  readEngineConfig,
+} from './config/engine-config.ts';
+
+/** The engine's composition root: every choice of adapter is made here or in the modules named here. */
+@Module({})
+export class AlertEngineModule {
+  static forApp(
+    options: RunOptions,
+    config: EngineConfig,
+    env: Environment,
+    logger: AppLogger,
+  ): DynamicModule {
+    return {
+      module: AlertEngineModule,
+      imports: [
+        PlatformModule.forApp(options, logger),
+        ScheduleModule.forRoot(),
+        AppConfigModule.forApp<EngineConfig>({
+          token: ENGINE_CONFIG,
+          config,
+          readConfig: () => readEngineConfig(options.configFile, env),
+          metricPrefix: 'prometheus',
+        }),
+      ],
+    };
+  }
+}

@@ -1,0 +1,25 @@
+import { readConfigFile } from '#libs/platform';
+import { z } from 'zod';
+
+/** The engine's configuration file. Each section belongs to the duty whose folder defines its schema. */
+export const engineConfigSchema = z.strictObject({
+  external_url: z
+    .url({
+      protocol: /^https?$/,
+      error: 'expected an http or https URL such as https://binnacle.example.com',
+    })
+    .optional(),
+  external_labels: z.record(z.string(), z.string()).default({}),
+});
+
+export type EngineConfig = z.output<typeof engineConfigSchema>;
+
+export const ENGINE_CONFIG = Symbol('EngineConfig');
+
+/** The environment the configuration's `${NAME}` are taken from. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** @throws ConfigTextError, PlainError */
+export function readEngineConfig(file: string | null, env: Environment): Promise<EngineConfig> {
+  return readConfigFile(file, engineConfigSchema, env);
+}

@@ -1,0 +1,34 @@
+import 'reflect-metadata';
+import {
+  AppLogger,
+  closeOnSignals,
+  listen,
+  parseRunOptions,
+  runMain,
+  startTracing,
+} from '#libs/platform';
+import { createApp } from './app.ts';
+
+/** How long Kubernetes and an impatient user wait before they kill. */
+const GRACE_MS = 15_000;
+
+const exit = (code: number): void => process.exit(code);
+
+await runMain(async () => {
+  const options = parseRunOptions(process.argv.slice(2), process.env, {
+    app: 'engine',
+    dataDir: './var/engine',
+    port: 9370,
+  });
+  const stopTracing = await startTracing('binnacle-alert-engine', process.env);
+  const logger = AppLogger.create({ app: 'alert-engine', level: options.logLevel });
+  const app = await createApp(options, process.env, logger);
+  const address = await listen(app, options.listen);
+  closeOnSignals(app, logger, GRACE_MS, (code) => {
+    stopTracing().then(
+      () => exit(code),
+      () => exit(code),
+    );
+  });
+  logger.info('listening', { address: `${address.host}:${address.port}` });
+}, exit);

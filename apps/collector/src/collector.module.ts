@@ -1,0 +1,34 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { ScheduleModule } from '@nestjs/schedule';
+import { AppConfigModule, type AppLogger, PlatformModule, type RunOptions } from '#libs/platform';
+import {
+  COLLECTOR_CONFIG,
+  type CollectorConfig,
+  type Environment,
+  readCollectorConfig,
+} from './config/collector-config.ts';
+
+/** The collector's composition root: every choice of adapter is made here or in the modules named here. */
+@Module({})
+export class CollectorModule {
+  static forApp(
+    options: RunOptions,
+    config: CollectorConfig,
+    env: Environment,
+    logger: AppLogger,
+  ): DynamicModule {
+    return {
+      module: CollectorModule,
+      imports: [
+        PlatformModule.forApp(options, logger),
+        ScheduleModule.forRoot(),
+        AppConfigModule.forApp<CollectorConfig>({
+          token: COLLECTOR_CONFIG,
+          config,
+          readConfig: () => readCollectorConfig(options.configFile, env),
+          metricPrefix: 'binnacle_collector',
+        }),
+      ],
+    };
+  }
+}
