@@ -1,0 +1,39 @@
+import { type Command, type CommandIo, CommandUsageError, type ExitCode } from './command.ts';
+import { alertsCommand } from './commands/alerts.ts';
+import { queryCommand } from './commands/query.ts';
+import { collectorCommand, engineCommand } from './commands/run-service.ts';
+
+const COMMANDS: readonly Command[] = [engineCommand, collectorCommand, queryCommand, alertsCommand];
+
+/** Runs `binnacle ARGS…`. */
+export async function runCli(args: readonly string[], io: CommandIo): Promise<ExitCode> {
+  const [first] = args;
+  if (first === undefined || first === 'help' || first === '--help' || first === '-h') {
+    io.out(helpText());
+    return first === undefined ? 2 : 0;
+  }
+  const command = COMMANDS.find(({ name }) => isPrefix(name.split(' '), args));
+  if (command === undefined) {
+    io.err(`binnacle: unknown command ${JSON.stringify(first)}\n${helpText()}`);
+    return 2;
+  }
+  try {
+    return await command.run(args.slice(command.name.split(' ').length), io);
+  } catch (error) {
+    if (!(error instanceof CommandUsageError)) throw error;
+    io.err(
+      `binnacle ${command.name}: ${error.message}\nusage: binnacle ${command.name} ${command.usage}\n`,
+    );
+    return 2;
+  }
+}
+
+function isPrefix(words: readonly string[], args: readonly string[]): boolean {
+  return words.every((word, i) => args[i] === word);
+}
+
+function helpText(): string {
+  const width = Math.max(...COMMANDS.map(({ name }) => name.length));
+  const rows = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+  return `usage: binnacle COMMAND …\n\n${rows.join('\n')}\n`;
+}

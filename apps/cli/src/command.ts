@@ -1,0 +1,26 @@
+/** What a command may touch; handed in so that tests need no process. */
+export interface CommandIo {
+  /** Writes to standard output, as given. */
+  out(text: string): void;
+  /** Writes to standard error, as given. */
+  err(text: string): void;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** 0: fine. 1: the command found something wrong. 2: it was called wrongly. */
+export type ExitCode = 0 | 1 | 2;
+
+export interface Command {
+  /** One or two words: `query`, `check rules`. */
+  readonly name: string;
+  /** What follows the name: `FILE…`. */
+  readonly usage: string;
+  readonly summary: string;
+  /** @throws CommandUsageError when the arguments are wrong */
+  run(args: readonly string[], io: CommandIo): Promise<ExitCode>;
+}
+
+/** The arguments are wrong; the caller prints the message and the command's usage. */
+export class CommandUsageError extends Error {
+  override readonly name = 'CommandUsageError';
+}

@@ -1,0 +1,107 @@
+import { parseArgs } from 'node:util';
+import { type CommandIo, CommandUsageError } from './command.ts';
+
+/** The engine could not be asked, or refused; the message is a sentence for the user. */
+export class EngineRequestError extends Error {
+  override readonly name = 'EngineRequestError';
+}
+
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+const TIMEOUT_MS = 30_000;
+
+/**
+ * Asks a JSON API of the engine and returns the parsed answer.
+ * @throws EngineRequestError
+ */
+export async function askEngine(
+  engineUrl: string,
+  path: string,
+  params: Readonly<Record<string, string>> = {},
+): Promise<unknown> {
+  const url = new URL(path, engineUrl.endsWith('/') ? engineUrl : `${engineUrl}/`);
+  for (const [name, value] of Object.entries(params)) url.searchParams.set(name, value);
+  let response: Response;
+  try {
+    response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) });
+  } catch (error) {
+    throw new EngineRequestError(
+      `no answer from the engine at ${url.origin}; is it running there? (--engine URL says where to ask)`,
+      { cause: error },
+    );
+  }
+  const text = await readBounded(response);
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch (error) {
+    throw new EngineRequestError(
+      `${url.origin} answered ${response.status} with something that is no JSON`,
+      {
+        cause: error,
+      },
+    );
+  }
+  if (!response.ok) {
+    const detail =
+      typeof body === 'object' && body !== null && 'error' in body ? String(body.error) : text;
+    throw new EngineRequestError(`the engine answered ${response.status}: ${detail}`);
+  }
+  return body;
+}
+
+async function readBounded(response: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  let size = 0;
+  if (response.body === null) return text;
+  for await (const chunk of response.body) {
+    size += chunk.byteLength;
+    if (size > MAX_ANSWER_BYTES) {
+      throw new EngineRequestError(`the answer is over ${MAX_ANSWER_BYTES} bytes; ask for less`);
+    }
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+/** The options every command has that asks an engine, and its positional arguments. */
+export interface EngineArguments<Extra extends string> {
+  readonly engineUrl: string;
+  readonly isJson: boolean;
+  readonly values: Readonly<Partial<Record<Extra, string>>>;
+  readonly positionals: readonly string[];
+}
+
+/**
+ * Reads `--engine URL` (or `BINNACLE_ENGINE`), `--json` and the named string options.
+ * @throws CommandUsageError
+ */
+export function parseEngineArguments<Extra extends string>(
+  args: readonly string[],
+  io: CommandIo,
+  extra: readonly Extra[],
+): EngineArguments<Extra> {
+  const options: Record<string, { type: 'string' | 'boolean' }> = {
+    engine: { type: 'string' },
+    json: { type: 'boolean' },
+  };
+  for (const name of extra) options[name] = { type: 'string' };
+  let parsed: { values: Record<string, unknown>; positionals: string[] };
+  try {
+    parsed = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new CommandUsageError(error instanceof Error ? error.message : String(error));
+  }
+  const values: Partial<Record<Extra, string>> = {};
+  for (const name of extra) {
+    const value = parsed.values[name];
+    if (typeof value === 'string') values[name] = value;
+  }
+  const { engine, json } = parsed.values;
+  const engineUrl =
+    typeof engine === 'string' ? engine : (io.env['BINNACLE_ENGINE'] ?? 'http://127.0.0.1:9370');
+  if (!URL.canParse(engineUrl)) {
+    throw new CommandUsageError('--engine takes a URL such as http://127.0.0.1:9370');
+  }
+  return { engineUrl, isJson: json === true, values, positionals: parsed.positionals };
+}
