@@ -1,0 +1,139 @@
+// `npm start`: installs and builds what is missing, runs the whole stack on this machine and says where to look.
+// `npm run demo` is the same with a small service whose readiness comes and goes.
+import { isAbsolute, join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startDemo } from './lib/demo.mjs';
+import { makeDataFolders, query, Service, sleep } from './lib/stack.mjs';
+import { ensureBuilt, ensureInstalled, main, PlainError, root, say } from './lib/workspace.mjs';
+
+const ENGINE_PORT = 9370;
+const COLLECTOR_PORT = 9371;
+const FIRST_DATA_TIMEOUT_MS = 120_000;
+
+/** What a newcomer should see within the first minute; each line is told when its query has an answer. */
+const SIGNS_OF_LIFE = [
+  ['the collector and the engine are scraped', 'count(up == 1) >= 2'],
+  ['host metrics arrive', 'count(node_cpu_seconds_total)'],
+  ['probes answer', 'count(probe_success == 1)'],
+  ['log lines are counted', 'sum(binnacle_log_lines_total) > 0'],
+  ['rules are evaluated', 'count(ALERTS{alertname="Watchdog"})'],
+];
+
+await main(async () => {
+  const options = readOptions();
+  const startMs = Date.now();
+  await ensureInstalled();
+  await ensureBuilt();
+  makeDataFolders(options.dataDir);
+
+  const started = [];
+  let onStop;
+  const stopRequested = new Promise((resolve_) => {
+    onStop = resolve_;
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => onStop(signal));
+
+  const run = async () => {
+    const demo = options.isDemo ? await startDemo() : null;
+    if (demo !== null) started.push(demo);
+    const engine = startService('engine', ENGINE_PORT, options);
+    started.push(engine);
+    await engine.waitUntilReady(progressOnce('engine'));
+    say(`engine ready at ${engine.url}`);
+    const collector = startService('collector', COLLECTOR_PORT, options);
+    started.push(collector);
+    await collector.waitUntilReady(progressOnce('collector'));
+    say(`collector ready at ${collector.url}`);
+    const failed = Promise.race(
+      [engine, collector].map((service) =>
+        service.ended.then(() => {
+          throw new PlainError(service.failure());
+        }),
+      ),
+    );
+    await Promise.race([waitForData(engine.url), failed]);
+    printWhereToLook(engine.url, collector.url, options, startMs);
+    demo?.follow(engine.url);
+    await failed;
+  };
+
+  try {
+    const signal = await Promise.race([stopRequested, run()]);
+    process.stderr.write('\n');
+    say(`${signal} received; stopping …`);
+  } finally {
+    // The collector first, so that the engine still takes what it flushes.
+    for (const part of started.toReversed()) await part.stop();
+  }
+  say('stopped; nothing is left running');
+  return 0;
+});
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        data: { type: 'string', default: process.env.BINNACLE_DATA ?? 'var' },
+        demo: { type: 'boolean', default: false },
+      },
+    });
+    const dataDir = isAbsolute(values.data) ? values.data : resolve(root, values.data);
+    return { dataDir, isDemo: values.demo };
+  } catch (error) {
+    throw new PlainError(`${error.message}; usage: npm start -- [--data DIR]`);
+  }
+}
+
+function startService(name, port, { dataDir, isDemo }) {
+  const folder = isDemo ? join('deploy', 'local', 'demo') : join('deploy', 'local');
+  return new Service(name, {
+    configFile: join(root, folder, `${name}.yml`),
+    dataDir: join(dataDir, name),
+    logFile: join(dataDir, 'log', `${name}.log`),
+    port,
+    env: { BINNACLE_LOG_DIR: join(dataDir, 'log') },
+  });
+}
+
+function progressOnce(name) {
+  let last = '';
+  return (line) => {
+    if (line !== '' && line !== last) say(`${name}: ${line.replace('[-] ', '')}`);
+    last = line;
+  };
+}
+
+async function waitForData(engineUrl) {
+  const open = new Map(SIGNS_OF_LIFE);
+  const deadline = Date.now() + FIRST_DATA_TIMEOUT_MS;
+  while (open.size > 0 && Date.now() < deadline) {
+    for (const [what, expr] of open) {
+      if ((await query(engineUrl, expr)).length === 0) continue;
+      open.delete(what);
+      say(`✓ ${what}`);
+    }
+    await sleep(500);
+  }
+  for (const what of open.keys()) say(`✗ not yet: ${what}`);
+}
+
+function printWhereToLook(engineUrl, collectorUrl, { dataDir }, startMs) {
+  const seconds = ((Date.now() - startMs) / 1000).toFixed(0);
+  process.stdout.write(`
+Binnacle is running on this machine (${seconds} s). Press Ctrl-C to stop it.
+
+  alerts now             npx binnacle alerts
+  ask something          npx binnacle query 'sum by (mode) (rate(node_cpu_seconds_total[1m]))'
+  the same over HTTP     ${engineUrl}/api/v1/query?query=up
+  rules and their state  ${engineUrl}/api/v1/rules
+  scrape targets         ${collectorUrl}/api/v1/targets
+  probes                 ${collectorUrl}/api/v1/probes
+  log files              ${collectorUrl}/api/v1/logs/files
+  own metrics            ${engineUrl}/metrics  ${collectorUrl}/metrics
+  Grafana                add a Prometheus data source with the URL ${engineUrl}
+
+  configuration          deploy/local/{engine,collector,alertmanager}.yml (changes are taken while it runs)
+  data and logs          ${dataDir}
+
+`);
+}
