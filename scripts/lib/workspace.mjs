@@ -67,7 +67,7 @@ export function runTool(entry, args, options = {}) {
 
 /** Installs the locked dependencies unless they are there already; takes seconds the second time. */
 export async function ensureInstalled() {
-  const wanted = fingerprintOf([join(root, 'package-lock.json'), join(root, 'package.json')]);
+  const wanted = fingerprintOf([join(root, 'package-lock.json')]);
   if (readStamp(INSTALL_STAMP) === wanted) return;
   say('installing dependencies (once; a minute or less) …');
   const startMs = Date.now();

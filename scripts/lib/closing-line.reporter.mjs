@@ -1,0 +1,10 @@
+/** Ends a test run with one plain line, `N passed, N failed, N skipped`, for whoever reads only that. */
+export default class ClosingLineReporter {
+  onRunComplete(_contexts, results) {
+    const { numPassedTests, numFailedTests, numPendingTests, numRuntimeErrorTestSuites } = results;
+    const failed = numFailedTests + numRuntimeErrorTestSuites;
+    process.stdout.write(
+      `\n${numPassedTests} passed, ${failed} failed, ${numPendingTests} skipped\n`,
+    );
+  }
+}
