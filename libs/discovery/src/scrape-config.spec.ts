@@ -1,0 +1,131 @@
+import { describe, expect, it } from '@jest/globals';
+import { ConfigTextError, parseYamlConfig } from '#libs/yaml-config';
+import * as fc from 'fast-check';
+import { z } from 'zod';
+import {
+  ByteSizeSyntaxError,
+  parseByteSize,
+  resolveScrapeConfigs,
+  scrapeConfigsSchema,
+  scrapeGlobalSchema,
+} from './index.ts';
+
+const schema = z.strictObject({
+  global: scrapeGlobalSchema.prefault({}),
+  scrape_configs: scrapeConfigsSchema,
+});
+
+function resolve(yaml: string) {
+  const parsed = parseYamlConfig(yaml, schema, { file: 's.yml' });
+  return resolveScrapeConfigs(parsed.scrape_configs, parsed.global);
+}
+
+function complaint(yaml: string): string {
+  try {
+    resolve(yaml);
+  } catch (error) {
+    if (error instanceof ConfigTextError) return error.message;
+    throw error;
+  }
+  return 'accepted';
+}
+
+const job = (more: string) => `scrape_configs:\n  - job_name: j\n    ${more}\n`;
+
+describe('scrape_configs', () => {
+  it("fills in Prometheus's defaults and our limits", () => {
+    const [config] = resolve(
+      job('static_configs: [{targets: ["h:1"], labels: {v: 1.10}}]'),
+    ).configs;
+    expect(config).toMatchObject({
+      jobName: 'j',
+      intervalMs: 60_000,
+      timeoutMs: 10_000,
+      scheme: 'http',
+      metricsPath: '/metrics',
+      honorsLabels: false,
+      honorsTimestamps: true,
+      limits: { bodyBytes: 32 * 1024 * 1024, samples: 50_000, labels: 64 },
+      http: { auth: { kind: 'none' }, followsRedirects: true },
+    });
+    expect(config?.staticGroups[0]?.labels.get('v')).toBe('1.10');
+  });
+  it('lets global decide what a job leaves open, and takes 0 for no limit', () => {
+    const yaml = `global: {scrape_interval: 5s, sample_limit: 7, body_size_limit: 1MB}\n${job('sample_limit: 0')}`;
+    const [config] = resolve(yaml).configs;
+    expect(config).toMatchObject({
+      intervalMs: 5_000,
+      timeoutMs: 5_000,
+      limits: { samples: Number.POSITIVE_INFINITY, bodyBytes: 1024 * 1024 },
+    });
+  });
+  it('says which job has a timeout over its interval', () => {
+    expect(resolve(job('scrape_interval: 5s\n    scrape_timeout: 6s')).problems).toEqual([
+      { path: [0, 'scrape_timeout'], message: 'must not be greater than the scrape interval' },
+    ]);
+  });
+  it.each([
+    [
+      'kubernetes_sd_configs: []',
+      /^s\.yml:3: scrape_configs\[0\]\.kubernetes_sd_configs: this version discovers no targets by kubernetes_sd_configs; accepted is static_configs$/,
+    ],
+    ['oauth2: {}', /^s\.yml:3: .*OAuth 2.*accepted are authorization and basic_auth/],
+    ['nosuch: 1', /^s\.yml:3: .*unknown key "nosuch"; accepted are .*authorization, basic_auth/],
+    [
+      'scrape_protocols: [PrometheusProto]',
+      /does not read protobuf; accepted are OpenMetricsText1/,
+    ],
+    ['scrape_native_histograms: true', /native histograms; accepted is false/],
+    ['scrape_interval: 15', /expected string/],
+    ['scrape_interval: 15x', /not a valid duration/],
+    ['body_size_limit: 10', /not a valid size/],
+    ['static_configs: [{targets: ["http://h:1"]}]', /targets\[0\]: not a valid host and port/],
+    ['static_configs: [{targets: [h], url: x}]', /unknown key "url"/],
+    ['basic_auth: {username: u}\n    bearer_token: t', /at most one of basic_auth, bearer_token/],
+    ['authorization: {type: Basic}', /use basic_auth/],
+    ['tls_config: {cert_file: c}', /client cert also needs key/],
+    ['scheme: ftp', /"http"\|"https"/],
+    ['http_headers: {Authorization: {values: [x]}}', /this header cannot be set/],
+  ])('refuses %s', (more, expected) => {
+    expect(complaint(job(more))).toMatch(expected);
+  });
+  it('refuses a job name given twice', () => {
+    const yaml = 'scrape_configs:\n  - job_name: a\n  - job_name: a\n';
+    expect(complaint(yaml)).toMatch(/^s\.yml:3: scrape_configs\[1\]\.job_name: another job/);
+  });
+  it('shows no secret in what it resolved', () => {
+    const [config] = resolve(job('basic_auth: {username: u, password: 12345}')).configs;
+    expect(JSON.stringify(config)).not.toContain('12345');
+    const { auth } = config!.http;
+    expect(
+      auth.kind === 'basic' && auth.password?.kind === 'value' && auth.password.secret.reveal(),
+    ).toBe('12345');
+  });
+});
+
+describe('parseByteSize', () => {
+  it.each([
+    ['0', 0],
+    ['1B', 1],
+    ['10KB', 10_240],
+    ['15MB', 15 * 1024 ** 2],
+    ['1.5GiB', 1.5 * 1024 ** 3],
+    ['1MB512KB', 1024 ** 2 + 512 * 1024],
+  ])('reads %j', (text, bytes) => {
+    expect(parseByteSize(text)).toBe(bytes);
+  });
+  it.each(['', '1', 'MB', '1mb', '1 MB', '-1KB', '1iB', '9999999EB'])('refuses %j', (text) => {
+    expect(() => parseByteSize(text)).toThrow(ByteSizeSyntaxError);
+  });
+  it('never takes long over a text', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom('1', '.', 'K', 'B', 'i') }), (text) => {
+        try {
+          return parseByteSize(text) >= 0;
+        } catch (error) {
+          return error instanceof ByteSizeSyntaxError;
+        }
+      }),
+    );
+  });
+});

@@ -1,0 +1,338 @@
+import type { ScrapeProtocol } from '#libs/exposition';
+import { isValidUtf8Name, Labels, METRIC_NAME, parseDurationMs } from '#libs/labels';
+import { yamlText } from '#libs/yaml-config';
+import { z } from 'zod';
+import { parseByteSize } from './byte-size.ts';
+import {
+  checkHttpClient,
+  type HttpClientConfig,
+  httpClientShape,
+  toHttpClientConfig,
+} from './http-client-config.ts';
+import { objectOfKnownKeys } from './known-keys.ts';
+import { relabelConfigSchema, type RelabelRule } from './relabel-config.ts';
+
+/** Bounds on what one scrape may bring; `Infinity` where there is none. */
+export interface ScrapeLimits {
+  readonly bodyBytes: number;
+  /** Samples left after relabelling. */
+  readonly samples: number;
+  readonly labels: number;
+  readonly labelNameLength: number;
+  readonly labelValueLength: number;
+  /** Targets of the job, before it fails as a whole. */
+  readonly targets: number;
+}
+
+/** A list of targets that share labels. */
+export interface TargetGroup {
+  /** Who named them; a later group with the same source replaces this one. */
+  readonly source: string;
+  /** Each target's own labels, `__address__` among them; they win over `labels`. */
+  readonly targets: readonly Labels[];
+  readonly labels: Labels;
+}
+
+/** One job with every default filled in. */
+export interface ScrapeConfig {
+  readonly jobName: string;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly scheme: 'http' | 'https';
+  readonly metricsPath: string;
+  readonly params: readonly (readonly [string, readonly string[]])[];
+  readonly honorsLabels: boolean;
+  readonly honorsTimestamps: boolean;
+  readonly tracksTimestampsStaleness: boolean;
+  readonly hasExtraMetrics: boolean;
+  readonly protocols: readonly ScrapeProtocol[];
+  readonly fallbackProtocol: ScrapeProtocol | null;
+  readonly isCompressed: boolean;
+  readonly limits: ScrapeLimits;
+  /** How many dropped targets are remembered; `Infinity` for all. */
+  readonly keepDroppedTargets: number;
+  readonly http: HttpClientConfig;
+  readonly relabelRules: readonly RelabelRule[];
+  readonly metricRelabelRules: readonly RelabelRule[];
+  readonly staticGroups: readonly TargetGroup[];
+}
+
+const durationMs = z.string().transform((text, context) => {
+  try {
+    return parseDurationMs(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : '' });
+    return z.NEVER;
+  }
+});
+
+const byteSize = yamlText().transform((text, context) => {
+  try {
+    return parseByteSize(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : '' });
+    return z.NEVER;
+  }
+});
+
+const READABLE_PROTOCOLS = [
+  'OpenMetricsText1.0.0',
+  'OpenMetricsText0.0.1',
+  'PrometheusText1.0.0',
+  'PrometheusText0.0.4',
+] as const satisfies readonly ScrapeProtocol[];
+
+const PROTOCOLS = `accepted are ${READABLE_PROTOCOLS.join(', ')}`;
+
+const protocol = z.string().transform((name, context): ScrapeProtocol => {
+  const known = READABLE_PROTOCOLS.find((readable) => readable === name);
+  if (known !== undefined) return known;
+  const reason = name === 'PrometheusProto' ? 'this version does not read protobuf' : 'unknown';
+  context.addIssue({ code: 'custom', message: `${reason}; ${PROTOCOLS}` });
+  return z.NEVER;
+});
+
+const protocols = z
+  .array(protocol)
+  .min(1, { error: `must not be empty; ${PROTOCOLS}` })
+  .refine((list) => new Set(list).size === list.length, { error: 'a protocol is given twice' });
+
+const limit = z.int().min(0);
+
+/** `false` is what this version does; `true` is refused with the reason. */
+function onlyFalse(reason: string) {
+  return z.literal(false, { error: `${reason}; accepted is false` }).optional();
+}
+
+const NO_NATIVE_HISTOGRAMS = 'this version does not scrape native histograms';
+
+const sharedShape = {
+  scrape_interval: durationMs.optional(),
+  scrape_timeout: durationMs.optional(),
+  scrape_protocols: protocols.optional(),
+  body_size_limit: byteSize.optional(),
+  sample_limit: limit.optional(),
+  target_limit: limit.optional(),
+  label_limit: limit.optional(),
+  label_name_length_limit: limit.optional(),
+  label_value_length_limit: limit.optional(),
+  keep_dropped_targets: limit.optional(),
+  extra_scrape_metrics: z.boolean().optional(),
+  metric_name_validation_scheme: z.literal('utf8', { error: 'accepted is utf8' }).optional(),
+  metric_name_escaping_scheme: z
+    .literal('allow-utf-8', { error: 'accepted is allow-utf-8' })
+    .optional(),
+  scrape_native_histograms: onlyFalse(NO_NATIVE_HISTOGRAMS),
+  convert_classic_histograms_to_nhcb: onlyFalse(NO_NATIVE_HISTOGRAMS),
+  // Without native histograms the classic ones are always there.
+  always_scrape_classic_histograms: z.boolean().optional(),
+};
+
+const labelRecord = z
+  .record(
+    z.string().refine(isValidUtf8Name, { error: 'not a valid label name' }),
+    yamlText().refine((value) => value.isWellFormed(), { error: 'not a valid label value' }),
+  )
+  .refine((labels) => !Object.hasOwn(labels, METRIC_NAME), {
+    error: `${METRIC_NAME} is not a label a target may have`,
+  });
+
+const staticConfig = z.strictObject({
+  targets: z
+    .array(
+      yamlText()
+        .min(1)
+        .refine((address) => !address.includes('/'), {
+          error: 'not a valid host and port; a target has no scheme and no path',
+        }),
+    )
+    .nullish(),
+  labels: labelRecord.nullish(),
+});
+
+const NO_PROXY = 'does not scrape through a proxy';
+const NO_HISTOGRAM_LIMITS = 'does not scrape native histograms';
+
+/** Keys Prometheus knows, and what this version does not do about them. */
+const NOT_IN_THIS_VERSION: ReadonlyMap<string, string> = new Map([
+  ['oauth2', 'does not fetch OAuth 2 tokens; accepted are authorization and basic_auth'],
+  ['proxy_url', NO_PROXY],
+  ['proxy_from_environment', NO_PROXY],
+  ['proxy_connect_header', NO_PROXY],
+  ['no_proxy', NO_PROXY],
+  ['native_histogram_bucket_limit', NO_HISTOGRAM_LIMITS],
+  ['native_histogram_min_bucket_factor', NO_HISTOGRAM_LIMITS],
+  ['scrape_failure_log_file', 'logs no failed scrapes; /api/v1/targets has the last error'],
+  ['query_log_file', 'runs no queries'],
+  ['rule_query_offset', 'evaluates no rules'],
+]);
+
+const rawScrapeConfig = objectOfKnownKeys(
+  {
+    job_name: yamlText().min(1, { error: 'must not be empty' }),
+    ...sharedShape,
+    ...httpClientShape,
+    scheme: z.enum(['http', 'https']).default('http'),
+    metrics_path: yamlText().default('/metrics'),
+    params: z.record(z.string(), z.array(yamlText())).optional(),
+    honor_labels: z.boolean().default(false),
+    honor_timestamps: z.boolean().default(true),
+    track_timestamps_staleness: z.boolean().default(false),
+    fallback_scrape_protocol: protocol.optional(),
+    enable_compression: z.boolean().default(true),
+    static_configs: z.array(staticConfig).nullish(),
+    relabel_configs: z.array(relabelConfigSchema).nullish(),
+    metric_relabel_configs: z.array(relabelConfigSchema).nullish(),
+  },
+  (key) => {
+    if (/^[a-z0-9]+_sd_configs$/.test(key)) {
+      return `this version discovers no targets by ${key}; accepted is static_configs`;
+    }
+    const reason = NOT_IN_THIS_VERSION.get(key);
+    return reason === undefined ? null : `this version ${reason}`;
+  },
+);
+
+/**
+ * One block of `scrape_configs` as Prometheus reads it. `resolveScrapeConfigs` fills in what depends on `global`.
+ */
+export const scrapeConfigSchema = rawScrapeConfig.superRefine((raw, context) => {
+  checkHttpClient(raw, (path, message) => {
+    context.addIssue({ code: 'custom', message, path: [...path] });
+  });
+});
+
+export type RawScrapeConfig = z.output<typeof scrapeConfigSchema>;
+
+/** `scrape_configs`: job names come once. */
+export const scrapeConfigsSchema = z.array(scrapeConfigSchema).superRefine((jobs, context) => {
+  const seen = new Set<string>();
+  jobs.forEach((job, index) => {
+    if (seen.has(job.job_name)) {
+      const path = [index, 'job_name'];
+      context.addIssue({ code: 'custom', message: 'another job has this name', path });
+    }
+    seen.add(job.job_name);
+  });
+});
+
+/** Prometheus's `global`, as far as it is about scraping. */
+export const scrapeGlobalSchema = objectOfKnownKeys(
+  {
+    ...sharedShape,
+    external_labels: labelRecord.optional(),
+    // In nearly every prometheus.yml, and about rules, which are not evaluated here.
+    evaluation_interval: durationMs.optional(),
+  },
+  (key) => {
+    const reason = NOT_IN_THIS_VERSION.get(key);
+    return reason === undefined ? null : `this version ${reason}`;
+  },
+);
+
+export type RawScrapeGlobal = z.output<typeof scrapeGlobalSchema>;
+
+/** What holds where neither a job nor `global` says anything. */
+export interface ScrapeDefaults {
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly limits: ScrapeLimits;
+}
+
+/** Prometheus's interval and timeout; our limits, which an explicit 0 takes away as it does there. */
+export const SCRAPE_DEFAULTS: ScrapeDefaults = {
+  intervalMs: 60_000,
+  timeoutMs: 10_000,
+  limits: {
+    bodyBytes: 32 * 1024 * 1024,
+    samples: 50_000,
+    labels: 64,
+    labelNameLength: Number.POSITIVE_INFINITY,
+    labelValueLength: Number.POSITIVE_INFINITY,
+    targets: Number.POSITIVE_INFINITY,
+  },
+};
+
+/** Something wrong with a job that shows only once the defaults are known. */
+export interface ScrapeConfigProblem {
+  /** Path within `scrape_configs`. */
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/** The jobs with their defaults filled in, and what is wrong with them; a job with a problem is left out. */
+export function resolveScrapeConfigs(
+  jobs: readonly RawScrapeConfig[],
+  global: RawScrapeGlobal = {},
+  defaults: ScrapeDefaults = SCRAPE_DEFAULTS,
+): { readonly configs: ScrapeConfig[]; readonly problems: ScrapeConfigProblem[] } {
+  const configs: ScrapeConfig[] = [];
+  const problems: ScrapeConfigProblem[] = [];
+  jobs.forEach((raw, index) => {
+    const intervalMs = raw.scrape_interval || global.scrape_interval || defaults.intervalMs;
+    const globalTimeoutMs = global.scrape_timeout || defaults.timeoutMs;
+    const timeoutMs = raw.scrape_timeout || Math.min(globalTimeoutMs, intervalMs);
+    if (timeoutMs > intervalMs) {
+      const path = [index, 'scrape_timeout'];
+      problems.push({ path, message: 'must not be greater than the scrape interval' });
+      return;
+    }
+    configs.push(resolveJob(raw, global, { ...defaults, intervalMs, timeoutMs }));
+  });
+  return { configs, problems };
+}
+
+function resolveJob(
+  raw: RawScrapeConfig,
+  global: RawScrapeGlobal,
+  defaults: ScrapeDefaults,
+): ScrapeConfig {
+  const { limits } = defaults;
+  return {
+    jobName: raw.job_name,
+    intervalMs: defaults.intervalMs,
+    timeoutMs: defaults.timeoutMs,
+    scheme: raw.scheme,
+    metricsPath: raw.metrics_path,
+    params: Object.entries(raw.params ?? {}),
+    honorsLabels: raw.honor_labels,
+    honorsTimestamps: raw.honor_timestamps,
+    tracksTimestampsStaleness: raw.track_timestamps_staleness,
+    hasExtraMetrics: raw.extra_scrape_metrics ?? global.extra_scrape_metrics ?? false,
+    protocols: raw.scrape_protocols ?? global.scrape_protocols ?? READABLE_PROTOCOLS,
+    fallbackProtocol: raw.fallback_scrape_protocol ?? null,
+    isCompressed: raw.enable_compression,
+    limits: {
+      bodyBytes: orNone(raw.body_size_limit ?? global.body_size_limit, limits.bodyBytes),
+      samples: orNone(raw.sample_limit ?? global.sample_limit, limits.samples),
+      labels: orNone(raw.label_limit ?? global.label_limit, limits.labels),
+      labelNameLength: orNone(
+        raw.label_name_length_limit ?? global.label_name_length_limit,
+        limits.labelNameLength,
+      ),
+      labelValueLength: orNone(
+        raw.label_value_length_limit ?? global.label_value_length_limit,
+        limits.labelValueLength,
+      ),
+      targets: orNone(raw.target_limit ?? global.target_limit, limits.targets),
+    },
+    keepDroppedTargets: orNone(
+      raw.keep_dropped_targets ?? global.keep_dropped_targets,
+      Number.POSITIVE_INFINITY,
+    ),
+    http: toHttpClientConfig(raw),
+    relabelRules: raw.relabel_configs ?? [],
+    metricRelabelRules: raw.metric_relabel_configs ?? [],
+    staticGroups: (raw.static_configs ?? []).map((group, index) => ({
+      source: String(index),
+      targets: (group.targets ?? []).map((address) => Labels.fromPairs([['__address__', address]])),
+      labels: Labels.fromRecord(group.labels ?? {}),
+    })),
+  };
+}
+
+/** Prometheus writes "no limit" as 0. */
+function orNone(written: number | undefined, otherwise: number): number {
+  if (written === undefined) return otherwise;
+  return written === 0 ? Number.POSITIVE_INFINITY : written;
+}
