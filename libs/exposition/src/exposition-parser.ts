@@ -55,9 +55,15 @@ export interface ExpositionParser {
   /**
    * Of a series: its labels, `__name__` among them, sorted, without empty ones, `le` and `quantile` of histograms and
    * summaries written as Prometheus 3 does (`1` as `1.0`).
-   * @throws ExpositionError for a label name given twice
+   * @throws ExpositionError for a label name given twice and for names that are not UTF-8: sets no store can keep
    */
   labels(): Labels;
+
+  /**
+   * Of a series: names and values in turn as the body has them, the metric name first; bounds normalised, but nothing
+   * sorted, dropped or checked.
+   */
+  flatLabels(): string[];
 
   /** Of a series: its exemplars, in the order of the body. */
   exemplars(): readonly Exemplar[];

@@ -1,7 +1,12 @@
-// `createExpositionParser(format: ExpositionFormat, body: Buffer): ExpositionParser` joins with its code, as do
-// `selectFormat(contentType: string, fallback: ScrapeProtocol | null): FormatSelection` (throws ContentTypeError) and
-// `acceptHeader(protocols: readonly ScrapeProtocol[]): string`.
-export { ContentTypeError, type FormatSelection, type ScrapeProtocol } from './content-type.ts';
+export {
+  acceptHeader,
+  ContentTypeError,
+  DEFAULT_SCRAPE_PROTOCOLS,
+  type FormatSelection,
+  type ScrapeProtocol,
+  selectFormat,
+} from './content-type.ts';
+export { createExpositionParser } from './create-parser.ts';
 export {
   type Exemplar,
   type ExpositionEntry,
@@ -10,3 +15,5 @@ export {
   type ExpositionParser,
   type MetricType,
 } from './exposition-parser.ts';
+export { formatGoFloat, formatOpenMetricsFloat } from './go-float.ts';
+export type { OpenMetricsOptions } from './open-metrics-parser.ts';
