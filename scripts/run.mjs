@@ -1,7 +1,16 @@
 // The developer's commands, each run under the pinned runtime: `npm run build`, `check`, `lint`, …
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { ensureBuilt, ensureInstalled, main, PlainError, root, runTool } from './lib/workspace.mjs';
+import {
+  ensureBuilt,
+  ensureInstalled,
+  main,
+  PlainError,
+  root,
+  run,
+  runTool,
+  runtimePath,
+} from './lib/workspace.mjs';
 
 const JEST_ENV = {
   ...process.env,
@@ -22,9 +31,14 @@ const commands = {
     runTool('dependency-cruiser/bin/dependency-cruiser.mjs', ['apps', 'libs', 'test', ...args]),
   knip: (args) => runTool('knip/bin/knip.js', args),
   format: (args) =>
-    runTool('prettier/bin/prettier.cjs', ['--write', '--log-level=warn', '.', ...args]),
+    runTool('prettier/bin/prettier.cjs', [
+      '--write',
+      '--log-level=warn',
+      ...(args.length > 0 ? args : ['.']),
+    ]),
   'format:check': (args) =>
     runTool('prettier/bin/prettier.cjs', ['--check', '--log-level=warn', '.', ...args]),
+  grafana: () => run(runtimePath(), ['--conditions=repo-source', 'grafana/src/build.ts']),
   jest: (args) => runTool('jest/bin/jest.js', args, { env: JEST_ENV }),
 };
 

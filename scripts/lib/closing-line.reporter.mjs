@@ -3,8 +3,11 @@ export default class ClosingLineReporter {
   onRunComplete(_contexts, results) {
     const { numPassedTests, numFailedTests, numPendingTests, numRuntimeErrorTestSuites } = results;
     const failed = numFailedTests + numRuntimeErrorTestSuites;
-    process.stdout.write(
-      `\n${numPassedTests} passed, ${failed} failed, ${numPendingTests} skipped\n`,
-    );
+    // Jest prints its own summary after all reporters; only the end of the process is later.
+    process.once('exit', () => {
+      process.stdout.write(
+        `${numPassedTests} passed, ${failed} failed, ${numPendingTests} skipped\n`,
+      );
+    });
   }
 }
