@@ -1,0 +1,1 @@
+export { type NodeHostPaths, NodeHostSource } from './node-host-source.ts';
