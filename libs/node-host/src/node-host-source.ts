@@ -173,7 +173,8 @@ export class NodeHostSource implements HostSource {
 
 function toHostFileError(error: unknown, path: string): HostFileError {
   if (error instanceof HostFileError) return error;
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code =
+    typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
   return new HostFileError(failureOf(code), path, { cause: error });
 }
 
