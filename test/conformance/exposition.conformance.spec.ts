@@ -4,6 +4,7 @@ import { expect, it } from '@jest/globals';
 import {
   ContentTypeError,
   createExpositionParser,
+  type Exemplar,
   ExpositionError,
   type ExpositionParser,
   formatGoFloat,
@@ -56,11 +57,7 @@ function entryOf(parser: ExpositionParser, kind: string): object {
 
 function seriesOf(parser: ExpositionParser): object {
   const createdMs = parser.createdMs();
-  const exemplars = parser.exemplars().map(({ labels, value, timestampMs }) => ({
-    labels: labels.toRecord(),
-    value: formatGoFloat(value),
-    ...(Number.isNaN(timestampMs) ? {} : { timestamp_ms: timestampMs }),
-  }));
+  const exemplars = parser.exemplars().map(exemplarOf);
   return {
     kind: 'series',
     labels: recordOf(parser.flatLabels()),
@@ -69,6 +66,11 @@ function seriesOf(parser: ExpositionParser): object {
     ...(exemplars.length > 0 ? { exemplars } : {}),
     ...(Number.isNaN(createdMs) ? {} : { created_ms: createdMs }),
   };
+}
+
+function exemplarOf({ labels, value, timestampMs }: Exemplar): object {
+  const written = { labels: labels.toRecord(), value: formatGoFloat(value) };
+  return Number.isNaN(timestampMs) ? written : { ...written, timestamp_ms: timestampMs };
 }
 
 function recordOf(flat: readonly string[]): Record<string, string> {
@@ -93,9 +95,8 @@ describeConformance('Prometheus’s scrape parser agrees on', ['exposition'], (r
       it(`${record.file} as ${record.content_type || 'no content type'}`, () => {
         const body = readFileSync(join(root, record.file));
         const { entries, error } = read(body, record.content_type);
-        expect({ parses: error === null, reason: error?.message ?? null }).toEqual({
+        expect({ parses: error === null, reason: error?.message }).toMatchObject({
           parses: record.parses,
-          reason: record.parses ? null : expect.any(String),
         });
         expect(entries).toEqual(record.entries);
       });

@@ -327,7 +327,8 @@ export abstract class BodyCursor implements ExpositionParser {
 
 /** Pairs in any order as a label set. @throws DuplicateLabelError */
 export function sortedLabels(flat: readonly string[]): Labels {
-  // Most exporters write few labels, so that insertion beats building pairs and sorting them.
+  if (flat.length > MAX_INSERTED) return labelsFromMany(flat);
+  // Most series have few labels, so that insertion beats building pairs and sorting them.
   const sorted: string[] = [];
   for (let i = 0; i < flat.length; i += 2) {
     const name = flat[i]!;
@@ -339,6 +340,21 @@ export function sortedLabels(flat: readonly string[]): Labels {
     else sorted.splice(at, 0, name, value);
   }
   return Labels.fromSortedFlat(sorted.includes('') ? withoutEmptyValues(sorted) : sorted);
+}
+
+/** Above this, insertion would take quadratic time. */
+const MAX_INSERTED = 64;
+
+function labelsFromMany(flat: readonly string[]): Labels {
+  const pairs: [string, string][] = [];
+  const names = new Set<string>();
+  for (let i = 0; i < flat.length; i += 2) {
+    const name = flat[i]!;
+    if (names.has(name)) throw new DuplicateLabelError(name);
+    names.add(name);
+    pairs.push([name, flat[i + 1]!]);
+  }
+  return Labels.fromPairs(pairs);
 }
 
 function withoutEmptyValues(flat: readonly string[]): string[] {

@@ -15,5 +15,6 @@ export {
   type ExpositionParser,
   type MetricType,
 } from './exposition-parser.ts';
+export { ExpositionWriter, type SeriesExtras } from './exposition-writer.ts';
 export { formatGoFloat, formatOpenMetricsFloat } from './go-float.ts';
 export type { OpenMetricsOptions } from './open-metrics-parser.ts';
