@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { parseYamlConfig } from '#libs/yaml-config';
 import type { z } from 'zod';
-import { PlainError } from './plain-error.ts';
+import { errorCode, PlainError } from './plain-error.ts';
 
 /**
  * Reads a service's configuration file against its schema, with `${NAME}` replaced from the environment. Without a file
@@ -22,7 +22,7 @@ export async function readTextFile(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const code = errorCode(error);
     const reasons: Readonly<Record<string, string>> = {
       ENOENT: 'there is no such file',
       EACCES: 'this user may not read it',

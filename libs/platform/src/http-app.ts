@@ -5,7 +5,7 @@ import type { DynamicModule, Type } from '@nestjs/common';
 import { StandardSchemaValidationPipe } from '@nestjs/common';
 import type { AppLogger } from './app-logger.ts';
 import { HealthState } from './health-state.ts';
-import { PlainError } from './plain-error.ts';
+import { errorCode, PlainError } from './plain-error.ts';
 import type { ListenAddress } from './run-options.ts';
 import { traceRequests } from './tracing.ts';
 
@@ -17,9 +17,15 @@ export interface HttpLimits {
   readonly maxBinaryBodyBytes: number;
   /** Largest JSON, form or text body, in bytes. */
   readonly maxTextBodyBytes: number;
+  /** How long requests under way may take once the app closes; then their connections are cut. */
+  readonly drainMs: number;
 }
 
-const DEFAULT_LIMITS: HttpLimits = { maxBinaryBodyBytes: 32 * MIB, maxTextBodyBytes: 4 * MIB };
+const DEFAULT_LIMITS: HttpLimits = {
+  maxBinaryBodyBytes: 32 * MIB,
+  maxTextBodyBytes: 4 * MIB,
+  drainMs: 3_000,
+};
 
 /**
  * A Nest application on Fastify with the body parsers and limits that both apps share; not listening. Protobuf and octet
@@ -30,7 +36,7 @@ export async function createHttpApp(
   logger: AppLogger,
   limits: Partial<HttpLimits> = {},
 ): Promise<NestFastifyApplication> {
-  const { maxBinaryBodyBytes, maxTextBodyBytes } = { ...DEFAULT_LIMITS, ...limits };
+  const { maxBinaryBodyBytes, maxTextBodyBytes, drainMs } = { ...DEFAULT_LIMITS, ...limits };
   const adapter = new FastifyAdapter({
     bodyLimit: maxTextBodyBytes,
     requestTimeout: 60_000,
@@ -49,6 +55,11 @@ export async function createHttpApp(
     { parseAs: 'string' },
     (_request, body, done) => done(null, new URLSearchParams(String(body))),
   );
+  // One half-open request would hold the server open for as long as its client likes.
+  fastify.addHook('preClose', (done) => {
+    setTimeout(() => fastify.server.closeAllConnections(), drainMs).unref();
+    done();
+  });
   traceRequests(fastify);
   const app = await NestFactory.create<NestFastifyApplication>(rootModule, adapter, {
     logger,
@@ -74,8 +85,7 @@ export async function listen(
     await app.init();
     await app.getHttpAdapter().getInstance().listen({ port: address.port, host: address.host });
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    const reason = LISTEN_FAILURES[String(code)];
+    const reason = LISTEN_FAILURES[errorCode(error)];
     if (reason === undefined) throw error;
     throw new PlainError(`cannot listen on ${place}: ${reason}; choose another with --listen.`, {
       cause: error,
@@ -94,10 +104,7 @@ const LISTEN_FAILURES: Readonly<Record<string, string>> = {
   ENOTFOUND: 'the host name is not known',
 };
 
-/**
- * Goes down on SIGTERM and SIGINT: readiness off, sources stopped, requests drained, sinks flushed, all within
- * `graceMs`; connections still open after half of it are cut, since one half-open request would hold the server open.
- */
+/** Goes down on SIGTERM and SIGINT: readiness off, sources stopped, requests drained, sinks flushed, within `graceMs`. */
 export function closeOnSignals(
   app: NestFastifyApplication,
   logger: AppLogger,
@@ -110,15 +117,12 @@ export function closeOnSignals(
     isClosing = true;
     logger.info('stopping', { signal });
     app.get(HealthState).stop();
-    const server: Server = app.getHttpServer();
-    const cut = setTimeout(() => server.closeAllConnections(), graceMs / 2);
     const giveUp = setTimeout(() => {
       logger.error('did not stop in time', { graceMs });
       exit(1);
     }, graceMs);
     app.close().then(
       () => {
-        clearTimeout(cut);
         clearTimeout(giveUp);
         logger.info('stopped');
         exit(0);

@@ -9,7 +9,7 @@ export {
 export { readConfigFile, readTextFile } from './config-file.ts';
 export { type HealthCheck, HealthState } from './health-state.ts';
 export { closeOnSignals, createHttpApp, type HttpLimits, listen } from './http-app.ts';
-export { PlainError } from './plain-error.ts';
+export { errorCode, PlainError } from './plain-error.ts';
 export { PlatformModule } from './platform.module.ts';
 export { type Reloadable, ReloadService, type ReloadServiceOptions } from './reload-service.ts';
 export {
