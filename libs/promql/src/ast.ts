@@ -41,7 +41,7 @@ export type AtModifier =
   | { readonly kind: 'start' }
   | { readonly kind: 'end' };
 
-/** A duration that may depend on the query's step or range: `5m`, `step() * 2`, `max(step(), 1m)`. */
+/** A duration that may depend on the query's step or range: `5m`, `step() * 2`, `max_of(step(), 1m)`. */
 export type DurationExpr =
   | {
       readonly kind: 'literal';
@@ -70,7 +70,7 @@ export interface VectorSelector {
   readonly kind: 'vector-selector';
   /** The metric name written before the braces, or empty. It is among `matchers` as well. */
   readonly metricName: string;
-  /** Every condition, the metric name's included, in the order written. */
+  /** Every condition in the order written; that of a metric name before the braces comes last. */
   readonly matchers: readonly Matcher[];
   readonly offset: DurationExpr | null;
   readonly at: AtModifier | null;

@@ -1,5 +1,16 @@
 export { FUNCTION_SIGNATURES, type FunctionSignature } from './parse/function-signatures.ts';
+export {
+  MAX_QUERY_LENGTH,
+  parseExpr,
+  parseMetricSelector,
+  type ParseOptions,
+} from './parse/parse-expr.ts';
+export { MAX_QUERY_DEPTH, type PromqlFeatures } from './parse/parser.ts';
 export { describePosition, PromqlSyntaxError } from './parse/promql-syntax-error.ts';
+export { valueTypeOf } from './parse/type-check.ts';
+export { exprToJson, type ExprJson } from './print/expr-to-json.ts';
+export { prettyExpr } from './print/pretty-expr.ts';
+export { printExpr } from './print/print-expr.ts';
 export { EvaluationCache } from './execute/evaluation-cache.ts';
 export {
   type Plan,

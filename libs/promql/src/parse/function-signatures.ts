@@ -78,7 +78,9 @@ ln v v
 log10 v v
 log2 v v
 mad_over_time m v experimental
+max_of ss s experimental
 max_over_time m v
+min_of ss s experimental
 min_over_time m v
 minute v v variadic=1
 month v v variadic=1

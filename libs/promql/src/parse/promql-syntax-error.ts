@@ -24,7 +24,8 @@ export class PromqlSyntaxError extends Error {
  * in errors and annotations: `2:14`.
  */
 export function describePosition(query: string, span: Span | null): string {
-  if (span === null || span.start > query.length) return 'unknown position';
+  if (query === '' || span === null) return 'unknown position';
+  if (span.start > query.length) return 'invalid position';
   let line = 1;
   let lineStart = 0;
   for (let i = query.indexOf('\n'); i >= 0 && i < span.start; i = query.indexOf('\n', i + 1)) {

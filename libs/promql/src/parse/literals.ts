@@ -1,0 +1,81 @@
+import { quoteLabelValue } from '#libs/labels';
+
+/** A number that is out of bounds or malformed, as Prometheus words it. */
+export class NumberSyntaxError extends Error {
+  override readonly name = 'NumberSyntaxError';
+}
+
+const MAX_INT64 = 2n ** 63n - 1n;
+
+/**
+ * The value of a number literal as Go reads it: hexadecimal, octal with a leading zero, underscores between digits,
+ * `Inf` and `NaN` in any case.
+ * @throws NumberSyntaxError
+ */
+export function parseNumber(text: string): number {
+  const lower = text.toLowerCase();
+  if (lower === 'inf') return Number.POSITIVE_INFINITY;
+  if (lower === 'nan') return Number.NaN;
+  if (!areUnderscoresFine(lower)) throw invalid(text, 'invalid syntax');
+  const plain = lower.replaceAll('_', '');
+  if (plain.startsWith('0x')) {
+    const whole = plain === '0x' ? MAX_INT64 + 1n : BigInt(plain);
+    if (whole > MAX_INT64) throw invalid(text, 'invalid syntax');
+    return Number(whole);
+  }
+  if (/^0[0-7]+$/.test(plain)) return Number(BigInt(`0o${plain}`));
+  const value = Number(plain);
+  if (Number.isNaN(value)) throw invalid(text, 'invalid syntax');
+  if (!Number.isFinite(value)) throw invalid(text, 'value out of range');
+  return value;
+}
+
+function areUnderscoresFine(text: string): boolean {
+  // Between digits, or between the prefix of a hexadecimal number and its first digit.
+  return !/(?<![0-9a-fx])_|_(?![0-9a-f])/.test(text);
+}
+
+function invalid(text: string, reason: string): NumberSyntaxError {
+  return new NumberSyntaxError(
+    `error parsing number: strconv.ParseFloat: parsing ${quoteLabelValue(text)}: ${reason}`,
+  );
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  a: '\u0007',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  v: '\v',
+};
+
+/**
+ * What a string literal stands for, given with its quotes and known to have sound escapes. Escapes of bytes (`\xff`,
+ * `\377`) are put together as UTF-8.
+ */
+export function unquoteString(literal: string): string {
+  const body = literal.slice(1, -1);
+  if (literal[0] === '`' || !body.includes('\\')) return body;
+  const parts: Buffer[] = [];
+  const pattern =
+    /[^\\]+|\\(?:([0-7]{3})|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))/gsu;
+  for (const [whole, octal, byte, short, long, single] of body.matchAll(pattern)) {
+    if (octal !== undefined) parts.push(Buffer.of(Number.parseInt(octal, 8)));
+    else if (byte !== undefined) parts.push(Buffer.of(Number.parseInt(byte, 16)));
+    else if (short !== undefined || long !== undefined) {
+      parts.push(Buffer.from(String.fromCodePoint(Number.parseInt((short ?? long)!, 16))));
+    } else if (single !== undefined) parts.push(Buffer.from(ESCAPES[single] ?? single));
+    else parts.push(Buffer.from(whole));
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
+/** A character in single quotes, as Go's `%q` writes a rune; U+FFFD stands for the end of the text. */
+export function quoteCharacterLiteral(code: number): string {
+  const character = code < 0 ? '\ufffd' : String.fromCodePoint(code);
+  if (character === "'") return "'\\''";
+  if (character === '"') return `'"'`;
+  return `'${quoteLabelValue(character).slice(1, -1)}'`;
+}
