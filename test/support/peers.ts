@@ -1,0 +1,34 @@
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, it } from '@jest/globals';
+
+const repositoryRoot = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..');
+
+// `npm test` fetches the packages and says where; a single spec run by hand finds what an earlier run fetched.
+const peersRoot =
+  process.env['BINNACLE_PEERS'] ?? join(repositoryRoot, '.cache', 'peers', 'root', 'usr', 'bin');
+
+/** The path of a real program from Debian's packages, or null where it is not on this machine. */
+export function peerPath(program: string): string | null {
+  if (peersRoot === '') return null;
+  const path = join(peersRoot, program);
+  return existsSync(path) ? path : null;
+}
+
+/** A suite that talks to real programs. Where one is missing it is one skipped test that says which. */
+export function describeWithPeers(
+  name: string,
+  programs: readonly string[],
+  body: (paths: readonly string[]) => void,
+): void {
+  const paths = programs.map(peerPath);
+  const missing = programs.filter((_, i) => paths[i] === null);
+  if (missing.length === 0) {
+    describe(name, () => body(paths.filter((path) => path !== null)));
+    return;
+  }
+  describe(name, () => {
+    it.skip(`needs ${missing.join(', ')} from Debian's packages, which this machine does not have`, () => {});
+  });
+}
