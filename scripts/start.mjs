@@ -1,13 +1,13 @@
 // `npm start`: installs and builds what is missing, runs the whole stack on this machine and says where to look.
 // `npm run demo` is the same with a small service whose readiness comes and goes.
-import { isAbsolute, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startDemo } from './lib/demo.mjs';
 import { makeDataFolders, query, Service, sleep } from './lib/stack.mjs';
 import { ensureBuilt, ensureInstalled, main, PlainError, root, say } from './lib/workspace.mjs';
 
-const ENGINE_PORT = 9370;
-const COLLECTOR_PORT = 9371;
+const USAGE =
+  'usage: npm start -- [--data DIR] [--engine-port N] [--collector-port N] [--demo-port N]';
 const FIRST_DATA_TIMEOUT_MS = 120_000;
 
 /** What a newcomer should see within the first minute; each line is told when its query has an answer. */
@@ -34,13 +34,13 @@ await main(async () => {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => onStop(signal));
 
   const run = async () => {
-    const demo = options.isDemo ? await startDemo() : null;
+    const demo = options.isDemo ? await startDemo(options.demoPort) : null;
     if (demo !== null) started.push(demo);
-    const engine = startService('engine', ENGINE_PORT, options);
+    const engine = startService('engine', options.enginePort, options);
     started.push(engine);
     await engine.waitUntilReady(progressOnce('engine'));
     say(`engine ready at ${engine.url}`);
-    const collector = startService('collector', COLLECTOR_PORT, options);
+    const collector = startService('collector', options.collectorPort, options);
     started.push(collector);
     await collector.waitUntilReady(progressOnce('collector'));
     say(`collector ready at ${collector.url}`);
@@ -75,23 +75,46 @@ function readOptions() {
       options: {
         data: { type: 'string', default: process.env.BINNACLE_DATA ?? 'var' },
         demo: { type: 'boolean', default: false },
+        'engine-port': { type: 'string', default: '9370' },
+        'collector-port': { type: 'string', default: '9371' },
+        'demo-port': { type: 'string', default: '9372' },
       },
     });
-    const dataDir = isAbsolute(values.data) ? values.data : resolve(root, values.data);
-    return { dataDir, isDemo: values.demo };
+    return {
+      dataDir: resolve(root, values.data),
+      isDemo: values.demo,
+      enginePort: readPort(values['engine-port']),
+      collectorPort: readPort(values['collector-port']),
+      demoPort: readPort(values['demo-port']),
+    };
   } catch (error) {
-    throw new PlainError(`${error.message}; usage: npm start -- [--data DIR]`);
+    throw new PlainError(`${error.message}; ${USAGE}`);
   }
 }
 
-function startService(name, port, { dataDir, isDemo }) {
-  const folder = isDemo ? join('deploy', 'local', 'demo') : join('deploy', 'local');
+function readPort(text) {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new Error(`a port is a number from 1 to 65535, not ${JSON.stringify(text)}`);
+  }
+  return port;
+}
+
+function startService(name, port, options) {
+  const folder = options.isDemo ? join('deploy', 'local', 'demo') : join('deploy', 'local');
+  const logDir = join(options.dataDir, 'log');
   return new Service(name, {
     configFile: join(root, folder, `${name}.yml`),
-    dataDir: join(dataDir, name),
-    logFile: join(dataDir, 'log', `${name}.log`),
+    dataDir: join(options.dataDir, name),
+    logFile: join(logDir, `${name}.log`),
     port,
-    env: { BINNACLE_LOG_DIR: join(dataDir, 'log') },
+    // What the files in deploy/local take from the environment.
+    env: {
+      BINNACLE_LOG_DIR: logDir,
+      BINNACLE_ENGINE_ADDRESS: `127.0.0.1:${options.enginePort}`,
+      BINNACLE_COLLECTOR_ADDRESS: `127.0.0.1:${options.collectorPort}`,
+      BINNACLE_DEMO_ADDRESS: `127.0.0.1:${options.demoPort}`,
+    },
   });
 }
 

@@ -4,15 +4,15 @@ import { createServer } from 'node:http';
 import { PlainError, say } from './workspace.mjs';
 import { fetchText, query, sleep } from './stack.mjs';
 
-const PORT = 9372;
 const CYCLE_MS = 120_000;
 const DOWN_MS = 30_000;
 const FIRST_DOWN_AFTER_MS = 20_000;
 const LARGEST_NOTIFICATION_BYTES = 1024 * 1024;
 const ALERT = 'ShopNotReady';
 
-export async function startDemo() {
-  const demo = new Demo();
+/** @param port where the shop and its webhook receiver listen, on loopback */
+export async function startDemo(port) {
+  const demo = new Demo(port);
   await demo.listen();
   return demo;
 }
@@ -25,7 +25,8 @@ class Demo {
   #notifications = [];
   #requests = 0;
 
-  constructor() {
+  constructor(port) {
+    this.port = port;
     this.server = createServer((request, response) => this.#answer(request, response));
   }
 
@@ -34,9 +35,11 @@ class Demo {
       this.server.once('error', (error) => {
         const reason =
           error.code === 'EADDRINUSE' ? 'the port is in use by another program' : error.message;
-        reject(new PlainError(`the demo's shop cannot listen on 127.0.0.1:${PORT}: ${reason}.`));
+        reject(
+          new PlainError(`the demo's shop cannot listen on 127.0.0.1:${this.port}: ${reason}.`),
+        );
       });
-      this.server.listen(PORT, '127.0.0.1', resolve);
+      this.server.listen(this.port, '127.0.0.1', resolve);
     });
   }
 
@@ -49,7 +52,7 @@ class Demo {
   /** Prints each step an alert takes, until stopped. */
   async follow(engineUrl) {
     say(
-      `demo: the shop at http://127.0.0.1:${PORT}/readyz is not ready for ${DOWN_MS / 1000} s in every ` +
+      `demo: the shop at http://127.0.0.1:${this.port}/readyz is not ready for ${DOWN_MS / 1000} s in every ` +
         `${CYCLE_MS / 1000} s; watch the alert travel`,
     );
     this.#startMs = Date.now();

@@ -1,0 +1,134 @@
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { overviewQueries } from '../../grafana/src/overview.queries.ts';
+import {
+  eventually,
+  freePort,
+  getText,
+  type RunningProcess,
+  startProcess,
+  temporaryFolder,
+} from '../support/processes.ts';
+
+const START = join(import.meta.dirname, '..', '..', 'scripts', 'start.mjs');
+
+interface VectorAnswer {
+  readonly data: { readonly result: readonly { readonly value: readonly [number, string] }[] };
+}
+
+async function instant(engine: string, expr: string): Promise<VectorAnswer['data']['result']> {
+  const text = await getText(`${engine}/api/v1/query?query=${encodeURIComponent(expr)}`);
+  return text === null ? [] : (JSON.parse(text) as VectorAnswer).data.result;
+}
+
+describe('npm run demo', () => {
+  let stack: RunningProcess;
+  let engine: string;
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+
+  beforeAll(async () => {
+    folder = await temporaryFolder();
+    const [enginePort, collectorPort, demoPort] = [
+      await freePort(),
+      await freePort(),
+      await freePort(),
+    ];
+    engine = `http://127.0.0.1:${enginePort}`;
+    stack = startProcess(process.execPath, [
+      START,
+      '--demo',
+      `--data=${folder.path}`,
+      `--engine-port=${enginePort}`,
+      `--collector-port=${collectorPort}`,
+      `--demo-port=${demoPort}`,
+    ]);
+    await eventually(
+      'the stack to say that it runs',
+      () => (stack.output().includes('Binnacle is running') ? true : null),
+      120_000,
+    );
+  }, 130_000);
+
+  afterAll(async () => {
+    await stack.stop();
+    await folder.remove();
+  }, 30_000);
+
+  it('has told every sign of life before it says that it runs', () => {
+    expect(stack.output()).not.toContain('✗');
+    expect(stack.output().match(/✓/g)).toHaveLength(5);
+  });
+
+  it.each([
+    ['the collector and the engine are up', 'count(up{job=~"binnacle-.*"} == 1)', 2],
+    ['host metrics arrive', 'count(node_cpu_seconds_total{mode="idle"}) > 0', 1],
+    ['both probes succeed', 'count(probe_success{job=~"engine-http|collector-tcp"} == 1)', 2],
+    ['log lines are counted', 'sum(binnacle_log_lines_total) > 0', 1],
+  ])('%s', async (_what, expr, least) => {
+    const result = await eventually(expr, async () => {
+      const series = await instant(engine, expr);
+      return series.length > 0 ? series : null;
+    });
+    expect(Number(result[0]!.value[1])).toBeGreaterThanOrEqual(least);
+  });
+
+  it('answers every query of the Overview dashboard with data', async () => {
+    const empty = await eventually(
+      'data in every panel',
+      async () => {
+        const unanswered: string[] = [];
+        for (const [name, expr] of Object.entries(overviewQueries)) {
+          const filled = expr.replaceAll('$__rate_interval', '1m').replaceAll('$node', '.*');
+          if ((await instant(engine, filled)).length === 0) unanswered.push(name);
+        }
+        return unanswered.length === 0
+          ? unanswered
+          : Promise.reject(new Error(unanswered.join(', ')));
+      },
+      90_000,
+    );
+    expect(empty).toEqual([]);
+  }, 100_000);
+
+  it('delivers the shop’s alert to the webhook, and its end as well', async () => {
+    for (const step of ['FIRING 1 alert(s): The shop at', 'RESOLVED 1 alert(s): The shop at']) {
+      await eventually(step, () => (stack.output().includes(step) ? true : null), 90_000);
+    }
+    expect(stack.output()).toMatch(/alert ShopNotReady: firing/);
+  }, 190_000);
+
+  it('stops cleanly on Ctrl-C and leaves nothing running', async () => {
+    expect(await stack.stop('SIGINT')).toBe(0);
+    expect(stack.output()).toContain('nothing is left running');
+    expect(await getText(`${engine}/livez`)).toBeNull();
+  }, 30_000);
+});
+
+describe('npm start where it cannot', () => {
+  it('says in one sentence that a port is in use', async () => {
+    const folder = await temporaryFolder();
+    const port = await freePort();
+    const occupant = createServer();
+    await new Promise<void>((resolve) => {
+      occupant.listen(port, '127.0.0.1', resolve);
+    });
+    const stack = startProcess(process.execPath, [
+      START,
+      `--data=${folder.path}`,
+      `--engine-port=${port}`,
+    ]);
+    expect(await stack.ended).toBe(1);
+    expect(stack.output()).toContain(`cannot listen on 127.0.0.1:${port}: the port is in use`);
+    occupant.close();
+    await folder.remove();
+  }, 60_000);
+
+  it('says in one sentence that the data directory cannot be written to', async () => {
+    const stack = startProcess(process.execPath, [START, '--data=/proc/binnacle']);
+    expect(await stack.ended).toBe(1);
+    expect(stack.output().trim().split('\n').at(-1)).toMatch(
+      /^binnacle: cannot use the data directory \/proc\/binnacle.*choose another with --data\.$/,
+    );
+  }, 60_000);
+});
