@@ -34,7 +34,9 @@ await main(async () => {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => onStop(signal));
 
   const run = async () => {
-    const demo = options.isDemo ? await startDemo(options.demoPort) : null;
+    const demo = options.isDemo
+      ? await startDemo(options.demoPort, join(options.dataDir, 'demo'))
+      : null;
     if (demo !== null) started.push(demo);
     const engine = startService('engine', options.enginePort, options);
     started.push(engine);
@@ -114,6 +116,7 @@ function startService(name, port, options) {
       BINNACLE_ENGINE_ADDRESS: `127.0.0.1:${options.enginePort}`,
       BINNACLE_COLLECTOR_ADDRESS: `127.0.0.1:${options.collectorPort}`,
       BINNACLE_DEMO_ADDRESS: `127.0.0.1:${options.demoPort}`,
+      BINNACLE_DEMO_DIR: join(options.dataDir, 'demo'),
     },
   });
 }

@@ -1,17 +1,29 @@
 // The small service of `npm run demo`: a shop whose readiness fails for half a minute every two minutes, with a webhook
 // receiver beside it, so that an alert can be watched on its way.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { PlainError, say } from './workspace.mjs';
+import { join } from 'node:path';
+import { PlainError, root, say } from './workspace.mjs';
 import { fetchText, query, sleep } from './stack.mjs';
 
+const DEFAULT_PORT = 9372;
 const CYCLE_MS = 120_000;
 const DOWN_MS = 30_000;
 const FIRST_DOWN_AFTER_MS = 20_000;
 const LARGEST_NOTIFICATION_BYTES = 1024 * 1024;
 const ALERT = 'ShopNotReady';
 
-/** @param port where the shop and its webhook receiver listen, on loopback */
-export async function startDemo(port) {
+/**
+ * @param port where the shop and its webhook receiver listen, on loopback
+ * @param folder where the demo's alertmanager.yml is put, with that port in it
+ */
+export async function startDemo(port, folder) {
+  mkdirSync(folder, { recursive: true });
+  const template = readFileSync(join(root, 'deploy', 'local', 'demo', 'alertmanager.yml'), 'utf8');
+  writeFileSync(
+    join(folder, 'alertmanager.yml'),
+    template.replaceAll(`127.0.0.1:${DEFAULT_PORT}`, `127.0.0.1:${port}`),
+  );
   const demo = new Demo(port);
   await demo.listen();
   return demo;
