@@ -1,0 +1,191 @@
+import { STATUS_CODES } from 'node:http';
+import type { ConnectionOptions } from 'node:tls';
+import { Agent, type Dispatcher } from 'undici';
+import { HttpGetError, toHttpGetError } from './http-get-error.ts';
+import { decodeBody, readBounded } from './read-bounded.ts';
+
+/** One GET. */
+export interface HttpGetRequest {
+  readonly url: string;
+  readonly headers: readonly (readonly [string, string])[];
+  /** Headers that prove who we are: sent to the URL's own origin, never to where a redirect leads away from it. */
+  readonly credentials?: readonly (readonly [string, string])[];
+  /** For everything together: connecting, redirects, the last byte of the body. */
+  readonly timeoutMs: number;
+  /** Of the body, both as it comes and uncompressed. */
+  readonly maxBodyBytes: number;
+  readonly followsRedirects: boolean;
+  /** Whether the body of an answer with this status is wanted; otherwise it is thrown away. Default: 200 only. */
+  readonly wantsBody?: (status: number) => boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** An answer, whatever its status. */
+export interface HttpGetResponse {
+  readonly status: number;
+  readonly statusText: string;
+  /** Of a repeated header the first value; names in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** Uncompressed; empty where it was not wanted. */
+  readonly body: Buffer;
+  /** Where the answer came from, after redirects. */
+  readonly url: string;
+}
+
+export interface HttpGetterOptions {
+  /** CA, client certificate, server name, verification. */
+  readonly tls?: ConnectionOptions;
+  /** How long a connection is kept for the next request. Default five minutes. */
+  readonly keepAliveMs?: number;
+}
+
+const MAX_REDIRECTS = 10;
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+const NO_BODY = Buffer.alloc(0);
+
+/**
+ * A GET client that is bounded in every direction: one deadline for all of it, a limit on the body before and after gzip,
+ * redirects by hand, and credentials that never leave their origin. Connections are kept, one at a time per origin.
+ */
+export class HttpGetter {
+  readonly #own: Agent;
+  readonly #foreign: Agent;
+  #hasConnected = false;
+
+  constructor(options: HttpGetterOptions = {}) {
+    const { tls = {}, keepAliveMs = 300_000 } = options;
+    this.#own = createAgent(tls, keepAliveMs);
+    // Where a redirect leads away from the origin, the client certificate stays at home like every other credential.
+    const { cert: _cert, key: _key, pfx: _pfx, servername: _servername, ...anonymous } = tls;
+    this.#foreign = createAgent(anonymous, keepAliveMs);
+  }
+
+  /** @throws HttpGetError */
+  async get(request: HttpGetRequest): Promise<HttpGetResponse> {
+    const deadline = new AbortController();
+    const timer = setTimeout(() => {
+      deadline.abort(
+        new HttpGetError('timeout', `no complete answer within ${request.timeoutMs} ms`),
+      );
+    }, request.timeoutMs);
+    const giveUp = () => deadline.abort(new HttpGetError('aborted', 'the request was given up'));
+    if (request.signal?.aborted === true) giveUp();
+    request.signal?.addEventListener('abort', giveUp, { once: true });
+    try {
+      return await this.#follow(request, deadline.signal);
+    } catch (error) {
+      // An abort may surface as whatever the stream or socket made of it.
+      if (deadline.signal.aborted) throw deadline.signal.reason;
+      throw toHttpGetError(error);
+    } finally {
+      clearTimeout(timer);
+      request.signal?.removeEventListener('abort', giveUp);
+    }
+  }
+
+  /** Drops all connections; requests under way fail. */
+  async close(): Promise<void> {
+    await Promise.all([this.#own.destroy(), this.#foreign.destroy()]);
+  }
+
+  async #follow(request: HttpGetRequest, signal: AbortSignal): Promise<HttpGetResponse> {
+    const { origin } = new URL(request.url);
+    let url = new URL(request.url);
+    for (let hops = 0; ; hops++) {
+      const response = await this.#send(url, origin, request, signal);
+      const location = response.headers['location'];
+      const isRedirect = REDIRECTS.has(response.statusCode) && typeof location === 'string';
+      if (!isRedirect || !request.followsRedirects) {
+        return await readResponse(response, url.href, request);
+      }
+      await response.body.dump({ limit: 64 * 1024, signal });
+      if (hops >= MAX_REDIRECTS) {
+        throw new HttpGetError('redirect', `stopped after ${MAX_REDIRECTS} redirects`);
+      }
+      url = nextUrl(location, url);
+    }
+  }
+
+  async #send(
+    url: URL,
+    origin: string,
+    request: HttpGetRequest,
+    signal: AbortSignal,
+  ): Promise<Dispatcher.ResponseData> {
+    const isOwn = url.origin === origin;
+    const headers = [...request.headers, ...((isOwn && request.credentials) || [])].flat();
+    const agent = isOwn ? this.#own : this.#foreign;
+    const options = {
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method: 'GET',
+      headers,
+      signal,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    } as const;
+    try {
+      const response = await agent.request(options);
+      if (isOwn) this.#hasConnected = true;
+      return response;
+    } catch (error) {
+      // A server may close a kept connection at the very moment it is used again; that says nothing about the server.
+      const isClosed = ['connection closed by peer', 'connection reset by peer'].includes(
+        toHttpGetError(error).message,
+      );
+      if (!isClosed || !isOwn || !this.#hasConnected || signal.aborted) throw error;
+      this.#hasConnected = false;
+      return await agent.request(options);
+    }
+  }
+}
+
+function createAgent(tls: ConnectionOptions, keepAliveMs: number): Agent {
+  return new Agent({
+    connections: 1,
+    pipelining: 1,
+    allowH2: false,
+    keepAliveTimeout: keepAliveMs,
+    keepAliveMaxTimeout: keepAliveMs,
+    maxHeaderSize: 32 * 1024,
+    // The request's own deadline decides.
+    connect: { ...tls, timeout: 0 },
+  });
+}
+
+function nextUrl(location: string, from: URL): URL {
+  const next = URL.parse(location, from.href);
+  if (next === null || (next.protocol !== 'http:' && next.protocol !== 'https:')) {
+    throw new HttpGetError('redirect', 'redirected to something that is no http or https URL');
+  }
+  next.username = '';
+  next.password = '';
+  return next;
+}
+
+async function readResponse(
+  response: Dispatcher.ResponseData,
+  url: string,
+  request: HttpGetRequest,
+): Promise<HttpGetResponse> {
+  const { statusCode: status } = response;
+  const headers = new Map<string, string>();
+  for (const [name, value] of Object.entries(response.headers)) {
+    const first = Array.isArray(value) ? value[0] : value;
+    if (first !== undefined) headers.set(name, first);
+  }
+  const statusText = response.statusText || (STATUS_CODES[status] ?? '');
+  const wantsBody = request.wantsBody ?? ((code: number) => code === 200);
+  if (!wantsBody(status)) {
+    await response.body.dump({ limit: 64 * 1024 });
+    return { status, statusText, headers, body: NO_BODY, url };
+  }
+  try {
+    const raw = await readBounded(response.body, request.maxBodyBytes);
+    const body = await decodeBody(raw, headers.get('content-encoding') ?? '', request.maxBodyBytes);
+    return { status, statusText, headers, body, url };
+  } catch (error) {
+    response.body.destroy();
+    throw error;
+  }
+}

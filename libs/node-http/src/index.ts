@@ -1,0 +1,7 @@
+export { HttpGetError, type HttpGetFailure } from './http-get-error.ts';
+export {
+  HttpGetter,
+  type HttpGetRequest,
+  type HttpGetResponse,
+  type HttpGetterOptions,
+} from './http-getter.ts';
