@@ -71,10 +71,10 @@ export function mergeAlert(known: Alert, update: Alert): Alert {
     (update.endsAtMs > known.startsAtMs && update.endsAtMs < known.endsAtMs) ||
     (update.startsAtMs > known.startsAtMs && update.startsAtMs < known.endsAtMs);
   if (!overlaps) return update;
-  const isEnd = update.endsAtMs <= update.updatedAtMs;
-  const wasEnded = known.endsAtMs <= update.updatedAtMs;
+  const hasEnded = update.endsAtMs <= update.updatedAtMs;
+  const hadEnded = known.endsAtMs <= update.updatedAtMs;
   const keepsKnownEnd =
-    known.endsAtMs > update.endsAtMs && (isEnd ? wasEnded : !known.isTimeout && !wasEnded);
+    known.endsAtMs > update.endsAtMs && (hasEnded ? hadEnded : !known.isTimeout);
   return {
     ...update,
     startsAtMs: Math.min(known.startsAtMs, update.startsAtMs),

@@ -1,4 +1,32 @@
 export { type Alert, type AlertSink, type IncomingAlert, isResolved } from './alert.ts';
+export { type AlertGroup } from './alert-group.ts';
+export { compareAlertLabels } from './alert-order.ts';
+export {
+  type AlertmanagerConfig,
+  type EmailIntegration,
+  type HttpClientConfig,
+  type InhibitRule,
+  type Integration,
+  type Receiver,
+  type Route,
+  type SecretSource,
+  type TlsConfig,
+  type TlsVersion,
+  type WebhookIntegration,
+} from './config/alertmanager-config.ts';
+export { parseAlertmanagerConfig } from './config/parse-alertmanager-config.ts';
+export {
+  type AlertStatus,
+  type Decision,
+  DEFAULT_DISPATCHER_OPTIONS,
+  Dispatcher,
+  type DispatchDrops,
+  type DispatcherOptions,
+} from './dispatcher.ts';
+export { MatcherTextError } from './matchers/matcher-text-error.ts';
+export { parseClassicMatchers } from './matchers/parse-classic-matchers.ts';
+export { formatMatcher, formatMatchers, parseMatchers } from './matchers/parse-matchers.ts';
+export { parseUtf8Matchers } from './matchers/parse-utf8-matchers.ts';
 export {
   type IntegrationRef,
   integrationKey,
@@ -6,3 +34,15 @@ export {
   type NotificationReason,
   type NotifiedAlert,
 } from './notification.ts';
+export {
+  decodeDispatchRecord,
+  type DispatchRecord,
+  encodeDispatchRecord,
+  type Intent,
+  type NotificationLog,
+  type NotificationOutcome,
+  type NotificationTarget,
+} from './notification-log.ts';
+export { formatLabelSet, matchingRoutes } from './route-tree.ts';
+export { type Silence, silencesMatching } from './silence.ts';
+export { containsInstant, type NumberRange, type TimeInterval } from './time/time-interval.ts';

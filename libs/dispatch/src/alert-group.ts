@@ -1,0 +1,32 @@
+import type { Labels } from '#libs/labels';
+import type { Alert } from './alert.ts';
+import type { Route } from './config/alertmanager-config.ts';
+
+/** Alerts that are announced together: same receiver, same key. */
+export interface AlertGroup {
+  readonly id: string;
+  readonly key: string;
+  readonly receiver: string;
+  readonly labels: Labels;
+  /** The first route that leads here; its intervals apply. */
+  route: Route;
+  /** Fingerprints; true for alerts that a changed configuration no longer routes here. */
+  readonly members: Map<string, boolean>;
+  hasFlushed: boolean;
+  nextFlushMs: number;
+  /** When the last member left; null while there are any. */
+  emptySinceMs: number | null;
+}
+
+/** A string that two groups share if and only if they are one. */
+export function groupIdOf(receiver: string, key: string): string {
+  return JSON.stringify([receiver, key]);
+}
+
+/**
+ * When a group that has not been announced should be, on account of an alert: `group_wait` after the alert started,
+ * but not after `group_wait` from now. An alert that is older than that does not wait again.
+ */
+export function firstFlushMs(alert: Alert, route: Route, nowMs: number): number {
+  return Math.min(Math.max(alert.startsAtMs + route.groupWaitMs, nowMs), nowMs + route.groupWaitMs);
+}

@@ -1,0 +1,212 @@
+import type { Matcher } from '#libs/labels';
+import type { Secret } from '#libs/yaml-config';
+import { assert } from '#libs/invariant';
+import { formatMatchers, sortMatchers } from '../matchers/parse-matchers.ts';
+import type {
+  AlertmanagerConfig,
+  EmailIntegration,
+  HttpClientConfig,
+  Receiver,
+  Route,
+  SecretSource,
+  TlsConfig,
+  WebhookIntegration,
+} from './alertmanager-config.ts';
+import type {
+  RawConfig,
+  RawEmail,
+  RawGlobal,
+  RawHttpConfig,
+  RawReceiver,
+  RawRoute,
+  RawTlsConfig,
+  RawWebhook,
+} from './alertmanager-schema.ts';
+
+const DEFAULT_RESOLVE_TIMEOUT_MS = 5 * 60_000;
+const DEFAULT_ROUTE: Inherited = {
+  receiver: '',
+  groupBy: [],
+  groupWaitMs: 30_000,
+  groupIntervalMs: 5 * 60_000,
+  repeatIntervalMs: 4 * 3_600_000,
+};
+
+type Inherited = Pick<
+  Route,
+  'receiver' | 'groupBy' | 'groupWaitMs' | 'groupIntervalMs' | 'repeatIntervalMs'
+>;
+
+/** Fills in defaults and what is inherited. The configuration must have passed its checks. */
+export function buildAlertmanagerConfig(raw: RawConfig): AlertmanagerConfig {
+  assert(raw.route !== null, 'a checked configuration has a route');
+  const { global } = raw;
+  return {
+    resolveTimeoutMs: global?.resolve_timeout ?? DEFAULT_RESOLVE_TIMEOUT_MS,
+    route: buildRoute(raw.route, DEFAULT_ROUTE, ''),
+    receivers: raw.receivers.map((receiver) => buildReceiver(receiver, global)),
+    inhibitRules: raw.inhibit_rules.map((rule) => ({
+      source: [...rule.source_match, ...rule.source_match_re, ...rule.source_matchers],
+      target: [...rule.target_match, ...rule.target_match_re, ...rule.target_matchers],
+      equal: rule.equal,
+    })),
+    timeIntervals: new Map(
+      [...raw.mute_time_intervals, ...raw.time_intervals].map((named) => [
+        named.name,
+        named.time_intervals,
+      ]),
+    ),
+  };
+}
+
+function buildRoute(raw: RawRoute, parent: Inherited, parentKey: string): Route {
+  const matchers = sortMatchers([...raw.match, ...raw.match_re, ...raw.matchers]);
+  const inherited: Inherited = {
+    receiver: raw.receiver === null || raw.receiver === '' ? parent.receiver : raw.receiver,
+    groupBy: raw.group_by === null ? parent.groupBy : groupLabels(raw.group_by),
+    groupWaitMs: raw.group_wait ?? parent.groupWaitMs,
+    groupIntervalMs: raw.group_interval ?? parent.groupIntervalMs,
+    repeatIntervalMs: raw.repeat_interval ?? parent.repeatIntervalMs,
+  };
+  const key = routeKey(parentKey, matchers);
+  return {
+    ...inherited,
+    key,
+    matchers,
+    continues: raw.continue ?? false,
+    muteTimeIntervals: raw.mute_time_intervals,
+    activeTimeIntervals: raw.active_time_intervals,
+    routes: raw.routes.map((child) => buildRoute(child, inherited, key)),
+  };
+}
+
+function groupLabels(written: readonly string[]): readonly string[] | null {
+  return written.includes('...') ? null : written.toSorted();
+}
+
+function routeKey(parentKey: string, matchers: readonly Matcher[]): string {
+  const own = formatMatchers(matchers);
+  return parentKey === '' ? own : `${parentKey}/${own}`;
+}
+
+function buildReceiver(raw: RawReceiver, global: RawGlobal | null): Receiver {
+  const { name } = raw;
+  const labels: Record<string, string> = Object.assign(Object.create(null), raw.labels);
+  labels['name'] = name;
+  return {
+    name,
+    labels,
+    integrations: [
+      ...raw.webhook_configs.map((webhook, index) => buildWebhook(webhook, name, index, global)),
+      ...raw.email_configs.map((email, index) => buildEmail(email, name, index, global)),
+    ],
+  };
+}
+
+function buildWebhook(
+  raw: RawWebhook,
+  receiver: string,
+  index: number,
+  global: RawGlobal | null,
+): WebhookIntegration {
+  const url = secretSource(raw.url, raw.url_file);
+  assert(url !== null, 'a checked webhook has a url');
+  return {
+    kind: 'webhook',
+    ref: { receiver, kind: 'webhook', index },
+    sendsResolved: raw.send_resolved ?? true,
+    url,
+    maxAlerts: raw.max_alerts ?? 0,
+    timeoutMs: raw.timeout === null || raw.timeout === 0 ? null : raw.timeout,
+    http: buildHttp(raw.http_config ?? global?.http_config ?? null),
+  };
+}
+
+function buildEmail(
+  raw: RawEmail,
+  receiver: string,
+  index: number,
+  global: RawGlobal | null,
+): EmailIntegration {
+  const smarthost = raw.smarthost ?? global?.smtp_smarthost ?? null;
+  assert(smarthost !== null, 'a checked email receiver has a smarthost');
+  return {
+    kind: 'email',
+    ref: { receiver, kind: 'email', index },
+    sendsResolved: raw.send_resolved ?? false,
+    to: raw.to ?? '',
+    from: filled(raw.from) ?? filled(global?.smtp_from) ?? '',
+    smarthost,
+    hello: filled(raw.hello) ?? filled(global?.smtp_hello) ?? 'localhost',
+    auth: buildSmtpAuth(raw, global),
+    requiresTls: raw.require_tls ?? global?.smtp_require_tls ?? true,
+    usesImplicitTls: raw.force_implicit_tls ?? global?.smtp_force_implicit_tls ?? null,
+    tls: buildTls(raw.tls_config ?? global?.smtp_tls_config ?? null),
+    headers: new Map(Object.entries(raw.headers ?? {})),
+    html: raw.html,
+    text: raw.text,
+    threading: threadingOf(raw),
+  };
+}
+
+/** Unlike in Alertmanager, messages of a group hang together unless the file says otherwise. */
+function threadingOf(raw: RawEmail): EmailIntegration['threading'] {
+  if (raw.threading?.enabled === false) return 'none';
+  return raw.threading?.thread_by_date === 'daily' ? 'group-and-day' : 'group';
+}
+
+function buildSmtpAuth(raw: RawEmail, global: RawGlobal | null): EmailIntegration['auth'] {
+  const username = filled(raw.auth_username) ?? filled(global?.smtp_auth_username);
+  if (username === null) return { kind: 'none' };
+  const secret =
+    secretSource(raw.auth_secret, raw.auth_secret_file) ??
+    secretSource(global?.smtp_auth_secret, global?.smtp_auth_secret_file);
+  const password =
+    secretSource(raw.auth_password, raw.auth_password_file) ??
+    secretSource(global?.smtp_auth_password, global?.smtp_auth_password_file);
+  if (password !== null) return { kind: 'password', username, password };
+  return secret === null ? { kind: 'none' } : { kind: 'cram-md5', username, secret };
+}
+
+function buildHttp(raw: RawHttpConfig | null): HttpClientConfig {
+  const tls = buildTls(raw?.tls_config ?? null);
+  const basic = raw?.basic_auth ?? null;
+  if (basic !== null) {
+    const password = secretSource(basic.password, basic.password_file);
+    return { tls, authorization: { kind: 'basic', username: basic.username ?? '', password } };
+  }
+  const header = raw?.authorization ?? null;
+  const credentials =
+    header === null ? null : secretSource(header.credentials, header.credentials_file);
+  if (header === null || credentials === null) return { tls, authorization: { kind: 'none' } };
+  const scheme = filled(header.type) ?? 'Bearer';
+  return { tls, authorization: { kind: 'header', scheme, credentials } };
+}
+
+function buildTls(raw: RawTlsConfig | null): TlsConfig {
+  return {
+    ca: filled(raw?.ca),
+    caFile: filled(raw?.ca_file),
+    cert: filled(raw?.cert),
+    certFile: filled(raw?.cert_file),
+    key: secretSource(raw?.key, raw?.key_file),
+    serverName: filled(raw?.server_name),
+    skipsVerification: raw?.insecure_skip_verify ?? false,
+    minVersion: raw?.min_version ?? null,
+    maxVersion: raw?.max_version ?? null,
+  };
+}
+
+function secretSource(
+  secret: Secret | null | undefined,
+  file: string | null | undefined,
+): SecretSource | null {
+  if (secret !== null && secret !== undefined && !secret.isEmpty) return { kind: 'inline', secret };
+  const path = filled(file);
+  return path === null ? null : { kind: 'file', path };
+}
+
+/** An empty text says as much as none. */
+function filled(text: string | null | undefined): string | null {
+  return text === undefined || text === '' ? null : text;
+}

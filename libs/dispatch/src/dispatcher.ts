@@ -1,0 +1,567 @@
+import { Labels } from '#libs/labels';
+import { assert } from '#libs/invariant';
+import { type Alert, type IncomingAlert, isResolved, mergeAlert, toAlert } from './alert.ts';
+import { type AlertGroup, firstFlushMs, groupIdOf } from './alert-group.ts';
+import { compareAlertLabels } from './alert-order.ts';
+import type {
+  AlertmanagerConfig,
+  Integration,
+  Receiver,
+  Route,
+} from './config/alertmanager-config.ts';
+import { Inhibitor } from './inhibitor.ts';
+import { currentIntent, Ledger, type LedgerEntry, openAlerts } from './ledger.ts';
+import { type GroupState, type Message, nextMessage } from './next-message.ts';
+import type { Notification, NotifiedAlert } from './notification.ts';
+import type {
+  DispatchRecord,
+  Intent,
+  NotificationOutcome,
+  NotificationTarget,
+} from './notification-log.ts';
+import { groupKeyOf, groupLabelsOf, matchingRoutes } from './route-tree.ts';
+import { type Silence, silencesMatching } from './silence.ts';
+import { containsInstant } from './time/time-interval.ts';
+
+export interface DispatcherOptions {
+  /** Most alerts kept; further new ones are dropped and counted. */
+  readonly maxAlerts: number;
+  /** How long the end of an alert is tried to be told before it is given up. */
+  readonly closingKeepMs: number;
+}
+
+export const DEFAULT_DISPATCHER_OPTIONS: DispatcherOptions = {
+  maxAlerts: 100_000,
+  closingKeepMs: 24 * 3_600_000,
+};
+
+/** What is to be done, in this order: put the records on disk, then withdraw, then send. */
+export interface Decision {
+  readonly records: readonly DispatchRecord[];
+  /** Ids of messages handed out earlier that should not be sent any more. */
+  readonly withdrawn: readonly string[];
+  /** Each takes the place of any earlier message to the same integration about the same group. */
+  readonly notifications: readonly Notification[];
+  /** When to ask again, at the latest; null for not before something happens. */
+  readonly wakeUpMs: number | null;
+}
+
+/** What was dropped since the start, by reason. */
+export interface DispatchDrops {
+  /** New alerts over the limit. */
+  alerts: number;
+  /** Ends that could not be told for so long that they were given up. */
+  closings: number;
+  /** Conversations with a receiver that the configuration no longer has. */
+  targets: number;
+}
+
+/** Where an alert stands, as the API shows it. */
+export interface AlertStatus {
+  readonly state: 'active' | 'suppressed';
+  readonly inhibitedBy: readonly string[];
+  readonly silencedBy: readonly string[];
+  /** Receivers the alert is routed to, in the order of the routes. */
+  readonly receivers: readonly string[];
+}
+
+/** An emptied group is kept so long, so that an alert that flaps does not start a new one each time. */
+const EMPTY_GROUP_KEEP_MS = 30_000;
+
+/**
+ * Decides which notifications are due. It is told of alerts and of the outcomes of deliveries, and asked what to do at
+ * an instant; it does nothing by itself and reads no clock. The records it yields restore it after a restart.
+ */
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #ledger = new Ledger();
+  readonly #alerts = new Map<string, Alert>();
+  /** The end of each alert as it is in the log, to tell when the log has become too old. */
+  readonly #loggedEndMs = new Map<string, number>();
+  readonly #groups = new Map<string, AlertGroup>();
+  readonly #groupsOfAlert = new Map<string, Set<string>>();
+  readonly #drops: DispatchDrops = { alerts: 0, closings: 0, targets: 0 };
+  #config: AlertmanagerConfig;
+  #receivers: ReadonlyMap<string, Receiver>;
+  #inhibitor: Inhibitor;
+  #silences: readonly Silence[] = [];
+  /** Changes not yet handed to the log. */
+  #records: DispatchRecord[] = [];
+
+  constructor(config: AlertmanagerConfig, options: DispatcherOptions = DEFAULT_DISPATCHER_OPTIONS) {
+    this.#options = options;
+    this.#config = config;
+    this.#receivers = receiversByName(config);
+    this.#inhibitor = new Inhibitor(config.inhibitRules);
+  }
+
+  get drops(): Readonly<DispatchDrops> {
+    return this.#drops;
+  }
+
+  /** All alerts known, those that ended and are still to be told of included. */
+  alerts(): IterableIterator<Alert> {
+    return this.#alerts.values();
+  }
+
+  groups(): IterableIterator<Readonly<AlertGroup>> {
+    return this.#groups.values();
+  }
+
+  /**
+   * Takes up where another process stopped; before anything else is done. An alert that fired when the log ends is
+   * given time to be heard of again: nothing is taken for resolved only because nobody could say otherwise.
+   */
+  restore(records: Iterable<DispatchRecord>, nowMs: number): void {
+    assert(this.#alerts.size === 0, 'restore comes first');
+    let lastSeenMs = Number.NEGATIVE_INFINITY;
+    for (const record of records) {
+      if (record.kind === 'alert') {
+        this.#alerts.set(record.alert.fingerprint, record.alert);
+        lastSeenMs = Math.max(lastSeenMs, record.alert.updatedAtMs);
+      } else if (record.kind === 'alert-gone') {
+        this.#alerts.delete(record.fingerprint);
+      } else {
+        this.#ledger.restore(record);
+        if (record.kind !== 'forgotten') lastSeenMs = Math.max(lastSeenMs, timeOf(record));
+      }
+    }
+    const graceMs = nowMs + this.#config.resolveTimeoutMs;
+    for (const alert of this.#alerts.values()) {
+      this.#loggedEndMs.set(alert.fingerprint, alert.endsAtMs);
+      if (alert.endsAtMs > lastSeenMs && alert.endsAtMs < graceMs) {
+        this.#alerts.set(alert.fingerprint, { ...alert, endsAtMs: graceMs, isTimeout: true });
+      }
+    }
+    this.#rebuild(nowMs);
+  }
+
+  /** Goes on under another configuration; alerts, groups that still exist and what was told are kept. */
+  setConfig(config: AlertmanagerConfig, nowMs: number): void {
+    this.#config = config;
+    this.#receivers = receiversByName(config);
+    this.#rebuild(nowMs);
+  }
+
+  setSilences(silences: readonly Silence[]): void {
+    this.#silences = silences;
+  }
+
+  /** Takes what sources say. Ask for a decision afterwards. */
+  accept(incoming: readonly IncomingAlert[], nowMs: number): void {
+    for (const one of incoming) this.#acceptOne(one, nowMs);
+  }
+
+  /** Takes the outcome of a delivery. Ask for a decision afterwards. */
+  settle(id: string, outcome: NotificationOutcome, nowMs: number): void {
+    const intent = this.#ledger.intent(id);
+    const record = this.#ledger.settle(id, outcome, nowMs);
+    if (intent === null || record === null) return;
+    this.#records.push(record);
+    const { integration, groupKey } = intent.target;
+    const group = this.#groups.get(groupIdOf(integration.receiver, groupKey));
+    if (group !== undefined) this.#dropClosedMembers(group, nowMs);
+  }
+
+  /** What is due at `nowMs`. */
+  decide(nowMs: number): Decision {
+    const notifications: Notification[] = [];
+    const withdrawn: string[] = [];
+    let wakeUpMs: number | null = null;
+    for (const group of this.#groups.values()) {
+      if (group.nextFlushMs <= nowMs) this.#flush(group, nowMs, notifications, withdrawn);
+      if (isExpired(group, nowMs)) {
+        this.#removeGroup(group);
+      } else if (wakeUpMs === null || group.nextFlushMs < wakeUpMs) {
+        wakeUpMs = group.nextFlushMs;
+      }
+    }
+    const records = this.#records;
+    this.#records = [];
+    return { records, withdrawn, notifications, wakeUpMs };
+  }
+
+  /** The shortest list of records that gives the present state; it may take the place of the log so far. */
+  *checkpoint(): IterableIterator<DispatchRecord> {
+    for (const alert of this.#alerts.values()) yield { kind: 'alert', alert };
+    yield* this.#ledger.checkpoint();
+  }
+
+  /** Where an alert stands at `nowMs`. */
+  statusOf(alert: Alert, nowMs: number): AlertStatus {
+    const inhibitor = this.#inhibitor.inhibitorOf(alert.labels, nowMs);
+    const silences = silencesMatching(alert.labels, this.#silences, nowMs);
+    const isSuppressed = inhibitor !== null || silences.length > 0;
+    const routes = matchingRoutes(this.#config.route, alert.labels);
+    return {
+      state: isSuppressed ? 'suppressed' : 'active',
+      inhibitedBy: inhibitor === null ? [] : [inhibitor],
+      silencedBy: silences.map((silence) => silence.id),
+      receivers: [...new Set(routes.map((route) => route.receiver))],
+    };
+  }
+
+  /** The time intervals that keep a group quiet at `nowMs`, by name. */
+  mutesOf(group: Readonly<AlertGroup>, nowMs: number): readonly string[] {
+    const { muteTimeIntervals, activeTimeIntervals } = group.route;
+    const isWithin = (name: string) =>
+      this.#config.timeIntervals.get(name)?.some((interval) => containsInstant(interval, nowMs)) ??
+      false;
+    const mutes = muteTimeIntervals.filter(isWithin);
+    if (mutes.length > 0) return mutes;
+    return activeTimeIntervals.some(isWithin) ? [] : activeTimeIntervals;
+  }
+
+  #acceptOne(incoming: IncomingAlert, nowMs: number): void {
+    const update = toAlert(incoming, nowMs, this.#config.resolveTimeoutMs);
+    const known = this.#alerts.get(update.fingerprint);
+    if (known === undefined) {
+      // The end of something nobody was told of is no news.
+      if (isResolved(update, nowMs)) return;
+      if (this.#alerts.size >= this.#options.maxAlerts) {
+        this.#drops.alerts++;
+        return;
+      }
+    }
+    const alert = known === undefined ? update : mergeAlert(known, update);
+    this.#alerts.set(alert.fingerprint, alert);
+    this.#inhibitor.put(alert);
+    this.#logIfNeeded(alert, known);
+    for (const route of matchingRoutes(this.#config.route, alert.labels)) {
+      this.#join(alert, route, nowMs);
+    }
+  }
+
+  /**
+   * An alert is repeated every minute or so, with a later end and perhaps another value in its annotations. Only what a
+   * restart could not do without is logged: that it exists, when it started, and roughly how long it is believed in.
+   */
+  #logIfNeeded(alert: Alert, known: Alert | undefined): void {
+    const loggedEndMs = this.#loggedEndMs.get(alert.fingerprint) ?? Number.NEGATIVE_INFINITY;
+    const isLateEnough = alert.endsAtMs > loggedEndMs + this.#config.resolveTimeoutMs;
+    const hasNews =
+      known === undefined ||
+      known.startsAtMs !== alert.startsAtMs ||
+      alert.endsAtMs < known.endsAtMs ||
+      alert.endsAtMs < loggedEndMs;
+    if (!hasNews && !isLateEnough) return;
+    this.#loggedEndMs.set(alert.fingerprint, alert.endsAtMs);
+    this.#records.push({ kind: 'alert', alert });
+  }
+
+  #join(alert: Alert, route: Route, nowMs: number): AlertGroup {
+    const labels = groupLabelsOf(route, alert.labels);
+    const key = groupKeyOf(route, labels);
+    const id = groupIdOf(route.receiver, key);
+    let group = this.#groups.get(id);
+    if (group !== undefined && isExpired(group, nowMs)) {
+      this.#removeGroup(group);
+      group = undefined;
+    }
+    if (group === undefined) {
+      const nextFlushMs = firstFlushMs(alert, route, nowMs);
+      group = newGroup(id, key, route, labels, nextFlushMs);
+      this.#groups.set(id, group);
+    } else if (!group.hasFlushed) {
+      group.nextFlushMs = Math.min(group.nextFlushMs, firstFlushMs(alert, route, nowMs));
+    }
+    this.#addMember(group, alert.fingerprint, false);
+    return group;
+  }
+
+  #addMember(group: AlertGroup, fingerprint: string, isDeparted: boolean): void {
+    group.members.set(fingerprint, isDeparted);
+    group.emptySinceMs = null;
+    const groups = this.#groupsOfAlert.get(fingerprint);
+    if (groups === undefined) this.#groupsOfAlert.set(fingerprint, new Set([group.id]));
+    else groups.add(group.id);
+  }
+
+  #flush(group: AlertGroup, nowMs: number, out: Notification[], withdrawn: string[]): void {
+    group.nextFlushMs = nowMs + group.route.groupIntervalMs;
+    // A group that is muted by the time of day stays as it is; what ends meanwhile is told afterwards.
+    if (this.mutesOf(group, nowMs).length > 0) {
+      this.#dropClosedMembers(group, nowMs);
+      return;
+    }
+    group.hasFlushed = true;
+    const receiver = this.#receivers.get(group.receiver);
+    assert(receiver !== undefined, 'a checked configuration has every receiver it names');
+    const state = this.#stateOf(group, nowMs);
+    for (const integration of receiver.integrations) {
+      this.#flushIntegration(group, integration, state, nowMs, out, withdrawn);
+    }
+    this.#dropClosedMembers(group, nowMs);
+  }
+
+  #stateOf(group: AlertGroup, nowMs: number): GroupState {
+    const firing: string[] = [];
+    const held: string[] = [];
+    const resolved: string[] = [];
+    for (const [fingerprint, isDeparted] of group.members) {
+      const alert = this.#alerts.get(fingerprint);
+      assert(alert !== undefined, 'a group has only alerts that are known');
+      if (isResolved(alert, nowMs)) resolved.push(fingerprint);
+      else if (isDeparted || this.#isHeldBack(alert, nowMs)) held.push(fingerprint);
+      else firing.push(fingerprint);
+    }
+    return { firing, held, resolved };
+  }
+
+  #isHeldBack(alert: Alert, nowMs: number): boolean {
+    return (
+      this.#inhibitor.inhibitorOf(alert.labels, nowMs) !== null ||
+      silencesMatching(alert.labels, this.#silences, nowMs).length > 0
+    );
+  }
+
+  #flushIntegration(
+    group: AlertGroup,
+    integration: Integration,
+    state: GroupState,
+    nowMs: number,
+    out: Notification[],
+    withdrawn: string[],
+  ): void {
+    const target = {
+      integration: integration.ref,
+      groupKey: group.key,
+      groupLabels: group.labels,
+    };
+    let entry = this.#ledger.get(target);
+    if (entry !== null) entry = this.#giveUpOldClosings(entry, state, nowMs);
+    const { repeatIntervalMs } = group.route;
+    const { message, closedSilently } = nextMessage(
+      state,
+      entry,
+      { sendsResolved: integration.sendsResolved, repeatIntervalMs },
+      nowMs,
+    );
+    if (entry !== null && closedSilently.some((fingerprint) => entry.told.has(fingerprint))) {
+      this.#records.push(this.#ledger.retract(entry, new Set(closedSilently), nowMs));
+    }
+    const current = currentIntent(entry);
+    if (message === null) {
+      if (current === null) return;
+      this.#ledger.markWithdrawn(current.intent);
+      withdrawn.push(current.intent.id);
+    } else if (current !== null && saysTheSame(current.intent, message)) {
+      if (current.isHandedOut) return;
+      this.#ledger.markHandedOut(current.intent);
+      out.push(this.#toNotification(current.intent));
+    } else {
+      const id = this.#newId(target, nowMs);
+      const intent: Intent = { id, target, ...message, atMs: nowMs };
+      this.#records.push(this.#ledger.intend(intent));
+      out.push(this.#toNotification(intent));
+    }
+  }
+
+  #newId(target: NotificationTarget, nowMs: number): string {
+    const { receiver, kind, index } = target.integration;
+    const fields = { receiver, kind, index: String(index), group: target.groupKey };
+    const id = `${Labels.fromRecord(fields).fingerprint}-${nowMs.toString(36)}`;
+    let unique = id;
+    for (let n = 2; this.#ledger.intent(unique) !== null; n++) unique = `${id}-${n}`;
+    return unique;
+  }
+
+  /** A receiver that has refused for a day to hear that an alert ended will not be asked again. */
+  #giveUpOldClosings(entry: LedgerEntry, state: GroupState, nowMs: number): LedgerEntry {
+    const oldestMs = nowMs - this.#options.closingKeepMs;
+    const old = state.resolved.filter((fingerprint) => {
+      const alert = this.#alerts.get(fingerprint)!;
+      return (
+        entry.told.has(fingerprint) && alert.endsAtMs < oldestMs && alert.updatedAtMs < oldestMs
+      );
+    });
+    if (old.length === 0) return entry;
+    this.#drops.closings += old.length;
+    this.#records.push(this.#ledger.retract(entry, new Set(old), nowMs));
+    return this.#ledger.get(entry.target)!;
+  }
+
+  #toNotification(intent: Intent): Notification {
+    const { id, target, reason, firing, resolved, atMs } = intent;
+    const alerts = [
+      ...firing.map((fingerprint) => this.#notified(fingerprint, 'firing')),
+      ...resolved.map((fingerprint) => this.#notified(fingerprint, 'resolved')),
+    ].sort((a, b) => compareAlertLabels(a.labels, b.labels));
+    return {
+      id,
+      ...target,
+      reason,
+      status: firing.length > 0 ? 'firing' : 'resolved',
+      alerts,
+      createdAtMs: atMs,
+    };
+  }
+
+  #notified(fingerprint: string, status: NotifiedAlert['status']): NotifiedAlert {
+    const alert = this.#alerts.get(fingerprint);
+    assert(alert !== undefined, 'an alert is kept until its end has been told');
+    const { labels, annotations, startsAtMs, generatorUrl } = alert;
+    const endsAtMs = status === 'firing' ? null : alert.endsAtMs;
+    return { status, labels, annotations, startsAtMs, endsAtMs, generatorUrl, fingerprint };
+  }
+
+  /** Members that ended leave the group as soon as everybody who was told of them knows; then they are forgotten. */
+  #dropClosedMembers(group: AlertGroup, nowMs: number): void {
+    const ended = [...group.members.keys()].filter((fingerprint) =>
+      isResolved(this.#alerts.get(fingerprint)!, nowMs),
+    );
+    if (ended.length === 0) return;
+    const receiver = this.#receivers.get(group.receiver);
+    const open = (receiver?.integrations ?? []).map((integration) =>
+      openAlerts(
+        this.#ledger.get({
+          integration: integration.ref,
+          groupKey: group.key,
+          groupLabels: group.labels,
+        }),
+      ),
+    );
+    for (const fingerprint of ended) {
+      if (open.some((fingerprints) => fingerprints.has(fingerprint))) continue;
+      this.#removeMember(group, fingerprint);
+    }
+    if (group.members.size === 0) group.emptySinceMs = nowMs;
+  }
+
+  #removeMember(group: AlertGroup, fingerprint: string): void {
+    group.members.delete(fingerprint);
+    const groups = this.#groupsOfAlert.get(fingerprint);
+    groups?.delete(group.id);
+    if (groups === undefined || groups.size > 0) return;
+    this.#groupsOfAlert.delete(fingerprint);
+    this.#forgetAlert(fingerprint);
+  }
+
+  #forgetAlert(fingerprint: string): void {
+    const alert = this.#alerts.get(fingerprint);
+    if (alert === undefined) return;
+    this.#inhibitor.remove(alert);
+    this.#alerts.delete(fingerprint);
+    this.#loggedEndMs.delete(fingerprint);
+    this.#records.push({ kind: 'alert-gone', fingerprint });
+  }
+
+  #removeGroup(group: AlertGroup): void {
+    this.#groups.delete(group.id);
+    for (const integration of this.#receivers.get(group.receiver)?.integrations ?? []) {
+      const entry = this.#ledger.get({
+        integration: integration.ref,
+        groupKey: group.key,
+        groupLabels: group.labels,
+      });
+      if (entry !== null && openAlerts(entry).size === 0 && entry.pending.length === 0) {
+        this.#records.push(this.#ledger.forget(entry));
+      }
+    }
+  }
+
+  /** Works the groups out anew from the alerts and from what receivers have been told. */
+  #rebuild(nowMs: number): void {
+    const before = new Map(this.#groups);
+    this.#groups.clear();
+    this.#groupsOfAlert.clear();
+    this.#inhibitor = new Inhibitor(this.#config.inhibitRules);
+    for (const alert of this.#alerts.values()) {
+      this.#inhibitor.put(alert);
+      for (const route of matchingRoutes(this.#config.route, alert.labels)) {
+        this.#join(alert, route, nowMs);
+      }
+    }
+    for (const entry of this.#ledger.entries()) this.#rejoinTold(entry, nowMs);
+    for (const group of this.#groups.values()) {
+      const known = before.get(group.id);
+      if (known !== undefined) {
+        group.hasFlushed = known.hasFlushed;
+        group.nextFlushMs = known.hasFlushed
+          ? Math.min(known.nextFlushMs, nowMs + group.route.groupIntervalMs)
+          : known.nextFlushMs;
+      }
+    }
+    for (const [fingerprint] of this.#alerts) {
+      if (!this.#groupsOfAlert.has(fingerprint)) this.#forgetAlert(fingerprint);
+    }
+  }
+
+  /** Sees to it that alerts a receiver was told of stay in its group until it has been told of their end. */
+  #rejoinTold(entry: LedgerEntry, nowMs: number): void {
+    const { integration, groupKey, groupLabels } = entry.target;
+    const receiver = this.#receivers.get(integration.receiver);
+    const exists = receiver?.integrations.some(
+      ({ ref }) => ref.kind === integration.kind && ref.index === integration.index,
+    );
+    if (exists !== true) {
+      this.#drops.targets++;
+      this.#records.push(this.#ledger.forget(entry));
+      return;
+    }
+    const id = groupIdOf(integration.receiver, groupKey);
+    const open = [...openAlerts(entry)].filter((fingerprint) => this.#alerts.has(fingerprint));
+    let group = this.#groups.get(id);
+    if (group === undefined) {
+      // No route leads here any more; the group lives on until the last end is told, at the root's pace.
+      const route = { ...this.#config.route, receiver: integration.receiver, routes: [] };
+      group = newGroup(id, groupKey, route, groupLabels, nowMs);
+      if (open.length === 0) group.emptySinceMs = nowMs;
+      this.#groups.set(id, group);
+    }
+    for (const fingerprint of open) {
+      if (!group.members.has(fingerprint)) this.#addMember(group, fingerprint, true);
+    }
+    group.hasFlushed = true;
+    const dueMs = (entry.toldAtMs ?? nowMs) + group.route.groupIntervalMs;
+    const isOwed = currentIntent(entry)?.isHandedOut === false;
+    group.nextFlushMs = isOwed ? nowMs : Math.max(nowMs, Math.min(group.nextFlushMs, dueMs));
+  }
+}
+
+function receiversByName(config: AlertmanagerConfig): ReadonlyMap<string, Receiver> {
+  return new Map(config.receivers.map((receiver) => [receiver.name, receiver]));
+}
+
+function newGroup(
+  id: string,
+  key: string,
+  route: Route,
+  labels: Labels,
+  nextFlushMs: number,
+): AlertGroup {
+  const { receiver } = route;
+  const members = new Map<string, boolean>();
+  return {
+    id,
+    key,
+    receiver,
+    labels,
+    route,
+    members,
+    hasFlushed: false,
+    nextFlushMs,
+    emptySinceMs: null,
+  };
+}
+
+function isExpired(group: AlertGroup, nowMs: number): boolean {
+  return group.emptySinceMs !== null && nowMs - group.emptySinceMs >= EMPTY_GROUP_KEEP_MS;
+}
+
+function saysTheSame(intent: Intent, message: Message): boolean {
+  return (
+    hasSameMembers(intent.firing, message.firing) &&
+    hasSameMembers(intent.resolved, message.resolved)
+  );
+}
+
+function hasSameMembers(left: readonly string[], right: readonly string[]): boolean {
+  if (left.length !== right.length) return false;
+  const members = new Set(left);
+  return right.every((member) => members.has(member));
+}
+
+function timeOf(record: Exclude<DispatchRecord, { kind: 'alert' | 'alert-gone' | 'forgotten' }>) {
+  return record.kind === 'intent' ? record.intent.atMs : record.atMs;
+}
