@@ -17,5 +17,5 @@ export function objectOfKnownKeys<Shape extends z.core.$ZodLooseShape>(
     },
   });
   // What is refused never comes out, so the type is that of the strict object.
-  return z.object(shape).catchall(refused) as unknown as z.ZodObject<Shape, z.core.$strict>;
+  return z.object(shape).catchall(refused);
 }

@@ -54,7 +54,8 @@ function deepestCause(error: unknown): unknown {
   return error;
 }
 
-function codeOf(error: unknown): string {
+/** Node's and undici's name for what went wrong, or the empty string. */
+export function codeOf(error: unknown): string {
   if (typeof error !== 'object' || error === null || !('code' in error)) return '';
   return typeof error.code === 'string' ? error.code : '';
 }

@@ -37,6 +37,8 @@ export interface HttpGetterOptions {
   readonly tls?: ConnectionOptions;
   /** How long a connection is kept for the next request. Default five minutes. */
   readonly keepAliveMs?: number;
+  /** Connections to one origin at a time; requests beyond that wait, within their deadline. Default 8. */
+  readonly connectionsPerOrigin?: number;
 }
 
 const MAX_REDIRECTS = 10;
@@ -45,7 +47,7 @@ const NO_BODY = Buffer.alloc(0);
 
 /**
  * A GET client that is bounded in every direction: one deadline for all of it, a limit on the body before and after gzip,
- * redirects by hand, and credentials that never leave their origin. Connections are kept, one at a time per origin.
+ * redirects by hand, and credentials that never leave their origin. Connections are kept.
  */
 export class HttpGetter {
   readonly #own: Agent;
@@ -53,11 +55,11 @@ export class HttpGetter {
   #hasConnected = false;
 
   constructor(options: HttpGetterOptions = {}) {
-    const { tls = {}, keepAliveMs = 300_000 } = options;
-    this.#own = createAgent(tls, keepAliveMs);
+    const { tls = {}, keepAliveMs = 300_000, connectionsPerOrigin = 8 } = options;
+    this.#own = createAgent(tls, keepAliveMs, connectionsPerOrigin);
     // Where a redirect leads away from the origin, the client certificate stays at home like every other credential.
     const { cert: _cert, key: _key, pfx: _pfx, servername: _servername, ...anonymous } = tls;
-    this.#foreign = createAgent(anonymous, keepAliveMs);
+    this.#foreign = createAgent(anonymous, keepAliveMs, connectionsPerOrigin);
   }
 
   /** @throws HttpGetError */
@@ -140,9 +142,9 @@ export class HttpGetter {
   }
 }
 
-function createAgent(tls: ConnectionOptions, keepAliveMs: number): Agent {
+function createAgent(tls: ConnectionOptions, keepAliveMs: number, connections: number): Agent {
   return new Agent({
-    connections: 1,
+    connections,
     pipelining: 1,
     allowH2: false,
     keepAliveTimeout: keepAliveMs,

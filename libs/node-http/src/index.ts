@@ -1,3 +1,9 @@
+export {
+  credentialHeaders,
+  readSecret,
+  SecretFileError,
+  tlsConnectionOptions,
+} from './http-credentials.ts';
 export { HttpGetError, type HttpGetFailure } from './http-get-error.ts';
 export {
   HttpGetter,

@@ -1,0 +1,93 @@
+import type { ScrapeConfig, Target } from '#libs/discovery';
+import {
+  credentialHeaders,
+  HttpGetError,
+  HttpGetter,
+  SecretFileError,
+  tlsConnectionOptions,
+} from '#libs/node-http';
+import { scrapeHeaders, type ScrapeOutcome } from '#libs/scrape';
+
+/** How long the files of a `tls_config` are trusted before they are looked at again. */
+const TLS_REREAD_MS = 60_000;
+
+export interface TargetFetcherOptions {
+  readonly config: ScrapeConfig;
+  /** What relative paths of secret files are relative to. */
+  readonly baseDir: string;
+  readonly userAgent: string;
+  readonly nowMs: () => number;
+}
+
+/** Requests the targets of one job, with its credentials, limits and connections. */
+export class TargetFetcher {
+  readonly #options: TargetFetcherOptions;
+  #getter: { readonly http: HttpGetter; readonly tls: string; readonly readAtMs: number } | null =
+    null;
+
+  constructor(options: TargetFetcherOptions) {
+    this.#options = options;
+  }
+
+  /** Never fails: what goes wrong is an outcome. */
+  async fetch(
+    target: Pick<Target, 'url' | 'timeoutMs'>,
+    signal: AbortSignal,
+  ): Promise<ScrapeOutcome> {
+    const { config, userAgent, nowMs } = this.#options;
+    const startedMs = performance.now();
+    const durationSeconds = () => (performance.now() - startedMs) / 1_000;
+    try {
+      const http = await this.#client(nowMs());
+      const credentials = await credentialHeaders(config.http, this.#options.baseDir);
+      const { status, statusText, headers, body } = await http.get({
+        url: target.url,
+        headers: scrapeHeaders(config, { timeoutMs: target.timeoutMs, userAgent }),
+        credentials,
+        timeoutMs: target.timeoutMs,
+        maxBodyBytes: config.limits.bodyBytes,
+        followsRedirects: config.http.followsRedirects,
+        signal,
+      });
+      const contentType = headers.get('content-type') ?? '';
+      return {
+        kind: 'response',
+        status,
+        statusText,
+        contentType,
+        body,
+        durationSeconds: durationSeconds(),
+      };
+    } catch (error) {
+      if (!(error instanceof HttpGetError || error instanceof SecretFileError)) throw error;
+      return { kind: 'failure', reason: error.message, durationSeconds: durationSeconds() };
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#getter?.http.close();
+    this.#getter = null;
+  }
+
+  /** The client, built anew when the certificates have changed. */
+  async #client(nowMs: number): Promise<HttpGetter> {
+    const known = this.#getter;
+    if (known !== null && nowMs - known.readAtMs < TLS_REREAD_MS) return known.http;
+    const options = await tlsConnectionOptions(
+      this.#options.config.http.tls,
+      this.#options.baseDir,
+    );
+    const tls = JSON.stringify(options);
+    // Another scrape may have been here while the files were read.
+    const current = this.#getter;
+    if (current !== null && current.tls === tls) {
+      this.#getter = { ...current, readAtMs: nowMs };
+      return current.http;
+    }
+    const http = new HttpGetter({ tls: options });
+    this.#getter = { http, tls, readAtMs: nowMs };
+    // Scrapes under way on old connections end with them.
+    await current?.http.close();
+    return http;
+  }
+}
