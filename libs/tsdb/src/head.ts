@@ -1,0 +1,392 @@
+import { compareUtf8, type Labels, type Matcher } from '#libs/labels';
+import { createSampleWindow, type SampleBatch, type SampleWindow } from '#libs/samples';
+import { noRejections, type Rejection, type RejectReason } from './append-result.ts';
+import type { HeadOptions } from './head-options.ts';
+import { labelProblem } from './label-limits.ts';
+import { filterRows, basisOf } from './resolve-matchers.ts';
+import { RowSamples } from './row-samples.ts';
+import { type Selection, SelectionCache } from './selection.ts';
+import { SeriesIndex } from './series-index.ts';
+
+/** A removed row is not handed out again for so long; no query runs longer. */
+const ROW_QUARANTINE_MS = 10 * 60_000;
+const MAX_SELECTIONS = 10_000;
+const MAX_NAMED_SERIES = 500;
+/** Times beyond are no times; the codec's arithmetic is exact below. */
+const MAX_TIME_MS = 2 ** 52;
+
+/** What {@link Head.append} did, with the samples it took as columns. */
+export interface HeadAppend {
+  readonly repeated: number;
+  readonly rejected: Record<RejectReason, number>;
+  readonly rejectedTotal: number;
+  readonly firstRejection: Rejection | null;
+  /** Samples taken; the first so many entries of `rows` and `samples` are theirs. */
+  readonly accepted: number;
+  /** The row of each sample taken; valid until the next append. */
+  readonly rows: Uint32Array;
+  /** The index of each sample taken in the batch's columns; valid until the next append. */
+  readonly samples: Uint32Array;
+}
+
+/** One line of {@link HeadStatistics}. */
+export interface CardinalityEntry {
+  readonly name: string;
+  readonly value: number;
+}
+
+/** Where the series come from, largest first (Prometheus's `/api/v1/status/tsdb`). */
+export interface CardinalityStatistics {
+  readonly seriesCountByMetricName: readonly CardinalityEntry[];
+  readonly labelValueCountByLabelName: readonly CardinalityEntry[];
+  readonly memoryInBytesByLabelName: readonly CardinalityEntry[];
+  readonly seriesCountByLabelValuePair: readonly CardinalityEntry[];
+}
+
+/** Series and samples in memory. It knows no disk and no clock. */
+export class Head {
+  readonly #options: HeadOptions;
+  readonly #index = new SeriesIndex();
+  readonly #samples = new RowSamples();
+  readonly #selections: SelectionCache;
+  #acceptedRows = new Uint32Array(1_024);
+  #acceptedSamples = new Uint32Array(1_024);
+  readonly #probe = createSampleWindow();
+  /** Removed rows with the time from which they may be used again. */
+  readonly #quarantine: { readonly untilMs: number; readonly rows: readonly number[] }[] = [];
+  #minMs = Infinity;
+  #maxMs = -Infinity;
+  #createdSeries = 0;
+  #removedSeries = 0;
+
+  constructor(options: HeadOptions) {
+    this.#options = options;
+    this.#selections = new SelectionCache(this.#index, this.#samples, MAX_SELECTIONS);
+  }
+
+  get seriesCount(): number {
+    return this.#index.seriesCount;
+  }
+
+  get labelPairCount(): number {
+    return this.#index.pairCount;
+  }
+
+  get chunkCount(): number {
+    return this.#samples.chunkCount;
+  }
+
+  get outOfOrderSampleCount(): number {
+    return this.#samples.lateSampleCount;
+  }
+
+  get sampleBytes(): number {
+    return this.#samples.bytes;
+  }
+
+  get createdSeries(): number {
+    return this.#createdSeries;
+  }
+
+  get removedSeries(): number {
+    return this.#removedSeries;
+  }
+
+  /** Time of the oldest sample, Infinity without any. May lag behind what retention has dropped. */
+  get minTimeMs(): number {
+    return this.#minMs;
+  }
+
+  /** Time of the youngest sample, -Infinity without any. */
+  get maxTimeMs(): number {
+    return this.#maxMs;
+  }
+
+  labelsOf(row: number): Labels {
+    return this.#index.labelsOf(row);
+  }
+
+  /**
+   * Takes what it may of a batch. A sample that is there already with the same bits counts as repeated; everything else
+   * not taken is counted under its reason. A series is only created for a sample that is taken.
+   */
+  append(batch: SampleBatch, nowMs: number): HeadAppend {
+    const rejected = noRejections();
+    let rejectedTotal = 0;
+    let firstRejection: Rejection | null = null;
+    let repeated = 0;
+    let accepted = 0;
+    if (this.#acceptedRows.length < batch.sampleCount) {
+      this.#acceptedRows = new Uint32Array(batch.sampleCount);
+      this.#acceptedSamples = new Uint32Array(batch.sampleCount);
+    }
+    const { timesMs, values, firstSample } = batch;
+    const words = wordsOf(values);
+    const newestMs = nowMs + this.#options.futureToleranceMs;
+    const oldestMs = nowMs - this.#options.retentionMs;
+    // One straight loop: its steps share their locals, and a call per sample would cost as much as the sample.
+    for (let series = 0; series < batch.labels.length; series++) {
+      const labels = batch.labels[series]!;
+      let row = this.#index.find(labels);
+      const problem: RejectReason | null = row < 0 ? this.#problemOf(labels) : null;
+      for (let i = firstSample[series]!; i < firstSample[series + 1]!; i++) {
+        const timeMs = timesMs[i]!;
+        let reason = problem;
+        if (reason === null) {
+          if (!(timeMs > -MAX_TIME_MS && timeMs < MAX_TIME_MS) || timeMs !== Math.floor(timeMs)) {
+            reason = 'invalid_time';
+          } else if (timeMs > newestMs) reason = 'too_far_in_future';
+          else if (timeMs < oldestMs) reason = 'too_old';
+        }
+        if (reason === null) {
+          if (row < 0) row = this.#createSeries(labels);
+          if (timeMs > this.#samples.lastMs(row)) {
+            this.#samples.push(row, timeMs, words[2 * i]!, words[2 * i + 1]!);
+          } else {
+            const late = this.#takeLate(row, timeMs, words[2 * i]!, words[2 * i + 1]!);
+            if (late === 'repeated') {
+              repeated++;
+              continue;
+            }
+            reason = late;
+          }
+        }
+        if (reason === null) {
+          this.#acceptedRows[accepted] = row;
+          this.#acceptedSamples[accepted++] = i;
+          if (timeMs > this.#maxMs) this.#maxMs = timeMs;
+          if (timeMs < this.#minMs) this.#minMs = timeMs;
+          continue;
+        }
+        rejected[reason]++;
+        rejectedTotal++;
+        firstRejection ??= {
+          reason,
+          series: labels.toString().slice(0, MAX_NAMED_SERIES),
+          timeMs,
+        };
+      }
+    }
+    return {
+      repeated,
+      rejected,
+      rejectedTotal,
+      firstRejection,
+      accepted,
+      rows: this.#acceptedRows,
+      samples: this.#acceptedSamples,
+    };
+  }
+
+  /** The row of a series read back from the log, created if need be; limits do not apply to what was acknowledged. */
+  restoreSeries(labels: Labels): number {
+    const row = this.#index.find(labels);
+    return row < 0 ? this.#createSeries(labels) : row;
+  }
+
+  /**
+   * A sample read back from the log, its value as two words in the machine's order. What is there already is left alone.
+   * @returns whether it was new
+   */
+  restoreSample(row: number, timeMs: number, firstWord: number, secondWord: number): boolean {
+    if (timeMs > this.#samples.lastMs(row)) {
+      this.#samples.push(row, timeMs, firstWord, secondWord);
+    } else {
+      if (this.#probeAt(row, timeMs) >= 0) return false;
+      this.#samples.insertLate(row, timeMs, firstWord, secondWord);
+    }
+    if (timeMs > this.#maxMs) this.#maxMs = timeMs;
+    if (timeMs < this.#minMs) this.#minMs = timeMs;
+    return true;
+  }
+
+  /** The series that fulfil all matchers; equal matchers get the same object, which is kept current. */
+  select(matchers: readonly Matcher[]): Selection {
+    return this.#selections.select(matchers);
+  }
+
+  /** Points `window` at samples of a row; see {@link Selection.read}. */
+  read(row: number, minMs: number, maxMs: number, window: SampleWindow): void {
+    this.#samples.read(row, minMs, maxMs, window);
+  }
+
+  /** The label sets that fulfil all matchers and may have samples in the range, in row order. */
+  series(matchers: readonly Matcher[], minMs: number, maxMs: number): Labels[] {
+    const found: Labels[] = [];
+    for (const row of this.#rowsInRange(matchers, minMs, maxMs)) {
+      found.push(this.#index.labelsOf(row));
+    }
+    return found;
+  }
+
+  /** Names of labels of the series that fulfil all matchers and may have samples in the range, sorted. */
+  labelNames(matchers: readonly Matcher[], minMs: number, maxMs: number): string[] {
+    if (matchers.length === 0 && this.#covers(minMs, maxMs)) {
+      return [...this.#index.labelNames()].sort(compareUtf8);
+    }
+    const pairs = new Set<number>();
+    const names = new Set<string>();
+    for (const row of this.#rowsInRange(matchers, minMs, maxMs)) {
+      for (const pair of this.#index.pairsOfRow(row)) {
+        if (pairs.has(pair)) continue;
+        pairs.add(pair);
+        names.add(this.#index.nameOfPair(pair));
+      }
+    }
+    return [...names].sort(compareUtf8);
+  }
+
+  /** Values of one label among the series that fulfil all matchers and may have samples in the range, sorted. */
+  labelValues(name: string, matchers: readonly Matcher[], minMs: number, maxMs: number): string[] {
+    const values = this.#index.valuesOf(name);
+    if (matchers.length === 0) {
+      const isCovered = this.#covers(minMs, maxMs);
+      const found: string[] = [];
+      for (const [value, pair] of values) {
+        if (isCovered || this.#isAnyInRange(this.#index.posting(pair).rows(), minMs, maxMs)) {
+          found.push(value);
+        }
+      }
+      return found.sort(compareUtf8);
+    }
+    const nameId = this.#index.nameId(name);
+    if (nameId < 0) return [];
+    const pairs = new Set<number>();
+    for (const row of this.#rowsInRange(matchers, minMs, maxMs)) {
+      const pair = this.#index.pairOfRow(row, nameId);
+      if (pair >= 0) pairs.add(pair);
+    }
+    return Array.from(pairs, (pair) => this.#index.valueOfPair(pair)).sort(compareUtf8);
+  }
+
+  /** The `limit` largest entries of each kind. */
+  cardinality(limit: number): CardinalityStatistics {
+    const byMetric: CardinalityEntry[] = [];
+    const byPair: CardinalityEntry[] = [];
+    const valueCounts: CardinalityEntry[] = [];
+    const memory: CardinalityEntry[] = [];
+    for (const name of this.#index.labelNames()) {
+      const values = this.#index.valuesOf(name);
+      let bytes = 0;
+      for (const [value, pair] of values) {
+        const series = this.#index.posting(pair).length;
+        bytes += value.length;
+        byPair.push({ name: `${name}=${value}`, value: series });
+        keepLargest(byPair, limit, 10_000);
+        if (name === '__name__') byMetric.push({ name: value, value: series });
+      }
+      valueCounts.push({ name, value: values.size });
+      memory.push({ name, value: bytes });
+    }
+    return {
+      seriesCountByMetricName: keepLargest(byMetric, limit, 0),
+      labelValueCountByLabelName: keepLargest(valueCounts, limit, 0),
+      memoryInBytesByLabelName: keepLargest(memory, limit, 0),
+      seriesCountByLabelValuePair: keepLargest(byPair, limit, 0),
+    };
+  }
+
+  /**
+   * Drops samples beyond the retention and the series that have none left.
+   * @returns the rows that are free now, for whoever keeps something per row
+   */
+  dropExpired(nowMs: number): readonly number[] {
+    while (this.#quarantine.length > 0 && this.#quarantine[0]!.untilMs <= nowMs) {
+      this.#index.releaseRows(this.#quarantine.shift()!.rows);
+    }
+    const cutoffMs = nowMs - this.#options.retentionMs;
+    this.#samples.dropBefore(cutoffMs);
+    const vanished: number[] = [];
+    let minMs = Infinity;
+    for (let row = 0; row < this.#index.rowCount; row++) {
+      if (!this.#index.isLive(row)) continue;
+      if (this.#samples.lastMs(row) < cutoffMs) vanished.push(row);
+      else if (this.#samples.firstMs(row) < minMs) minMs = this.#samples.firstMs(row);
+    }
+    this.#minMs = Math.max(minMs, cutoffMs);
+    if (vanished.length === 0) return vanished;
+    for (const row of vanished) this.#samples.clearRow(row);
+    this.#index.remove(vanished);
+    this.#removedSeries += vanished.length;
+    this.#quarantine.push({ untilMs: nowMs + ROW_QUARANTINE_MS, rows: vanished });
+    return vanished;
+  }
+
+  #problemOf(labels: Labels): RejectReason | null {
+    const problem = labelProblem(labels, this.#options);
+    if (problem !== null) return problem;
+    return this.#index.seriesCount >= this.#options.maxSeries ? 'series_limit' : null;
+  }
+
+  #createSeries(labels: Labels): number {
+    const row = this.#index.add(labels);
+    this.#samples.startRow(row);
+    this.#createdSeries++;
+    return row;
+  }
+
+  /** A sample that is not younger than all of its row: taken (null), known already, or refused. */
+  #takeLate(
+    row: number,
+    timeMs: number,
+    firstWord: number,
+    secondWord: number,
+  ): RejectReason | 'repeated' | null {
+    const at = this.#probeAt(row, timeMs);
+    if (at >= 0) {
+      const words = wordsOf(this.#probe.values);
+      const isSame = words[2 * at] === firstWord && words[2 * at + 1] === secondWord;
+      return isSame ? 'repeated' : 'duplicate';
+    }
+    const { outOfOrderWindowMs, maxOutOfOrderSamples } = this.#options;
+    if (outOfOrderWindowMs === 0) return 'out_of_order';
+    if (timeMs < this.#samples.lastMs(row) - outOfOrderWindowMs) return 'too_old';
+    if (this.#samples.lateSampleCount >= maxOutOfOrderSamples) return 'out_of_order_limit';
+    this.#samples.insertLate(row, timeMs, firstWord, secondWord);
+    return null;
+  }
+
+  /** The index in the probe window of the row's sample at that time, or -1. */
+  #probeAt(row: number, timeMs: number): number {
+    this.#samples.read(row, timeMs, timeMs, this.#probe);
+    return this.#probe.end > this.#probe.start ? this.#probe.start : -1;
+  }
+
+  #covers(minMs: number, maxMs: number): boolean {
+    return minMs <= this.#minMs && maxMs >= this.#maxMs;
+  }
+
+  #rowsInRange(matchers: readonly Matcher[], minMs: number, maxMs: number): Uint32Array {
+    const basis = basisOf(this.#index, matchers);
+    if (basis === null) return new Uint32Array(0);
+    const rows = filterRows(this.#index, basis.posting.rows(), basis.rest);
+    return this.#covers(minMs, maxMs)
+      ? rows
+      : rows.filter((row) => this.#isInRange(row, minMs, maxMs));
+  }
+
+  #isInRange(row: number, minMs: number, maxMs: number): boolean {
+    return this.#samples.lastMs(row) >= minMs && this.#samples.firstMs(row) <= maxMs;
+  }
+
+  #isAnyInRange(rows: Uint32Array, minMs: number, maxMs: number): boolean {
+    for (let i = 0; i < rows.length; i++) if (this.#isInRange(rows[i]!, minMs, maxMs)) return true;
+    return false;
+  }
+}
+
+function wordsOf(values: Float64Array): Uint32Array {
+  return new Uint32Array(values.buffer, values.byteOffset, values.length * 2);
+}
+
+/** Sorts largest first and cuts to `limit`, once the list has outgrown `slack`. */
+function keepLargest(
+  entries: CardinalityEntry[],
+  limit: number,
+  slack: number,
+): CardinalityEntry[] {
+  if (entries.length <= slack) return entries;
+  entries.sort((a, b) => b.value - a.value || compareUtf8(a.name, b.name));
+  entries.length = Math.min(entries.length, limit);
+  return entries;
+}

@@ -1,0 +1,298 @@
+import { Labels } from '#libs/labels';
+import { FRAME_HEADER_BYTES, writeFrameHeader } from './log-frame.ts';
+import { LOW_WORD } from './xor-chunk.ts';
+
+/*
+ * Payloads of the log's frames. Numbers are unsigned LEB128 varints, signed ones in zigzag; text is UTF-8 after its length.
+ *
+ *   0  segment   version, sequence
+ *   1  series    count, then for each: id (difference to the one before), number of labels, its names and values in
+ *                turn: 0 and the text where it is new to the record, otherwise 1 + its number among the record's texts
+ *   2  samples   count, then for each a control byte and what it announces:
+ *                  bits 0-3  how many bytes of the value follow, highest first; the others are zero
+ *                  bit 4     the id is one above that of the sample before; otherwise the difference follows
+ *                  bits 5-6  0: same time as the sample before, 1: the difference follows, 2: eight bytes of time follow
+ *
+ * Numbers from 3 on are free for histograms, exemplars and metadata. A series id is given once in the life of a log and
+ * means the same in each of its segments.
+ */
+
+const FORMAT_VERSION = 1;
+const SEGMENT_RECORD = 0;
+const SERIES_RECORD = 1;
+const SAMPLES_RECORD = 2;
+
+const NEXT_ID = 0x10;
+const TIME_DIFFERENCE = 0x20;
+const TIME_ABSOLUTE = 0x40;
+/** Differences beyond are written as times of their own. */
+const MAX_TIME_DIFFERENCE = 2 ** 31;
+/** Control byte, id, time and value of one sample take no more. */
+const MAX_SAMPLE_RECORD_BYTES = 1 + 8 + 8 + 8;
+const MAX_VARINT_BYTES = 8;
+
+/** Collects frames in one growing buffer. */
+export class RecordWriter {
+  #bytes = Buffer.allocUnsafe(64 * 1_024);
+  #length = 0;
+  #frameStart = -1;
+  readonly #texts = new Map<string, number>();
+  #previousId = 0;
+  #previousTimeMs = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Bytes of the frame being written. */
+  get frameBytes(): number {
+    return this.#frameStart < 0 ? 0 : this.#length - this.#frameStart;
+  }
+
+  /** The frames so far; the writer starts afresh. */
+  take(): Buffer {
+    const taken = this.#bytes.subarray(0, this.#length);
+    this.#bytes = Buffer.allocUnsafe(64 * 1_024);
+    this.#length = 0;
+    return taken;
+  }
+
+  writeSegment(sequence: number): void {
+    this.#begin(SEGMENT_RECORD, 2 * MAX_VARINT_BYTES);
+    this.#writeVarint(FORMAT_VERSION);
+    this.#writeVarint(sequence);
+    this.end();
+  }
+
+  beginSeries(count: number): void {
+    this.#begin(SERIES_RECORD, MAX_VARINT_BYTES);
+    this.#writeVarint(count);
+    this.#texts.clear();
+    this.#previousId = 0;
+  }
+
+  writeSeries(id: number, labels: Labels): void {
+    this.#reserve(2 * MAX_VARINT_BYTES);
+    this.#writeVarint(zigzag(id - this.#previousId));
+    this.#previousId = id;
+    this.#writeVarint(labels.size);
+    for (const text of labels.flat) this.#writeText(text);
+  }
+
+  beginSamples(count: number): void {
+    this.#begin(SAMPLES_RECORD, MAX_VARINT_BYTES + count * MAX_SAMPLE_RECORD_BYTES);
+    this.#writeVarint(count);
+    this.#previousId = 0;
+    this.#previousTimeMs = 0;
+  }
+
+  /** `high` and `low` are the words of the value. */
+  writeSample(id: number, timeMs: number, high: number, low: number): void {
+    const bytes = this.#bytes;
+    const controlAt = this.#length++;
+    let control = 0;
+    const step = id - this.#previousId;
+    if (step === 1) control |= NEXT_ID;
+    else this.#writeVarint(zigzag(step));
+    const difference = timeMs - this.#previousTimeMs;
+    if (difference >= MAX_TIME_DIFFERENCE || difference <= -MAX_TIME_DIFFERENCE) {
+      control |= TIME_ABSOLUTE;
+      this.#length = bytes.writeDoubleLE(timeMs, this.#length);
+    } else if (difference !== 0) {
+      control |= TIME_DIFFERENCE;
+      this.#writeVarint(zigzag(difference));
+    }
+    let at = this.#length;
+    let word = high;
+    for (let left = high; left !== 0; left = (left << 8) >>> 0) bytes[at++] = left >>> 24;
+    if (low !== 0) {
+      at = this.#length;
+      for (let i = 0; i < 4; i++) {
+        bytes[at++] = word >>> 24;
+        word <<= 8;
+      }
+      for (let left = low; left !== 0; left = (left << 8) >>> 0) bytes[at++] = left >>> 24;
+    }
+    bytes[controlAt] = control | (at - this.#length);
+    this.#length = at;
+    this.#previousId = id;
+    this.#previousTimeMs = timeMs;
+  }
+
+  /** Closes the frame. */
+  end(): void {
+    writeFrameHeader(this.#bytes, this.#frameStart, this.#length);
+    this.#frameStart = -1;
+  }
+
+  #begin(kind: number, room: number): void {
+    this.#reserve(FRAME_HEADER_BYTES + 1 + room);
+    this.#frameStart = this.#length;
+    this.#length += FRAME_HEADER_BYTES;
+    this.#bytes[this.#length++] = kind;
+  }
+
+  #writeText(text: string): void {
+    const known = this.#texts.get(text);
+    if (known !== undefined) {
+      this.#reserve(MAX_VARINT_BYTES);
+      this.#writeVarint(known + 1);
+      return;
+    }
+    this.#texts.set(text, this.#texts.size);
+    const byteLength = Buffer.byteLength(text);
+    this.#reserve(2 * MAX_VARINT_BYTES + byteLength);
+    this.#writeVarint(0);
+    this.#writeVarint(byteLength);
+    this.#length += this.#bytes.write(text, this.#length, 'utf8');
+  }
+
+  #writeVarint(value: number): void {
+    let left = value;
+    while (left >= 0x80) {
+      this.#bytes[this.#length++] = (left % 0x80) | 0x80;
+      left = Math.floor(left / 0x80);
+    }
+    this.#bytes[this.#length++] = left;
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#length + bytes <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafe((this.#length + bytes) * 2);
+    this.#bytes.copy(larger, 0, 0, this.#length);
+    this.#bytes = larger;
+  }
+}
+
+function zigzag(value: number): number {
+  return value >= 0 ? 2 * value : -2 * value - 1;
+}
+
+/** Who is told what a log's records hold. */
+export interface RecordVisitor {
+  segment(version: number, sequence: number): void;
+  series(id: number, labels: Labels): void;
+  /** The value comes as its two words in the machine's order. */
+  sample(id: number, timeMs: number, firstWord: number, secondWord: number): void;
+}
+
+/** A payload with a valid checksum that is not what this version writes. */
+export class RecordError extends Error {
+  override readonly name = 'RecordError';
+}
+
+const MAX_LABELS = 10_000;
+
+/**
+ * Reads one payload. What comes before an error has been told already.
+ * @throws RecordError for a payload of another version or one that contradicts itself
+ */
+export function readRecord(payload: Buffer, visitor: RecordVisitor): void {
+  if (payload.length === 0) throw new RecordError('empty record');
+  const cursor = new Cursor(payload, 1);
+  switch (payload[0]) {
+    case SEGMENT_RECORD:
+      visitor.segment(cursor.readVarint(), cursor.readVarint());
+      return;
+    case SERIES_RECORD:
+      readSeries(cursor, visitor);
+      return;
+    case SAMPLES_RECORD:
+      readSamples(cursor, visitor);
+      return;
+    default:
+      throw new RecordError(`record of unknown kind ${payload[0]}`);
+  }
+}
+
+function readSeries(cursor: Cursor, visitor: RecordVisitor): void {
+  const count = cursor.readVarint();
+  const texts: string[] = [];
+  let id = 0;
+  for (let i = 0; i < count; i++) {
+    id += cursor.readZigzag();
+    const labelCount = cursor.readVarint();
+    if (labelCount > MAX_LABELS) throw new RecordError('series with too many labels');
+    const flat: string[] = [];
+    for (let text = 0; text < 2 * labelCount; text++) {
+      const reference = cursor.readVarint();
+      if (reference > texts.length) throw new RecordError('reference to a text that is not there');
+      if (reference === 0) texts.push(cursor.readText());
+      flat.push(reference === 0 ? texts.at(-1)! : texts[reference - 1]!);
+    }
+    visitor.series(id, Labels.fromSortedFlat(flat));
+  }
+}
+
+function readSamples(cursor: Cursor, visitor: RecordVisitor): void {
+  const { bytes } = cursor;
+  const count = cursor.readVarint();
+  let id = 0;
+  let timeMs = 0;
+  for (let i = 0; i < count; i++) {
+    const control = cursor.readByte();
+    id += (control & NEXT_ID) === 0 ? cursor.readZigzag() : 1;
+    if ((control & TIME_DIFFERENCE) !== 0) timeMs += cursor.readZigzag();
+    else if ((control & TIME_ABSOLUTE) !== 0) timeMs = cursor.readDouble();
+    const valueBytes = control & 0xf;
+    const at = cursor.take(valueBytes);
+    if (valueBytes > 8) throw new RecordError('value of more than eight bytes');
+    let high = 0;
+    let low = 0;
+    for (let byte = 0; byte < valueBytes; byte++) {
+      if (byte < 4) high |= bytes[at + byte]! << (24 - 8 * byte);
+      else low |= bytes[at + byte]! << (56 - 8 * byte);
+    }
+    if (LOW_WORD === 0) visitor.sample(id, timeMs, low, high);
+    else visitor.sample(id, timeMs, high, low);
+  }
+}
+
+class Cursor {
+  readonly bytes: Buffer;
+  #at: number;
+
+  constructor(bytes: Buffer, at: number) {
+    this.bytes = bytes;
+    this.#at = at;
+  }
+
+  /** Steps over `count` bytes. @returns where they begin */
+  take(count: number): number {
+    const at = this.#at;
+    if (at + count > this.bytes.length) throw new RecordError('record ends early');
+    this.#at = at + count;
+    return at;
+  }
+
+  readByte(): number {
+    return this.bytes[this.take(1)]!;
+  }
+
+  readVarint(): number {
+    let value = 0;
+    let scale = 1;
+    for (let i = 0; i < MAX_VARINT_BYTES; i++) {
+      const byte = this.readByte();
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+      scale *= 0x80;
+    }
+    throw new RecordError('number that does not end');
+  }
+
+  readZigzag(): number {
+    const value = this.readVarint();
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+
+  readDouble(): number {
+    return this.bytes.readDoubleLE(this.take(8));
+  }
+
+  readText(): string {
+    const length = this.readVarint();
+    const at = this.take(length);
+    return this.bytes.toString('utf8', at, at + length);
+  }
+}

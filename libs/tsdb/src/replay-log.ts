@@ -1,0 +1,210 @@
+import type { Labels } from '#libs/labels';
+import type { Head } from './head.ts';
+import { FrameScanner } from './log-frame.ts';
+import { readRecord, RecordError, type RecordVisitor } from './log-record.ts';
+import type { SegmentStore } from './segment-store.ts';
+import type { LogSegment } from './series-log.ts';
+
+/** How far a replay has come. */
+export interface ReplayProgress {
+  readonly segments: number;
+  readonly totalSegments: number;
+  readonly bytes: number;
+  readonly totalBytes: number;
+  readonly samples: number;
+}
+
+/** What a replay found. Everything but the first three is zero after a clean stop. */
+export interface ReplayReport {
+  readonly segments: number;
+  readonly samples: number;
+  readonly series: number;
+  /** Samples that were there already: written twice around a failed write. */
+  readonly repeatedSamples: number;
+  /** Samples beyond the retention. */
+  readonly expiredSamples: number;
+  /** Segments that end within a record, and the bytes cut there: the write a power cut or a kill interrupted. */
+  readonly tornSegments: number;
+  readonly tornBytes: number;
+  /** Stretches of segments that hold no valid record. */
+  readonly damagedRecords: number;
+  readonly damagedBytes: number;
+  /** Records with a valid checksum that this version does not understand. */
+  readonly unknownRecords: number;
+  /** Samples of series whose definition was in a damaged record. */
+  readonly orphanedSamples: number;
+  /** Segments of which a copy was kept because of damage. */
+  readonly segmentsSetAside: readonly number[];
+  /** Segments that could not be read to their end, with the reason. */
+  readonly unreadableSegments: readonly { readonly sequence: number; readonly reason: string }[];
+}
+
+/** What a replay leaves for the writer to go on from. */
+export interface ReplayResult {
+  readonly report: ReplayReport;
+  readonly liveSegments: readonly LogSegment[];
+  readonly highestSeriesId: number;
+  /** Rows with the id of their series in the log. */
+  readonly idsOfRows: ReadonlyMap<number, number>;
+}
+
+const FORMAT_VERSION = 1;
+
+/**
+ * Reads all segments back into an empty head, oldest first. It does not fail on anything the segments hold: a torn tail
+ * is cut, a segment with damage inside is set aside as a copy and used as far as it is sound.
+ */
+export async function replayLog(
+  store: SegmentStore,
+  head: Head,
+  oldestMs: number,
+  onProgress: (progress: ReplayProgress) => void,
+): Promise<ReplayResult> {
+  const replay = new Replay(head, oldestMs);
+  const listed = await store.list();
+  const totalBytes = listed.reduce((sum, segment) => sum + segment.bytes, 0);
+  const liveSegments: LogSegment[] = [];
+  let bytes = 0;
+  for (const [index, { sequence, bytes: segmentBytes }] of listed.entries()) {
+    const progressOf = (segments: number): ReplayProgress => ({
+      segments,
+      totalSegments: listed.length,
+      bytes,
+      totalBytes,
+      samples: replay.samples,
+    });
+    replay.beginSegment();
+    const scanner = new FrameScanner((payload) => replay.take(payload));
+    try {
+      for await (const chunk of store.read(sequence)) {
+        scanner.push(chunk);
+        bytes += chunk.length;
+        onProgress(progressOf(index));
+      }
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      replay.unreadable.push({ sequence, reason });
+    }
+    const summary = scanner.finish();
+    const isUnreadable = replay.unreadable.at(-1)?.sequence === sequence;
+    replay.damagedRecords += summary.damagedStretches;
+    replay.damagedBytes += summary.damagedBytes;
+    if (summary.damagedStretches > 0 || replay.unknownInSegment > 0 || isUnreadable) {
+      replay.setAside.push(sequence);
+      await ignoringFailure(store.setAside(sequence));
+    }
+    // The tail of what could not be read may be sound.
+    if (summary.tornBytes > 0 && !isUnreadable) {
+      replay.tornSegments++;
+      replay.tornBytes += summary.tornBytes;
+      await ignoringFailure(store.truncate(sequence, summary.soundBytes));
+    }
+    liveSegments.push({ sequence, bytes: segmentBytes, maxMs: replay.segmentMaxMs });
+    onProgress(progressOf(index + 1));
+  }
+  return {
+    report: replay.report(listed.length),
+    liveSegments,
+    highestSeriesId: replay.highestId,
+    idsOfRows: replay.idsOfRows,
+  };
+}
+
+/** Neither a copy nor a cut decides about the data; a full or read-only disk must not keep the store from starting. */
+async function ignoringFailure(action: Promise<void>): Promise<void> {
+  try {
+    await action;
+  } catch {
+    // The damage is found and counted again at the next start.
+  }
+}
+
+class Replay implements RecordVisitor {
+  readonly #head: Head;
+  readonly #oldestMs: number;
+  readonly #rowsOfIds = new Map<number, number>();
+  readonly idsOfRows = new Map<number, number>();
+  readonly setAside: number[] = [];
+  readonly unreadable: { sequence: number; reason: string }[] = [];
+  highestId = 0;
+  samples = 0;
+  tornSegments = 0;
+  tornBytes = 0;
+  damagedRecords = 0;
+  damagedBytes = 0;
+  unknownInSegment = 0;
+  segmentMaxMs = -Infinity;
+  #series = 0;
+  #repeatedSamples = 0;
+  #expiredSamples = 0;
+  #orphanedSamples = 0;
+  #unknownRecords = 0;
+
+  constructor(head: Head, oldestMs: number) {
+    this.#head = head;
+    this.#oldestMs = oldestMs;
+  }
+
+  beginSegment(): void {
+    this.segmentMaxMs = -Infinity;
+    this.unknownInSegment = 0;
+  }
+
+  take(payload: Buffer): void {
+    try {
+      readRecord(payload, this);
+    } catch (error) {
+      if (!(error instanceof RecordError)) throw error;
+      this.#unknownRecords++;
+      this.unknownInSegment++;
+    }
+  }
+
+  segment(version: number, _sequence: number): void {
+    if (version !== FORMAT_VERSION) throw new RecordError(`log format of version ${version}`);
+  }
+
+  series(id: number, labels: Labels): void {
+    if (id > this.highestId) this.highestId = id;
+    if (this.#rowsOfIds.has(id)) return;
+    const row = this.#head.restoreSeries(labels);
+    this.#rowsOfIds.set(id, row);
+    // A series that vanished and came back has had several ids; the last one goes on.
+    if (!this.idsOfRows.has(row)) this.#series++;
+    this.idsOfRows.set(row, id);
+  }
+
+  sample(id: number, timeMs: number, firstWord: number, secondWord: number): void {
+    if (timeMs > this.segmentMaxMs) this.segmentMaxMs = timeMs;
+    const row = this.#rowsOfIds.get(id);
+    if (row === undefined) {
+      // Never to be given to another series, or that one would inherit these samples at the next start.
+      if (id > this.highestId) this.highestId = id;
+      this.#orphanedSamples++;
+    } else if (timeMs < this.#oldestMs) {
+      this.#expiredSamples++;
+    } else if (this.#head.restoreSample(row, timeMs, firstWord, secondWord)) {
+      this.samples++;
+    } else {
+      this.#repeatedSamples++;
+    }
+  }
+
+  report(segments: number): ReplayReport {
+    return {
+      segments,
+      samples: this.samples,
+      series: this.#series,
+      repeatedSamples: this.#repeatedSamples,
+      expiredSamples: this.#expiredSamples,
+      tornSegments: this.tornSegments,
+      tornBytes: this.tornBytes,
+      damagedRecords: this.damagedRecords,
+      damagedBytes: this.damagedBytes,
+      unknownRecords: this.#unknownRecords,
+      orphanedSamples: this.#orphanedSamples,
+      segmentsSetAside: this.setAside,
+      unreadableSegments: this.unreadable,
+    };
+  }
+}

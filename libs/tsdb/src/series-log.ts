@@ -1,0 +1,421 @@
+import type { Labels } from '#libs/labels';
+import { grown, nextCapacity } from './growing-columns.ts';
+import { RecordWriter } from './log-record.ts';
+import type { SegmentStore } from './segment-store.ts';
+import { LOW_WORD } from './xor-chunk.ts';
+
+export interface SeriesLogOptions {
+  /** A segment that has reached this size is closed and another begun. */
+  readonly segmentBytes: number;
+  /** What was appended waits at most so long for more before it is written. */
+  readonly groupDelayMs: number;
+  /** So many bytes are written without waiting. */
+  readonly groupBytes: number;
+  /** Nothing more is taken while so many bytes wait to be written. */
+  readonly maxPendingBytes: number;
+  /** After a failed write the next attempt comes so much later. */
+  readonly retryDelayMs: number;
+}
+
+/** Options that fit a disk whose sync takes some milliseconds. */
+export const DEFAULT_LOG_OPTIONS: SeriesLogOptions = {
+  segmentBytes: 32 * 1_024 * 1_024,
+  groupDelayMs: 5,
+  groupBytes: 1_024 * 1_024,
+  maxPendingBytes: 64 * 1_024 * 1_024,
+  retryDelayMs: 1_000,
+};
+
+/** Samples could not be made durable. They are in memory and will be written as soon as that works again. */
+export class LogWriteError extends Error {
+  override readonly name = 'LogWriteError';
+  readonly isRetryable = true;
+}
+
+/** A closed segment or the one being written. */
+export interface LogSegment {
+  readonly sequence: number;
+  bytes: number;
+  /** Time of its youngest sample. */
+  maxMs: number;
+}
+
+interface Waiter {
+  readonly position: number;
+  readonly resolve: () => void;
+  readonly reject: (error: LogWriteError) => void;
+}
+
+/** Frames on their way to one segment. */
+interface PendingBytes {
+  chunks: Buffer[];
+  bytes: number;
+  /** Rows that occur in the frames, in case these have to go to another segment. */
+  rows: Uint32Array[];
+  maxMs: number;
+  /** The position that is durable once these are. */
+  position: number;
+}
+
+const NO_SEGMENT = 0;
+const MAX_SAMPLES_PER_FRAME = 16_384;
+const MAX_SERIES_FRAME_BYTES = 256 * 1_024;
+
+/**
+ * The write side of the log. Appending only encodes; {@link flush} writes and syncs what has gathered, and
+ * {@link committed} tells when a position is on disk.
+ *
+ * Every segment stands alone: a series is defined again in a segment when it first occurs there. When a write or a sync
+ * fails, the segment is given up, because nobody knows what it holds now. The frames that were not confirmed are kept and
+ * go to a new segment, with the definitions they need in front. What reaches the disk twice that way does no harm: a
+ * sample that is there already is ignored at replay.
+ */
+export class SeriesLog {
+  readonly #store: SegmentStore;
+  readonly #options: SeriesLogOptions;
+  readonly #labelsOf: (row: number) => Labels;
+  readonly #writer = new RecordWriter();
+  readonly #waiters: Waiter[] = [];
+  readonly #segments: LogSegment[] = [];
+  /** The rows about to be defined. */
+  #fresh = new Uint32Array(1_024);
+
+  // One entry per row.
+  #seriesIds = new Float64Array(0);
+  #definedIn = new Uint32Array(0);
+  #nextSeriesId = 1;
+
+  /** Number of the segment that frames are being encoded for. */
+  #sequence: number = NO_SEGMENT;
+  #openSequence: number = NO_SEGMENT;
+  #pending: PendingBytes = noPending(0);
+  #inFlight: PendingBytes | null = null;
+  #pendingSinceMs = 0;
+  #position = 0;
+  #durablePosition = 0;
+  #failure: LogWriteError | null = null;
+  #failedAtMs = 0;
+  #flushing: Promise<void> | null = null;
+
+  #flushCount = 0;
+  #failedFlushCount = 0;
+  #writtenBytes = 0;
+
+  constructor(store: SegmentStore, options: SeriesLogOptions, labelsOf: (row: number) => Labels) {
+    this.#store = store;
+    this.#options = options;
+    this.#labelsOf = labelsOf;
+  }
+
+  /** Why writing does not work at present, or null. */
+  get failure(): LogWriteError | null {
+    return this.#failure;
+  }
+
+  get position(): number {
+    return this.#position;
+  }
+
+  /** Whether everything appended is on disk. */
+  get isSettled(): boolean {
+    return this.#durablePosition === this.#position;
+  }
+
+  /** Bytes that wait to be written or confirmed. */
+  get pendingBytes(): number {
+    return this.#pending.bytes + this.#writer.length + (this.#inFlight?.bytes ?? 0);
+  }
+
+  get hasRoom(): boolean {
+    return this.pendingBytes < this.#options.maxPendingBytes;
+  }
+
+  get flushCount(): number {
+    return this.#flushCount;
+  }
+
+  get failedFlushCount(): number {
+    return this.#failedFlushCount;
+  }
+
+  get writtenBytes(): number {
+    return this.#writtenBytes;
+  }
+
+  /** All segments, oldest first. */
+  get segments(): readonly LogSegment[] {
+    return this.#segments;
+  }
+
+  /** Tells what replay found, before the first append: the segments there are and the ids in use. */
+  resume(segments: readonly LogSegment[], highestSeriesId: number): void {
+    for (const segment of segments) this.#segments.push({ ...segment });
+    this.#sequence = Math.max(this.#sequence, segments.at(-1)?.sequence ?? NO_SEGMENT) + 1;
+    this.#nextSeriesId = Math.max(this.#nextSeriesId, highestSeriesId + 1);
+  }
+
+  /** Gives a row the id its series has in the log. */
+  adoptSeriesId(row: number, id: number): void {
+    this.#growTo(row);
+    this.#seriesIds[row] = id;
+  }
+
+  /** Forgets what a row stood for. */
+  forgetRow(row: number): void {
+    if (row >= this.#seriesIds.length) return;
+    this.#seriesIds[row] = 0;
+    this.#definedIn[row] = NO_SEGMENT;
+  }
+
+  /**
+   * Encodes samples given as columns: sample i is of series `rows[i]` and stands at `samples[i]` in the others.
+   * @returns the position to wait for
+   */
+  append(
+    rows: Uint32Array,
+    samples: Uint32Array,
+    count: number,
+    timesMs: Float64Array,
+    words: Uint32Array,
+    nowMs: number,
+  ): number {
+    if (count === 0) return this.#position;
+    if (this.#pending.bytes + this.#writer.length === 0) this.#pendingSinceMs = nowMs;
+    if (this.#sequence === NO_SEGMENT) this.#sequence = 1;
+    this.#position++;
+    this.#defineRows(rows, count);
+    for (let start = 0; start < count; start += MAX_SAMPLES_PER_FRAME) {
+      const end = Math.min(count, start + MAX_SAMPLES_PER_FRAME);
+      this.#writer.beginSamples(end - start);
+      for (let i = start; i < end; i++) {
+        const at = samples[i]!;
+        const timeMs = timesMs[at]!;
+        this.#writer.writeSample(
+          this.#seriesIds[rows[i]!]!,
+          timeMs,
+          words[2 * at + 1 - LOW_WORD]!,
+          words[2 * at + LOW_WORD]!,
+        );
+        if (timeMs > this.#pending.maxMs) this.#pending.maxMs = timeMs;
+      }
+      this.#writer.end();
+    }
+    this.#pending.rows.push(rows.slice(0, count));
+    this.#pending.position = this.#position;
+    return this.#position;
+  }
+
+  /** When the next {@link flush} is due, or null if there is nothing to write. */
+  flushDueMs(): number | null {
+    if (this.#pending.bytes + this.#writer.length === 0) return null;
+    if (this.#failure !== null) return this.#failedAtMs + this.#options.retryDelayMs;
+    const isLarge = this.#pending.bytes + this.#writer.length >= this.#options.groupBytes;
+    return isLarge ? this.#pendingSinceMs : this.#pendingSinceMs + this.#options.groupDelayMs;
+  }
+
+  /** Resolves once everything up to `position` is on disk. @throws LogWriteError when writing it has failed */
+  committed(position: number): Promise<void> {
+    if (position <= this.#durablePosition) return Promise.resolve();
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ position, resolve, reject });
+    });
+  }
+
+  /**
+   * Writes and syncs what has been appended so far. Whoever calls while a flush runs gets that one. It does not fail; see
+   * {@link failure}.
+   */
+  flush(nowMs: number): Promise<void> {
+    this.#flushing ??= this.#flushOnce(nowMs).finally(() => {
+      this.#flushing = null;
+    });
+    return this.#flushing;
+  }
+
+  /** Removes closed segments in which everything is older than `cutoffMs`. @returns how many */
+  async removeBefore(cutoffMs: number): Promise<number> {
+    let removed = 0;
+    for (const segment of [...this.#segments]) {
+      if (segment.sequence === this.#openSequence || segment.maxMs >= cutoffMs) continue;
+      await this.#store.remove(segment.sequence);
+      this.#segments.splice(this.#segments.indexOf(segment), 1);
+      removed++;
+    }
+    return removed;
+  }
+
+  /** Removes the oldest closed segments while all of them together are larger. @returns how many */
+  async shrinkTo(maxBytes: number): Promise<number> {
+    let bytes = this.#segments.reduce((sum, segment) => sum + segment.bytes, 0);
+    let removed = 0;
+    while (bytes > maxBytes && this.#segments.length > 0) {
+      const oldest = this.#segments[0]!;
+      if (oldest.sequence === this.#openSequence) break;
+      await this.#store.remove(oldest.sequence);
+      this.#segments.shift();
+      bytes -= oldest.bytes;
+      removed++;
+    }
+    return removed;
+  }
+
+  /** Writes what is left and closes the segment. */
+  async close(nowMs: number): Promise<void> {
+    await this.#flushing;
+    if (!this.isSettled) await this.flush(nowMs);
+    if (this.#openSequence !== NO_SEGMENT) await this.#store.close(this.#openSequence);
+    this.#openSequence = NO_SEGMENT;
+  }
+
+  /** Defines the series that do not yet occur in the segment being encoded for. */
+  #defineRows(rows: Uint32Array, count: number): void {
+    let fresh = 0;
+    for (let i = 0; i < count; i++) {
+      const row = rows[i]!;
+      if (row >= this.#seriesIds.length) this.#growTo(row);
+      if (this.#definedIn[row] === this.#sequence) continue;
+      this.#definedIn[row] = this.#sequence;
+      if (this.#seriesIds[row] === 0) this.#seriesIds[row] = this.#nextSeriesId++;
+      this.#freshRow(fresh++, row);
+    }
+    let from = 0;
+    while (from < fresh) from = this.#writeDefinitions(from, fresh);
+  }
+
+  #freshRow(at: number, row: number): void {
+    if (at === this.#fresh.length) this.#fresh = grown(this.#fresh, at * 2);
+    this.#fresh[at] = row;
+  }
+
+  /** Writes one frame of definitions. @returns where the next one starts */
+  #writeDefinitions(from: number, to: number): number {
+    // The count stands in front of the frame, so it is made of as many as are sure to fit.
+    let end = from;
+    let estimate = 0;
+    while (end < to && estimate < MAX_SERIES_FRAME_BYTES) {
+      for (const text of this.#labelsOf(this.#fresh[end]!).flat) estimate += text.length + 2;
+      end++;
+    }
+    this.#writer.beginSeries(end - from);
+    for (let i = from; i < end; i++) {
+      const row = this.#fresh[i]!;
+      this.#writer.writeSeries(this.#seriesIds[row]!, this.#labelsOf(row));
+    }
+    this.#writer.end();
+    return end;
+  }
+
+  async #flushOnce(nowMs: number): Promise<void> {
+    this.#gather();
+    if (this.#pending.bytes === 0) return;
+    const batch = this.#pending;
+    const sequence = this.#sequence;
+    this.#inFlight = batch;
+    this.#pending = noPending(this.#position);
+    // Frames encoded from here on go to the next segment if this write fills the present one.
+    const written = this.#segments.find((one) => one.sequence === sequence)?.bytes ?? 0;
+    const isFull = written + batch.bytes >= this.#options.segmentBytes;
+    if (isFull) this.#sequence++;
+    try {
+      await this.#write(sequence, batch);
+      if (isFull) await this.#closeOpen();
+    } catch (error) {
+      this.#giveUp(sequence, batch, nowMs, error);
+      return;
+    }
+    this.#inFlight = null;
+    this.#flushCount++;
+    this.#failure = null;
+    this.#durablePosition = batch.position;
+    this.#settleWaiters();
+  }
+
+  async #write(sequence: number, batch: PendingBytes): Promise<void> {
+    let segment = this.#segments.find((one) => one.sequence === sequence);
+    if (segment === undefined) {
+      if (this.#openSequence !== NO_SEGMENT) await this.#closeOpen();
+      segment = { sequence, bytes: 0, maxMs: -Infinity };
+      await this.#store.create(sequence);
+      this.#segments.push(segment);
+      this.#openSequence = sequence;
+      const header = new RecordWriter();
+      header.writeSegment(sequence);
+      await this.#appendTo(segment, header.take());
+    }
+    if (batch.maxMs > segment.maxMs) segment.maxMs = batch.maxMs;
+    for (const chunk of batch.chunks) await this.#appendTo(segment, chunk);
+    await this.#store.sync(sequence);
+  }
+
+  async #appendTo(segment: LogSegment, bytes: Buffer): Promise<void> {
+    await this.#store.append(segment.sequence, bytes);
+    segment.bytes += bytes.length;
+    this.#writtenBytes += bytes.length;
+  }
+
+  async #closeOpen(): Promise<void> {
+    const sequence = this.#openSequence;
+    this.#openSequence = NO_SEGMENT;
+    await this.#store.close(sequence);
+  }
+
+  /** Moves everything unconfirmed to a segment to come and tells those who wait. */
+  #giveUp(sequence: number, batch: PendingBytes, nowMs: number, error: unknown): void {
+    this.#failedFlushCount++;
+    this.#failedAtMs = nowMs;
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#failure = new LogWriteError(`the log cannot be written: ${reason}`, { cause: error });
+    this.#gather();
+    const later = this.#pending;
+    // A number is never used twice, so what the failed segment holds cannot be continued by mistake.
+    this.#sequence = Math.max(this.#sequence, sequence) + 1;
+    const rows = [...batch.rows, ...later.rows];
+    for (const column of rows) this.#defineRows(column, column.length);
+    const definitions = this.#writer.take();
+    const chunks = [definitions, ...batch.chunks, ...later.chunks];
+    this.#pending = {
+      chunks,
+      bytes: chunks.reduce((sum, chunk) => sum + chunk.length, 0),
+      rows,
+      maxMs: Math.max(batch.maxMs, later.maxMs),
+      position: this.#position,
+    };
+    this.#inFlight = null;
+    if (this.#openSequence !== NO_SEGMENT) {
+      const abandoned = this.#openSequence;
+      this.#openSequence = NO_SEGMENT;
+      // Closing what has failed may fail as well; there is nothing left to lose in it.
+      this.#store.close(abandoned).catch(() => undefined);
+    }
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(this.#failure);
+  }
+
+  #settleWaiters(): void {
+    let kept = 0;
+    for (const waiter of this.#waiters) {
+      if (waiter.position <= this.#durablePosition) waiter.resolve();
+      else this.#waiters[kept++] = waiter;
+    }
+    this.#waiters.length = kept;
+  }
+
+  /** Moves what the writer holds to the pending frames. */
+  #gather(): void {
+    if (this.#writer.length === 0) return;
+    const frames = this.#writer.take();
+    this.#pending.chunks.push(frames);
+    this.#pending.bytes += frames.length;
+  }
+
+  #growTo(row: number): void {
+    if (row < this.#seriesIds.length) return;
+    const capacity = nextCapacity(row + 1);
+    this.#seriesIds = grown(this.#seriesIds, capacity);
+    this.#definedIn = grown(this.#definedIn, capacity);
+  }
+}
+
+function noPending(position: number): PendingBytes {
+  return { chunks: [], bytes: 0, rows: [], maxMs: -Infinity, position };
+}

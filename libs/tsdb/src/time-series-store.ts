@@ -1,0 +1,276 @@
+import { assert } from '#libs/invariant';
+import type { Labels, Matcher } from '#libs/labels';
+import type { SampleBatch } from '#libs/samples';
+import { type AppendResult, noRejections, type RejectReason } from './append-result.ts';
+import { GroupCommit, type Timer } from './group-commit.ts';
+import { type CardinalityStatistics, Head } from './head.ts';
+import { DEFAULT_HEAD_OPTIONS, type HeadOptions } from './head-options.ts';
+import { replayLog, type ReplayProgress, type ReplayReport } from './replay-log.ts';
+import type { SegmentStore } from './segment-store.ts';
+import type { Selection } from './selection.ts';
+import { DEFAULT_LOG_OPTIONS, SeriesLog, type SeriesLogOptions } from './series-log.ts';
+
+/** Options of a {@link TimeSeriesStore}; what is left out has its default. */
+export interface TimeSeriesStoreOptions extends Partial<HeadOptions>, Partial<SeriesLogOptions> {
+  /** Removes the oldest segments while the log is larger; Infinity for no bound. */
+  readonly maxLogBytes?: number;
+}
+
+/** Why a store takes no samples at present. */
+export type UnavailableReason =
+  'replaying' | 'log_failing' | 'log_backlog' | 'disk_full' | 'closed';
+
+/** The store takes no samples at present; nothing of the batch was stored. To be tried again later. */
+export class StoreUnavailableError extends Error {
+  override readonly name = 'StoreUnavailableError';
+  readonly code: UnavailableReason;
+  readonly isRetryable = true;
+  constructor(code: UnavailableReason, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Numbers about a store, for its operator; the counters start at zero with the process. */
+export interface StoreStatistics {
+  readonly series: number;
+  readonly labelPairs: number;
+  readonly chunks: number;
+  readonly outOfOrderSamples: number;
+  readonly sampleBytes: number;
+  /** Infinity without samples. */
+  readonly minTimeMs: number;
+  /** -Infinity without samples. */
+  readonly maxTimeMs: number;
+  readonly seriesCreated: number;
+  readonly seriesRemoved: number;
+  readonly appended: number;
+  readonly repeated: number;
+  readonly rejected: Readonly<Record<RejectReason, number>>;
+  /** Samples of {@link TimeSeriesStore.appendVolatile} that no log holds. */
+  readonly unlogged: number;
+  readonly logSegments: number;
+  readonly logBytes: number;
+  readonly logPendingBytes: number;
+  readonly logFlushes: number;
+  readonly logFailedFlushes: number;
+  readonly logWrittenBytes: number;
+}
+
+/**
+ * The embedded time-series store: series and samples in memory, and a log from which they come back.
+ *
+ * A sample can be queried as soon as it has been appended, which is some milliseconds before it is on disk; whoever
+ * acknowledges it waits for {@link committed} first. Use: {@link open}, then append and select, then {@link close}.
+ */
+export class TimeSeriesStore {
+  readonly #options: HeadOptions;
+  readonly #maxLogBytes: number;
+  readonly #head: Head;
+  readonly #log: SeriesLog;
+  readonly #segments: SegmentStore;
+  readonly #timer: Timer;
+  readonly #groupCommit: GroupCommit;
+  #state: 'new' | 'replaying' | 'open' | 'closed' = 'new';
+  #isDiskFull = false;
+  #appended = 0;
+  #repeated = 0;
+  #unlogged = 0;
+  readonly #rejected = noRejections();
+
+  constructor(segments: SegmentStore, timer: Timer, options: TimeSeriesStoreOptions = {}) {
+    this.#options = { ...DEFAULT_HEAD_OPTIONS, ...options };
+    this.#maxLogBytes = options.maxLogBytes ?? Infinity;
+    this.#head = new Head(this.#options);
+    this.#segments = segments;
+    this.#timer = timer;
+    this.#log = new SeriesLog(segments, { ...DEFAULT_LOG_OPTIONS, ...options }, (row) =>
+      this.#head.labelsOf(row),
+    );
+    this.#groupCommit = new GroupCommit(this.#log, timer);
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open';
+  }
+
+  /**
+   * Reads the log back. Until it resolves nothing can be appended and queries see a part only.
+   * @throws what the segment store throws when it cannot even list its segments
+   */
+  async open(onProgress: (progress: ReplayProgress) => void = () => {}): Promise<ReplayReport> {
+    assert(this.#state === 'new', 'a store opens once');
+    this.#state = 'replaying';
+    const oldestMs = this.#timer.nowMs() - this.#options.retentionMs;
+    const result = await replayLog(this.#segments, this.#head, oldestMs, onProgress);
+    this.#log.resume(result.liveSegments, result.highestSeriesId);
+    for (const [row, id] of result.idsOfRows) this.#log.adoptSeriesId(row, id);
+    this.#state = 'open';
+    return result.report;
+  }
+
+  /**
+   * Stores a batch as far as the limits allow. Its samples can be queried at once; they are durable when
+   * {@link committed} has resolved for the result's position.
+   * @throws StoreUnavailableError when nothing can be made durable at present; nothing is stored then
+   */
+  append(batch: SampleBatch): AppendResult {
+    const unavailable = this.unavailability();
+    if (unavailable !== null) throw unavailable;
+    return this.#append(batch, true);
+  }
+
+  /**
+   * Stores a batch that may be lost at a restart, such as the results of rules: while nothing can be written it is kept in
+   * memory, so that alerts go on while the disk is full.
+   * @throws StoreUnavailableError only before the store has opened and after it has closed
+   */
+  appendVolatile(batch: SampleBatch): AppendResult {
+    if (this.#state !== 'open') throw this.#notOpen();
+    const isLogged = this.#log.failure === null && this.#log.hasRoom && !this.#isDiskFull;
+    return this.#append(batch, isLogged);
+  }
+
+  /** Resolves once everything up to a position is on disk. @throws LogWriteError when that has failed */
+  committed(position: number): Promise<void> {
+    return this.#log.committed(position);
+  }
+
+  /** Why {@link append} would refuse at present, or null. */
+  unavailability(): StoreUnavailableError | null {
+    if (this.#state !== 'open') return this.#notOpen();
+    if (this.#isDiskFull) {
+      return new StoreUnavailableError('disk_full', 'the disk under the store is nearly full');
+    }
+    const { failure } = this.#log;
+    if (failure !== null) {
+      return new StoreUnavailableError('log_failing', failure.message, { cause: failure });
+    }
+    if (this.#log.hasRoom) return null;
+    return new StoreUnavailableError(
+      'log_backlog',
+      `${this.#log.pendingBytes} bytes wait for the disk; more are taken when it has caught up`,
+    );
+  }
+
+  /** Tells the store whether there is room on the disk; without it {@link append} refuses. */
+  setDiskFull(isFull: boolean): void {
+    this.#isDiskFull = isFull;
+  }
+
+  /** The series that fulfil all matchers, as a selection that is kept current. Fits the query engine's `SeriesSource`. */
+  select(matchers: readonly Matcher[], _minMs: number, _maxMs: number): Selection {
+    return this.#head.select(matchers);
+  }
+
+  /** Label sets that fulfil all matchers and may have samples in the range, in row order. */
+  series(matchers: readonly Matcher[], minMs: number, maxMs: number): Labels[] {
+    return this.#head.series(matchers, minMs, maxMs);
+  }
+
+  /** Label names of the series that fulfil all matchers and may have samples in the range, sorted. */
+  labelNames(matchers: readonly Matcher[], minMs: number, maxMs: number): string[] {
+    return this.#head.labelNames(matchers, minMs, maxMs);
+  }
+
+  /** Values of one label among those series, sorted. */
+  labelValues(name: string, matchers: readonly Matcher[], minMs: number, maxMs: number): string[] {
+    return this.#head.labelValues(name, matchers, minMs, maxMs);
+  }
+
+  /** Where the series come from; the `limit` largest of each kind. */
+  cardinality(limit: number): CardinalityStatistics {
+    return this.#head.cardinality(limit);
+  }
+
+  /** Drops what is beyond the retention, in memory and on disk. To be called every minute or so. */
+  async dropExpired(): Promise<void> {
+    if (this.#state !== 'open') return;
+    const nowMs = this.#timer.nowMs();
+    // A row that waits to be written must keep its labels: they may have to be written again.
+    if (this.#log.isSettled) {
+      for (const row of this.#head.dropExpired(nowMs)) this.#log.forgetRow(row);
+    }
+    await this.#log.removeBefore(nowMs - this.#options.retentionMs);
+    await this.#log.shrinkTo(this.#maxLogBytes);
+  }
+
+  statistics(): StoreStatistics {
+    const head = this.#head;
+    const log = this.#log;
+    return {
+      series: head.seriesCount,
+      labelPairs: head.labelPairCount,
+      chunks: head.chunkCount,
+      outOfOrderSamples: head.outOfOrderSampleCount,
+      sampleBytes: head.sampleBytes,
+      minTimeMs: head.minTimeMs,
+      maxTimeMs: head.maxTimeMs,
+      seriesCreated: head.createdSeries,
+      seriesRemoved: head.removedSeries,
+      appended: this.#appended,
+      repeated: this.#repeated,
+      rejected: { ...this.#rejected },
+      unlogged: this.#unlogged,
+      logSegments: log.segments.length,
+      logBytes: log.segments.reduce((sum, segment) => sum + segment.bytes, 0),
+      logPendingBytes: log.pendingBytes,
+      logFlushes: log.flushCount,
+      logFailedFlushes: log.failedFlushCount,
+      logWrittenBytes: log.writtenBytes,
+    };
+  }
+
+  /** Writes what is left. Closing twice, or before opening, is harmless. */
+  async close(): Promise<void> {
+    if (this.#state === 'closed') return;
+    const wasOpen = this.#state === 'open';
+    this.#state = 'closed';
+    this.#groupCommit.stop();
+    if (wasOpen) await this.#log.close(this.#timer.nowMs());
+  }
+
+  #append(batch: SampleBatch, isLogged: boolean): AppendResult {
+    const nowMs = this.#timer.nowMs();
+    const taken = this.#head.append(batch, nowMs);
+    let { position } = this.#log;
+    if (isLogged) {
+      const { values } = batch;
+      const words = new Uint32Array(values.buffer, values.byteOffset, values.length * 2);
+      position = this.#log.append(
+        taken.rows,
+        taken.samples,
+        taken.accepted,
+        batch.timesMs,
+        words,
+        nowMs,
+      );
+      this.#groupCommit.notice();
+    } else {
+      this.#unlogged += taken.accepted;
+    }
+    this.#appended += taken.accepted;
+    this.#repeated += taken.repeated;
+    if (taken.rejectedTotal > 0) this.#countRejections(taken.rejected);
+    return {
+      accepted: taken.accepted,
+      repeated: taken.repeated,
+      rejected: taken.rejected,
+      rejectedTotal: taken.rejectedTotal,
+      firstRejection: taken.firstRejection,
+      position,
+    };
+  }
+
+  #countRejections(rejected: Readonly<Record<RejectReason, number>>): void {
+    for (const reason of Object.keys(rejected) as RejectReason[]) {
+      this.#rejected[reason] += rejected[reason];
+    }
+  }
+
+  #notOpen(): StoreUnavailableError {
+    return this.#state === 'closed'
+      ? new StoreUnavailableError('closed', 'the store is closed')
+      : new StoreUnavailableError('replaying', 'the store is still reading its log');
+  }
+}
