@@ -8,6 +8,7 @@ export {
   type PatternShape,
   RegExpSyntaxError,
 } from './linear-regexp.ts';
+export { LinearSearch } from './linear-search.ts';
 export { Matcher, type MatcherKind, matchesAll } from './matcher.ts';
 export { isValidLegacyName, isValidUtf8Name } from './names.ts';
 export { quoteLabelValue } from './quote.ts';

@@ -48,7 +48,8 @@ export class LinearRegExp {
     try {
       this.#compiled = RE2JS.compile(pattern, RE2JS.DOTALL);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      // The library shows its own prefix for DOTALL as part of the pattern.
+      const reason = (error instanceof Error ? error.message : String(error)).replace('(?s)', '');
       throw new RegExpSyntaxError(pattern, reason, { cause: error });
     }
     this.shape = shapeOf(pattern);
@@ -107,7 +108,8 @@ export class LinearRegExp {
 
 const REFERENCE = /\$(?:\$|\{([\p{L}\p{Nd}_]+)\}|([\p{L}\p{Nd}_]+))/gu;
 
-function expandTemplate(template: string, groupOf: (reference: string) => string): string {
+/** Replaces the references of Go's `Regexp.Expand` in a template. */
+export function expandTemplate(template: string, groupOf: (reference: string) => string): string {
   if (!template.includes('$')) return template;
   return template.replace(REFERENCE, (whole, braced?: string, bare?: string) => {
     if (whole === '$$') return '$';
