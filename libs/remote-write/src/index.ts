@@ -1,0 +1,27 @@
+export {
+  type DecodedWrite,
+  type DecodeLimits,
+  DEFAULT_DECODE_LIMITS,
+  type MetricMetadata,
+} from './decoded-write.ts';
+export { RemoteWriteError, type RemoteWriteFailure } from './remote-write-error.ts';
+export { type SampleSlice, wholeBatch } from './sample-slice.ts';
+export {
+  DEFAULT_SEND_QUEUE_OPTIONS,
+  type DropReason,
+  type PendingSend,
+  type SendAction,
+  SendQueue,
+  type SendQueueCounts,
+  type SendQueueOptions,
+} from './send-queue.ts';
+export { compressBlock, uncompressBlock } from './snappy-block.ts';
+export { answerOf, parseRetryAfterMs, type RetryReason, type WriteAnswer } from './write-answer.ts';
+export {
+  WRITE_CONTENT_TYPES,
+  WRITE_VERSIONS,
+  WriteEncoder,
+  type WriteMessage,
+} from './write-encoder.ts';
+export { WriteV1Decoder } from './write-v1-decoder.ts';
+export { decodeWriteV2 } from './write-v2-decoder.ts';
