@@ -350,8 +350,8 @@ describe('a disk that fails', () => {
       const { store, timer } = opened;
       await write(opened, 'a', [NOW, 1]);
       if (fault === 'failsSync') segments.faults.failsSync = true;
-      if (fault === 'full') segments.faults.capacityBytes = segments.bytesOf(1).length + 30;
-      if (fault === 'torn') segments.faults.tearsNextAppendAt = 30;
+      if (fault === 'full') segments.faults.capacityBytes = segments.bytesOf(1).length + 10;
+      if (fault === 'torn') segments.faults.tearsNextAppendAt = 10;
       await expect(write(opened, 'a', [NOW + 1, 2])).rejects.toThrow(LogWriteError);
       expect(() => store.append(batch('a', [NOW + 2, 3]))).toThrow(StoreUnavailableError);
       expect(store.unavailability()).toMatchObject({ code: 'log_failing', isRetryable: true });

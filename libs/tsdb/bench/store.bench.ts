@@ -1,0 +1,157 @@
+/*
+ * What the store costs per sample and per series. `node --conditions=repo-source libs/tsdb/bench/store.bench.ts [series]`
+ *
+ * The series look like those of a cluster: ten labels, of which the pod is shared by a hundred series; half of the values
+ * never change, a quarter are counters, the rest gauges of which half are whole numbers.
+ */
+import { Labels, Matcher } from '#libs/labels';
+import { createSampleWindow, type SampleBatch, SampleBatchBuilder } from '#libs/samples';
+import { MemorySegmentStore, TimeSeriesStore, type Timer } from '../src/index.ts';
+
+const SERIES = Number(process.argv[2] ?? 100_000);
+const STEP_MS = 15_000;
+const STEPS = 480;
+const START = 1_700_000_000_000;
+
+let nowMs = START;
+let due: (() => void)[] = [];
+const timer: Timer = {
+  nowMs: () => nowMs,
+  after(_delayMs, run) {
+    due.push(run);
+    return () => undefined;
+  },
+};
+
+async function settle(): Promise<void> {
+  const runs = due;
+  due = [];
+  for (const run of runs) run();
+  await new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+function labelsOf(i: number): Labels {
+  const pod = Math.floor(i / 100);
+  return Labels.fromRecord({
+    __name__: `container_metric_${i % 100}`,
+    job: 'kubelet',
+    metrics_path: '/metrics/cadvisor',
+    instance: `10.0.${pod >> 8}.${pod & 255}:10250`,
+    node: `node-${pod % 50}`,
+    namespace: `team-${pod % 40}`,
+    pod: `deployment-${pod % 300}-${pod.toString(16)}-abcde`,
+    container: 'main',
+    image: `registry.example/team-${pod % 40}/service:${pod % 7}`,
+    cluster: 'main',
+  });
+}
+
+// A small generator of its own, so that two runs are the same.
+let seed = 1;
+function random(): number {
+  seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
+  return seed / 2 ** 32;
+}
+
+const values = new Float64Array(SERIES);
+function nextValue(i: number): number {
+  if (i % 4 < 2) return i % 10;
+  if (i % 4 === 2) return (values[i]! += Math.floor(random() * 50));
+  return (values[i]! = i % 8 === 3 ? Math.floor(random() * 1_000) : random());
+}
+
+const allLabels = Array.from({ length: SERIES }, (_, i) => labelsOf(i));
+const BATCH = 2_000;
+
+function batchAt(from: number): SampleBatch {
+  const builder = new SampleBatchBuilder();
+  for (let i = from; i < Math.min(SERIES, from + BATCH); i++) {
+    builder.addSeries(allLabels[i]!);
+    builder.addSample(nowMs, nextValue(i));
+  }
+  return builder.take();
+}
+
+function memory(): number {
+  globalThis.gc?.();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
+const before = memory();
+const segments = new MemorySegmentStore();
+// Only as much of the log is kept as the replay below reads: it is the head that is measured.
+const store = new TimeSeriesStore(segments, timer, { maxLogBytes: Infinity });
+await store.open();
+let appendNs = 0n;
+let firstRoundNs = 0n;
+for (let step = 0; step < STEPS; step++) {
+  nowMs = START + step * STEP_MS;
+  for (let from = 0; from < SERIES; from += BATCH) {
+    const batch = batchAt(from);
+    const started = process.hrtime.bigint();
+    store.append(batch);
+    const spent = process.hrtime.bigint() - started;
+    if (step === 0) firstRoundNs += spent;
+    else appendNs += spent;
+    if (from % (50 * BATCH) === 0) await settle();
+  }
+  await settle();
+  if (step === STEPS - 10) for (const { sequence } of (await segments.list()).slice(0, -1)) await segments.remove(sequence).catch(() => undefined);
+  else if (step < STEPS - 10) {
+    for (const { sequence } of (await segments.list()).slice(0, -2)) await segments.remove(sequence);
+  }
+}
+const logBytes = (await segments.list()).reduce((sum, { bytes }) => sum + bytes, 0);
+const used = memory() - before - logBytes;
+const appended = SERIES * (STEPS - 1);
+const stats = store.statistics();
+const line = (name: string, figure: string): void => console.log(`${name.padEnd(44)} ${figure}`);
+line('series', String(stats.series));
+line('new series', `${(Number(firstRoundNs) / SERIES).toFixed(0)} ns each`);
+line('append, log encoding included', `${(Number(appendNs) / appended).toFixed(0)} ns/sample`);
+line('memory, 2 h at 15 s', `${(used / SERIES).toFixed(0)} bytes/series`);
+line('of which samples', `${(stats.sampleBytes / SERIES).toFixed(0)} bytes/series`);
+line('log', `${(stats.logWrittenBytes / (SERIES * STEPS)).toFixed(1)} bytes/sample`);
+
+const window = createSampleWindow();
+function timed(name: string, unit: string, count: number, run: () => void): void {
+  run();
+  const started = process.hrtime.bigint();
+  run();
+  const ns = Number(process.hrtime.bigint() - started);
+  line(name, `${(ns / count).toFixed(0)} ns/${unit} (${(ns / 1e6).toFixed(1)} ms)`);
+}
+const all = store.select([new Matcher('job', '=', 'kubelet')], 0, nowMs);
+const { rows } = all;
+timed('read [1m], raw', 'series', rows.length, () => {
+  for (let i = 0; i < rows.length; i++) all.read(rows[i]!, nowMs - 60_000, nowMs, window);
+});
+timed('read [30m], decoded', 'series', rows.length, () => {
+  for (let i = 0; i < rows.length; i++) all.read(rows[i]!, nowMs - 1_800_000, nowMs, window);
+});
+timed('read [2h], decoded', 'sample', rows.length * STEPS, () => {
+  for (let i = 0; i < rows.length; i++) all.read(rows[i]!, START, nowMs, window);
+});
+const lookups: [string, Matcher[]][] = [
+  ['name', [new Matcher('__name__', '=', 'container_metric_7')]],
+  ['name, pod=~prefix', [new Matcher('__name__', '=', 'container_metric_7'), new Matcher('pod', '=~', 'deployment-1.*')]],
+  ['pod=~general', [new Matcher('pod', '=~', 'deployment-[0-9]+-a.*')]],
+  ['job, namespace!=', [new Matcher('job', '=', 'kubelet'), new Matcher('namespace', '!=', 'team-3')]],
+];
+for (const [name, matchers] of lookups) {
+  timed(`series {${name}}`, 'lookup', 1, () => store.series(matchers, 0, Infinity).length);
+}
+timed('label values of pod', 'lookup', 1, () => store.labelValues('pod', [], 0, Infinity));
+
+const list = await segments.list();
+const replayed = new TimeSeriesStore(segments, timer);
+const started = process.hrtime.bigint();
+const report = await replayed.open();
+const ns = Number(process.hrtime.bigint() - started);
+line(
+  `replay of ${report.samples} samples, ${list.length} segments`,
+  `${(report.samples / (ns / 1e3)).toFixed(2)} M samples/s (${(ns / 1e6).toFixed(0)} ms)`,
+);
