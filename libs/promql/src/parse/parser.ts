@@ -109,7 +109,7 @@ export class Parser {
       this.#fail('no expression found in input', { start: 0, end: 0 });
     }
     const expr = this.#expression(1);
-    if (this.#token.kind !== 'EOF') this.#unexpected();
+    this.#expectEnd();
     return expr;
   }
 
@@ -117,7 +117,7 @@ export class Parser {
   parseSelector(): VectorSelector {
     if (!canBeMetricName(this.#token.kind) && this.#token.kind !== '{') this.#unexpected();
     const selector = this.#vectorSelector();
-    if (this.#token.kind !== 'EOF') this.#unexpected();
+    this.#expectEnd();
     return selector;
   }
 
@@ -729,6 +729,10 @@ export class Parser {
     if (token.kind !== kind) this.#unexpected();
     this.#advance();
     return token;
+  }
+
+  #expectEnd(): void {
+    if (this.#token.kind !== 'EOF') this.#unexpected();
   }
 
   #unexpected(): never {
