@@ -6,11 +6,16 @@
  */
 import { Labels, Matcher } from '#libs/labels';
 import { createSampleWindow, type SampleBatch, SampleBatchBuilder } from '#libs/samples';
-import { MemorySegmentStore, TimeSeriesStore, type Timer } from '../src/index.ts';
+import {
+  MemorySegmentStore,
+  type SegmentStore,
+  TimeSeriesStore,
+  type Timer,
+} from '../src/index.ts';
 
 const SERIES = Number(process.argv[2] ?? 100_000);
 const STEP_MS = 15_000;
-const STEPS = 480;
+const STEPS = Number(process.argv[3] ?? 480);
 const START = 1_700_000_000_000;
 
 let nowMs = START;
@@ -80,10 +85,22 @@ function memory(): number {
   return heapUsed + arrayBuffers;
 }
 
+/** Takes a log and keeps nothing of it: here the head is measured. */
+const nowhere: SegmentStore = {
+  list: async () => [],
+  create: async () => undefined,
+  append: async () => undefined,
+  sync: async () => undefined,
+  close: async () => undefined,
+  async *read() {},
+  truncate: async () => undefined,
+  setAside: async () => undefined,
+  remove: async () => undefined,
+  space: async () => ({ freeBytes: 1, totalBytes: 1 }),
+};
+
 const before = memory();
-const segments = new MemorySegmentStore();
-// Only as much of the log is kept as the replay below reads: it is the head that is measured.
-const store = new TimeSeriesStore(segments, timer, { maxLogBytes: Infinity });
+const store = new TimeSeriesStore(nowhere, timer);
 await store.open();
 let appendNs = 0n;
 let firstRoundNs = 0n;
@@ -99,13 +116,8 @@ for (let step = 0; step < STEPS; step++) {
     if (from % (50 * BATCH) === 0) await settle();
   }
   await settle();
-  if (step === STEPS - 10) for (const { sequence } of (await segments.list()).slice(0, -1)) await segments.remove(sequence).catch(() => undefined);
-  else if (step < STEPS - 10) {
-    for (const { sequence } of (await segments.list()).slice(0, -2)) await segments.remove(sequence);
-  }
 }
-const logBytes = (await segments.list()).reduce((sum, { bytes }) => sum + bytes, 0);
-const used = memory() - before - logBytes;
+const used = memory() - before;
 const appended = SERIES * (STEPS - 1);
 const stats = store.statistics();
 const line = (name: string, figure: string): void => console.log(`${name.padEnd(44)} ${figure}`);
@@ -137,15 +149,33 @@ timed('read [2h], decoded', 'sample', rows.length * STEPS, () => {
 });
 const lookups: [string, Matcher[]][] = [
   ['name', [new Matcher('__name__', '=', 'container_metric_7')]],
-  ['name, pod=~prefix', [new Matcher('__name__', '=', 'container_metric_7'), new Matcher('pod', '=~', 'deployment-1.*')]],
+  [
+    'name, pod=~prefix',
+    [
+      new Matcher('__name__', '=', 'container_metric_7'),
+      new Matcher('pod', '=~', 'deployment-1.*'),
+    ],
+  ],
   ['pod=~general', [new Matcher('pod', '=~', 'deployment-[0-9]+-a.*')]],
-  ['job, namespace!=', [new Matcher('job', '=', 'kubelet'), new Matcher('namespace', '!=', 'team-3')]],
+  [
+    'job, namespace!=',
+    [new Matcher('job', '=', 'kubelet'), new Matcher('namespace', '!=', 'team-3')],
+  ],
 ];
 for (const [name, matchers] of lookups) {
   timed(`series {${name}}`, 'lookup', 1, () => store.series(matchers, 0, Infinity).length);
 }
 timed('label values of pod', 'lookup', 1, () => store.labelValues('pod', [], 0, Infinity));
 
+const segments = new MemorySegmentStore();
+const logged = new TimeSeriesStore(segments, timer);
+await logged.open();
+for (let step = 0; step < 30; step++) {
+  nowMs += STEP_MS;
+  for (let from = 0; from < SERIES; from += BATCH) logged.append(batchAt(from));
+  await settle();
+}
+await logged.close();
 const list = await segments.list();
 const replayed = new TimeSeriesStore(segments, timer);
 const started = process.hrtime.bigint();

@@ -377,7 +377,7 @@ export class RowSamples {
     const used = (appender.bitLength + 7) >> 3;
     const count = this.#openCount[row]! + SPILL_SAMPLES;
     this.#encodedMs[row] = appender.previousTimeMs;
-    if (count + SPILL_SAMPLES > CHUNK_SAMPLES || used + SPILL_BYTES > MAX_SLOT_BYTES) {
+    if (count >= this.#samplesPerChunk(row) || used + SPILL_BYTES > MAX_SLOT_BYTES) {
       this.#seal(row, count, whole, used);
       return;
     }
@@ -395,6 +395,15 @@ export class RowSamples {
     this.#openLow[row] = appender.previousLow;
     this.#openLeading[row] = appender.leading;
     this.#openTrailing[row] = appender.trailing;
+  }
+
+  /**
+   * A row's first chunk is cut short by a number that differs from row to row. Otherwise series that began together, as
+   * after a restart, would be sealed together for ever: a burst of work and, before it, all open chunks at their largest.
+   */
+  #samplesPerChunk(row: number): number {
+    if (this.#newestChunk[row] !== NO_CHUNK) return CHUNK_SAMPLES;
+    return CHUNK_SAMPLES - (row % (CHUNK_SAMPLES / SPILL_SAMPLES)) * SPILL_SAMPLES;
   }
 
   /** Seals what the slot holds up to byte `whole` and the spilled bytes after it. */

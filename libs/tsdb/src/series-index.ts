@@ -33,6 +33,12 @@ export class SeriesIndex {
   readonly #nameList: LabelName[] = [];
   readonly #freeNames: number[] = [];
 
+  /**
+   * Rows of label-set objects seen before: a sender's decoder and the rules hand in the same objects again and again, and
+   * looking up twenty strings costs ten times as much.
+   */
+  #rowsOfObjects = new WeakMap<Labels, number>();
+
   // One entry per row.
   #arenaStart = new Uint32Array(0);
   #labelCounts = new Uint16Array(0);
@@ -79,6 +85,14 @@ export class SeriesIndex {
 
   /** The row of a label set, or -1. */
   find(labels: Labels): number {
+    const known = this.#rowsOfObjects.get(labels);
+    if (known !== undefined) return known;
+    const row = this.#findByContent(labels);
+    if (row >= 0) this.#rowsOfObjects.set(labels, row);
+    return row;
+  }
+
+  #findByContent(labels: Labels): number {
     const { flat } = labels;
     const count = flat.length >> 1;
     if (count > this.#pairs.length) return -1;
@@ -125,6 +139,7 @@ export class SeriesIndex {
    */
   remove(rows: readonly number[]): void {
     if (rows.length === 0) return;
+    this.#rowsOfObjects = new WeakMap();
     const dead = new Uint8Array(this.#rowCount);
     const touched = new Set<number>();
     for (const row of rows) {

@@ -1,33 +1,90 @@
 import { assert } from '#libs/invariant';
-import { grown } from './growing-columns.ts';
 
-/** Hands out numbered slots of a few sizes; the memory behind them comes in pages of many slots. */
+/** One page of a {@link SlotClass} with its free slots. */
+interface SlotPage<Page> {
+  readonly memory: Page;
+  readonly freed: Uint16Array;
+  freedCount: number;
+  /** Slots below were handed out at least once. */
+  usedCount: number;
+  isInRoom: boolean;
+}
+
+/** Hands out numbered slots of one size. The memory behind them comes in pages, and a page without slots in use goes back. */
 class SlotClass<Page> {
   readonly slotsPerPage: number;
-  readonly pages: Page[] = [];
   readonly #createPage: () => Page;
-  #used = 0;
-  #free = new Uint32Array(64);
-  #freeCount = 0;
+  readonly #pages: (SlotPage<Page> | null)[] = [];
+  readonly #emptyIndices: number[] = [];
+  /** Pages with free slots; entries whose page has gone back are skipped when met. */
+  readonly #room: { readonly index: number; readonly page: SlotPage<Page> }[] = [];
+  #pageCount = 0;
+  #liveCount = 0;
 
   constructor(slotsPerPage: number, createPage: () => Page) {
+    assert(slotsPerPage <= 0xffff, 'slot numbers within a page take 16 bits');
     this.slotsPerPage = slotsPerPage;
     this.#createPage = createPage;
   }
 
   get liveCount(): number {
-    return this.#used - this.#freeCount;
+    return this.#liveCount;
+  }
+
+  get pageCount(): number {
+    return this.#pageCount;
+  }
+
+  memoryOf(slot: number): Page {
+    return this.#pages[Math.floor(slot / this.slotsPerPage)]!.memory;
   }
 
   take(): number {
-    if (this.#freeCount > 0) return this.#free[--this.#freeCount]!;
-    if (this.#used === this.pages.length * this.slotsPerPage) this.pages.push(this.#createPage());
-    return this.#used++;
+    let top = this.#room.at(-1);
+    while (top !== undefined && this.#pages[top.index] !== top.page) {
+      this.#room.pop();
+      top = this.#room.at(-1);
+    }
+    top ??= this.#addPage();
+    const { index, page } = top;
+    const slot = page.freedCount > 0 ? page.freed[--page.freedCount]! : page.usedCount++;
+    if (page.freedCount === 0 && page.usedCount === this.slotsPerPage) {
+      this.#room.pop();
+      page.isInRoom = false;
+    }
+    this.#liveCount++;
+    return index * this.slotsPerPage + slot;
   }
 
   give(slot: number): void {
-    if (this.#freeCount === this.#free.length) this.#free = grown(this.#free, this.#freeCount * 2);
-    this.#free[this.#freeCount++] = slot;
+    const index = Math.floor(slot / this.slotsPerPage);
+    const page = this.#pages[index]!;
+    page.freed[page.freedCount++] = slot - index * this.slotsPerPage;
+    this.#liveCount--;
+    if (page.freedCount === page.usedCount && this.#pageCount > 1) {
+      this.#pages[index] = null;
+      this.#emptyIndices.push(index);
+      this.#pageCount--;
+    } else if (!page.isInRoom) {
+      page.isInRoom = true;
+      this.#room.push({ index, page });
+    }
+  }
+
+  #addPage(): { readonly index: number; readonly page: SlotPage<Page> } {
+    const index = this.#emptyIndices.pop() ?? this.#pages.length;
+    const page: SlotPage<Page> = {
+      memory: this.#createPage(),
+      freed: new Uint16Array(this.slotsPerPage),
+      freedCount: 0,
+      usedCount: 0,
+      isInRoom: true,
+    };
+    this.#pages[index] = page;
+    this.#pageCount++;
+    const entry = { index, page };
+    this.#room.push(entry);
+    return entry;
   }
 }
 
@@ -75,8 +132,7 @@ export class RawSlots {
   }
 
   pageOf(slotClass: number, slot: number): RawPage {
-    const { pages, slotsPerPage } = this.#classes[slotClass]!;
-    return pages[Math.floor(slot / slotsPerPage)]!;
+    return this.#classes[slotClass]!.memoryOf(slot);
   }
 
   /** Where the slot begins in its page's columns. */
@@ -86,7 +142,7 @@ export class RawSlots {
 
   get bytes(): number {
     let pages = 0;
-    for (const one of this.#classes) pages += one.pages.length;
+    for (const one of this.#classes) pages += one.pageCount;
     return pages * RAW_PAGE_SAMPLES * 16;
   }
 }
@@ -127,8 +183,7 @@ export class ByteSlots {
   }
 
   pageOf(slotClass: number, slot: number): Uint8Array {
-    const { pages, slotsPerPage } = this.#classes[slotClass]!;
-    return pages[Math.floor(slot / slotsPerPage)]!;
+    return this.#classes[slotClass]!.memoryOf(slot);
   }
 
   offsetOf(slotClass: number, slot: number): number {
@@ -144,7 +199,7 @@ export class ByteSlots {
 
   get bytes(): number {
     let pages = 0;
-    for (const one of this.#classes) pages += one.pages.length;
+    for (const one of this.#classes) pages += one.pageCount;
     return pages * BYTE_PAGE;
   }
 }
