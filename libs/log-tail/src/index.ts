@@ -1,0 +1,31 @@
+export type { TailCounters, TailGroup } from './file-roster.ts';
+export { fingerprintOf, FINGERPRINT_BYTES } from './fingerprint.ts';
+export {
+  type FrameOptions,
+  type FrameResult,
+  frameLines,
+  type LineBatch,
+  LineColumns,
+} from './line-batch.ts';
+export {
+  type Checkpoint,
+  type CheckpointStore,
+  type FileId,
+  type Fingerprint,
+  type FoundLogFile,
+  LogFileError,
+  type LogFileFailure,
+  type LogFileHandle,
+  type LogFiles,
+  type LogFileStat,
+} from './log-files.ts';
+export {
+  type LineSink,
+  LogTailer,
+  type LogTailerOptions,
+  type PollResult,
+  type TailedFileStatus,
+} from './log-tailer.ts';
+export { MemoryCheckpointStore, MemoryLogFiles } from './memory-log-files.ts';
+export { isRotatedName } from './rotation.ts';
+export type { TailedFileState } from './tailed-file.ts';

@@ -1,0 +1,404 @@
+import { assert } from '#libs/invariant';
+import { FileRoster, noteReadError, type TailCounters, type TailGroup } from './file-roster.ts';
+import { FINGERPRINT_BYTES } from './fingerprint.ts';
+import { frameLines, type LineBatch, LineColumns } from './line-batch.ts';
+import type { CheckpointStore, LogFiles } from './log-files.ts';
+import type { TailedFile, TailedFileState } from './tailed-file.ts';
+
+/** Where lines go. */
+export interface LineSink {
+  /** Takes a batch over; whoever does must {@link LogTailer.acknowledge} it, at once or later, in any order. */
+  accept(batch: LineBatch): void;
+  /** No more batches of this file will come; what was held back for a continuation is due. */
+  end(fileKey: string): void;
+}
+
+export interface LogTailerOptions {
+  readonly files: LogFiles;
+  readonly checkpoints: CheckpointStore;
+  readonly sink: LineSink;
+  readonly groups: readonly TailGroup[];
+  /** Bytes read from one file before the next has its turn. Default 256 KiB. */
+  readonly chunkBytes?: number;
+  /** Most bytes handed out and not acknowledged; reading stops there. Default 16 MiB. */
+  readonly maxInFlightBytes?: number;
+  /** Most bytes read in one poll. Default 64 MiB. */
+  readonly maxPollBytes?: number;
+  /** Most files read at a time; further ones are counted and not read. Default 5,000. */
+  readonly maxFiles?: number;
+  /** How often the patterns are looked at again. Default 1 s. */
+  readonly scanIntervalMs?: number;
+  /** How long a renamed or deleted file is kept open after it last grew. Default 5 s. */
+  readonly rotatedGraceMs?: number;
+  /** How often checkpoints are saved while they change. Default 1 s. */
+  readonly checkpointIntervalMs?: number;
+}
+
+/** One file as the API shows it. */
+export interface TailedFileStatus {
+  readonly group: string;
+  readonly path: string;
+  readonly device: string;
+  readonly inode: string;
+  readonly fingerprint: string;
+  readonly state: TailedFileState;
+  readonly sizeBytes: number;
+  /** Lines before it were handed out. */
+  readonly readOffset: number;
+  /** Lines before it were acknowledged. */
+  readonly committedOffset: number;
+  readonly lagBytes: number;
+  /** Seconds since when something has been waiting; 0 when nothing is. */
+  readonly lagSeconds: number;
+  readonly lastError: string | null;
+}
+
+/** What the caller should know after a poll. */
+export interface PollResult {
+  /** There is more to read at once. */
+  readonly hasMore: boolean;
+  /** Reading waits for acknowledgements. */
+  readonly isBlocked: boolean;
+}
+
+interface InFlight {
+  readonly file: TailedFile;
+  readonly ticket: object;
+  readonly byteCount: number;
+  readonly columns: LineColumns;
+}
+
+const MAX_POOLED_BUFFERS = 16;
+
+/**
+ * Follows log files through growth, rotation, truncation and deletion and hands their lines out in batches. It is driven
+ * by {@link poll}, keeps no clock, and moves a file's offset only when what lies before has been acknowledged.
+ */
+export class LogTailer {
+  readonly counters: TailCounters = {
+    readBytes: 0,
+    readLines: 0,
+    rotations: 0,
+    truncations: 0,
+    truncatedLines: 0,
+    truncatedBytes: 0,
+    lostFiles: 0,
+    lostBytes: 0,
+    openErrors: 0,
+    readErrors: 0,
+    skippedFiles: 0,
+  };
+  readonly #options: Required<LogTailerOptions>;
+  readonly #roster: FileRoster;
+  readonly #inFlight = new Map<LineBatch, InFlight>();
+  readonly #buffers: Buffer[] = [];
+  readonly #columns: LineColumns[] = [];
+  readonly #head = Buffer.alloc(FINGERPRINT_BYTES);
+  #inFlightBytes = 0;
+  #turn = 0;
+  #nextScanMs = Number.NEGATIVE_INFINITY;
+  #nextSaveMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: LogTailerOptions) {
+    this.#options = {
+      chunkBytes: 256 * 1024,
+      maxInFlightBytes: 16 * 1024 * 1024,
+      maxPollBytes: 64 * 1024 * 1024,
+      maxFiles: 5_000,
+      scanIntervalMs: 1_000,
+      rotatedGraceMs: 5_000,
+      checkpointIntervalMs: 1_000,
+      ...options,
+    };
+    const { files, groups, maxFiles } = this.#options;
+    const names = new Set(groups.map((group) => group.name));
+    assert(names.size === groups.length, 'two groups have the same name');
+    this.#roster = new FileRoster({ files, groups, maxFiles, counters: this.counters });
+  }
+
+  /** Recalls how far an earlier run came. Before the first poll. */
+  async start(): Promise<void> {
+    this.#roster.recall(await this.#options.checkpoints.load());
+  }
+
+  /** The next poll looks at the patterns again, whenever the last look was. */
+  requestScan(): void {
+    this.#nextScanMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Looks for files if it is time to, and reads what there is within bounds. One call at a time. */
+  async poll(nowMs: number): Promise<PollResult> {
+    if (nowMs >= this.#nextScanMs) {
+      this.#nextScanMs = nowMs + this.#options.scanIntervalMs;
+      await this.#roster.scan(nowMs);
+    }
+    const hasMore = await this.#read(nowMs);
+    await this.#closeFinished(nowMs);
+    if (this.#roster.hasChanged && nowMs >= this.#nextSaveMs) await this.save(nowMs);
+    return { hasMore, isBlocked: this.#isBlocked };
+  }
+
+  /**
+   * A batch has arrived where it belongs and its memory may be used again.
+   * @param heldFromOffset where in the file a line begins that is held back for its continuation; default: none is
+   */
+  acknowledge(batch: LineBatch, heldFromOffset: number = batch.endOffset): void {
+    const entry = this.#inFlight.get(batch);
+    assert(entry !== undefined, 'a batch was acknowledged that is not under way');
+    this.#inFlight.delete(batch);
+    this.#inFlightBytes -= entry.byteCount;
+    if (entry.file.ledger.acknowledge(entry.ticket, heldFromOffset)) this.#roster.hasChanged = true;
+    this.#recycle(batch.bytes, entry.columns);
+  }
+
+  /** Saves how far everything was acknowledged. */
+  async save(nowMs: number): Promise<void> {
+    this.#roster.hasChanged = false;
+    this.#nextSaveMs = nowMs + this.#options.checkpointIntervalMs;
+    const checkpoints = this.#roster.checkpoints();
+    try {
+      await this.#options.checkpoints.save(checkpoints);
+    } catch (error) {
+      this.#roster.hasChanged = true;
+      throw error;
+    }
+  }
+
+  /** Saves and closes everything. What was not acknowledged is read again by the next run. */
+  async stop(nowMs: number): Promise<void> {
+    try {
+      await this.save(nowMs);
+    } finally {
+      await this.#roster.closeAll();
+    }
+  }
+
+  /** Bytes handed out and not acknowledged. */
+  get inFlightBytes(): number {
+    return this.#inFlightBytes;
+  }
+
+  /** All files being read and those that can't be. */
+  status(nowMs: number): TailedFileStatus[] {
+    const status: TailedFileStatus[] = [];
+    for (const file of this.#roster.files) {
+      status.push({
+        group: file.group,
+        path: file.path,
+        ...file.handle.id,
+        fingerprint: file.fingerprint.hash,
+        state: file.state,
+        sizeBytes: file.sizeBytes,
+        readOffset: file.offset,
+        committedOffset: file.ledger.committed,
+        lagBytes: Math.max(0, file.sizeBytes - file.ledger.committed),
+        lagSeconds:
+          file.behindSinceMs === null ? 0 : Math.max(0, nowMs - file.behindSinceMs) / 1000,
+        lastError: file.lastError,
+      });
+    }
+    for (const { group, path, message } of this.#roster.openFailures.values()) {
+      status.push({
+        group,
+        path,
+        device: '',
+        inode: '',
+        fingerprint: '',
+        state: 'active',
+        sizeBytes: 0,
+        readOffset: 0,
+        committedOffset: 0,
+        lagBytes: 0,
+        lagSeconds: 0,
+        lastError: message,
+      });
+    }
+    return status;
+  }
+
+  #recycle(buffer: Buffer, columns: LineColumns): void {
+    if (this.#buffers.length >= MAX_POOLED_BUFFERS) return;
+    if (buffer.length !== this.#options.chunkBytes) return;
+    this.#buffers.push(buffer);
+    this.#columns.push(columns);
+  }
+
+  get #isBlocked(): boolean {
+    return this.#inFlightBytes >= this.#options.maxInFlightBytes;
+  }
+
+  /** Turns of one chunk for each file, until all are read, the bounds are met, or what is handed out is too much. */
+  async #read(nowMs: number): Promise<boolean> {
+    let budget = this.#options.maxPollBytes;
+    // All are looked at before any is read: whose turn it is depends on how far its predecessor has come.
+    for (const file of this.#roster.files) this.#look(file, nowMs);
+    let waiting = this.#filesInTurn().filter(hasTurn);
+    const verified = new Set<TailedFile>();
+    while (waiting.length > 0) {
+      const next: TailedFile[] = [];
+      for (const file of waiting) {
+        if (this.#isBlocked || budget <= 0) {
+          this.#noteLag(nowMs);
+          return true;
+        }
+        const before = this.counters.readBytes;
+        const isVerified = verified.has(file);
+        verified.add(file);
+        if (await this.#readChunk(file, isVerified, nowMs)) next.push(file);
+        budget -= this.counters.readBytes - before;
+      }
+      // A file whose predecessor has just been finished may have its first turn now.
+      if (next.length === 0) {
+        waiting = this.#filesInTurn().filter(hasTurn);
+      } else {
+        waiting = next;
+      }
+    }
+    this.#noteLag(nowMs);
+    return false;
+  }
+
+  #noteLag(nowMs: number): void {
+    for (const file of this.#roster.files) file.updateLag(nowMs);
+  }
+
+  /** All files, beginning with another one at each poll so that a bound does not always meet the same ones. */
+  #filesInTurn(): TailedFile[] {
+    const files = [...this.#roster.files];
+    if (files.length === 0) return files;
+    this.#turn = (this.#turn + 1) % files.length;
+    return [...files.slice(this.#turn), ...files.slice(0, this.#turn)];
+  }
+
+  /** Asks the file system about a file. */
+  #look(file: TailedFile, nowMs: number): void {
+    try {
+      const hasShrunk = file.observe(file.handle.stat(), nowMs);
+      file.lastError = null;
+      if (hasShrunk) this.#restart(file);
+    } catch (error) {
+      noteReadError(file, error, this.counters);
+    }
+  }
+
+  #restart(file: TailedFile): void {
+    this.counters.truncations++;
+    // The unfinished line that was there is overwritten.
+    this.counters.lostBytes += file.scannedOffset - file.offset;
+    file.restart();
+    this.#roster.hasChanged = true;
+  }
+
+  /** @returns whether there is more to read at once */
+  async #readChunk(file: TailedFile, isVerified: boolean, nowMs: number): Promise<boolean> {
+    try {
+      // A file that was truncated may have grown beyond our offset before we looked again.
+      if (!isVerified && !(await file.hasSameBeginning(this.#head))) {
+        this.#restart(file);
+        file.observe(file.handle.stat(), nowMs);
+        if (file.isAtEnd) return false;
+      }
+      return await this.#readLines(file, false);
+    } catch (error) {
+      noteReadError(file, error, this.counters);
+      return false;
+    }
+  }
+
+  /**
+   * Reads at the file's offset and hands the lines out.
+   * @param isFinal take the last line also without its newline
+   */
+  async #readLines(file: TailedFile, isFinal: boolean): Promise<boolean> {
+    const { maxLineBytes } = this.#roster.group(file);
+    let buffer = this.#buffers.pop() ?? Buffer.allocUnsafeSlow(this.#options.chunkBytes);
+    const columns = this.#columns.pop() ?? new LineColumns();
+    columns.count = 0;
+    let length = 0;
+    for (;;) {
+      const count = await file.handle.read(
+        buffer,
+        length,
+        buffer.length - length,
+        file.offset + length,
+      );
+      length += count;
+      if (length < buffer.length || length > maxLineBytes || file.isInsideLongLine) break;
+      if (buffer.indexOf(10) >= 0) break;
+      // One line fills the buffer: look at more of it, up to the longest that is taken.
+      const larger = Buffer.allocUnsafeSlow(Math.min(buffer.length * 2, maxLineBytes + 1 + 4096));
+      buffer.copy(larger);
+      buffer = larger;
+    }
+    const isFull = length === buffer.length;
+    // Old contents of the buffer lie behind `length` and must not be taken for lines.
+    const result = frameLines(buffer, length, columns, {
+      maxLineBytes,
+      isInsideLongLine: file.isInsideLongLine,
+      isFinal,
+    });
+    this.counters.readBytes += result.consumed;
+    this.counters.readLines += columns.count;
+    this.counters.truncatedLines += result.truncatedLines;
+    this.counters.truncatedBytes += result.truncatedBytes;
+    const firstOffset = file.offset;
+    file.scannedOffset = firstOffset + length;
+    // A short read is the end of the file, whatever its size was a moment ago.
+    file.sizeBytes = isFull ? Math.max(file.sizeBytes, file.scannedOffset) : file.scannedOffset;
+    file.offset = firstOffset + result.consumed;
+    file.isInsideLongLine = result.isInsideLongLine;
+    if (result.consumed > 0) this.#handOut(file, buffer, columns, firstOffset);
+    else this.#recycle(buffer, columns);
+    return isFull && !isFinal;
+  }
+
+  #handOut(file: TailedFile, bytes: Buffer, columns: LineColumns, firstOffset: number): void {
+    const byteCount = file.offset - firstOffset;
+    const batch: LineBatch = {
+      group: file.group,
+      path: file.path,
+      fileKey: file.key,
+      bytes,
+      lineCount: columns.count,
+      lineStarts: columns.starts,
+      lineEnds: columns.ends,
+      firstOffset,
+      endOffset: file.offset,
+    };
+    const ticket = file.ledger.add(file.offset);
+    this.#inFlight.set(batch, { file, ticket, byteCount, columns });
+    this.#inFlightBytes += byteCount;
+    this.#options.sink.accept(batch);
+  }
+
+  /** Closes files that have another name or none, were read to the end and have not grown for a while. */
+  async #closeFinished(nowMs: number): Promise<void> {
+    for (const file of this.#roster.files) {
+      if (file.predecessor !== null && !this.#roster.has(file.predecessor)) file.predecessor = null;
+      if (file.state === 'active' || nowMs - file.changedMs < this.#options.rotatedGraceMs)
+        continue;
+      if (!file.isAtEnd || this.#isBlocked) continue;
+      if (file.offset < file.scannedOffset && file.lastError === null) {
+        // The last line never got its newline.
+        await this.#readLines(file, true).catch((error: unknown) =>
+          noteReadError(file, error, this.counters),
+        );
+      }
+      if (!file.ledger.isEmpty) continue;
+      this.#options.sink.end(file.key);
+      await this.#roster.finish(file);
+    }
+  }
+}
+
+/** Whether there is something to read in a file whose turn has come. */
+function hasTurn(file: TailedFile): boolean {
+  return !file.isAtEnd && file.lastError === null && isNext(file);
+}
+
+/** The file before it under the same path has been read to its end. */
+function isNext({ predecessor }: TailedFile): boolean {
+  if (predecessor === null) return true;
+  // One that can no longer be read must not hold up those after it.
+  return (predecessor.isAtEnd || predecessor.lastError !== null) && isNext(predecessor);
+}

@@ -1,0 +1,145 @@
+import {
+  type Checkpoint,
+  type CheckpointStore,
+  type FileId,
+  type FoundLogFile,
+  LogFileError,
+  type LogFileHandle,
+  type LogFiles,
+  type LogFileStat,
+} from './log-files.ts';
+
+class MemoryFile {
+  readonly inode: string;
+  bytes = Buffer.alloc(0);
+  modifiedMs = 0;
+  links = 1;
+  constructor(inode: string) {
+    this.inode = inode;
+  }
+}
+
+/**
+ * A file system in memory with the operations of log rotation, for tests and the simulator. Everything below one folder
+ * belongs to every group, except for rotated and compressed names.
+ */
+export class MemoryLogFiles implements LogFiles {
+  nowMs = 0;
+  /** Which names a group finds; by default those ending in `.log`. */
+  matches: (group: string, path: string) => boolean = (_, path) => path.endsWith('.log');
+  /** Thrown by the next reads of a path, for as long as it is set. */
+  readonly readErrors = new Map<string, LogFileError>();
+  openHandles = 0;
+  readonly #names = new Map<string, MemoryFile>();
+  readonly #freeInodes: string[] = [];
+  #nextInode = 1;
+
+  append(path: string, text: string | Buffer): void {
+    let file = this.#names.get(path);
+    if (file === undefined) {
+      file = new MemoryFile(this.#freeInodes.pop() ?? String(this.#nextInode++));
+      this.#names.set(path, file);
+    }
+    file.bytes = Buffer.concat([file.bytes, Buffer.from(text)]);
+    file.modifiedMs = this.nowMs;
+  }
+
+  rename(from: string, to: string): void {
+    const file = this.#names.get(from);
+    if (file === undefined) throw new LogFileError('missing', from);
+    this.delete(to);
+    this.#names.delete(from);
+    this.#names.set(to, file);
+  }
+
+  truncate(path: string): void {
+    const file = this.#names.get(path);
+    if (file === undefined) throw new LogFileError('missing', path);
+    file.bytes = Buffer.alloc(0);
+    file.modifiedMs = this.nowMs;
+  }
+
+  /** Like ext4, gives the inode to the next file that is made. */
+  delete(path: string): void {
+    const file = this.#names.get(path);
+    if (file === undefined) return;
+    this.#names.delete(path);
+    file.links--;
+    if (this.openHandles === 0) this.#freeInodes.push(file.inode);
+  }
+
+  find(group: string): Promise<readonly FoundLogFile[]> {
+    const paths = [...this.#names.keys()].filter((path) => this.matches(group, path));
+    return Promise.resolve(paths.map((path) => this.#found(path)));
+  }
+
+  siblings(path: string): Promise<readonly FoundLogFile[]> {
+    const paths = [...this.#names.keys()].filter(
+      (other) => other.startsWith(path) && other !== path,
+    );
+    return Promise.resolve(paths.map((other) => this.#found(other)));
+  }
+
+  open(_group: string, path: string): Promise<LogFileHandle> {
+    const file = this.#names.get(path);
+    if (file === undefined) return Promise.reject(new LogFileError('missing', path));
+    this.openHandles++;
+    return Promise.resolve(new MemoryHandle(file, path, this));
+  }
+
+  #found(path: string): FoundLogFile {
+    const file = this.#names.get(path)!;
+    return {
+      path,
+      device: '1',
+      inode: file.inode,
+      sizeBytes: file.bytes.length,
+      modifiedMs: file.modifiedMs,
+    };
+  }
+}
+
+class MemoryHandle implements LogFileHandle {
+  readonly id: FileId;
+  readonly #file: MemoryFile;
+  readonly #path: string;
+  readonly #files: MemoryLogFiles;
+
+  constructor(file: MemoryFile, path: string, files: MemoryLogFiles) {
+    this.id = { device: '1', inode: file.inode };
+    this.#file = file;
+    this.#path = path;
+    this.#files = files;
+  }
+
+  stat(): LogFileStat {
+    const { bytes, modifiedMs, links } = this.#file;
+    return { sizeBytes: bytes.length, modifiedMs, isLinked: links > 0 };
+  }
+
+  read(buffer: Buffer, offset: number, length: number, position: number): Promise<number> {
+    const error = this.#files.readErrors.get(this.#path);
+    if (error !== undefined) return Promise.reject(error);
+    return Promise.resolve(this.#file.bytes.copy(buffer, offset, position, position + length));
+  }
+
+  close(): Promise<void> {
+    this.#files.openHandles--;
+    return Promise.resolve();
+  }
+}
+
+/** Checkpoints that survive as long as the object does. */
+export class MemoryCheckpointStore implements CheckpointStore {
+  saved: readonly Checkpoint[] = [];
+
+  load(): Promise<readonly Checkpoint[]> {
+    return Promise.resolve(this.saved);
+  }
+
+  save(checkpoints: readonly Checkpoint[]): Promise<void> {
+    // As a file would, it keeps a copy.
+    this.saved = structuredClone(checkpoints);
+    return Promise.resolve();
+  }
+}

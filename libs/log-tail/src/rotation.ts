@@ -1,0 +1,41 @@
+import type { FoundLogFile } from './log-files.ts';
+
+/** Digits and what stands between the parts of a date: `.1`, `-20260301`, `.20260301-080002`, `.2026-03-01T08:00:02`. */
+const ROTATED_SUFFIX = /^[.-]\d[\d.:TZ_-]*$/;
+
+/** Whether `name` is what rotation by rename makes of `original`; compressed ones are not. */
+export function isRotatedName(name: string, original: string): boolean {
+  return name.startsWith(original) && ROTATED_SUFFIX.test(name.slice(original.length));
+}
+
+/** The last part of a path. */
+export function baseName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/**
+ * The rotated files that came and went between two looks at a path, oldest first. Whoever rotates faster than we look
+ * leaves them behind under names that no pattern matches.
+ * @param siblings files whose names begin like that of `path`
+ * @param isKnown whether a file is being read or was read already
+ * @param sinceMs when `path` was last seen to be the file we knew
+ */
+export function missedRotations(
+  path: string,
+  siblings: readonly FoundLogFile[],
+  isKnown: (file: FoundLogFile) => boolean,
+  sinceMs: number,
+): FoundLogFile[] {
+  // The file system's clock lags by up to a tick, and a virtual machine's two clocks may differ a little more.
+  const earliestMs = sinceMs - CLOCK_SLACK_MS;
+  return siblings
+    .filter(
+      (file) =>
+        isRotatedName(baseName(file.path), baseName(path)) &&
+        file.modifiedMs >= earliestMs &&
+        !isKnown(file),
+    )
+    .toSorted((a, b) => a.modifiedMs - b.modifiedMs || (a.path < b.path ? -1 : 1));
+}
+
+const CLOCK_SLACK_MS = 1_000;

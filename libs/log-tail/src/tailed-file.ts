@@ -1,0 +1,108 @@
+import { FINGERPRINT_BYTES, fingerprintOf, NO_FINGERPRINT } from './fingerprint.ts';
+import type { Checkpoint, FileId, Fingerprint, LogFileHandle, LogFileStat } from './log-files.ts';
+import { OffsetLedger } from './offset-ledger.ts';
+
+/**
+ * What a file is to its path: `active` is under it, `rotated` was and has another name or none now. A rotated file is
+ * read to its end and then kept open for a while, since its writer may not know yet.
+ */
+export type TailedFileState = 'active' | 'rotated';
+
+/** One file being read. Everything about it is in its offset: an unfinished line is read again when it has grown. */
+export class TailedFile {
+  readonly key: string;
+  readonly group: string;
+  readonly path: string;
+  readonly handle: LogFileHandle;
+  readonly ledger: OffsetLedger;
+  state: TailedFileState;
+  fingerprint: Fingerprint = NO_FINGERPRINT;
+  /** Up to here lines have been handed out. */
+  offset: number;
+  isInsideLongLine = false;
+  /** Up to here the file was looked at; between `offset` and it lies an unfinished line. */
+  scannedOffset: number;
+  sizeBytes = 0;
+  /** When it was last seen under its path. */
+  seenMs: number;
+  /** When it last grew, or was opened or renamed. */
+  changedMs: number;
+  /** Since when not everything is acknowledged, or null when it is. */
+  behindSinceMs: number | null = null;
+  lastError: string | null = null;
+  /** The file this one follows under the same path: read to its end first. */
+  predecessor: TailedFile | null = null;
+
+  constructor(group: string, path: string, handle: LogFileHandle, offset: number, nowMs: number) {
+    this.group = group;
+    this.path = path;
+    this.handle = handle;
+    this.key = keyOf(handle.id);
+    this.offset = offset;
+    this.scannedOffset = offset;
+    this.ledger = new OffsetLedger(offset);
+    this.state = 'active';
+    this.seenMs = nowMs;
+    this.changedMs = nowMs;
+  }
+
+  /** Whether there is nothing to hand out until the file grows. */
+  get isAtEnd(): boolean {
+    return this.scannedOffset >= this.sizeBytes;
+  }
+
+  /** Takes over what the file system says. @returns whether the file has shrunk below what was read */
+  observe(stat: LogFileStat, nowMs: number): boolean {
+    if (stat.sizeBytes !== this.sizeBytes) this.changedMs = nowMs;
+    this.sizeBytes = stat.sizeBytes;
+    return stat.sizeBytes < this.offset;
+  }
+
+  /** Begins again at the front: the same file holds other bytes now. */
+  restart(): void {
+    this.offset = 0;
+    this.scannedOffset = 0;
+    this.isInsideLongLine = false;
+    this.fingerprint = NO_FINGERPRINT;
+    this.ledger.reset(0);
+  }
+
+  /**
+   * Whether the file still begins as it did; a longer beginning is taken over.
+   * @param head scratch space of at least {@link FINGERPRINT_BYTES}
+   */
+  async hasSameBeginning(head: Buffer): Promise<boolean> {
+    const known = this.fingerprint;
+    const length = await this.handle.read(head, 0, FINGERPRINT_BYTES, 0);
+    if (length < known.lengthBytes) return false;
+    if (fingerprintOf(head, known.lengthBytes).hash !== known.hash) return false;
+    if (length > known.lengthBytes) this.fingerprint = fingerprintOf(head, length);
+    return true;
+  }
+
+  /** Keeps `behindSinceMs` true to its meaning. */
+  updateLag(nowMs: number): void {
+    const isDelivered = this.isAtEnd && this.ledger.isEmpty;
+    if (isDelivered) this.behindSinceMs = null;
+    else this.behindSinceMs ??= nowMs;
+  }
+
+  toCheckpoint(isDone: boolean): Checkpoint {
+    return {
+      group: this.group,
+      path: this.path,
+      device: this.handle.id.device,
+      inode: this.handle.id.inode,
+      fingerprint: this.fingerprint,
+      offset: this.ledger.committed,
+      isInsideLongLine: this.isInsideLongLine && this.ledger.committed === this.offset,
+      isDone,
+      seenMs: this.seenMs,
+    };
+  }
+}
+
+/** A text that names a file on this machine while it exists. */
+export function keyOf(id: FileId): string {
+  return `${id.device}:${id.inode}`;
+}

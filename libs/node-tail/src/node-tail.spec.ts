@@ -1,0 +1,177 @@
+import { execFileSync } from 'node:child_process';
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { Checkpoint } from '#libs/log-tail';
+import { type FileGroup, FileCheckpointStore, isAcceptedPattern, NodeLogFiles } from './index.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'node-tail-'));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function filesOf(group: Partial<FileGroup> = {}): NodeLogFiles {
+  const include = [join(folder, 'logs', '**', '*.log')];
+  return new NodeLogFiles([{ name: 'g', include, exclude: [], ...group }]);
+}
+
+function write(path: string, text: string): string {
+  const full = join(folder, path);
+  mkdirSync(join(full, '..'), { recursive: true });
+  writeFileSync(full, text);
+  return full;
+}
+
+describe('files by pattern', () => {
+  it('are the regular ones, with their identity, without the excluded', async () => {
+    write('logs/a/0.log', 'one\n');
+    write('logs/b/new\nline.log', 'two\n');
+    write('logs/b/skipped.log', 'x');
+    write('logs/b/other.txt', 'x');
+    mkdirSync(join(folder, 'logs/folder.log'));
+    execFileSync('mkfifo', [join(folder, 'logs/pipe.log')]);
+    const found = await filesOf({ exclude: [join(folder, '**', 'skipped*')] }).find('g');
+    expect(found.map(({ path }) => path.slice(folder.length)).toSorted()).toEqual([
+      '/logs/a/0.log',
+      '/logs/b/new\nline.log',
+    ]);
+    expect(found.find(({ path }) => path.endsWith('0.log'))).toMatchObject({ sizeBytes: 4 });
+    expect(found[0]!.inode).toMatch(/^\d+$/);
+  });
+
+  it('are none where the folder is missing', async () => {
+    expect(await filesOf().find('g')).toEqual([]);
+  });
+
+  it('have siblings that begin with their name', async () => {
+    const path = write('logs/0.log', '');
+    write('logs/0.log.1', '');
+    write('logs/1.log', '');
+    const siblings = await filesOf().siblings(path);
+    expect(siblings.map((file) => file.path)).toEqual([`${path}.1`]);
+    expect(await filesOf().siblings('/none/x.log')).toEqual([]);
+  });
+});
+
+describe('an open file', () => {
+  it('stays the same when its name goes to another, and says when it has none', async () => {
+    const path = write('logs/0.log', 'one\n');
+    const files = filesOf();
+    const handle = await files.open('g', path);
+    renameSync(path, `${path}.1`);
+    write('logs/0.log', 'two\n');
+    appendFileSync(`${path}.1`, 'late\n');
+    const buffer = Buffer.alloc(20);
+    expect(await handle.read(buffer, 1, 10, 4)).toBe(5);
+    expect(buffer.toString('utf8', 1, 6)).toBe('late\n');
+    expect(handle.stat()).toMatchObject({ sizeBytes: 9, isLinked: true });
+    rmSync(`${path}.1`);
+    expect(handle.stat().isLinked).toBe(false);
+    const [found] = await files.find('g');
+    expect(found!.inode).not.toBe(handle.id.inode);
+    await handle.close();
+    expect(() => handle.stat()).toThrow('unreadable');
+  });
+
+  it('is neither a pipe nor missing', async () => {
+    mkdirSync(join(folder, 'logs'));
+    const pipe = join(folder, 'logs/pipe.log');
+    execFileSync('mkfifo', [pipe]);
+    const files = filesOf();
+    await expect(files.open('g', pipe)).rejects.toMatchObject({ code: 'not_a_file' });
+    await expect(files.open('g', join(folder, 'logs/no.log'))).rejects.toMatchObject({
+      code: 'missing',
+    });
+  });
+
+  it('lies below the pattern, also through links, unless a link target is allowed', async () => {
+    const secret = write('elsewhere/secret', 'secret\n');
+    const inside = write('logs/real/0.log', 'x');
+    const link = join(folder, 'logs/link.log');
+    const fine = join(folder, 'logs/fine.log');
+    symlinkSync(secret, link);
+    symlinkSync(inside, fine);
+    const files = filesOf();
+    await expect(files.open('g', link)).rejects.toMatchObject({ code: 'outside_root' });
+    await (await files.open('g', fine)).close();
+    const allowed = filesOf({ linkTargets: [join(folder, 'elsewhere')] });
+    await (await allowed.open('g', link)).close();
+  });
+});
+
+describe('patterns', () => {
+  it.each([
+    ['/var/log/*.log', true],
+    ['/var/log/app.log', true],
+    ['relative/*.log', false],
+    ['/*', false],
+    ['/**/*.log', false],
+    ['/var/log/\0.log', false],
+  ])('%j: %s', (pattern, expected) => {
+    expect(isAcceptedPattern(pattern)).toBe(expected);
+  });
+});
+
+describe('watching', () => {
+  it('says that something happened in a folder with log files', async () => {
+    const path = write('logs/0.log', 'one\n');
+    const kinds: string[] = [];
+    const { promise: changed, resolve: wake } = Promise.withResolvers<void>();
+    const include = [join(folder, 'logs', '*.log')];
+    const files = new NodeLogFiles([{ name: 'g', include, exclude: [] }], (kind) => {
+      kinds.push(kind);
+      wake();
+    });
+    await files.find('g');
+    appendFileSync(path, 'two\n');
+    await changed;
+    expect(kinds).toContain('content');
+    files.close();
+  });
+});
+
+describe('checkpoints in a file', () => {
+  const checkpoint: Checkpoint = {
+    group: 'g',
+    path: '/logs/0.log',
+    device: '1',
+    inode: '18446744073709551615',
+    fingerprint: { lengthBytes: 3, hash: 'abc' },
+    offset: 42,
+    isInsideLongLine: false,
+    isDone: false,
+    seenMs: 1.5,
+  };
+
+  it('come back as they were saved', async () => {
+    const path = join(folder, 'state', 'tail.json');
+    expect(await new FileCheckpointStore(path).load()).toEqual([]);
+    await new FileCheckpointStore(path).save([checkpoint]);
+    await new FileCheckpointStore(path).save([{ ...checkpoint, offset: 43 }]);
+    expect(await new FileCheckpointStore(path).load()).toEqual([{ ...checkpoint, offset: 43 }]);
+  });
+
+  it.each(['', '{"version":1,"checkp', '{"version":9,"checkpoints":[]}', '[1]'])(
+    'are set aside when the file is damaged: %j',
+    async (text) => {
+      const path = write('tail.json', text);
+      const store = new FileCheckpointStore(path);
+      expect(await store.load()).toEqual([]);
+      expect(store.setAside).toBe(`${path}.damaged`);
+      await store.save([checkpoint]);
+      expect(await new FileCheckpointStore(path).load()).toHaveLength(1);
+    },
+  );
+});
