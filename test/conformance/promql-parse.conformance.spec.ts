@@ -18,7 +18,7 @@ describeConformance('expressions of rule files', ['rules', 'expressions.ndjson']
     'rate(up[5m]) + fill(0) rate(down[5m])',
   ]);
   for (const record of recordsOf<{ expr: string; formatted?: string; error?: string }>(path)) {
-    cases.it(record.expr, () => {
+    cases.it(record.expr, record.expr, () => {
       if (record.formatted !== undefined) {
         const expr = parseExpr(record.expr, { features: DEFAULT_FEATURES });
         expect(prettyExpr(expr)).toBe(record.formatted);
@@ -41,7 +41,7 @@ interface Answer {
 describeConformance('syntax trees', ['promql-compliance', 'golden', 'parse.ndjson'], (path) => {
   const cases = new KnownFailures([]);
   for (const record of recordsOf<{ query: string; parse: Answer; format: Answer }>(path)) {
-    cases.it(record.query, () => {
+    cases.it(record.query, record.query, () => {
       if (record.parse.status !== 'success') {
         expect(() => parseExpr(record.query, { features: DEFAULT_FEATURES })).toThrow(
           expect.objectContaining({ message: parseErrorIn(record.parse) }),
@@ -64,7 +64,7 @@ describeConformance('panel queries of dashboards', ['dashboards', 'queries.ndjso
   describe('parse, print and parse again', () => {
     const cases = new KnownFailures([]);
     for (const query of seen) {
-      cases.it(query, () => {
+      cases.it(query, query, () => {
         const printed = printExpr(parseExpr(withVariables(query)));
         expect(printExpr(parseExpr(printed))).toBe(printed);
       });

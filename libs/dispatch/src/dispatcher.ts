@@ -85,6 +85,8 @@ export class Dispatcher {
   #receivers: ReadonlyMap<string, Receiver>;
   #inhibitor: Inhibitor;
   #silences: readonly Silence[] = [];
+  /** Messages of the process before this one whose outcome is not known. */
+  #owed: Intent[] = [];
   /** Changes not yet handed to the log. */
   #records: DispatchRecord[] = [];
 
@@ -134,6 +136,13 @@ export class Dispatcher {
       }
     }
     this.#rebuild(nowMs);
+    for (const entry of this.#ledger.entries()) {
+      const current = currentIntent(entry);
+      if (current !== null) this.#owed.push(current.intent);
+      for (const older of entry.pending) {
+        if (older !== current) this.#ledger.markWithdrawn(older.intent);
+      }
+    }
   }
 
   /** Goes on under another configuration; alerts, groups that still exist and what was told are kept. */
@@ -154,10 +163,8 @@ export class Dispatcher {
 
   /** Takes the outcome of a delivery. Ask for a decision afterwards. */
   settle(id: string, outcome: NotificationOutcome, nowMs: number): void {
-    const intent = this.#ledger.intent(id);
-    const record = this.#ledger.settle(id, outcome, nowMs);
-    if (intent === null || record === null) return;
-    this.#records.push(record);
+    const intent = this.#settleIntent(id, outcome, nowMs);
+    if (intent === null) return;
     const { integration, groupKey } = intent.target;
     const group = this.#groups.get(groupIdOf(integration.receiver, groupKey));
     if (group !== undefined) this.#dropClosedMembers(group, nowMs);
@@ -167,6 +174,7 @@ export class Dispatcher {
   decide(nowMs: number): Decision {
     const notifications: Notification[] = [];
     const withdrawn: string[] = [];
+    this.#handOutOwed(nowMs, notifications);
     let wakeUpMs: number | null = null;
     for (const group of this.#groups.values()) {
       if (group.nextFlushMs <= nowMs) this.#flush(group, nowMs, notifications, withdrawn);
@@ -212,6 +220,13 @@ export class Dispatcher {
     return activeTimeIntervals.some(isWithin) ? [] : activeTimeIntervals;
   }
 
+  #settleIntent(id: string, outcome: NotificationOutcome, nowMs: number): Intent | null {
+    const intent = this.#ledger.intent(id);
+    const record = this.#ledger.settle(id, outcome, nowMs);
+    if (record !== null) this.#records.push(record);
+    return intent;
+  }
+
   #acceptOne(incoming: IncomingAlert, nowMs: number): void {
     const update = toAlert(incoming, nowMs, this.#config.resolveTimeoutMs);
     const known = this.#alerts.get(update.fingerprint);
@@ -227,9 +242,27 @@ export class Dispatcher {
     this.#alerts.set(alert.fingerprint, alert);
     this.#inhibitor.put(alert);
     this.#logIfNeeded(alert, known);
+    // An alert that fires on is in its groups already; only one that ended may have left some.
+    if (known !== undefined && !isResolved(known, nowMs)) return;
     for (const route of matchingRoutes(this.#config.route, alert.labels)) {
       this.#join(alert, route, nowMs);
     }
+  }
+
+  /**
+   * Messages of the process before go out once more just as they were, under the same id, so that a receiver that has
+   * them already can tell. What has changed since is told at the group's next flush.
+   */
+  #handOutOwed(nowMs: number, out: Notification[]): void {
+    for (const intent of this.#owed) {
+      const isComplete = [...intent.firing, ...intent.resolved].every((fingerprint) =>
+        this.#alerts.has(fingerprint),
+      );
+      const isInTime = nowMs - intent.atMs < this.#options.closingKeepMs;
+      if (isComplete && isInTime) out.push(this.#toNotification(intent));
+      else this.settle(intent.id, 'abandoned', nowMs);
+    }
+    this.#owed = [];
   }
 
   /**
@@ -345,12 +378,10 @@ export class Dispatcher {
       if (current === null) return;
       this.#ledger.markWithdrawn(current.intent);
       withdrawn.push(current.intent.id);
-    } else if (current !== null && saysTheSame(current.intent, message)) {
-      if (current.isHandedOut) return;
-      this.#ledger.markHandedOut(current.intent);
-      out.push(this.#toNotification(current.intent));
-    } else {
-      const id = this.#newId(target, nowMs);
+    } else if (current === null || !saysTheSame(current.intent, message)) {
+      const refused = entry?.refused ?? null;
+      const id =
+        refused !== null && saysTheSame(refused, message) ? refused.id : this.#newId(target, nowMs);
       const intent: Intent = { id, target, ...message, atMs: nowMs };
       this.#records.push(this.#ledger.intend(intent));
       out.push(this.#toNotification(intent));
@@ -369,15 +400,18 @@ export class Dispatcher {
   /** A receiver that has refused for a day to hear that an alert ended will not be asked again. */
   #giveUpOldClosings(entry: LedgerEntry, state: GroupState, nowMs: number): LedgerEntry {
     const oldestMs = nowMs - this.#options.closingKeepMs;
+    const open = openAlerts(entry);
     const old = state.resolved.filter((fingerprint) => {
       const alert = this.#alerts.get(fingerprint)!;
-      return (
-        entry.told.has(fingerprint) && alert.endsAtMs < oldestMs && alert.updatedAtMs < oldestMs
-      );
+      return open.has(fingerprint) && alert.endsAtMs < oldestMs && alert.updatedAtMs < oldestMs;
     });
     if (old.length === 0) return entry;
     this.#drops.closings += old.length;
-    this.#records.push(this.#ledger.retract(entry, new Set(old), nowMs));
+    for (const { intent, isWithdrawn } of entry.pending) {
+      if (isWithdrawn) this.#settleIntent(intent.id, 'abandoned', nowMs);
+    }
+    const rest = this.#ledger.get(entry.target)!;
+    this.#records.push(this.#ledger.retract(rest, new Set(old), nowMs));
     return this.#ledger.get(entry.target)!;
   }
 
@@ -386,7 +420,7 @@ export class Dispatcher {
     const alerts = [
       ...firing.map((fingerprint) => this.#notified(fingerprint, 'firing')),
       ...resolved.map((fingerprint) => this.#notified(fingerprint, 'resolved')),
-    ].sort((a, b) => compareAlertLabels(a.labels, b.labels));
+    ].toSorted((a, b) => compareAlertLabels(a.labels, b.labels));
     return {
       id,
       ...target,
@@ -512,11 +546,18 @@ export class Dispatcher {
     for (const fingerprint of open) {
       if (!group.members.has(fingerprint)) this.#addMember(group, fingerprint, true);
     }
+    const lastMs = entry.pending.at(-1)?.intent.atMs ?? entry.toldAtMs ?? nowMs;
+    const dueMs = nextBeat(lastMs, group.route, nowMs);
+    group.nextFlushMs = group.hasFlushed ? Math.min(group.nextFlushMs, dueMs) : dueMs;
     group.hasFlushed = true;
-    const dueMs = (entry.toldAtMs ?? nowMs) + group.route.groupIntervalMs;
-    const isOwed = currentIntent(entry)?.isHandedOut === false;
-    group.nextFlushMs = isOwed ? nowMs : Math.max(nowMs, Math.min(group.nextFlushMs, dueMs));
   }
+}
+
+/** The next flush of a group that had one at `lastMs` and has kept its pace since. */
+function nextBeat(lastMs: number, { groupIntervalMs }: Route, nowMs: number): number {
+  const beats = Math.max(0, Math.floor((nowMs - lastMs) / groupIntervalMs)) + 1;
+  // A clock that was set back must not silence the group.
+  return Math.min(lastMs + beats * groupIntervalMs, nowMs + groupIntervalMs);
 }
 
 function receiversByName(config: AlertmanagerConfig): ReadonlyMap<string, Receiver> {

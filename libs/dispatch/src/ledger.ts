@@ -14,12 +14,12 @@ export interface LedgerEntry {
   readonly toldAtMs: number | null;
   /** Messages whose outcome is not known, oldest first. The last one that is not withdrawn is the current one. */
   readonly pending: readonly PendingIntent[];
+  /** The last message, if it was given up. Should the same be said again, it keeps its id: it may have arrived. */
+  readonly refused: Intent | null;
 }
 
 export interface PendingIntent {
   readonly intent: Intent;
-  /** Whether this process has handed it out; after a restart it has not. */
-  readonly isHandedOut: boolean;
   readonly isWithdrawn: boolean;
 }
 
@@ -45,18 +45,19 @@ export class Ledger {
 
   /** Notes a message that is being handed out. */
   intend(intent: Intent): DispatchRecord {
-    this.#addIntent(intent, true);
+    this.#addIntent(intent);
     return { kind: 'intent', intent };
-  }
-
-  /** Notes that a message restored from the log is being handed out. */
-  markHandedOut(intent: Intent): void {
-    this.#changePending(intent, (pending) => ({ ...pending, isHandedOut: true }));
   }
 
   /** Notes that a message should not be sent any more if it still can be stopped. */
   markWithdrawn(intent: Intent): void {
-    this.#changePending(intent, (pending) => ({ ...pending, isWithdrawn: true }));
+    const key = targetKey(intent.target);
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    const pending = entry.pending.map((one) =>
+      one.intent.id === intent.id ? { ...one, isWithdrawn: true } : one,
+    );
+    this.#entries.set(key, { ...entry, pending });
   }
 
   /** Notes how a message ended. Null if it is not known, as when its target was forgotten meanwhile. */
@@ -64,15 +65,20 @@ export class Ledger {
     const key = this.#keyOfIntent.get(id);
     const entry = key === undefined ? undefined : this.#entries.get(key);
     if (key === undefined || entry === undefined) return null;
-    this.#keyOfIntent.delete(id);
-    const settled = entry.pending.find((pending) => pending.intent.id === id);
-    const pending = entry.pending.filter((other) => other !== settled);
-    if (outcome === 'delivered' && settled !== undefined) {
-      const { firing, carried, atMs } = settled.intent;
-      const told = new Set([...firing, ...carried]);
-      this.#entries.set(key, { ...entry, told, toldAtMs: atMs, pending });
+    const at = entry.pending.findIndex((pending) => pending.intent.id === id);
+    const { intent } = entry.pending[at]!;
+    if (outcome === 'delivered') {
+      // What came before it is out of date, whatever became of it.
+      const told = new Set([...intent.firing, ...intent.carried]);
+      for (const older of entry.pending.slice(0, at + 1)) {
+        this.#keyOfIntent.delete(older.intent.id);
+      }
+      const pending = entry.pending.slice(at + 1);
+      this.#entries.set(key, { ...entry, told, toldAtMs: intent.atMs, pending, refused: null });
     } else {
-      this.#entries.set(key, { ...entry, pending });
+      this.#keyOfIntent.delete(id);
+      const pending = entry.pending.toSpliced(at, 1);
+      this.#entries.set(key, { ...entry, pending, refused: intent });
     }
     return { kind: 'result', id, outcome, atMs: nowMs };
   }
@@ -98,16 +104,22 @@ export class Ledger {
   restore(record: Exclude<DispatchRecord, { kind: 'alert' | 'alert-gone' }>): void {
     switch (record.kind) {
       case 'intent':
-        this.#addIntent(record.intent, false);
+        this.#addIntent(record.intent);
         break;
       case 'result':
         this.settle(record.id, record.outcome, record.atMs);
         break;
       case 'told': {
         const key = targetKey(record.target);
-        const pending = this.#entries.get(key)?.pending ?? [];
-        const told = new Set(record.firing);
-        this.#entries.set(key, { target: record.target, told, toldAtMs: record.atMs, pending });
+        const { pending = [], refused = null } = this.#entries.get(key) ?? {};
+        const { target, atMs: toldAtMs } = record;
+        this.#entries.set(key, {
+          target,
+          told: new Set(record.firing),
+          toldAtMs,
+          pending,
+          refused,
+        });
         break;
       }
       case 'forgotten':
@@ -118,31 +130,28 @@ export class Ledger {
 
   /** The shortest list of records that gives this ledger. */
   *checkpoint(): IterableIterator<DispatchRecord> {
-    for (const { target, told, toldAtMs, pending } of this.#entries.values()) {
+    for (const { target, told, toldAtMs, pending, refused } of this.#entries.values()) {
       if (toldAtMs !== null) yield { kind: 'told', target, firing: [...told], atMs: toldAtMs };
+      if (refused !== null) {
+        yield { kind: 'intent', intent: refused };
+        yield { kind: 'result', id: refused.id, outcome: 'abandoned', atMs: refused.atMs };
+      }
       for (const { intent } of pending) yield { kind: 'intent', intent };
     }
   }
 
-  #addIntent(intent: Intent, isHandedOut: boolean): void {
+  #addIntent(intent: Intent): void {
     const key = targetKey(intent.target);
     const entry = this.#entries.get(key) ?? {
       target: intent.target,
       told: new Set<string>(),
       toldAtMs: null,
       pending: [],
+      refused: null,
     };
-    const pending = [...entry.pending, { intent, isHandedOut, isWithdrawn: false }];
+    const pending = [...entry.pending, { intent, isWithdrawn: false }];
     this.#entries.set(key, { ...entry, pending });
     this.#keyOfIntent.set(intent.id, key);
-  }
-
-  #changePending(intent: Intent, change: (pending: PendingIntent) => PendingIntent): void {
-    const key = targetKey(intent.target);
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return;
-    const pending = entry.pending.map((one) => (one.intent.id === intent.id ? change(one) : one));
-    this.#entries.set(key, { ...entry, pending });
   }
 
   #remove(target: NotificationTarget): void {

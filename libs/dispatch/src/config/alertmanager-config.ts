@@ -44,7 +44,7 @@ export interface InhibitRule {
 export interface Receiver {
   readonly name: string;
   /** What API queries select receivers by; `name` is always among them. */
-  readonly labels: Readonly<Record<string, string>>;
+  readonly labels: ReadonlyMap<string, string>;
   readonly integrations: readonly Integration[];
 }
 

@@ -9,6 +9,7 @@ import {
   positiveDuration,
   secretText,
   text,
+  textEntries,
 } from './yaml-values.ts';
 import { timeIntervalSchema } from './time-interval-schema.ts';
 
@@ -23,38 +24,32 @@ const path = text;
 const labelName = text.refine(isValidUtf8Name, 'expected a label name');
 
 /** The old form of equality matchers: `match: {name: value}`. */
-const match = z
-  .record(z.string(), text)
-  .nullish()
-  .transform((record, context): Matcher[] =>
-    Object.entries(record ?? {}).flatMap(([label, value]) => {
-      if (isValidLegacyName(label, 'label')) return [new Matcher(label, '=', value)];
-      context.addIssue({ code: 'custom', path: [label], message: 'expected a label name' });
-      return [];
-    }),
-  );
+const match = textEntries.transform((entries, context): Matcher[] =>
+  entries.flatMap(([label, value]) => {
+    if (isValidLegacyName(label, 'label')) return [new Matcher(label, '=', value ?? '')];
+    context.addIssue({ code: 'custom', path: [label], message: 'expected a label name' });
+    return [];
+  }),
+);
 
 /** The old form of regular expression matchers: `match_re: {name: pattern}`. */
-const matchRe = z
-  .record(z.string(), text.nullable())
-  .nullish()
-  .transform((record, context): Matcher[] =>
-    Object.entries(record ?? {}).flatMap(([label, pattern]) => {
-      const complain = (message: string) => {
-        context.addIssue({ code: 'custom', path: [label], message });
-        return [];
-      };
-      if (!isValidLegacyName(label, 'label')) return complain('expected a label name');
-      if (pattern === null) return complain('expected a regular expression');
-      try {
-        // Alertmanager keeps the pattern with its anchors, and it becomes part of the group's key.
-        return [new Matcher(label, '=~', `^(?:${pattern})$`)];
-      } catch (error) {
-        if (!(error instanceof RegExpSyntaxError)) throw error;
-        return complain(error.message);
-      }
-    }),
-  );
+const matchRe = textEntries.transform((entries, context): Matcher[] =>
+  entries.flatMap(([label, pattern]) => {
+    const complain = (message: string) => {
+      context.addIssue({ code: 'custom', path: [label], message });
+      return [];
+    };
+    if (!isValidLegacyName(label, 'label')) return complain('expected a label name');
+    if (pattern === null) return complain('expected a regular expression');
+    try {
+      // Alertmanager keeps the pattern with its anchors, and it becomes part of the group's key.
+      return [new Matcher(label, '=~', `^(?:${pattern})$`)];
+    } catch (error) {
+      if (!(error instanceof RegExpSyntaxError)) throw error;
+      return complain(error.message);
+    }
+  }),
+);
 
 const TLS_VERSIONS = {
   TLS10: 'TLSv1',
@@ -103,13 +98,13 @@ const httpConfig = z.strictObject({
 /** `host:port`, or an empty text for none. */
 const hostAndPort = text.transform((value, context): { host: string; port: number } | null => {
   if (value === '') return null;
-  const match_ = /^(?:\[([^\]]+)\]|([^:[\]]*)):([^:]+)$/.exec(value);
-  const port = match_ === null ? Number.NaN : portNumber(match_[3]!);
-  if (match_ === null || !(port > 0 && port <= 65_535)) {
+  const parts = /^(?:\[([^\]]+)\]|([^:[\]]*)):([^:]+)$/.exec(value);
+  const port = parts === null ? Number.NaN : portNumber(parts[3]!);
+  if (parts === null || !(port > 0 && port <= 65_535)) {
     context.addIssue({ code: 'custom', message: 'expected HOST:PORT' });
     return z.NEVER;
   }
-  return { host: match_[1] ?? (match_[2] === '' ? 'localhost' : match_[2]!), port };
+  return { host: parts[1] ?? (parts[2] === '' ? 'localhost' : parts[2]!), port };
 });
 
 const SERVICE_PORTS: Readonly<Record<string, number>> = { smtp: 25, smtps: 465, submission: 587 };
@@ -138,7 +133,7 @@ const emailConfig = z.strictObject({
   auth_password_file: maybe(path),
   auth_secret: maybe(secretText),
   auth_secret_file: maybe(path),
-  headers: z.record(z.string(), text).nullish(),
+  headers: textEntries,
   html: maybe(text),
   text: maybe(text),
   require_tls: maybe(flag),
@@ -154,7 +149,7 @@ const emailConfig = z.strictObject({
 
 const receiver = z.strictObject({
   name,
-  labels: z.record(z.string(), text).nullish(),
+  labels: textEntries,
   webhook_configs: list(webhookConfig),
   email_configs: list(emailConfig),
 });

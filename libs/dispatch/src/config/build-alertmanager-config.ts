@@ -91,8 +91,8 @@ function routeKey(parentKey: string, matchers: readonly Matcher[]): string {
 
 function buildReceiver(raw: RawReceiver, global: RawGlobal | null): Receiver {
   const { name } = raw;
-  const labels: Record<string, string> = Object.assign(Object.create(null), raw.labels);
-  labels['name'] = name;
+  const given = raw.labels.map(([label, value]): [string, string] => [label, value ?? '']);
+  const labels = new Map([...given, ['name', name]]);
   return {
     name,
     labels,
@@ -142,7 +142,7 @@ function buildEmail(
     requiresTls: raw.require_tls ?? global?.smtp_require_tls ?? true,
     usesImplicitTls: raw.force_implicit_tls ?? global?.smtp_force_implicit_tls ?? null,
     tls: buildTls(raw.tls_config ?? global?.smtp_tls_config ?? null),
-    headers: new Map(Object.entries(raw.headers ?? {})),
+    headers: new Map(raw.headers.map(([header, value]) => [header, value ?? ''])),
     html: raw.html,
     text: raw.text,
     threading: threadingOf(raw),

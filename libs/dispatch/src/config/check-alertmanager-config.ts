@@ -113,7 +113,7 @@ function checkEmail(
   checkAtMostOne(email, ['auth_password', 'auth_password_file'], path, complain);
   checkAtMostOne(email, ['auth_secret', 'auth_secret_file'], path, complain);
   const seen = new Set<string>();
-  for (const header of Object.keys(email.headers ?? {})) {
+  for (const [header] of email.headers) {
     // RFC 5322, section 2.2: printable ASCII but for the colon.
     if (!/^[!-9;-~]+$/.test(header)) {
       complain([...path, 'headers', header], 'expected the name of a header');

@@ -7,7 +7,10 @@ const UNSUPPORTED: readonly (readonly [RegExp, RegExp])[] = [
     /^global$/,
     /^(slack|pagerduty|opsgenie|wechat|victorops|telegram|webex|rocketchat|jira|mattermost|incidentio|discord|msteams)_/,
   ],
-  [/^receivers\[\d+\]$/, /_configs$/],
+  [
+    /^receivers\[\d+\]$/,
+    /^(discord|incidentio|jira|mattermost|msteams|msteamsv2|opsgenie|pagerduty|pushover|rocketchat|slack|sns|telegram|victorops|webex|wechat)_configs$/,
+  ],
   [/^receivers\[\d+\]\.webhook_configs\[\d+\]$/, /^(payload|update_message)$/],
   [/^receivers\[\d+\]\.email_configs\[\d+\]$/, /^auth_identity$/],
   [/^global$/, /^smtp_auth_identity$/],

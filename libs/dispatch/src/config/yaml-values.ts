@@ -30,6 +30,26 @@ export const text = z
 
 export const secretText = text.transform((value) => new Secret(value));
 
+/**
+ * The pairs of a mapping of texts, in the order of the file; a value that is left empty is null. Unlike `z.record` it
+ * keeps a key such as `__proto__`.
+ */
+export const textEntries = z
+  .custom<object>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    'expected a mapping of strings',
+  )
+  .nullish()
+  .transform((mapping, context): [string, string | null][] =>
+    Object.entries(mapping ?? {}).map(([key, value]: [string, unknown]) => {
+      if (value === null) return [key, null];
+      const read = text.safeParse(value);
+      if (read.success) return [key, read.data];
+      context.addIssue({ code: 'custom', path: [key], message: 'expected a string' });
+      return [key, null];
+    }),
+  );
+
 const WORDS = new Map([
   ['yes', true],
   ['on', true],

@@ -1,7 +1,8 @@
 import { Matcher, type MatcherKind, RegExpSyntaxError } from '#libs/labels';
 import { MatcherTextError } from './matcher-text-error.ts';
 
-const NAME_AND_OPERATOR = /^[\t\n\f\r ]*([a-zA-Z_:][a-zA-Z0-9_:]*)[\t\n\f\r ]*(=~|!=|!~|=)/;
+const NAME = /^[\t\n\f\r ]*([a-zA-Z_:][a-zA-Z0-9_:]*)[\t\n\f\r ]*/;
+const OPERATORS: readonly MatcherKind[] = ['=~', '!=', '!~', '='];
 
 /**
  * Reads the matcher syntax Alertmanager had before 0.27: classic label names, values with or without quotes in which
@@ -39,13 +40,15 @@ function splitAtCommas(text: string): string[] {
 }
 
 function parseOne(text: string, part: string): Matcher {
-  const match = NAME_AND_OPERATOR.exec(part);
-  if (match === null) {
+  const match = NAME.exec(part);
+  const rest = part.slice(match?.[0].length ?? 0);
+  const kind = OPERATORS.find((operator) => rest.startsWith(operator));
+  if (match === null || kind === undefined) {
     throw new MatcherTextError(text, -1, 'expected a label name and one of =, !=, =~, !~');
   }
-  const value = unescapeValue(text, trimSpaces(part.slice(match[0].length)));
+  const value = unescapeValue(text, trimSpaces(rest.slice(kind.length)));
   try {
-    return new Matcher(match[1]!, match[2] as MatcherKind, value);
+    return new Matcher(match[1]!, kind, value);
   } catch (error) {
     if (!(error instanceof RegExpSyntaxError)) throw error;
     throw new MatcherTextError(text, -1, error.message, { cause: error });

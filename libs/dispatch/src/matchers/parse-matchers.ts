@@ -37,7 +37,7 @@ function attempt(text: string, parse: (text: string) => Matcher[]): Matcher[] | 
 /** A matcher as Alertmanager writes it; it differs from PromQL in which names and characters need quoting. */
 export function formatMatcher(matcher: Matcher): string {
   const { name, kind, value } = matcher;
-  const written = [...name].some(isReservedInMatchers) ? `"${escapeValue(name)}"` : name;
+  const written = Array.from(name).some(isReservedInMatchers) ? `"${escapeValue(name)}"` : name;
   return `${written}${kind}"${escapeValue(value)}"`;
 }
 

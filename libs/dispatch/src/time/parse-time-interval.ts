@@ -52,13 +52,13 @@ export function parseYears(text: string): NumberRange {
 
 /** Reads `1`, `1:5`, `-1` or `-3:-1`; below 0 counts from the month's end. @throws TimeIntervalTextError */
 export function parseDaysOfMonth(text: string): NumberRange {
-  const [first, last] = splitRange(text).map((word) => {
+  const { first, last } = mapRange(text, (word) => {
     const day = parseWholeNumber(word, 'a day of the month');
     if (day === 0 || day < -31 || day > 31) {
       throw new TimeIntervalTextError('expected a day from 1 to 31 or from -31 to -1');
     }
     return day;
-  }) as [number, number];
+  });
   if (first < 0 && last > 0) {
     throw new TimeIntervalTextError('the end must be below 0 where the start is');
   }
@@ -72,15 +72,16 @@ export function parseDaysOfMonth(text: string): NumberRange {
 }
 
 function parseRange(text: string, parseWord: (word: string) => number): NumberRange {
-  const [first, last] = splitRange(text).map(parseWord) as [number, number];
-  if (last < first) throw new TimeIntervalTextError('the end is before the start');
-  return { first, last };
+  const range = mapRange(text, parseWord);
+  if (range.last < range.first) throw new TimeIntervalTextError('the end is before the start');
+  return range;
 }
 
-function splitRange(text: string): [string, string] {
+function mapRange(text: string, parseWord: (word: string) => number): NumberRange {
   const words = text.split(':').map((word) => word.trim());
   if (words.length > 2) throw new TimeIntervalTextError('expected one value or START:END');
-  return [words[0]!, words[1] ?? words[0]!];
+  const first = words[0] ?? '';
+  return { first: parseWord(first), last: parseWord(words[1] ?? first) };
 }
 
 function parseWholeNumber(text: string, what: string): number {
