@@ -55,6 +55,7 @@ export class AlertTemplate {
       throw new TemplateParseError(
         `error parsing template ${this.#name}: ${error.message}`,
         error.line,
+        error.message,
       );
     }
   }

@@ -105,12 +105,12 @@ function comparison(decide: (a: GoValue, b: GoValue) => boolean): GoFunction {
   };
 }
 
-function position(value: GoValue, length: number): number {
+function position(value: GoValue, size: number): number {
   if (typeof value !== 'bigint') {
     if (value === null) throw new GoFunctionError('cannot index slice/array with nil');
     throw new GoFunctionError(`cannot index slice/array with type ${typeName(value)}`);
   }
-  if (value < 0n || value > BigInt(length)) {
+  if (value < 0n || value > BigInt(size)) {
     throw new GoFunctionError(`index out of range: ${value}`);
   }
   return Number(value);
@@ -148,8 +148,8 @@ function slice(args: readonly GoValue[]): GoValue {
   }
   if (isText && bounds.length === 3) throw new GoFunctionError('cannot 3-index slice a string');
   const bytes = isText ? Buffer.from(item, 'utf8') : null;
-  const length = bytes === null ? (item as GoSlice).items.length : bytes.length;
-  const [from = 0, to = length, cap = length] = bounds.map((bound) => position(bound, length));
+  const size = bytes === null ? (item as GoSlice).items.length : bytes.length;
+  const [from = 0, to = size, cap = size] = bounds.map((bound) => position(bound, size));
   if (from > to) throw new GoFunctionError(`invalid slice index: ${from} > ${to}`);
   if (to > cap) throw new GoFunctionError(`invalid slice index: ${to} > ${cap}`);
   if (bytes !== null) return bytes.subarray(from, to).toString('utf8');

@@ -3,9 +3,12 @@ export class TemplateParseError extends Error {
   override readonly name = 'TemplateParseError';
   /** 1-based line in the template's text. */
   readonly line: number;
-  constructor(message: string, line: number) {
+  /** The message as Go's parser says it, without what a user of templates puts in front. */
+  readonly reason: string;
+  constructor(message: string, line: number, reason = message) {
     super(message);
     this.line = line;
+    this.reason = reason;
   }
 }
 

@@ -26,6 +26,7 @@ export {
   type ParamType,
 } from './go-value.ts';
 export {
+  graphLink,
   prometheusFunctions,
   type PrometheusFunctionOptions,
   type QuerySample,

@@ -133,6 +133,11 @@ export interface PrometheusFunctionOptions {
   readonly externalUrl: string;
 }
 
+/** Prometheus's page for an expression; tab 0 is its graph, 1 its table. */
+export function graphLink(expression: string, tab: 0 | 1): string {
+  return `/graph?g0.expr=${queryEscape(expression)}&g0.tab=${tab}`;
+}
+
 /** The path of a URL without its host, for links. */
 function pathOf(url: string): string {
   return /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*(\/[^?#]*)?/i.exec(url)?.[1] ?? '';
@@ -146,8 +151,6 @@ export function prometheusFunctions(
   options: PrometheusFunctionOptions,
 ): ReadonlyMap<string, GoFunction> {
   const { externalUrl } = options;
-  const link = (expression: string, tab: number): string =>
-    `/graph?g0.expr=${queryEscape(expression)}&g0.tab=${tab}`;
   return new Map<string, GoFunction>([
     ...SHARED_TEXT_FUNCTIONS,
     ['title', onStrings(1, (text) => titleCase(text!, 'keep'))],
@@ -230,8 +233,8 @@ export function prometheusFunctions(
           new GoMarked('HTML', scope.renderTemplate(stringArg(args, 0), args[1] ?? null)),
       },
     ],
-    ['graphLink', onStrings(1, (expression) => link(expression!, 0))],
-    ['tableLink', onStrings(1, (expression) => link(expression!, 1))],
+    ['graphLink', onStrings(1, (expression) => graphLink(expression!, 0))],
+    ['tableLink', onStrings(1, (expression) => graphLink(expression!, 1))],
     ['stripPort', onStrings(1, (text) => splitHostPort(text!)?.host ?? text!)],
     ['stripDomain', onStrings(1, (text) => stripDomain(text!))],
     ['urlQueryEscape', onStrings(1, (text) => queryEscape(text!))],

@@ -1,3 +1,4 @@
+export type { Expr, Span, ValueType } from './ast.ts';
 export { FUNCTION_SIGNATURES, type FunctionSignature } from './parse/function-signatures.ts';
 export {
   MAX_QUERY_LENGTH,
@@ -30,4 +31,16 @@ export type {
   StringResult,
   VectorResult,
 } from './execute/query-result.ts';
+export { type MemorySample, MemorySeriesSource } from './script/memory-series-source.ts';
+export { NotationError } from './script/notation-error.ts';
+export { type EvalCommand, parseScript, type ScriptCommand } from './script/parse-script.ts';
+export { runScript, type ScriptCase, type ScriptEngine } from './script/run-script.ts';
+export { ScriptSyntaxError } from './script/script-syntax-error.ts';
+export {
+  MAX_VALUES_PER_LINE,
+  type NotedSeries,
+  type NotedValue,
+  parseSeriesNotation,
+  parseValuesNotation,
+} from './script/series-notation.ts';
 export type { SeriesSelection, SeriesSource } from './series-source.ts';

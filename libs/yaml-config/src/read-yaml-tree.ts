@@ -1,0 +1,163 @@
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseAllDocuments,
+} from 'yaml';
+import { ConfigTextError } from './config-text-error.ts';
+import type { ParseYamlOptions } from './parse-yaml-config.ts';
+
+/** A YAML value with its place, for formats that need each value's line and the text of scalars as written. */
+export type YamlTree = YamlMapTree | YamlListTree | YamlScalarTree;
+
+interface Placed {
+  /** 1-based line and column of the value's first character. */
+  readonly line: number;
+  readonly column: number;
+}
+
+export interface YamlMapTree extends Placed {
+  readonly kind: 'map';
+  /** In the order written; merge keys (`<<`) are resolved, and a key comes once. */
+  readonly entries: readonly YamlEntry[];
+}
+
+export interface YamlEntry {
+  readonly key: string;
+  readonly keyLine: number;
+  readonly value: YamlTree;
+}
+
+export interface YamlListTree extends Placed {
+  readonly kind: 'list';
+  readonly items: readonly YamlTree[];
+}
+
+export interface YamlScalarTree extends Placed {
+  readonly kind: 'scalar';
+  /** The text without quotes; `1.10` and `yes` stay as written, null is the empty text. */
+  readonly text: string;
+  readonly isNull: boolean;
+}
+
+export interface YamlTreeDocument {
+  /** Null for an empty document. */
+  readonly root: YamlTree | null;
+  /** Whether more documents follow the first, which are not read. */
+  readonly hasMoreDocuments: boolean;
+}
+
+/**
+ * Reads the first document of a YAML text. An alias gives the very tree of its anchor, so a small file stays small in
+ * memory; whoever walks it must not follow lists without a bound.
+ * @throws ConfigTextError
+ */
+export function readYamlTree(text: string, options: ParseYamlOptions): YamlTreeDocument {
+  const { file, maxLength = 4 * 1024 * 1024 } = options;
+  if (text.length > maxLength) {
+    const message = `the text has ${text.length} characters; at most ${maxLength} are accepted`;
+    throw new ConfigTextError(file, [{ line: 0, path: '', message }]);
+  }
+  const lines = new LineCounter();
+  const documents = parseAllDocuments(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    version: '1.2',
+    merge: true,
+    stringKeys: true,
+  }) as Document.Parsed[];
+  const document = documents[0];
+  if (document === undefined) return { root: null, hasMoreDocuments: false };
+  if (document.errors.length > 0) {
+    const problems = document.errors.map((error) => ({
+      line: lines.linePos(error.pos[0]).line,
+      path: '',
+      message: error.message.split('\n', 1)[0]!,
+    }));
+    throw new ConfigTextError(file, problems);
+  }
+  const root = new TreeBuilder(document, lines, file).build(document.contents);
+  return { root, hasMoreDocuments: documents.length > 1 };
+}
+
+class TreeBuilder {
+  readonly #document: Document.Parsed;
+  readonly #lines: LineCounter;
+  readonly #file: string;
+  readonly #built = new Map<unknown, YamlTree>();
+  readonly #underway = new Set<unknown>();
+
+  constructor(document: Document.Parsed, lines: LineCounter, file: string) {
+    this.#document = document;
+    this.#lines = lines;
+    this.#file = file;
+  }
+
+  build(node: Node | null): YamlTree | null {
+    if (node === null) return null;
+    const known = this.#built.get(node);
+    if (known !== undefined) return known;
+    const { line, col: column } = this.#lines.linePos(node.range?.[0] ?? 0);
+    if (this.#underway.has(node)) this.#fail(line, 'an alias refers to a node that contains it');
+    this.#underway.add(node);
+    const tree = this.#buildNew(node, line, column);
+    this.#underway.delete(node);
+    this.#built.set(node, tree);
+    return tree;
+  }
+
+  #buildNew(node: Node, line: number, column: number): YamlTree {
+    if (isAlias(node)) {
+      const target = node.resolve(this.#document);
+      const tree = target === undefined ? null : this.build(target);
+      return tree ?? this.#fail(line, 'unknown alias');
+    }
+    if (isScalar(node)) {
+      const isNull = node.value === null;
+      const isText = typeof node.value === 'string';
+      const text = isNull
+        ? ''
+        : isText
+          ? (node.value as string)
+          : (node.source ?? String(node.value));
+      return { kind: 'scalar', line, column, text, isNull };
+    }
+    if (isSeq(node)) {
+      const items = node.items.map((item) => this.#valueOf(item as Node | null, line, column));
+      return { kind: 'list', line, column, items };
+    }
+    if (!isMap(node)) return this.#fail(line, 'unexpected node');
+    const entries = new Map<string, YamlEntry>();
+    const merged: YamlEntry[] = [];
+    for (const pair of node.items) {
+      const keyNode = pair.key as Node;
+      const keyLine = this.#lines.linePos(keyNode.range?.[0] ?? 0).line;
+      const key = isScalar(keyNode) ? String(keyNode.source ?? keyNode.value) : '';
+      const text = isScalar(keyNode) && typeof keyNode.value === 'string' ? keyNode.value : key;
+      const value = this.#valueOf(pair.value as Node | null, keyLine, 1);
+      if (text === '<<') merged.push(...this.#mergedEntries(value, keyLine));
+      else entries.set(text, { key: text, keyLine, value });
+    }
+    for (const entry of merged) if (!entries.has(entry.key)) entries.set(entry.key, entry);
+    return { kind: 'map', line, column, entries: [...entries.values()] };
+  }
+
+  #mergedEntries(value: YamlTree, line: number): readonly YamlEntry[] {
+    if (value.kind === 'map') return value.entries;
+    if (value.kind === 'list')
+      return value.items.flatMap((item) => this.#mergedEntries(item, line));
+    return this.#fail(line, 'a merge key takes a map or a list of maps');
+  }
+
+  #valueOf(node: Node | null, line: number, column: number): YamlTree {
+    return this.build(node) ?? { kind: 'scalar', line, column, text: '', isNull: true };
+  }
+
+  #fail(line: number, message: string): never {
+    throw new ConfigTextError(this.#file, [{ line, path: '', message }]);
+  }
+}
