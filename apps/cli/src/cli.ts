@@ -1,9 +1,16 @@
 import { type Command, type CommandIo, CommandUsageError, type ExitCode } from './command.ts';
 import { alertsCommand } from './commands/alerts.ts';
+import { promqltestCommand } from './commands/promqltest.ts';
 import { queryCommand } from './commands/query.ts';
 import { collectorCommand, engineCommand } from './commands/run-service.ts';
 
-const COMMANDS: readonly Command[] = [engineCommand, collectorCommand, queryCommand, alertsCommand];
+const COMMANDS: readonly Command[] = [
+  engineCommand,
+  collectorCommand,
+  queryCommand,
+  alertsCommand,
+  promqltestCommand,
+];
 
 /** Runs `binnacle ARGS…`. */
 export async function runCli(args: readonly string[], io: CommandIo): Promise<ExitCode> {

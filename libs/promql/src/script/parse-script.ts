@@ -4,7 +4,6 @@ import {
   parseDurationMs,
   RegExpSyntaxError,
 } from '#libs/labels';
-import type { Expr } from '../ast.ts';
 import { parseExpr } from '../parse/parse-expr.ts';
 import { PromqlSyntaxError } from '../parse/promql-syntax-error.ts';
 import { isScriptNumber, parseScriptNumber } from './histogram-notation.ts';
@@ -62,8 +61,8 @@ export interface TimeRange {
 export interface EvalCommand {
   readonly kind: 'eval';
   readonly line: number;
+  /** Not parsed yet, so that a query that is none fails by itself. */
   readonly query: string;
-  readonly expr: Expr;
   /** For an instant query, start and end are its time. */
   readonly range: TimeRange;
   readonly isInstant: boolean;
@@ -203,7 +202,6 @@ function parseEval(block: readonly Line[], word: string): EvalCommand {
     kind: 'eval',
     line: head.number,
     query,
-    expr: parseExpr(query),
     range: times,
     isInstant,
     warnings: { wanted: warnings, allowsNone: warnings.length === 0, refusesAny: refusesWarnings },

@@ -2,6 +2,8 @@ import type { DurationExpr, Expr } from '../ast.ts';
 import type { Plan } from '../execute/query-engine.ts';
 import { QueryError } from '../execute/query-error.ts';
 import type { MatrixResult, QueryResult, VectorResult } from '../execute/query-result.ts';
+import { parseExpr } from '../parse/parse-expr.ts';
+import { PromqlSyntaxError } from '../parse/promql-syntax-error.ts';
 import { valueTypeOf } from '../parse/type-check.ts';
 import { areClose, findDifference } from './compare-result.ts';
 import { convertClassicHistograms } from './custom-bucket-conversion.ts';
@@ -89,7 +91,15 @@ async function runEval(
   engine: ScriptEngine,
   source: MemorySeriesSource,
 ): Promise<string | null> {
-  const { expr, query, range } = command;
+  const { query, range } = command;
+  let expr: Expr;
+  try {
+    expr = parseExpr(query);
+  } catch (error) {
+    // Whatever is expected: `expect fail` is about evaluation.
+    if (error instanceof PromqlSyntaxError) return `does not parse: ${error.message}`;
+    throw error;
+  }
   try {
     const plan = engine.prepare(expr, query);
     if (!command.isInstant) {
@@ -115,8 +125,8 @@ async function runInstant(
   if (first !== null || command.failure !== null) return first;
   const asRange = await runAsRange(command, plan, timeMs, source);
   if (asRange !== null) return asRange;
-  if (callsAny(command.expr, TIME_DEPENDENT)) return null;
-  const pinned = engine.prepare(withTime(command.expr, timeMs), command.query);
+  if (callsAny(plan.expr, TIME_DEPENDENT)) return null;
+  const pinned = engine.prepare(withTime(plan.expr, timeMs), command.query);
   for (const otherMs of otherTimes(timeMs)) {
     const difference =
       (await runOne(command, () => pinned.instant(otherMs, { source }))) ??
@@ -157,10 +167,10 @@ async function runAsRange(
   timeMs: number,
   source: MemorySeriesSource,
 ): Promise<string | null> {
-  const type = valueTypeOf(command.expr);
+  const type = valueTypeOf(plan.expr);
   if (command.isOrdered || command.string !== null || command.rangeVector !== null) return null;
   if (type !== 'scalar' && type !== 'vector') return null;
-  if (callsAny(command.expr, RANGE_DEPENDENT) || dependsOnRange(command.expr)) return null;
+  if (callsAny(plan.expr, RANGE_DEPENDENT) || dependsOnRange(plan.expr)) return null;
   const { value } = await plan.range(timeMs - MINUTE_MS, timeMs + MINUTE_MS, MINUTE_MS, { source });
   const difference =
     command.scalar === null

@@ -167,9 +167,11 @@ function noted({ histogram, hasHint }: NotedHistogram): NotedValue {
 }
 
 function combine(left: FloatHistogram, sign: string, right: FloatHistogram): FloatHistogram {
-  return sign === '+'
-    ? addHistograms(left, right).histogram
-    : subtractHistograms(left, right).histogram;
+  const combined = sign === '+' ? addHistograms(left, right) : subtractHistograms(left, right);
+  if (combined === null) {
+    throw new NotationError('histograms with custom and with exponential buckets do not combine');
+  }
+  return combined.histogram;
 }
 
 /** Splits at blanks outside of histograms. */
