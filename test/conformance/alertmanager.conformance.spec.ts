@@ -101,7 +101,7 @@ describeConformance('configurations', ['alertmanager'], (root) => {
 
   const known = new KnownFailures(ALERTMANAGER_CONFIG_KNOWN_FAILURES);
   for (const { file, exit } of verdicts.results) {
-    known.it(file, () => {
+    known.it(file, 'is judged as recorded', () => {
       const message = messageFor(readFileSync(join(root, file), 'utf8'), basename(file));
       if ((message === null) !== isAccepted(file, exit)) throw new Error(message ?? 'was accepted');
     });
