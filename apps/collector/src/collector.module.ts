@@ -7,6 +7,7 @@ import {
   type Environment,
   readCollectorConfig,
 } from './config/collector-config.ts';
+import { OutputsModule } from './outputs/outputs.module.ts';
 
 /** The collector's composition root: every choice of adapter is made here or in the modules named here. */
 @Module({})
@@ -28,6 +29,7 @@ export class CollectorModule {
           readConfig: () => readCollectorConfig(options.configFile, env),
           metricPrefix: 'binnacle_collector',
         }),
+        OutputsModule,
       ],
     };
   }

@@ -10,7 +10,7 @@ import {
 import { FloatSyntaxError, formatOpenMetricsFloat, parseFloatBytes } from './go-float.ts';
 
 export const NEWLINE = 10;
-export const TAB = 9;
+const TAB = 9;
 export const SPACE = 32;
 export const QUOTE = 34;
 export const HASH = 35;

@@ -8,6 +8,7 @@ export { RemoteWriteError, type RemoteWriteFailure } from './remote-write-error.
 export { type SampleSlice, wholeBatch } from './sample-slice.ts';
 export {
   DEFAULT_SEND_QUEUE_OPTIONS,
+  DROP_REASONS,
   type DropReason,
   type PendingSend,
   type SendAction,
@@ -16,7 +17,13 @@ export {
   type SendQueueOptions,
 } from './send-queue.ts';
 export { compressBlock, uncompressBlock } from './snappy-block.ts';
-export { answerOf, parseRetryAfterMs, type RetryReason, type WriteAnswer } from './write-answer.ts';
+export {
+  answerOf,
+  parseRetryAfterMs,
+  RETRY_REASONS,
+  type RetryReason,
+  type WriteAnswer,
+} from './write-answer.ts';
 export {
   WRITE_CONTENT_TYPES,
   WRITE_VERSIONS,

@@ -16,7 +16,7 @@ export const MAX_LABELS = 1_024;
 export const TOO_MANY_LABELS = `a series has more than ${MAX_LABELS} labels`;
 
 /** Marks a string that was not UTF-8; it is never part of a label set. */
-export const NOT_UTF8 = '\ud800';
+const NOT_UTF8 = '\ud800';
 
 /** The bytes as text, or {@link NOT_UTF8}. */
 export function decodeUtf8(bytes: Buffer, start: number, end: number): string {

@@ -41,6 +41,9 @@ export type SendAction =
 /** Why samples were given up; the set is closed because it becomes a metric label. */
 export type DropReason = 'queue_full' | 'rejected' | 'shutdown';
 
+/** All drop reasons. */
+export const DROP_REASONS: readonly DropReason[] = ['queue_full', 'rejected', 'shutdown'];
+
 /** What became of the samples so far; all but `queuedSamples` only grow. */
 export interface SendQueueCounts {
   readonly queuedSamples: number;

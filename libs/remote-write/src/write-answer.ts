@@ -9,6 +9,14 @@ export type WriteAnswer =
 /** Why samples are sent again; the set is closed because it becomes a metric label. */
 export type RetryReason = 'throttled' | 'server_error' | 'unreachable' | 'timeout';
 
+/** All retry reasons. */
+export const RETRY_REASONS: readonly RetryReason[] = [
+  'throttled',
+  'server_error',
+  'unreachable',
+  'timeout',
+];
+
 /** A receiver cannot silence a sender for longer than this. */
 const MAX_RETRY_AFTER_MS = 10 * 60_000;
 

@@ -1,10 +1,12 @@
 import { readConfigFile } from '#libs/platform';
 import { z } from 'zod';
+import { outputsConfigSchema } from '../outputs/outputs-config.ts';
 
 /** The collector's configuration file. Each section belongs to the duty whose folder defines its schema. */
 export const collectorConfigSchema = z.strictObject({
   /** Added to every series that leaves this collector, unless the series has such a label. */
   external_labels: z.record(z.string(), z.string()).default({}),
+  outputs: outputsConfigSchema.prefault({}),
 });
 
 export type CollectorConfig = z.output<typeof collectorConfigSchema>;

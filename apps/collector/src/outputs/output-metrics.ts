@@ -1,0 +1,162 @@
+import { DROP_REASONS, RETRY_REASONS, type SendQueueCounts } from '#libs/remote-write';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+/** One output's name and place, the labels of its metrics. */
+export interface OutputIdentity {
+  readonly name: string;
+  /** Without query, which may hold secrets. */
+  readonly url: string;
+}
+
+/**
+ * What outputs did, under Binnacle's names and, where they mean the same, under those by which dashboards for
+ * Prometheus's remote write ask.
+ */
+export class OutputMetrics {
+  readonly #sent: Counter;
+  readonly #failed: Counter;
+  readonly #retried: Counter;
+  readonly #dropped: Counter;
+  readonly #queued: Gauge;
+  readonly #remoteIn: Counter;
+  readonly #remoteSent: Counter;
+  readonly #remoteFailed: Counter;
+  readonly #remoteRetried: Counter;
+  readonly #remoteDropped: Counter;
+  readonly #remotePending: Gauge;
+  readonly #remoteBytes: Counter;
+  readonly #remoteDuration: Histogram;
+  readonly #remoteHighestSent: Gauge;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    const ours = ['output', 'kind'];
+    const theirs = ['remote_name', 'url'];
+    const counter = (name: string, help: string, labelNames: string[]): Counter =>
+      new Counter({ name, help, labelNames, registers });
+    const gauge = (name: string, help: string, labelNames: string[]): Gauge =>
+      new Gauge({ name, help, labelNames, registers });
+    this.#sent = counter(
+      'binnacle_output_sent_total',
+      'Items an output has delivered: the receiver acknowledged them.',
+      ours,
+    );
+    this.#failed = counter(
+      'binnacle_output_failed_total',
+      'Items in requests that failed, by what became of them: retried or dropped.',
+      [...ours, 'reason'],
+    );
+    this.#retried = counter(
+      'binnacle_output_retried_total',
+      'Items sent again, by why the request before failed; each attempt counts.',
+      [...ours, 'reason'],
+    );
+    this.#dropped = counter('binnacle_output_dropped_total', 'Items given up, by reason.', [
+      ...ours,
+      'reason',
+    ]);
+    this.#queued = gauge('binnacle_output_queued', 'Items waiting to be sent or under way.', ours);
+    this.#remoteIn = counter(
+      'prometheus_remote_storage_samples_in_total',
+      'Samples in to remote storage.',
+      theirs,
+    );
+    this.#remoteSent = counter(
+      'prometheus_remote_storage_samples_total',
+      'Total number of samples sent to remote storage and accepted there.',
+      theirs,
+    );
+    this.#remoteFailed = counter(
+      'prometheus_remote_storage_samples_failed_total',
+      'Total number of samples which were refused by remote storage for good.',
+      theirs,
+    );
+    this.#remoteRetried = counter(
+      'prometheus_remote_storage_samples_retried_total',
+      'Total number of samples which failed on send to remote storage but were retried.',
+      theirs,
+    );
+    this.#remoteDropped = counter(
+      'prometheus_remote_storage_samples_dropped_total',
+      'Total number of samples which were dropped before they were sent.',
+      [...theirs, 'reason'],
+    );
+    this.#remotePending = gauge(
+      'prometheus_remote_storage_samples_pending',
+      'The number of samples pending in the queue to be sent to the remote storage.',
+      theirs,
+    );
+    this.#remoteBytes = counter(
+      'prometheus_remote_storage_bytes_total',
+      'The total number of bytes of data (not metadata) sent after compression.',
+      theirs,
+    );
+    this.#remoteHighestSent = gauge(
+      'prometheus_remote_storage_queue_highest_sent_timestamp_seconds',
+      'Timestamp of the newest sample that was accepted by remote storage.',
+      theirs,
+    );
+    this.#remoteDuration = new Histogram({
+      name: 'prometheus_remote_storage_sent_batch_duration_seconds',
+      help: 'Duration of send calls to the remote storage.',
+      labelNames: theirs,
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60],
+      registers,
+    });
+  }
+
+  /** Books what has changed between two readings of a queue's counts. */
+  book(output: OutputIdentity, before: SendQueueCounts, now: SendQueueCounts): void {
+    const ours = { output: output.name, kind: 'metrics' };
+    const theirs = { remote_name: output.name, url: output.url };
+    const sent = now.sentSamples - before.sentSamples;
+    this.#sent.inc(ours, sent);
+    this.#remoteSent.inc(theirs, sent);
+    this.#queued.set(ours, now.queuedSamples);
+    this.#remotePending.set(theirs, now.queuedSamples);
+    for (const reason of RETRY_REASONS) {
+      const added = now.retriedSamples[reason] - before.retriedSamples[reason];
+      this.#retried.inc({ ...ours, reason }, added);
+      this.#failed.inc({ ...ours, reason }, added);
+      this.#remoteRetried.inc(theirs, added);
+    }
+    for (const reason of DROP_REASONS) {
+      const added = now.droppedSamples[reason] - before.droppedSamples[reason];
+      this.#dropped.inc({ ...ours, reason }, added);
+      if (reason === 'rejected') {
+        this.#failed.inc({ ...ours, reason }, added);
+        this.#remoteFailed.inc(theirs, added);
+      } else {
+        this.#remoteDropped.inc({ ...theirs, reason }, added);
+      }
+    }
+  }
+
+  pushed(output: OutputIdentity, samples: number): void {
+    this.#remoteIn.inc({ remote_name: output.name, url: output.url }, samples);
+  }
+
+  /** Samples that `write_relabel_configs` left out. */
+  relabelled(output: OutputIdentity, samples: number): void {
+    if (samples === 0) return;
+    const reason = 'relabel';
+    this.#dropped.inc({ output: output.name, kind: 'metrics', reason }, samples);
+    this.#remoteDropped.inc({ remote_name: output.name, url: output.url, reason }, samples);
+  }
+
+  sent(output: OutputIdentity, durationSeconds: number, bytes: number): void {
+    const labels = { remote_name: output.name, url: output.url };
+    this.#remoteDuration.observe(labels, durationSeconds);
+    this.#remoteBytes.inc(labels, bytes);
+  }
+
+  highestSent(output: OutputIdentity, timeMs: number): void {
+    this.#remoteHighestSent.set({ remote_name: output.name, url: output.url }, timeMs / 1000);
+  }
+
+  /** An output that is no more has nothing waiting. */
+  forget(output: OutputIdentity): void {
+    this.#queued.remove({ output: output.name, kind: 'metrics' });
+    this.#remotePending.remove({ remote_name: output.name, url: output.url });
+  }
+}

@@ -1,0 +1,68 @@
+import { describe, expect, it } from '@jest/globals';
+import { parseYamlConfig } from '#libs/yaml-config';
+import { type OutputsConfig, outputsConfigSchema } from './outputs-config.ts';
+
+function parse(text: string): OutputsConfig {
+  return parseYamlConfig(text, outputsConfigSchema, { file: 'collector.yml' });
+}
+
+describe('the outputs section', () => {
+  it('sends to the engine on this machine unless told otherwise', () => {
+    const [output, ...others] = parse('').remote_write;
+    expect(output).toMatchObject({
+      name: 'http://127.0.0.1:9370/api/v1/write',
+      message: 'prometheus.WriteRequest',
+      timeoutMs: 30_000,
+    });
+    expect(others).toEqual([]);
+  });
+  it('sends nowhere when the list is empty', () => {
+    expect(parse('remote_write: []').remote_write).toEqual([]);
+  });
+  it('takes a block of Prometheus’s remote_write', () => {
+    const [output] = parse(`
+remote_write:
+  - url: https://mimir.example.com/api/v1/push?x=1
+    name: mimir
+    remote_timeout: 5s
+    headers: {X-Scope-OrgID: 7}
+    protobuf_message: io.prometheus.write.v2.Request
+    basic_auth: {username: me, password_file: secret.txt}
+    write_relabel_configs: [{source_labels: [__name__], regex: go_.*, action: drop}]
+    queue_config: {capacity: 50000, max_samples_per_send: 2000, batch_send_deadline: 2s, min_backoff: 30ms, max_backoff: 5s}
+`).remote_write;
+    expect(output).toMatchObject({
+      name: 'mimir',
+      timeoutMs: 5_000,
+      message: 'io.prometheus.write.v2.Request',
+      http: { auth: { kind: 'basic', password: { kind: 'file', path: 'secret.txt' } } },
+      queue: {
+        maxSamples: 50_000,
+        maxSamplesPerSend: 2_000,
+        batchDeadlineMs: 2_000,
+        minBackoffMs: 30,
+        maxBackoffMs: 5_000,
+      },
+    });
+    expect(output?.headers[0]?.[1].reveal()).toBe('7');
+  });
+  it.each([
+    ['- url: ftp://x', 'expected an http or https URL'],
+    ['- url: http://user:hunter2@x/', 'must not hold a user or password; use basic_auth'],
+    ['- {url: "http://x", follow_redirects: true}', 'redirects are never followed'],
+    ['- {url: "http://x", queue_config: {max_shards: 5}}', 'raise max_samples_per_send'],
+    [
+      '- {url: "http://x", queue_config: {capacity: 10}}',
+      'must not be less than max_samples_per_send',
+    ],
+    ['- {url: "http://x", headers: {Content-Type: a}}', 'set by remote write itself'],
+    ['- {url: "http://x", remote_timeout: 0s}', 'must be more than 0'],
+    ['- {url: "http://x"}\n  - {url: "http://x"}', 'another output has this name or URL'],
+    ['- {url: "http://x", timeout: 1s}', 'accepted are authorization, basic_auth'],
+    ['- {url: "http://x", send_exemplars: true}', 'exemplars are not sent by this version'],
+  ])('refuses %s', (block, message) => {
+    const text = `remote_write:\n  ${block}\n`;
+    expect(() => parse(text)).toThrow(message);
+    expect(() => parse(text)).not.toThrow('hunter2');
+  });
+});

@@ -1,0 +1,187 @@
+import {
+  checkHttpClient,
+  type HttpClientConfig,
+  httpClientShape,
+  objectOfKnownKeys,
+  relabelConfigSchema,
+  type RelabelRule,
+  toHttpClientConfig,
+} from '#libs/discovery';
+import { parseDurationMs } from '#libs/labels';
+import {
+  DEFAULT_SEND_QUEUE_OPTIONS,
+  type SendQueueOptions,
+  type WriteMessage,
+} from '#libs/remote-write';
+import { Secret, yamlText } from '#libs/yaml-config';
+import { z } from 'zod';
+
+/** One remote-write receiver with every default filled in. */
+export interface RemoteWriteConfig {
+  /** Tells outputs apart in logs and metrics: the given name, or the URL without its query. */
+  readonly name: string;
+  readonly url: string;
+  readonly message: WriteMessage;
+  readonly timeoutMs: number;
+  /** Headers of the operator's own; values may be secrets. */
+  readonly headers: readonly (readonly [string, Secret])[];
+  readonly http: HttpClientConfig;
+  readonly relabelRules: readonly RelabelRule[];
+  readonly queue: SendQueueOptions;
+}
+
+/** Where the engine of the same machine listens unless told otherwise. */
+const DEFAULT_URL = 'http://127.0.0.1:9370/api/v1/write';
+const DEFAULT_TIMEOUT_MS = 30_000;
+
+const positiveDurationMs = z.string().transform((text, context) => {
+  try {
+    const durationMs = parseDurationMs(text);
+    if (durationMs > 0) return durationMs;
+    context.addIssue({ code: 'custom', message: 'must be more than 0' });
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : '' });
+  }
+  return z.NEVER;
+});
+
+const queueSchema = objectOfKnownKeys(
+  {
+    capacity: z.int().min(1).optional(),
+    max_samples_per_send: z.int().min(1).max(500_000).optional(),
+    batch_send_deadline: positiveDurationMs.optional(),
+    min_backoff: positiveDurationMs.optional(),
+    max_backoff: positiveDurationMs.optional(),
+  },
+  (key) => {
+    if (key === 'min_shards' || key === 'max_shards') {
+      return 'one request is under way at a time, which keeps the order; raise max_samples_per_send instead';
+    }
+    return key === 'retry_on_http_429' ? '429 is always retried' : null;
+  },
+);
+
+const headersSchema = z.record(
+  z.string().regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, { error: 'not a valid header name' }),
+  yamlText().transform((text) => new Secret(text)),
+);
+
+const { follow_redirects: _follow, http_headers: _headers, ...clientShape } = httpClientShape;
+
+const CANNOT_DO: ReadonlyMap<string, string> = new Map([
+  ['send_exemplars', 'exemplars are not sent by this version'],
+  ['send_native_histograms', 'native histograms are not sent by this version'],
+  ['metadata_config', 'metadata are not sent by this version'],
+  ['sigv4', 'requests are not signed; accepted are basic_auth, authorization and headers'],
+  ['azuread', 'requests are not signed; accepted are basic_auth, authorization and headers'],
+  ['oauth2', 'OAuth 2 tokens are not fetched; accepted are basic_auth and authorization'],
+]);
+
+const remoteWriteSchema = objectOfKnownKeys(
+  {
+    url: yamlText(),
+    name: yamlText().min(1).optional(),
+    remote_timeout: positiveDurationMs.optional(),
+    headers: headersSchema.optional(),
+    protobuf_message: z
+      .enum(['prometheus.WriteRequest', 'io.prometheus.write.v2.Request'])
+      .default('prometheus.WriteRequest'),
+    write_relabel_configs: z.array(relabelConfigSchema).default([]),
+    queue_config: queueSchema.optional(),
+    // A redirect could lead the samples and their credentials anywhere.
+    follow_redirects: z
+      .literal(false, { error: 'redirects are never followed; accepted is false' })
+      .optional(),
+    ...clientShape,
+  },
+  (key) => CANNOT_DO.get(key) ?? null,
+);
+
+type RawRemoteWrite = z.output<typeof remoteWriteSchema>;
+
+const checkedRemoteWrite = remoteWriteSchema.transform((raw, context): RemoteWriteConfig => {
+  const complain = (path: readonly PropertyKey[], message: string): void => {
+    context.addIssue({ code: 'custom', message, path: [...path] });
+  };
+  const client = { ...raw, follow_redirects: false };
+  checkHttpClient(client, complain);
+  const url = checkedUrl(raw.url, (message) => complain(['url'], message));
+  for (const name of Object.keys(raw.headers ?? {})) {
+    if (OWN_HEADERS.has(name.toLowerCase())) {
+      complain(['headers', name], 'this header is set by remote write itself');
+    }
+  }
+  const queue = queueOptionsOf(raw);
+  if (queue.maxSamples < queue.maxSamplesPerSend) {
+    complain(['queue_config', 'capacity'], 'must not be less than max_samples_per_send');
+  }
+  if (queue.maxBackoffMs < queue.minBackoffMs) {
+    complain(['queue_config', 'max_backoff'], 'must not be less than min_backoff');
+  }
+  return {
+    name: raw.name ?? `${url?.origin ?? ''}${url?.pathname ?? ''}`,
+    url: url?.href ?? '',
+    message: raw.protobuf_message,
+    timeoutMs: raw.remote_timeout ?? DEFAULT_TIMEOUT_MS,
+    headers: Object.entries(raw.headers ?? {}),
+    http: toHttpClientConfig(client),
+    relabelRules: raw.write_relabel_configs,
+    queue,
+  };
+});
+
+const OWN_HEADERS: ReadonlySet<string> = new Set([
+  'authorization',
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'host',
+  'transfer-encoding',
+  'x-prometheus-remote-write-version',
+]);
+
+function checkedUrl(text: string, complain: (message: string) => void): URL | null {
+  const url = URL.parse(text);
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    complain(`expected an http or https URL such as ${DEFAULT_URL}`);
+    return null;
+  }
+  if (url.username !== '' || url.password !== '') {
+    complain('a URL must not hold a user or password; use basic_auth');
+    return null;
+  }
+  return url;
+}
+
+function queueOptionsOf({ queue_config: queue }: RawRemoteWrite): SendQueueOptions {
+  const defaults = DEFAULT_SEND_QUEUE_OPTIONS;
+  return {
+    maxSamples: queue?.capacity ?? defaults.maxSamples,
+    maxSamplesPerSend: queue?.max_samples_per_send ?? defaults.maxSamplesPerSend,
+    batchDeadlineMs: queue?.batch_send_deadline ?? defaults.batchDeadlineMs,
+    minBackoffMs: queue?.min_backoff ?? defaults.minBackoffMs,
+    maxBackoffMs: queue?.max_backoff ?? defaults.maxBackoffMs,
+  };
+}
+
+/**
+ * The `outputs` section. `remote_write` has Prometheus's keys; without it samples go to the engine on this machine, and
+ * an empty list sends them nowhere.
+ */
+export const outputsConfigSchema = z.strictObject({
+  remote_write: z
+    .array(checkedRemoteWrite)
+    .superRefine((outputs, context) => {
+      const seen = new Set<string>();
+      outputs.forEach((output, index) => {
+        if (seen.has(output.name)) {
+          const message = 'another output has this name or URL; give each a name of its own';
+          context.addIssue({ code: 'custom', message, path: [index, 'name'] });
+        }
+        seen.add(output.name);
+      });
+    })
+    .prefault([{ url: DEFAULT_URL }]),
+});
+
+export type OutputsConfig = z.output<typeof outputsConfigSchema>;
