@@ -11,3 +11,5 @@ export {
   type HttpGetResponse,
   type HttpGetterOptions,
 } from './http-getter.ts';
+export { NodeHttpProbeTransport } from './http-probe-transport.ts';
+export { NodeTcpProbeTransport } from './tcp-probe-transport.ts';

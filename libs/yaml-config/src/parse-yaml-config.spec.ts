@@ -98,4 +98,10 @@ describe('parseYamlConfig', () => {
     ]);
     expect([parsed.list, parsed.either, parsed.factor]).toEqual([['007'], { a: '1e3' }, 1]);
   });
+  it('says what is wrong with a key', () => {
+    const names = z.record(z.string().regex(/^[a-z]+$/, { error: 'only letters' }), z.string());
+    expect(() => parseYamlConfig('a: x\nb c: y\n', names, { file: 'c.yml' })).toThrow(
+      'c.yml:2: b c: only letters',
+    );
+  });
 });

@@ -88,6 +88,14 @@ function problemsOf(
       message: `unknown key ${JSON.stringify(key)}${hint}`,
     }));
   }
+  if (issue.code === 'invalid_key') {
+    // What is wrong with the key, at the key's own path.
+    return issue.issues.map((inner) => ({
+      line: lineOf(root, issue.path, lines),
+      path: formatPath(issue.path),
+      message: inner.message,
+    }));
+  }
   if (issue.code === 'invalid_union') {
     // The alternative that got furthest says best what was meant.
     const deepest = issue.errors.toSorted((a, b) => depthOf(b) - depthOf(a))[0];

@@ -1,0 +1,189 @@
+import { type IncomingMessage, request as requestHttp } from 'node:http';
+import type { Socket } from 'node:net';
+import type { HttpClientConfig } from '#libs/discovery';
+import {
+  type HttpAnswer,
+  type HttpExchange,
+  type HttpProbeRequest,
+  type HttpProbeTransport,
+  type ProbedAddress,
+  type ProbeFailure,
+  ProbeFailureError,
+  type TlsObservation,
+} from '#libs/probes';
+import { credentialHeaders, SecretFileError, tlsConnectionOptions } from './http-credentials.ts';
+import { HttpGetError } from './http-get-error.ts';
+import {
+  nowMonotonicMs,
+  observeTls,
+  openSocket,
+  openTls,
+  resolveAddress,
+  toProbeFailure,
+  untilAborted,
+} from './probe-socket.ts';
+import { decodeBody } from './read-bounded.ts';
+
+/**
+ * Makes each request of an HTTP probe on a connection of its own and takes the time of every phase.
+ */
+export class NodeHttpProbeTransport implements HttpProbeTransport {
+  readonly #config: HttpClientConfig;
+  readonly #baseDir: string;
+
+  /** @param options `baseDir` is what relative paths of secret files are relative to */
+  constructor(options: { readonly http: HttpClientConfig; readonly baseDir: string }) {
+    this.#config = options.http;
+    this.#baseDir = options.baseDir;
+  }
+
+  async exchange(request: HttpProbeRequest): Promise<HttpExchange> {
+    const attempt = new Attempt();
+    try {
+      await this.#run(request, attempt);
+    } catch (error) {
+      attempt.failure = failureOf(error, request.signal);
+    } finally {
+      attempt.socket?.destroy();
+    }
+    const { address, phases, answer, failure } = attempt;
+    return { address, phases, answer, failure };
+  }
+
+  async #run(request: HttpProbeRequest, attempt: Attempt): Promise<void> {
+    const { signal, isTrusted } = request;
+    const url = new URL(request.url);
+    const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+    const isTls = url.protocol === 'https:';
+    const credentials = isTrusted ? await credentialHeaders(this.#config, this.#baseDir) : [];
+    const tls = isTls ? await this.#tls(isTrusted) : {};
+    const port = Number(url.port) || (isTls ? 443 : 80);
+
+    attempt.address = await attempt.time('resolve', () => resolveAddress(host, request));
+    const { address } = attempt;
+    const plain = await attempt.time('connect', () => openSocket(address, port, signal));
+    attempt.socket = plain;
+    let seen: TlsObservation | null = null;
+    if (isTls) {
+      const secured = await attempt.time('tls', () => openTls(plain, host, tls, signal));
+      attempt.socket = secured;
+      seen = observeTls(secured);
+    }
+    const { socket } = attempt;
+    const response = await attempt.time('processing', () =>
+      send(socket, url, request, credentials),
+    );
+    attempt.answer = toAnswer(response, Buffer.alloc(0), seen);
+    await attempt.time('transfer', async () => {
+      const body = await readBody(response, request);
+      attempt.answer = toAnswer(response, body, seen);
+    });
+  }
+
+  async #tls(isTrusted: boolean) {
+    const own = await tlsConnectionOptions(this.#config.tls, this.#baseDir);
+    if (isTrusted) return own;
+    const { cert: _cert, key: _key, servername: _servername, ...anonymous } = own;
+    return anonymous;
+  }
+}
+
+type Phase = keyof HttpExchange['phases'];
+
+/** What is known so far of one exchange. */
+class Attempt {
+  address: ProbedAddress | null = null;
+  socket: Socket | null = null;
+  answer: HttpAnswer | null = null;
+  failure: ProbeFailure | null = null;
+  readonly phases = { resolve: 0, connect: 0, tls: 0, processing: 0, transfer: 0 };
+
+  /** Runs one phase and takes its time, whether or not it succeeds. */
+  async time<T>(phase: Phase, run: () => Promise<T>): Promise<T> {
+    const startMs = nowMonotonicMs();
+    try {
+      return await run();
+    } finally {
+      this.phases[phase] = (nowMonotonicMs() - startMs) / 1_000;
+    }
+  }
+}
+
+function send(
+  socket: Socket,
+  url: URL,
+  request: HttpProbeRequest,
+  credentials: readonly (readonly [string, string])[],
+): Promise<IncomingMessage> {
+  const headers: string[] = [];
+  const given = [...request.headers, ...credentials];
+  if (!given.some(([name]) => name.toLowerCase() === 'host')) headers.push('Host', url.host);
+  for (const [name, value] of given) headers.push(name, value);
+  if (request.body !== '') headers.push('Content-Length', String(Buffer.byteLength(request.body)));
+  headers.push('Connection', 'close');
+  const response = new Promise<IncomingMessage>((resolve, reject) => {
+    const outgoing = requestHttp({
+      createConnection: () => socket,
+      method: request.method,
+      path: url.pathname + url.search,
+      headers,
+    });
+    outgoing.once('response', resolve);
+    outgoing.on('error', reject);
+    outgoing.once('upgrade', () => reject(new Error('the server wants another protocol')));
+    outgoing.end(request.body);
+  });
+  return untilAborted(response, request.signal).catch((error: unknown) => {
+    throw toProbeFailure(error, 'protocol', request.signal);
+  });
+}
+
+async function readBody(response: IncomingMessage, request: HttpProbeRequest): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  const reading = new Promise<void>((resolve, reject) => {
+    response.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= request.maxBodyBytes) parts.push(chunk);
+      else reject(tooLarge(request.maxBodyBytes));
+    });
+    response.once('end', () => resolve());
+    response.once('error', reject);
+    response.once('close', () => reject(new Error('the answer was cut off')));
+  });
+  try {
+    await untilAborted(reading, request.signal);
+    const body = Buffer.concat(parts);
+    return request.decompresses ? await decodeBody(body, 'gzip', request.maxBodyBytes) : body;
+  } catch (error) {
+    if (error instanceof HttpGetError && error.code === 'body-too-large') {
+      throw tooLarge(request.maxBodyBytes);
+    }
+    throw toProbeFailure(error, 'protocol', request.signal);
+  }
+}
+
+function tooLarge(maxBytes: number): ProbeFailureError {
+  const message = `the body is larger than ${maxBytes} bytes`;
+  return new ProbeFailureError({ code: 'body-too-large', message });
+}
+
+function toAnswer(response: IncomingMessage, body: Buffer, tls: TlsObservation | null): HttpAnswer {
+  const headers: [string, string][] = [];
+  for (let i = 0; i + 1 < response.rawHeaders.length; i += 2) {
+    headers.push([response.rawHeaders[i]!, response.rawHeaders[i + 1]!]);
+  }
+  return {
+    status: response.statusCode ?? 0,
+    statusText: response.statusMessage ?? '',
+    httpVersion: response.httpVersion,
+    headers,
+    body,
+    tls,
+  };
+}
+
+function failureOf(error: unknown, signal: AbortSignal): ProbeFailure {
+  if (error instanceof SecretFileError) return { code: 'configuration', message: error.message };
+  return toProbeFailure(error, 'protocol', signal).failure;
+}

@@ -1,0 +1,227 @@
+import { readFileSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import {
+  type AddressInfo,
+  createServer as createTcpServer,
+  type Server as TcpServer,
+  type Socket,
+} from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { TLSSocket } from 'node:tls';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import {
+  httpModuleSchema,
+  judgeHttp,
+  judgeTcp,
+  observeHttp,
+  observeTcp,
+  type ProbeVerdict,
+  tcpModuleSchema,
+} from '#libs/probes';
+import { parseYamlConfig } from '#libs/yaml-config';
+import { NodeHttpProbeTransport, NodeTcpProbeTransport } from './index.ts';
+
+const TESTDATA = fileURLToPath(new URL('../testdata/', import.meta.url));
+const KEY = readFileSync(`${TESTDATA}localhost.key.pem`);
+const CERT = readFileSync(`${TESTDATA}localhost.cert.pem`);
+
+const servers: TcpServer[] = [];
+const sockets: Socket[] = [];
+
+afterEach(() => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  for (const server of servers.splice(0)) server.close();
+});
+
+async function listening(server: TcpServer | Server): Promise<number> {
+  servers.push(server);
+  server.on('connection', (socket: Socket) => sockets.push(socket));
+  await new Promise<void>((done) => {
+    server.listen(0, '127.0.0.1', done);
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+const serve = (listener: RequestListener) => listening(createServer(listener));
+const serveTls = (listener: RequestListener) =>
+  listening(createHttpsServer({ key: KEY, cert: CERT }, listener));
+
+async function probeHttp(yaml: string, target: string, timeoutMs = 2_000): Promise<ProbeVerdict> {
+  const module = parseYamlConfig(yaml, httpModuleSchema, { file: 'm.yml' });
+  const transport = new NodeHttpProbeTransport({ http: module.http, baseDir: TESTDATA });
+  const signal = AbortSignal.timeout(timeoutMs);
+  const observation = await observeHttp(module, target, transport, { userAgent: 'B/1', signal });
+  return judgeHttp(module, observation, 0);
+}
+
+async function probeTcp(yaml: string, target: string, timeoutMs = 2_000): Promise<ProbeVerdict> {
+  const module = parseYamlConfig(yaml, tcpModuleSchema, { file: 'm.yml' });
+  const transport = new NodeTcpProbeTransport({ tls: module.tls, baseDir: TESTDATA });
+  const signal = AbortSignal.timeout(timeoutMs);
+  return judgeTcp(await observeTcp(module, target, transport, { signal }), 0);
+}
+
+function metric(verdict: ProbeVerdict, wanted: string): number | undefined {
+  return verdict.metrics.find(({ labels }) => labels.toString() === wanted)?.value;
+}
+
+describe('NodeHttpProbeTransport', () => {
+  it('asks, and takes the time of each phase', async () => {
+    const port = await serve((request, response) => {
+      setTimeout(
+        () =>
+          response.end(
+            `${request.method} ${request.headers.host} ${request.headers['user-agent']}`,
+          ),
+        30,
+      );
+    });
+    const verdict = await probeHttp(
+      `{fail_if_body_not_matches_regexp: ["^GET 127.0.0.1:${port} B/1$"]}`,
+      `127.0.0.1:${port}`,
+    );
+    expect(verdict.failure).toBeNull();
+    expect(metric(verdict, 'probe_http_duration_seconds{phase="processing"}')).toBeGreaterThan(
+      0.02,
+    );
+    expect(metric(verdict, 'probe_http_duration_seconds{phase="connect"}')).toBeGreaterThan(0);
+    expect(metric(verdict, 'probe_http_duration_seconds{phase="tls"}')).toBe(0);
+  });
+  it('sends method, headers, credentials and body', async () => {
+    const port = await serve((request, response) => {
+      request.on('data', (body) => {
+        response.end(
+          `${request.method} ${body} ${String(request.headers['x-a'])} ${request.headers.authorization}`,
+        );
+      });
+    });
+    const verdict = await probeHttp(
+      '{method: PUT, body: hi, headers: {X-A: b}, basic_auth: {username: u, password: p}, fail_if_body_not_matches_regexp: ["^PUT hi b Basic dTpw$"]}',
+      `127.0.0.1:${port}`,
+    );
+    expect(verdict.failure).toBeNull();
+  });
+  it('checks certificates and tells of them', async () => {
+    const port = await serveTls((_request, response) => response.end('ok'));
+    const url = `https://localhost:${port}/`;
+    expect((await probeHttp('{}', url)).failure).toMatchObject({ code: 'tls' });
+    const trusted = await probeHttp('{tls_config: {ca_file: localhost.cert.pem}}', url);
+    expect(trusted.failure).toBeNull();
+    expect(metric(trusted, 'probe_ssl_earliest_cert_expiry')).toBe(
+      Date.parse('2126-10-27T23:44:44Z') / 1_000,
+    );
+    expect(metric(trusted, 'probe_tls_version_info{version="TLS 1.3"}')).toBe(1);
+    expect(trusted.metrics.map(({ labels }) => labels.get('subject'))).toContain(
+      'CN=localhost,O=Binnacle tests',
+    );
+    const byAddress = `https://127.0.0.1:${port}/`;
+    const named = '{tls_config: {ca_file: localhost.cert.pem, server_name: other.example}}';
+    expect((await probeHttp(named, byAddress)).failure).toMatchObject({ code: 'tls' });
+    const blind = await probeHttp('{tls_config: {insecure_skip_verify: true}}', byAddress);
+    expect(blind.failure).toBeNull();
+    expect(metric(blind, 'probe_ssl_last_chain_expiry_timestamp_seconds')).toBeLessThan(0);
+  });
+  it('unpacks gzip where it asked for it', async () => {
+    const port = await serve((_request, response) => response.end(gzipSync('up')));
+    const yaml = '{compression: gzip, fail_if_body_not_matches_regexp: ["^up$"]}';
+    const verdict = await probeHttp(yaml, `127.0.0.1:${port}`);
+    expect([verdict.failure, metric(verdict, 'probe_http_uncompressed_body_length')]).toEqual([
+      null,
+      2,
+    ]);
+  });
+  it.each([
+    ['a body over the limit', '{body_size_limit: 10B}', (body: string) => body, 'body-too-large'],
+    [
+      'gzip over the limit',
+      '{body_size_limit: 1KB, compression: gzip}',
+      gzipSync,
+      'body-too-large',
+    ],
+    ['gzip that is none', '{compression: gzip}', (body: string) => body, 'protocol'],
+  ])('refuses %s', async (_name, yaml, encode, code) => {
+    const port = await serve((_request, response) => response.end(encode('x'.repeat(10_000))));
+    expect((await probeHttp(yaml, `127.0.0.1:${port}`)).failure).toMatchObject({ code });
+  });
+  it('gives up in time, whatever it waits for', async () => {
+    const silent = await serve(() => {});
+    const dripping = await serve((_request, response) => response.write('a'));
+    for (const port of [silent, dripping]) {
+      const { failure } = await probeHttp('{}', `127.0.0.1:${port}`, 50);
+      expect(failure?.code).toBe('timeout');
+    }
+  });
+  it('tells a refused connection, garbage and an answer cut off apart', async () => {
+    const garbage = await listening(createTcpServer((socket) => socket.end('nonsense\r\n\r\n')));
+    const cut = await listening(
+      createTcpServer((socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc')),
+    );
+    expect((await probeHttp('{}', '127.0.0.1:1')).failure).toEqual({
+      code: 'connect',
+      message: 'connection refused',
+    });
+    expect((await probeHttp('{}', `127.0.0.1:${garbage}`)).failure?.code).toBe('protocol');
+    expect((await probeHttp('{}', `127.0.0.1:${cut}`)).failure?.code).toBe('protocol');
+    expect((await probeHttp('{}', 'nosuch.invalid')).failure?.code).toBe('resolve');
+  });
+});
+
+describe('NodeTcpProbeTransport', () => {
+  it('talks by lines, however they are cut', async () => {
+    const port = await listening(
+      createTcpServer((socket) => {
+        socket.write('220 he');
+        setTimeout(() => socket.write('llo\r\n'), 10);
+        socket.on('data', (data) => socket.end(`you said ${data}`));
+      }),
+    );
+    const yaml =
+      "{query_response: [{expect: '^220 (.*)$', send: 'hi ${1}'}, {expect: '^you said hi hello$'}]}";
+    expect((await probeTcp(yaml, `127.0.0.1:${port}`)).failure).toBeNull();
+  });
+  it('turns to TLS when the peer is ready', async () => {
+    const port = await listening(
+      createTcpServer((socket) => {
+        socket.write('220 ready\n');
+        socket.once('data', () => {
+          const secured = new TLSSocket(socket, { isServer: true, key: KEY, cert: CERT });
+          secured.on('error', () => {});
+          socket.write('220 go\n');
+          secured.on('data', (data) => secured.end(`secret ${data}`));
+        });
+      }),
+    );
+    const yaml = `
+query_response:
+  - {expect: '^220 ready', send: STARTTLS}
+  - {expect: '^220 go', starttls: true}
+  - {send: hello}
+  - {expect: '^secret hello'}
+tls_config: {ca_file: localhost.cert.pem, server_name: localhost}`;
+    const verdict = await probeTcp(yaml, `127.0.0.1:${port}`);
+    expect(verdict.failure).toBeNull();
+    expect(metric(verdict, 'probe_ssl_earliest_cert_expiry')).toBeGreaterThan(0);
+  });
+  it('begins with TLS where it is told to', async () => {
+    const port = await serveTls(() => {});
+    const tls = 'tls: true, tls_config: {ca_file: localhost.cert.pem}';
+    expect((await probeTcp(`{${tls}}`, `localhost:${port}`)).failure).toBeNull();
+    expect((await probeTcp('{tls: true}', `localhost:${port}`)).failure?.code).toBe('tls');
+  });
+  it.each([
+    ['says nothing', () => {}, 'timeout'],
+    ['closes', (socket: Socket) => socket.end(), 'response'],
+    ['sends a line without end', (socket: Socket) => socket.write('x'.repeat(200_000)), 'response'],
+  ])('fails when the peer %s', async (_name, behave, code) => {
+    const port = await listening(createTcpServer(behave));
+    const verdict = await probeTcp("{query_response: [{expect: 'a'}]}", `127.0.0.1:${port}`, 200);
+    expect(verdict.failure?.code).toBe(code);
+  });
+  it('tells a refused connection', async () => {
+    const verdict = await probeTcp('{}', '127.0.0.1:1');
+    expect(verdict.failure).toEqual({ code: 'connect', message: 'connection refused' });
+    expect(metric(verdict, 'probe_failed_due_to_regex')).toBeUndefined();
+  });
+});

@@ -1,0 +1,133 @@
+import type { ProbeFailure } from './probe-verdict.ts';
+
+/** The address a probe went to. */
+export interface ProbedAddress {
+  readonly ip: string;
+  readonly family: 4 | 6;
+}
+
+/** One certificate of a chain. */
+export interface CertificateObservation {
+  readonly notAfterMs: number;
+  /** As in RFC 2253, most specific part first: `CN=example.com,O=Example`. */
+  readonly subject: string;
+  readonly issuer: string;
+  /** DNS names. */
+  readonly alternativeNames: readonly string[];
+  /** Lower-case hexadecimal. */
+  readonly serialNumber: string;
+  /** Lower-case hexadecimal, no colons. */
+  readonly fingerprintSha256: string;
+}
+
+/** What a TLS handshake showed. */
+export interface TlsObservation {
+  /** `TLS 1.2`, `TLS 1.3`. */
+  readonly version: string;
+  /** IANA's name. */
+  readonly cipher: string;
+  /** The server's own first. */
+  readonly chain: readonly CertificateObservation[];
+  readonly isVerified: boolean;
+}
+
+/** Seconds spent in each part of an exchange; 0 for what did not take place. */
+export interface PhaseSeconds {
+  readonly resolve: number;
+  readonly connect: number;
+  readonly tls: number;
+  /** From the request sent to the first byte of the answer. */
+  readonly processing: number;
+  /** From the first byte of the answer to its last. */
+  readonly transfer: number;
+}
+
+/** An answer to one HTTP request. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly statusText: string;
+  /** `1.1` */
+  readonly httpVersion: string;
+  readonly headers: readonly (readonly [string, string])[];
+  /** Uncompressed; only where the request wanted it. */
+  readonly body: Buffer;
+  readonly tls: TlsObservation | null;
+}
+
+/** One request and what came of it. */
+export interface HttpExchange {
+  readonly address: ProbedAddress | null;
+  readonly phases: PhaseSeconds;
+  readonly answer: HttpAnswer | null;
+  /** Set where there is no answer or its body could not be read to the end. */
+  readonly failure: ProbeFailure | null;
+}
+
+/** How a probe connects. */
+export interface ProbeConnectOptions {
+  readonly preferredFamily: 4 | 6;
+  /** Whether an address of the other family will do where there is none of the preferred. */
+  readonly hasFamilyFallback: boolean;
+  /** Ends everything: the probe's timeout, or the process going down. Its reason is a ProbeFailure where it is one. */
+  readonly signal: AbortSignal;
+}
+
+/** One request to be made on a connection of its own. */
+export interface HttpProbeRequest extends ProbeConnectOptions {
+  readonly url: string;
+  readonly method: string;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: string;
+  /** Whether credentials may go with it: the Authorization header and the client certificate. */
+  readonly isTrusted: boolean;
+  readonly decompresses: boolean;
+  readonly maxBodyBytes: number;
+}
+
+/** Makes HTTP requests; implemented by the adapters. */
+export interface HttpProbeTransport {
+  /** Never rejects: what goes wrong is told in the exchange. */
+  exchange(request: HttpProbeRequest): Promise<HttpExchange>;
+}
+
+/** A conversation by lines. Everything but `close` rejects with a `ProbeFailureError` when it cannot go on. */
+export interface TcpProbeConnection {
+  /** What the handshake showed, where the connection began with TLS or `startTls` was called. */
+  readonly tls: TlsObservation | null;
+  /** The next line without its end, or null where the other side has closed. */
+  readLine(): Promise<string | null>;
+  write(text: string): Promise<void>;
+  startTls(): Promise<TlsObservation>;
+  close(): void;
+}
+
+/** What came of connecting. */
+export interface TcpConnectResult {
+  readonly address: ProbedAddress | null;
+  readonly resolveSeconds: number;
+  readonly connection: TcpProbeConnection | null;
+  readonly failure: ProbeFailure | null;
+}
+
+export interface TcpProbeRequest extends ProbeConnectOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Whether the connection begins with TLS. */
+  readonly isTls: boolean;
+}
+
+/** Opens TCP connections; implemented by the adapters. */
+export interface TcpProbeTransport {
+  /** Never rejects. */
+  connect(request: TcpProbeRequest): Promise<TcpConnectResult>;
+}
+
+/** A failure inside a conversation. */
+export class ProbeFailureError extends Error {
+  override readonly name = 'ProbeFailureError';
+  readonly failure: ProbeFailure;
+  constructor(failure: ProbeFailure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
