@@ -1,0 +1,106 @@
+import type { RemoteWriteFailure } from '#libs/remote-write';
+import { REJECT_REASONS, type RejectReason } from '#libs/tsdb';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+const PROTOCOL = 'remote_write';
+
+/** What came in, what was stored and what was not, and why. */
+export class IngestMetrics {
+  readonly #requests: Counter;
+  readonly #samples: Counter;
+  readonly #rejected: Counter;
+  readonly #ignored: Counter;
+  readonly #malformed: Counter;
+  readonly #bytes: Counter;
+  readonly #inFlight: Gauge;
+  readonly #duration: Histogram;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    const counter = (name: string, help: string, ...labels: string[]): Counter =>
+      new Counter({ name, help, labelNames: ['protocol', ...labels], registers });
+    this.#requests = counter(
+      'binnacle_ingest_requests_total',
+      'Write requests answered, by status.',
+      'code',
+    );
+    this.#samples = counter(
+      'binnacle_ingest_samples_total',
+      'Samples that are on disk, those that were there already included.',
+    );
+    this.#rejected = counter(
+      'binnacle_ingest_rejected_samples_total',
+      'Samples that were not stored, by reason.',
+      'reason',
+    );
+    this.#ignored = counter(
+      'binnacle_ingest_ignored_total',
+      'Parts of write requests that this version does not store.',
+      'kind',
+    );
+    this.#malformed = counter(
+      'binnacle_ingest_malformed_requests_total',
+      'Write requests that could not be read, by reason.',
+      'reason',
+    );
+    this.#bytes = counter(
+      'binnacle_ingest_body_bytes_total',
+      'Bytes of write requests as they came over the wire.',
+    );
+    this.#inFlight = new Gauge({
+      name: 'binnacle_ingest_requests_in_flight',
+      help: 'Write requests being read or stored.',
+      labelNames: ['protocol'],
+      registers,
+    });
+    this.#duration = new Histogram({
+      name: 'binnacle_ingest_request_duration_seconds',
+      help: 'From the first byte of a write request to its answer.',
+      labelNames: ['protocol'],
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+      registers,
+    });
+    const protocol = PROTOCOL;
+    this.#samples.inc({ protocol }, 0);
+    for (const reason of REJECT_REASONS) this.#rejected.inc({ protocol, reason }, 0);
+    for (const kind of ['native_histogram', 'exemplar']) this.#ignored.inc({ protocol, kind }, 0);
+    this.#inFlight.set({ protocol }, 0);
+  }
+
+  /** Books a request that begins. @returns what to call with the status when it has been answered */
+  begin(): (status: number) => void {
+    const protocol = PROTOCOL;
+    const stop = this.#duration.startTimer({ protocol });
+    this.#inFlight.inc({ protocol });
+    return (status) => {
+      stop();
+      this.#inFlight.dec({ protocol });
+      this.#requests.inc({ protocol, code: String(status) });
+    };
+  }
+
+  /** Books a request that was turned away before it was read. */
+  refused(status: number): void {
+    this.#requests.inc({ protocol: PROTOCOL, code: String(status) });
+  }
+
+  received(bytes: number): void {
+    this.#bytes.inc({ protocol: PROTOCOL }, bytes);
+  }
+
+  malformed(reason: RemoteWriteFailure): void {
+    this.#malformed.inc({ protocol: PROTOCOL, reason });
+  }
+
+  stored(samples: number): void {
+    this.#samples.inc({ protocol: PROTOCOL }, samples);
+  }
+
+  rejected(reason: RejectReason, samples: number): void {
+    if (samples > 0) this.#rejected.inc({ protocol: PROTOCOL, reason }, samples);
+  }
+
+  ignored(kind: 'native_histogram' | 'exemplar', count: number): void {
+    if (count > 0) this.#ignored.inc({ protocol: PROTOCOL, kind }, count);
+  }
+}

@@ -1,0 +1,154 @@
+import {
+  type DecodedWrite,
+  decodeWriteV2,
+  RemoteWriteError,
+  uncompressBlock,
+  type WriteMessage,
+  WriteV1Decoder,
+} from '#libs/remote-write';
+import {
+  LogWriteError,
+  REJECT_REASONS,
+  type RejectReason,
+  StoreUnavailableError,
+  type UnavailableReason,
+} from '#libs/tsdb';
+import type { AppendReport, StoreWriter } from '../store/store-writer.ts';
+import type { IngestMetrics } from './ingest-metrics.ts';
+
+/** Largest message after decompression; the promise of DESIGN section 5. */
+const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
+
+/** The answer to a write request. */
+export interface WriteReply {
+  readonly status: number;
+  /** One line for the sender's log; empty where all went well. */
+  readonly text: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** How Prometheus's users know the reasons. */
+const REASONS: Readonly<Record<RejectReason, string>> = {
+  out_of_order: 'out of order sample',
+  duplicate: 'duplicate sample for timestamp',
+  too_old: 'too old sample',
+  too_far_in_future: 'sample too far in the future',
+  invalid_time: 'sample with an invalid timestamp',
+  series_limit: 'the store holds as many series as its limit allows',
+  out_of_order_limit: 'the store holds as many out-of-order samples as its limit allows',
+  label_count_limit: 'too many labels',
+  label_name_too_long: 'label name too long',
+  label_value_too_long: 'label value too long',
+  invalid_labels: 'invalid metric name or labels',
+};
+
+/** When a sender may try again, in seconds. */
+const RETRY_AFTER: Readonly<Record<UnavailableReason, number>> = {
+  replaying: 2,
+  log_failing: 5,
+  log_backlog: 1,
+  disk_full: 10,
+  closed: 5,
+};
+
+/**
+ * Takes remote-write requests of both versions: what was accepted is on disk when they are answered. As Prometheus does
+ * it answers 400 where some samples can never be taken, while the others of the request are stored, and 503 where all
+ * should be sent again.
+ */
+export class RemoteWriteReceiver {
+  readonly #store: StoreWriter;
+  readonly #metrics: IngestMetrics;
+  readonly #decoder = new WriteV1Decoder();
+
+  constructor(store: StoreWriter, metrics: IngestMetrics) {
+    this.#store = store;
+    this.#metrics = metrics;
+  }
+
+  /** @param body the compressed body */
+  async receive(body: Buffer, message: WriteMessage): Promise<WriteReply> {
+    this.#metrics.received(body.length);
+    let decoded: DecodedWrite;
+    try {
+      decoded = this.#decode(body, message);
+    } catch (error) {
+      if (!(error instanceof RemoteWriteError)) throw error;
+      this.#metrics.malformed(error.code);
+      return replyOf(error.code === 'too_large' ? 413 : 400, error.message);
+    }
+    let report: AppendReport;
+    try {
+      report = await this.#store.append(decoded.batch);
+    } catch (error) {
+      return unavailableReply(error);
+    }
+    this.#count(decoded, report);
+    const problem = describeRejections(decoded, report);
+    const headers = writtenHeaders(message, report);
+    return { status: problem === '' ? 204 : 400, text: problem, headers };
+  }
+
+  #decode(body: Buffer, message: WriteMessage): DecodedWrite {
+    const bytes = uncompressBlock(body, MAX_MESSAGE_BYTES);
+    return message === 'prometheus.WriteRequest'
+      ? this.#decoder.decode(bytes)
+      : decodeWriteV2(bytes);
+  }
+
+  #count(decoded: DecodedWrite, report: AppendReport): void {
+    const metrics = this.#metrics;
+    metrics.stored(report.accepted + report.repeated);
+    for (const reason of REJECT_REASONS) metrics.rejected(reason, report.rejected[reason]);
+    metrics.rejected('invalid_labels', decoded.rejectedSamples);
+    metrics.ignored('native_histogram', decoded.histogramCount);
+    metrics.ignored('exemplar', decoded.exemplarCount);
+  }
+}
+
+/** What the sender has to know: empty unless samples were lost for good. Exemplars are optional and only counted. */
+function describeRejections(decoded: DecodedWrite, report: AppendReport): string {
+  const parts: string[] = [];
+  const { firstRejection: first } = report;
+  if (first !== null) {
+    parts.push(
+      `${report.rejectedTotal} of ${decoded.batch.sampleCount} samples not stored, ` +
+        `the first: ${REASONS[first.reason]}: ${first.series} at ${first.timeMs}`,
+    );
+  }
+  if (decoded.firstRejection !== null) {
+    parts.push(
+      `${decoded.rejectedSamples} samples of invalid series not stored, the first: ${decoded.firstRejection}`,
+    );
+  }
+  if (decoded.histogramCount > 0) {
+    parts.push(
+      `${decoded.histogramCount} native histograms not stored: this version stores float samples only`,
+    );
+  }
+  return parts.join('; ');
+}
+
+/** Remote write 2.0, section "Required written response headers". */
+function writtenHeaders(message: WriteMessage, report: AppendReport): Record<string, string> {
+  if (message === 'prometheus.WriteRequest') return {};
+  return {
+    'x-prometheus-remote-write-samples-written': String(report.accepted + report.repeated),
+    'x-prometheus-remote-write-histograms-written': '0',
+    'x-prometheus-remote-write-exemplars-written': '0',
+  };
+}
+
+function unavailableReply(error: unknown): WriteReply {
+  if (error instanceof StoreUnavailableError) {
+    return replyOf(503, error.message, { 'retry-after': String(RETRY_AFTER[error.code]) });
+  }
+  if (error instanceof LogWriteError) {
+    return replyOf(503, error.message, { 'retry-after': String(RETRY_AFTER.log_failing) });
+  }
+  throw error;
+}
+
+function replyOf(status: number, text: string, headers: Record<string, string> = {}): WriteReply {
+  return { status, text, headers };
+}
