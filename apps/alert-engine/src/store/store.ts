@@ -1,0 +1,23 @@
+import type { Labels, Matcher } from '#libs/labels';
+import type { SeriesSource } from '#libs/promql';
+import type { StoreUnavailableError } from '#libs/tsdb';
+
+/** What the engine's duties read from its store. Times are milliseconds, both ends included. */
+export interface Store extends SeriesSource {
+  /** Why samples cannot be taken at present, or null; while its code is `replaying` or `closed`, nothing is to be read. */
+  unavailability(): StoreUnavailableError | null;
+  /** The label sets that fulfil all matchers and may have samples in the time range, in any order. */
+  series(matchers: readonly Matcher[], minMs: number, maxMs: number): readonly Labels[];
+  /** The names of their labels. */
+  labelNames(matchers: readonly Matcher[], minMs: number, maxMs: number): readonly string[];
+  /** The values that one of their labels has. */
+  labelValues(
+    name: string,
+    matchers: readonly Matcher[],
+    minMs: number,
+    maxMs: number,
+  ): readonly string[];
+}
+
+/** The engine's {@link Store}. */
+export const STORE = Symbol('Store');
