@@ -190,12 +190,12 @@ describe('POST /api/v1/write', () => {
     expect(answer.text).toContain(text);
     expect(await metrics()).toMatch(/binnacle_ingest_malformed_requests_total\{.*\} 1/);
   });
-  it.each([
+  it.each<[Record<string, string>, string]>([
     [{ 'content-type': 'application/json' }, 'unsupported Content-Type "application/json"'],
     [{ 'content-encoding': 'gzip' }, 'accepted is snappy'],
     [{ 'content-type': 'application/x-protobuf;proto=y' }, 'unsupported message "y"'],
   ])('refuses %j before it reads the body', async (headers, text) => {
-    const answer = await post(Buffer.from('{}'), headers as Record<string, string>);
+    const answer = await post(Buffer.from('{}'), headers);
     expect(answer.status).toBe(415);
     expect(answer.text).toContain(text);
     expect(await metrics()).toContain(
@@ -219,9 +219,9 @@ describe('POST /api/v1/write', () => {
   it('refuses a body that announces too many bytes, and one that has them', async () => {
     expect((await post(Buffer.alloc(33 * 1024 * 1024))).status).toBe(413);
   });
-  it.each([
-    ['the disk is full', () => store.setDiskFull(true), '10'],
-    ['the disk fails', () => void (segments.faults.failsSync = true), '5'],
+  it.each<[string, () => Promise<void>, string]>([
+    ['the disk is full', async () => store.setDiskFull(true), '10'],
+    ['the disk fails', async () => void (segments.faults.failsSync = true), '5'],
     ['the store is closed', () => store.close(), '5'],
   ])('asks to be tried again when %s', async (_, breakIt, retryAfter) => {
     await breakIt();
@@ -230,10 +230,8 @@ describe('POST /api/v1/write', () => {
     expect(answer.headers.get('retry-after')).toBe(retryAfter);
   });
   it('turns requests away when too many are under way, and takes them again afterwards', async () => {
-    let release = (): void => {};
-    hold = new Promise((resolve) => {
-      release = resolve;
-    });
+    const { promise, resolve: release } = Promise.withResolvers<void>();
+    hold = promise;
     const body = bodyOf(batchOf({ up: [[nowMs, 1]] }));
     const waiting = Array.from({ length: 64 }, () => post(body));
     await until(async () =>
