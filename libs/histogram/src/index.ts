@@ -1,4 +1,31 @@
 export {
+  addHistograms,
+  type AlignedHistograms,
+  alignHistograms,
+  type CombinedHistogram,
+  divideHistogram,
+  histogramsEqual,
+  isCounterReset,
+  multiplyHistogram,
+  reduceResolution,
+  subtractHistograms,
+} from './arithmetic.ts';
+export {
+  allBuckets,
+  type Bucket,
+  compactHistogram,
+  exponentialBound,
+  type IndexedBuckets,
+  lowerBound,
+  negativeBucketsOf,
+  positiveBucketsOf,
+  toIndexed,
+  toSpans,
+  upperBound,
+  usesCustomBuckets,
+  withBuckets,
+} from './buckets.ts';
+export {
   type BucketSpan,
   type CounterResetHint,
   createFloatHistogram,
@@ -7,3 +34,5 @@ export {
   MAX_EXPONENTIAL_SCHEMA,
   MIN_EXPONENTIAL_SCHEMA,
 } from './float-histogram.ts';
+export { formatHistogram } from './format-histogram.ts';
+export { trimHistogram } from './trim.ts';

@@ -13,6 +13,7 @@ export { exprToJson, type ExprJson } from './print/expr-to-json.ts';
 export { prettyExpr } from './print/pretty-expr.ts';
 export { printExpr } from './print/print-expr.ts';
 export { EvaluationCache } from './execute/evaluation-cache.ts';
+export { compareLabels } from './execute/label-set-order.ts';
 export {
   type Plan,
   QueryEngine,

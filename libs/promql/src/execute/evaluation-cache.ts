@@ -1,17 +1,56 @@
-/**
- * What queries over the same data at the same time share: equal selectors and subexpressions are evaluated once. Make one
- * for a round of rules and drop it afterwards; samples written meanwhile are not seen through it.
- */
-export class EvaluationCache {
-  readonly #entries = new Map<string, Promise<unknown>>();
+import type { RememberedBlock } from './vector-node.ts';
 
-  /** The value under `key`, evaluated by `evaluate` unless it is there or on its way. */
-  get<T>(key: string, evaluate: () => Promise<T>): Promise<T> {
+/** Answers under keys that name one expression at one time. */
+export class BlockMemo {
+  readonly #entries = new Map<string, Promise<RememberedBlock>>();
+
+  /** What is under `key`, evaluated by `evaluate` unless it is there or on its way. */
+  get(key: string, evaluate: () => Promise<RememberedBlock>): Promise<RememberedBlock> {
     const known = this.#entries.get(key);
-    // A key names one expression at one time, so what is stored under it has one type.
-    if (known !== undefined) return known as Promise<T>;
+    if (known !== undefined) return known;
     const fresh = evaluate();
     this.#entries.set(key, fresh);
+    // A failure belongs to the query that ran into it (its budget, its signal), not to those that come later.
+    fresh.catch(() => this.#entries.delete(key));
     return fresh;
+  }
+
+  clear(): void {
+    this.#entries.clear();
+  }
+}
+
+/** What a cache asks of a plan: which parts of it are worth sharing. */
+export interface SharingPlan {
+  /** Keys of the parts that read samples. */
+  readonly sharableKeys: readonly string[];
+}
+
+/**
+ * What queries over the same data at the same time share: equal selectors and subexpressions are evaluated once. Make one
+ * for a round of rules from the plans it is about to run, and drop it afterwards; samples written meanwhile may not be seen
+ * through it. Only what at least two of the plans have in common is kept.
+ */
+export class EvaluationCache {
+  readonly #memo = new BlockMemo();
+  readonly #shared = new Set<string>();
+
+  constructor(plans: Iterable<SharingPlan>) {
+    const seen = new Set<string>();
+    for (const plan of plans) {
+      for (const key of plan.sharableKeys) {
+        if (seen.has(key)) this.#shared.add(key);
+        else seen.add(key);
+      }
+    }
+  }
+
+  /** Whether at least two plans have a part with this key. */
+  isShared(key: string): boolean {
+    return this.#shared.has(key);
+  }
+
+  get(key: string, evaluate: () => Promise<RememberedBlock>): Promise<RememberedBlock> {
+    return this.#memo.get(key, evaluate);
   }
 }

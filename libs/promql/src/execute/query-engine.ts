@@ -1,8 +1,10 @@
-import type { Expr, ValueType } from '../ast.ts';
+import type { Expr, ValueType, VectorSelector } from '../ast.ts';
 import type { SeriesSource } from '../series-source.ts';
+import { ExpressionCompiler } from './compile-expression.ts';
 import type { EvaluationCache } from './evaluation-cache.ts';
-import { QueryError } from './query-error.ts';
+import { QueryPlan } from './query-plan.ts';
 import type { MatrixResult, QueryResult } from './query-result.ts';
+import { RowResolver } from './row-resolver.ts';
 
 /** What an engine is made of. Only the two ports are required. */
 export interface QueryEngineOptions {
@@ -46,6 +48,8 @@ export interface QueryOptions {
 export interface Plan {
   readonly expr: Expr;
   readonly valueType: ValueType;
+  /** Keys of the parts that read samples, for an {@link EvaluationCache}. */
+  readonly sharableKeys: readonly string[];
   /**
    * The value at one time. A range vector selector gives a matrix.
    * @throws QueryError
@@ -64,9 +68,15 @@ export interface Plan {
   ): Promise<QueryResult<MatrixResult>>;
 }
 
-/** Evaluates PromQL. Stateless but for its options; every {@link Plan} it prepares may be kept. */
+/** Selectors known at which those that are gone are first swept out. */
+const MIN_SWEEP = 256;
+
+/** Evaluates PromQL. Keeps nothing but what its plans resolved; every {@link Plan} it prepares may be kept. */
 export class QueryEngine {
   readonly options: QueryEngineOptions;
+  /** Held weakly, so that a selector no plan uses any more can go with its rows. */
+  readonly #resolvers = new Map<string, WeakRef<RowResolver>>();
+  #sweepAt = MIN_SWEEP;
 
   constructor(options: QueryEngineOptions) {
     this.options = options;
@@ -78,6 +88,29 @@ export class QueryEngine {
    * @throws QueryError
    */
   prepare(expr: Expr, text = ''): Plan {
-    throw new QueryError('execution', `no executor for ${expr.kind} yet: ${text}`);
+    const compiler = new ExpressionCompiler((selector) => this.#resolverOf(selector));
+    const root = compiler.compile(expr);
+    return new QueryPlan(expr, text, root, compiler.vectorKeys, this.options);
+  }
+
+  /** Plans that select the same series share what was resolved for them. */
+  #resolverOf(selector: VectorSelector): RowResolver {
+    const key = selector.matchers
+      .map((matcher) => matcher.key)
+      .toSorted()
+      .join('\n');
+    const known = this.#resolvers.get(key)?.deref();
+    if (known !== undefined) return known;
+    const fresh = new RowResolver(selector.matchers);
+    this.#resolvers.set(key, new WeakRef(fresh));
+    if (this.#resolvers.size >= this.#sweepAt) this.#sweep();
+    return fresh;
+  }
+
+  #sweep(): void {
+    for (const [key, resolver] of this.#resolvers) {
+      if (resolver.deref() === undefined) this.#resolvers.delete(key);
+    }
+    this.#sweepAt = Math.max(MIN_SWEEP, this.#resolvers.size * 2);
   }
 }

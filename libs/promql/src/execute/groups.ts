@@ -1,0 +1,87 @@
+import { type Labels, METRIC_NAME } from '#libs/labels';
+import { isMetadataLabel, SeriesShape } from './series-shape.ts';
+
+/** Which group of an aggregation each row belongs to. */
+export interface Groups {
+  /** The group number of each row. */
+  readonly groupOfRow: Int32Array;
+  /** The rows of the result. */
+  readonly shape: SeriesShape;
+}
+
+interface GroupTable extends Groups {
+  readonly numberByKey: Map<string, number>;
+  readonly labels: Labels[];
+}
+
+/** The groups of `by (…)` or `without (…)`, kept with the shape. */
+export function groupsOf(
+  shape: SeriesShape,
+  grouping: readonly string[],
+  isWithout: boolean,
+): Groups {
+  const key = `groups:${isWithout ? 'without' : 'by'}:${JSON.stringify(grouping)}`;
+  return shape.derived<GroupTable>(key, (before) =>
+    buildGroups(shape, grouping, isWithout, before),
+  );
+}
+
+function buildGroups(
+  shape: SeriesShape,
+  grouping: readonly string[],
+  isWithout: boolean,
+  before: { readonly known: GroupTable; readonly previousRow: Int32Array } | null,
+): GroupTable {
+  const groupOfRow = new Int32Array(shape.count);
+  const numberByKey = new Map(before?.known.numberByKey);
+  const labels = before === null ? [] : [...before.known.labels];
+  const pendingRows: number[] = [];
+  const names = new Set(grouping);
+  const wanted = [...names];
+  for (let row = 0; row < shape.count; row++) {
+    const previous = before === null ? -1 : before.previousRow[row]!;
+    if (previous !== -1) {
+      groupOfRow[row] = before!.known.groupOfRow[previous]!;
+      continue;
+    }
+    const groupKey = isWithout
+      ? withoutLabels(shape.labelsAt(row), names).key
+      : keyOfValues(shape, row, wanted);
+    let group = numberByKey.get(groupKey);
+    if (group === undefined) {
+      group = labels.length;
+      numberByKey.set(groupKey, group);
+      const own = shape.labelsAt(row);
+      labels.push(isWithout ? withoutLabels(own, names) : own.only(names));
+      if (shape.isPendingDrop(row) && names.has(METRIC_NAME) && !isWithout) pendingRows.push(group);
+    }
+    groupOfRow[row] = group;
+  }
+  const isUnchanged = before !== null && labels.length === before.known.labels.length;
+  let groupShape: SeriesShape;
+  if (isUnchanged) {
+    groupShape = before.known.shape;
+  } else if (pendingRows.length > 0) {
+    const pendingDrop = new Uint8Array(labels.length);
+    for (const row of pendingRows) pendingDrop[row] = 1;
+    groupShape = new SeriesShape(labels, pendingDrop);
+  } else {
+    groupShape = SeriesShape.ofDistinct(labels);
+  }
+  return { groupOfRow, shape: groupShape, numberByKey, labels };
+}
+
+function withoutLabels(labels: Labels, names: ReadonlySet<string>): Labels {
+  return labels.filter((name) => !names.has(name) && !isMetadataLabel(name));
+}
+
+/** The values of the grouping labels, each with its length in front so that the joined text is unambiguous. */
+function keyOfValues(shape: SeriesShape, row: number, names: readonly string[]): string {
+  if (names.length === 1) return shape.labelAt(row, names[0]!);
+  let key = '';
+  for (const name of names) {
+    const value = shape.labelAt(row, name);
+    key += `${value.length}:${value}`;
+  }
+  return key;
+}

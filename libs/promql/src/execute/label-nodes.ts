@@ -1,0 +1,122 @@
+import { Labels, LinearRegExp, METRIC_NAME, RegExpSyntaxError } from '#libs/labels';
+import type { Span } from '../ast.ts';
+import { ABSENT, type Block } from './block.ts';
+import { mergeCollisions, SAME_LABELSET } from './drop-metadata.ts';
+import type { Evaluation } from './evaluation.ts';
+import { QueryError } from './query-error.ts';
+import { SeriesShape } from './series-shape.ts';
+import type { Timeline } from './timeline.ts';
+import { VectorNode } from './vector-node.ts';
+
+/** A function that changes labels and nothing else. */
+export class RelabelNode extends VectorNode {
+  readonly input: VectorNode;
+  readonly #target: string;
+  readonly #relabel: (labels: Labels) => Labels;
+
+  /** @param key names the function with its arguments */
+  constructor(
+    key: string,
+    target: string,
+    input: VectorNode,
+    relabel: (labels: Labels) => Labels,
+    span: Span,
+  ) {
+    super(`${key}(${input.key})`, input.isStepInvariant, span);
+    this.input = input;
+    this.#target = target;
+    this.#relabel = relabel;
+  }
+
+  protected async compute(evaluation: Evaluation, timeline: Timeline): Promise<Block> {
+    const input = await this.input.evaluate(evaluation, timeline);
+    const shape = input.shape.derived(`relabel:${this.key}`, () => this.#relabeled(input.shape));
+    const output: Block = { ...input, shape };
+    refuseEqualSeries(output);
+    return mergeCollisions(output);
+  }
+
+  #relabeled(shape: SeriesShape): SeriesShape {
+    const labels: Labels[] = [];
+    for (let row = 0; row < shape.count; row++) labels.push(this.#relabel(shape.labelsAt(row)));
+    // A metric name that has just been set is not the one that was to be dropped.
+    const isNameSet = this.#target === METRIC_NAME;
+    const pendingDrop =
+      shape.pendingDrop === null
+        ? null
+        : shape.pendingDrop.map((flag, row) =>
+            isNameSet && labels[row] !== shape.labelsAt(row) ? 0 : flag,
+          );
+    return new SeriesShape(labels, pendingDrop);
+  }
+}
+
+/** Two series that now have the same labels are an error, even where they have values at different steps. */
+function refuseEqualSeries(block: Block): void {
+  const firstRow = block.shape.collisions();
+  if (firstRow === null) return;
+  const taken = new Set<number>();
+  for (let row = 0; row < firstRow.length; row++) {
+    const from = row * block.stepCount;
+    if (block.present.subarray(from, from + block.stepCount).every((kind) => kind === ABSENT)) {
+      continue;
+    }
+    if (taken.has(firstRow[row]!)) throw new QueryError('execution', SAME_LABELSET);
+    taken.add(firstRow[row]!);
+  }
+}
+
+function isLabelName(name: string): boolean {
+  return name !== '' && name.isWellFormed();
+}
+
+/** `label_replace(v, dst, replacement, src, regex)`. @throws QueryError for arguments that can't be */
+export function labelReplaceNode(
+  input: VectorNode,
+  args: readonly [target: string, replacement: string, source: string, pattern: string],
+  span: Span,
+): VectorNode {
+  const [target, replacement, source, pattern] = args;
+  let regexp: LinearRegExp;
+  try {
+    regexp = new LinearRegExp(pattern);
+  } catch (error) {
+    if (!(error instanceof RegExpSyntaxError)) throw error;
+    throw new QueryError('execution', `invalid regular expression in label_replace(): ${pattern}`, {
+      cause: error,
+    });
+  }
+  if (!isLabelName(target)) {
+    throw new QueryError(
+      'execution',
+      `invalid destination label name in label_replace(): ${target}`,
+    );
+  }
+  const relabel = (labels: Labels): Labels => {
+    const value = regexp.expand(labels.get(source), replacement);
+    return value === null ? labels : labels.with(target, value);
+  };
+  return new RelabelNode(`label_replace${JSON.stringify(args)}`, target, input, relabel, span);
+}
+
+/** `label_join(v, dst, separator, src…)`. @throws QueryError for arguments that can't be */
+export function labelJoinNode(
+  input: VectorNode,
+  target: string,
+  separator: string,
+  sources: readonly string[],
+  span: Span,
+): VectorNode {
+  for (const source of sources) {
+    if (!isLabelName(source)) {
+      throw new QueryError('execution', `invalid source label name in label_join(): ${source}`);
+    }
+  }
+  if (!isLabelName(target)) {
+    throw new QueryError('execution', `invalid destination label name in label_join(): ${target}`);
+  }
+  const relabel = (labels: Labels): Labels =>
+    labels.with(target, sources.map((source) => labels.get(source)).join(separator));
+  const key = `label_join${JSON.stringify([target, separator, sources])}`;
+  return new RelabelNode(key, target, input, relabel, span);
+}

@@ -1,0 +1,105 @@
+import { Labels, METRIC_NAME } from '#libs/labels';
+import type { VectorMatching } from '../ast.ts';
+import type { SeriesShape } from './series-shape.ts';
+
+/** The match group of each row of both sides of an operator. */
+export interface MatchGroups {
+  readonly groupCount: number;
+  readonly left: Int32Array;
+  readonly right: Int32Array;
+  /** What operators found out about these groups, by a key that names its type. */
+  readonly derivedPairs: Map<string, unknown>;
+}
+
+/** The labels that two elements must have in common to match. */
+export function matchLabels(labels: Labels, matching: VectorMatching): Labels {
+  if (matching.isOn) return labels.only(new Set(matching.labels));
+  const ignored = new Set(matching.labels);
+  return labels.filter((name) => name !== METRIC_NAME && !ignored.has(name));
+}
+
+let nextShapeNumber = 1;
+const shapeNumbers = new WeakMap<SeriesShape, number>();
+
+function numberOf(shape: SeriesShape): number {
+  let known = shapeNumbers.get(shape);
+  if (known === undefined) {
+    known = nextShapeNumber++;
+    shapeNumbers.set(shape, known);
+  }
+  return known;
+}
+
+/** A text for everything about a matching that its groups and results depend on. */
+export function matchingKey(matching: VectorMatching): string {
+  return JSON.stringify([
+    matching.cardinality,
+    matching.isOn,
+    matching.labels.toSorted(),
+    matching.include.toSorted(),
+    matching.fillLeft,
+    matching.fillRight,
+  ]);
+}
+
+/** The match groups of two shapes, kept with the left one. */
+export function matchGroupsOf(
+  left: SeriesShape,
+  right: SeriesShape,
+  matching: VectorMatching,
+): MatchGroups {
+  const key = `match:${matchingKey(matching)}:${numberOf(right)}`;
+  return left.derived<MatchGroups>(key, () => {
+    const numbers = new Map<string, number>();
+    const leftGroups = numberRows(left, matching, numbers);
+    const rightGroups = numberRows(right, matching, numbers);
+    return {
+      groupCount: numbers.size,
+      left: leftGroups,
+      right: rightGroups,
+      derivedPairs: new Map(),
+    };
+  });
+}
+
+function numberRows(
+  shape: SeriesShape,
+  matching: VectorMatching,
+  numbers: Map<string, number>,
+): Int32Array {
+  const groups = new Int32Array(shape.count);
+  const names = matching.isOn ? [...new Set(matching.labels)] : null;
+  const ignored = new Set([...matching.labels, METRIC_NAME]);
+  for (let row = 0; row < shape.count; row++) {
+    const key =
+      names === null ? keyWithout(shape.labelsAt(row), ignored) : keyOf(shape, row, names);
+    let number = numbers.get(key);
+    if (number === undefined) {
+      number = numbers.size;
+      numbers.set(key, number);
+    }
+    groups[row] = number;
+  }
+  return groups;
+}
+
+function keyOf(shape: SeriesShape, row: number, names: readonly string[]): string {
+  let key = '';
+  for (const name of names) {
+    const value = shape.labelAt(row, name);
+    key += `${value.length}:${value}`;
+  }
+  return key;
+}
+
+function keyWithout(labels: Labels, ignored: ReadonlySet<string>): string {
+  let key = '';
+  const { flat } = labels;
+  for (let i = 0; i < flat.length; i += 2) {
+    const name = flat[i]!;
+    if (ignored.has(name)) continue;
+    const value = flat[i + 1]!;
+    key += `${name.length}:${name}${value.length}:${value}`;
+  }
+  return key;
+}

@@ -1,0 +1,215 @@
+import type { Aggregation } from '../ast.ts';
+import { ABSENT, type Block, emptyBlock, FLOAT } from './block.ts';
+import { aggregationKey } from './aggregation-node.ts';
+import type { Evaluation } from './evaluation.ts';
+import { groupsOf } from './groups.ts';
+import { QueryError } from './query-error.ts';
+import { formatGo, histogramIgnoredInAggregation } from './remarks.ts';
+import { labelSetHash } from './label-set-hash.ts';
+import { SeriesShape } from './series-shape.ts';
+import type { Timeline } from './timeline.ts';
+import { type ScalarNode, VectorNode } from './vector-node.ts';
+
+/** `topk`, `bottomk`, `limitk` and `limit_ratio`: they keep some of the input's elements as they are. */
+export class RankedAggregationNode extends VectorNode {
+  readonly input: VectorNode;
+  readonly #expr: Aggregation;
+  readonly #parameter: ScalarNode;
+
+  constructor(expr: Aggregation, parameter: ScalarNode, input: VectorNode) {
+    super(
+      aggregationKey(expr, input, parameter.key),
+      input.isStepInvariant && parameter.isStepInvariant,
+      expr.span,
+    );
+    this.input = input;
+    this.#expr = expr;
+    this.#parameter = parameter;
+  }
+
+  protected async compute(evaluation: Evaluation, timeline: Timeline): Promise<Block> {
+    const parameters = await this.#parameter.evaluate(evaluation, timeline);
+    const input = await this.input.evaluate(evaluation, timeline);
+    const { operator, grouping, isWithout } = this.#expr;
+    if (operator === 'limit_ratio') checkRatios(evaluation, parameters, this.#parameter);
+    else checkCounts(parameters);
+    if (input.shape.count === 0) return emptyBlock(timeline.count);
+    const { groupOfRow, shape } = groupsOf(input.shape, grouping, isWithout);
+    const kept = new Uint8Array(input.present.length);
+    // In an instant query the order of the answer is that of the ranking, group after group.
+    const order: number[] = [];
+    for (let step = 0; step < timeline.count; step++) {
+      const parameter = parameters[step]!;
+      if (operator === 'limit_ratio') {
+        keepShare(input, step, Math.max(-1, Math.min(1, parameter)), kept);
+        continue;
+      }
+      const count = Math.min(Math.trunc(parameter), input.shape.count);
+      if (count < 1) continue;
+      if (operator === 'limitk') {
+        keepFirst(input, step, count, groupOfRow, shape.count, kept);
+        continue;
+      }
+      const ranked = rank(input, step, count, groupOfRow, shape.count, operator === 'topk');
+      if (ranked.ignoredHistogram) {
+        histogramIgnoredInAggregation(evaluation, operator, this.#expr.expr.span);
+      }
+      for (const rows of ranked.rowsByGroup) {
+        for (const row of rows) {
+          kept[row * timeline.count + step] = 1;
+          if (timeline.count === 1) order.push(row);
+        }
+      }
+    }
+    const present = new Uint8Array(input.present.length);
+    for (let cell = 0; cell < present.length; cell++) {
+      if (kept[cell] === 1) present[cell] = input.present[cell]!;
+    }
+    const filtered: Block = { ...input, present };
+    const isRanked = operator === 'topk' || operator === 'bottomk';
+    return isRanked && timeline.count === 1 ? reordered(filtered, order) : filtered;
+  }
+}
+
+/** Picks rows of a block of one step in the given order. */
+export function reordered(block: Block, order: readonly number[]): Block {
+  const { shape, values, present, histograms } = block;
+  const pendingDrop = shape.pendingDrop;
+  return {
+    shape: new SeriesShape(
+      order.map((row) => shape.labelsAt(row)),
+      pendingDrop === null ? null : Uint8Array.from(order, (row) => pendingDrop[row]!),
+    ),
+    stepCount: 1,
+    values: Float64Array.from(order, (row) => values[row]!),
+    present: Uint8Array.from(order, (row) => present[row]!),
+    histograms: histograms === null ? null : order.map((row) => histograms[row] ?? null),
+  };
+}
+
+const MAX_INT64 = 2 ** 63;
+
+function checkCounts(parameters: Float64Array): void {
+  for (const value of parameters) {
+    if (Number.isNaN(value)) throw new QueryError('execution', 'Parameter value is NaN');
+    if (value <= -MAX_INT64) {
+      throw new QueryError('execution', `Scalar value ${formatGo(value)} underflows int64`);
+    }
+    if (value >= MAX_INT64) {
+      throw new QueryError('execution', `Scalar value ${formatGo(value)} overflows int64`);
+    }
+  }
+}
+
+function checkRatios(evaluation: Evaluation, parameters: Float64Array, node: ScalarNode): void {
+  for (const value of parameters) {
+    if (Number.isNaN(value)) throw new QueryError('execution', 'Ratio value is NaN');
+    if (value < -1 || value > 1) {
+      const capped = value < -1 ? -1 : 1;
+      const text = `ratio value should be between -1 and 1, got ${formatGo(value)}, capping to ${capped}`;
+      evaluation.annotate('warning', text, node.span);
+    }
+  }
+}
+
+function keepFirst(
+  input: Block,
+  step: number,
+  count: number,
+  groupOfRow: Int32Array,
+  groupCount: number,
+  kept: Uint8Array,
+): void {
+  const taken = new Int32Array(groupCount);
+  for (let row = 0; row < groupOfRow.length; row++) {
+    const cell = row * input.stepCount + step;
+    const group = groupOfRow[row]!;
+    if (input.present[cell] === ABSENT || taken[group]! >= count) continue;
+    taken[group] = taken[group]! + 1;
+    kept[cell] = 1;
+  }
+}
+
+/**
+ * Keeps each series whose labels hash below the ratio. A negative ratio keeps exactly those that its complement leaves
+ * out, so `limit_ratio(0.2, x) or limit_ratio(-0.8, x)` is all of `x`.
+ */
+function keepShare(input: Block, step: number, ratio: number, kept: Uint8Array): void {
+  const { shape, stepCount } = input;
+  for (let row = 0; row < shape.count; row++) {
+    const cell = row * stepCount + step;
+    if (input.present[cell] === ABSENT) continue;
+    const offset = labelSetHash(shape.labelsAt(row));
+    if ((ratio >= 0 && offset < ratio) || (ratio < 0 && offset >= 1 + ratio)) kept[cell] = 1;
+  }
+}
+
+interface Ranking {
+  readonly rowsByGroup: readonly (readonly number[])[];
+  readonly ignoredHistogram: boolean;
+}
+
+function rank(
+  input: Block,
+  step: number,
+  count: number,
+  groupOfRow: Int32Array,
+  groupCount: number,
+  isTop: boolean,
+): Ranking {
+  const rowsByGroup: number[][] = Array.from({ length: groupCount }, () => []);
+  let ignoredHistogram = false;
+  const { stepCount, present, values } = input;
+  const valueOf = (row: number): number => values[row * stepCount + step]!;
+  // NaN is worse than everything else, for both; among equals the earlier row wins.
+  const compare = (a: number, b: number): number => {
+    const left = valueOf(a);
+    const right = valueOf(b);
+    if (Number.isNaN(left) || Number.isNaN(right)) {
+      if (Number.isNaN(left) && Number.isNaN(right)) return a - b;
+      return Number.isNaN(left) ? 1 : -1;
+    }
+    if (left === right) return a - b;
+    return isTop === left > right ? -1 : 1;
+  };
+  for (let row = 0; row < groupOfRow.length; row++) {
+    const kind = present[row * stepCount + step];
+    if (kind === ABSENT) continue;
+    if (kind !== FLOAT) {
+      ignoredHistogram = true;
+      continue;
+    }
+    const rows = rowsByGroup[groupOfRow[row]!]!;
+    if (rows.length < count) {
+      rows.push(row);
+      if (rows.length === count) makeHeap(rows, compare);
+    } else if (compare(row, rows[0]!) < 0) {
+      rows[0] = row;
+      sink(rows, 0, compare);
+    }
+  }
+  for (const rows of rowsByGroup) rows.sort(compare);
+  return { rowsByGroup, ignoredHistogram };
+}
+
+type RowOrder = (a: number, b: number) => number;
+
+/** Puts the worst of the rows first, so that a better one can take its place. */
+function makeHeap(rows: number[], compare: RowOrder): void {
+  for (let i = (rows.length >> 1) - 1; i >= 0; i--) sink(rows, i, compare);
+}
+
+function sink(rows: number[], from: number, compare: RowOrder): void {
+  let at = from;
+  for (;;) {
+    let worst = at;
+    for (let child = 2 * at + 1; child <= 2 * at + 2 && child < rows.length; child++) {
+      if (compare(rows[child]!, rows[worst]!) > 0) worst = child;
+    }
+    if (worst === at) return;
+    const moved = rows[at]!;
+    rows[at] = rows[worst]!;
+    rows[worst] = moved;
+    at = worst;
+  }
+}

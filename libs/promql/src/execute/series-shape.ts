@@ -1,0 +1,174 @@
+import { type Labels, METRIC_NAME } from '#libs/labels';
+
+/** Labels that describe the metric itself and go when a function changes what the values mean. */
+export function isMetadataLabel(name: string): boolean {
+  return name === METRIC_NAME || name === '__type__' || name === '__unit__';
+}
+
+/**
+ * The rows of a block: which labels each has and whether its metadata labels (name, type, unit) are still to be dropped
+ * at the end of the query. Nodes keep what they computed for a shape under its identity, so a shape never changes.
+ */
+export class SeriesShape {
+  readonly count: number;
+  /** Null, or 1 for each row whose metadata labels go at the end (delayed name removal). */
+  readonly pendingDrop: Uint8Array | null;
+  readonly #base: readonly Labels[];
+  /** Whether metadata labels of `#base` are hidden. Stripping is put off until somebody asks for a row's labels. */
+  readonly #strips: boolean;
+  #stripped: Labels[] | null = null;
+  #withoutMetadata: SeriesShape | null = null;
+  #markedForDrop: SeriesShape | null = null;
+  #collisions: Int32Array | null | undefined = undefined;
+  /** Set where the base rows are known to differ, as the rows of a selection do. */
+  #hasDistinctBase = false;
+  #grownFrom: { readonly shape: SeriesShape; readonly previousRow: Int32Array } | null = null;
+  readonly #derived = new Map<string, unknown>();
+
+  constructor(
+    base: readonly Labels[],
+    pendingDrop: Uint8Array | null = null,
+    stripsMetadata = false,
+  ) {
+    this.count = base.length;
+    this.pendingDrop = pendingDrop;
+    this.#base = base;
+    this.#strips = stripsMetadata;
+  }
+
+  labelsAt(row: number): Labels {
+    const base = this.#base[row]!;
+    if (!this.#strips) return base;
+    this.#stripped ??= [];
+    return (this.#stripped[row] ??= stripMetadata(base));
+  }
+
+  /** One label of a row, without building the row's label set. */
+  labelAt(row: number, name: string): string {
+    return this.#strips && isMetadataLabel(name) ? '' : this.#base[row]!.get(name);
+  }
+
+  /** The metric name the row's series was read under, whether or not it has been dropped since. */
+  originalNameAt(row: number): string {
+    return this.#base[row]!.get(METRIC_NAME);
+  }
+
+  isPendingDrop(row: number): boolean {
+    return this.pendingDrop !== null && this.pendingDrop[row] === 1;
+  }
+
+  /** All rows without metadata labels. Rows may have equal labels afterwards; see {@link collisions}. */
+  withoutMetadata(): SeriesShape {
+    if (this.#strips) return this;
+    if (this.#withoutMetadata === null) {
+      const stripped = new SeriesShape(this.#base, null, true);
+      stripped.#hasDistinctBase = this.#hasDistinctBase;
+      const origin = this.#grownFrom;
+      const before = origin === null ? null : origin.shape.#withoutMetadata;
+      if (before !== null) stripped.grewFrom(before, this.#grownFrom!.previousRow);
+      this.#withoutMetadata = stripped;
+    }
+    return this.#withoutMetadata;
+  }
+
+  /** All rows marked to lose their metadata labels at the end. */
+  markedForDrop(): SeriesShape {
+    this.#markedForDrop ??= new SeriesShape(
+      this.#base,
+      new Uint8Array(this.count).fill(1),
+      this.#strips,
+    );
+    return this.#markedForDrop;
+  }
+
+  /**
+   * Null when all rows differ in their labels; otherwise for each row the first row with the same labels.
+   */
+  collisions(): Int32Array | null {
+    if (this.#collisions === undefined) this.#collisions = this.#findCollisions();
+    return this.#collisions;
+  }
+
+  #findCollisions(): Int32Array | null {
+    if (this.count < 2) return null;
+    // The series a selector matched differ. Without metadata they still do if that was equal in all of them.
+    if (this.#strips && this.#hasUniformMetadata()) return null;
+    const first = new Map<string, number>();
+    const firstRow = new Int32Array(this.count);
+    let hasCollision = false;
+    for (let row = 0; row < this.count; row++) {
+      const { key } = this.labelsAt(row);
+      const known = first.get(key);
+      if (known === undefined) {
+        first.set(key, row);
+        firstRow[row] = row;
+      } else {
+        firstRow[row] = known;
+        hasCollision = true;
+      }
+    }
+    return hasCollision ? firstRow : null;
+  }
+
+  #hasUniformMetadata(): boolean {
+    const name = this.#base[0]!.get(METRIC_NAME);
+    for (const labels of this.#base) {
+      const { flat } = labels;
+      let ownName = '';
+      for (let i = 0; i < flat.length; i += 2) {
+        const label = flat[i]!;
+        if (label === METRIC_NAME) ownName = flat[i + 1]!;
+        else if (label === '__type__' || label === '__unit__') return false;
+      }
+      if (ownName !== name) return false;
+    }
+    return this.#hasDistinctBase;
+  }
+
+  /**
+   * What a node computed from these rows under `key`, which names what it is and thereby its type. When there is nothing
+   * yet, `derive` is given what was known for the rows this shape grew from, if anything.
+   */
+  derived<T>(
+    key: string,
+    derive: (before: { readonly known: T; readonly previousRow: Int32Array } | null) => T,
+  ): T {
+    const known = this.#derived.get(key);
+    if (known !== undefined) return known as T;
+    const origin = this.#grownFrom;
+    const older = origin === null ? undefined : origin.shape.#derived.get(key);
+    const fresh = derive(
+      older === undefined ? null : { known: older as T, previousRow: origin!.previousRow },
+    );
+    if (this.#derived.size >= MAX_DERIVED) this.#derived.clear();
+    this.#derived.set(key, fresh);
+    return fresh;
+  }
+
+  /** Notes the shape these rows come from: `previousRow` has each row's number there, or -1. */
+  grewFrom(shape: SeriesShape, previousRow: Int32Array): void {
+    this.#grownFrom = { shape, previousRow };
+  }
+
+  /** Lets go of the shape this one grew from, so that no chain of old shapes stays in memory. */
+  forgetOrigin(): void {
+    this.#grownFrom = null;
+    if (this.#withoutMetadata !== null) this.#withoutMetadata.#grownFrom = null;
+  }
+
+  /** A shape whose rows are known to have different labels. */
+  static ofDistinct(labels: readonly Labels[]): SeriesShape {
+    const shape = new SeriesShape(labels);
+    shape.#collisions = null;
+    shape.#hasDistinctBase = true;
+    return shape;
+  }
+}
+
+/** Most things kept for one shape: groups for different labels, matches with different shapes. */
+const MAX_DERIVED = 64;
+
+/** A label set without name, type and unit. */
+export function stripMetadata(labels: Labels): Labels {
+  return labels.filter((name) => !isMetadataLabel(name));
+}

@@ -1,0 +1,67 @@
+import { addHistograms, multiplyHistogram } from '#libs/histogram';
+import type { SampleWindow } from '#libs/samples';
+import { isStaleMarker } from '#libs/samples';
+import type { Span } from '../ast.ts';
+import { ABSENT, FLOAT, HISTOGRAM } from './block.ts';
+import type { Evaluation } from './evaluation.ts';
+import { mixedFloatsHistograms } from './remarks.ts';
+import type { MutableBlock } from './selector-node.ts';
+import type { Timeline } from './timeline.ts';
+
+/**
+ * Fills a row of `block` for a `smoothed` selector: between two samples the value is on the line through them, after the
+ * last one within the lookback it stays, before the first there is none.
+ */
+export function readSmoothed(
+  evaluation: Evaluation,
+  window: SampleWindow,
+  refs: Timeline,
+  block: MutableBlock,
+  row: number,
+  span: Span,
+): void {
+  const { lookbackMs } = evaluation.options;
+  const { timesMs, values, histograms } = window;
+  const kept: number[] = [];
+  for (let i = window.start; i < window.end; i++) if (!isStaleMarker(values, i)) kept.push(i);
+  let next = 0;
+  for (let step = 0; step < refs.count; step++) {
+    const refMs = refs.startMs + step * refs.stepMs;
+    while (next < kept.length && timesMs[kept[next]!]! <= refMs) next++;
+    const before = next > 0 ? kept[next - 1]! : -1;
+    if (before === -1 || timesMs[before]! <= refMs - lookbackMs) continue;
+    const after = next < kept.length ? kept[next]! : -1;
+    const cell = row * refs.count + step;
+    const left = histograms?.[before] ?? null;
+    const isLast =
+      after === -1 || timesMs[after]! > refMs + lookbackMs || timesMs[before] === refMs;
+    if (isLast) {
+      block.values[cell] = values[before]!;
+      block.present[cell] = left === null ? FLOAT : HISTOGRAM;
+      if (left !== null) histogramsOf(block)[cell] = left;
+      continue;
+    }
+    const right = histograms?.[after] ?? null;
+    const share = (refMs - timesMs[before]!) / (timesMs[after]! - timesMs[before]!);
+    if (left === null && right === null) {
+      block.values[cell] = values[before]! + (values[after]! - values[before]!) * share;
+      block.present[cell] = FLOAT;
+    } else if (left === null || right === null) {
+      mixedFloatsHistograms(evaluation, block.shape.originalNameAt(row), span);
+      block.present[cell] = ABSENT;
+    } else {
+      const mixed = addHistograms(
+        multiplyHistogram(left, 1 - share),
+        multiplyHistogram(right, share),
+      );
+      if (mixed === null) continue;
+      histogramsOf(block)[cell] = mixed.histogram;
+      block.present[cell] = HISTOGRAM;
+    }
+  }
+}
+
+function histogramsOf(block: MutableBlock): NonNullable<MutableBlock['histograms']> {
+  block.histograms ??= new Array<null>(block.present.length).fill(null);
+  return block.histograms;
+}
