@@ -39,6 +39,8 @@ const commands = {
   'format:check': (args) =>
     runTool('prettier/bin/prettier.cjs', ['--check', '--log-level=warn', '.', ...args]),
   grafana: () => run(runtimePath(), ['--conditions=repo-source', 'grafana/src/build.ts']),
+  simulate: (args) =>
+    run(runtimePath(), ['--conditions=repo-source', 'test/simulator/run.ts', ...args]),
   jest: (args) => runTool('jest/bin/jest.js', args, { env: JEST_ENV }),
 };
 

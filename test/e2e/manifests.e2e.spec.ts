@@ -1,0 +1,136 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { parseAllDocuments } from 'yaml';
+
+const root = join(import.meta.dirname, '..', '..');
+
+interface Manifest {
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+  readonly data?: Readonly<Record<string, string>>;
+  readonly spec?: {
+    readonly template?: {
+      readonly spec: {
+        readonly automountServiceAccountToken: boolean;
+        readonly containers: readonly {
+          readonly image: string;
+          readonly securityContext: Readonly<Record<string, unknown>>;
+          readonly resources: { readonly limits: Readonly<Record<string, string>> };
+          readonly volumeMounts: readonly { readonly name: string }[];
+        }[];
+        readonly volumes: readonly {
+          readonly name: string;
+          readonly configMap?: { readonly name: string };
+        }[];
+      };
+    };
+    readonly volumeClaimTemplates?: readonly { readonly metadata: { readonly name: string } }[];
+  };
+}
+
+/** kubectl new enough to render folders (1.21), or null. */
+function kubectl(): string | null {
+  const { status, stdout } = spawnSync('kubectl', ['version', '--client', '-o', 'json'], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) return null;
+  const minor = Number(/"minor":\s*"(\d+)/.exec(stdout)?.[1] ?? 0);
+  return minor >= 21 ? 'kubectl' : null;
+}
+
+function render(): Manifest[] {
+  const { status, stdout, stderr } = spawnSync(
+    'kubectl',
+    ['kustomize', join(root, 'deploy', 'base')],
+    {
+      encoding: 'utf8',
+    },
+  );
+  if (status !== 0) throw new Error(stderr);
+  return parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
+}
+
+if (kubectl() === null) {
+  describe('the kustomize base', () => {
+    it.skip('needs kubectl 1.21 or newer, which this machine does not have', () => {});
+  });
+} else {
+  const manifests = render();
+
+  describe('the kustomize base', () => {
+    it('renders few objects, each in a namespace of the base', () => {
+      const kinds = manifests.map(({ kind }) => kind);
+      expect(kinds).toEqual(expect.arrayContaining(['DaemonSet', 'StatefulSet', 'Service']));
+      expect(manifests.length).toBeLessThanOrEqual(40);
+      for (const { kind, metadata } of manifests) {
+        if (kind !== 'Namespace')
+          expect(['binnacle', 'binnacle-nodes']).toContain(metadata.namespace);
+      }
+    });
+
+    it.each(manifests.map((manifest) => [`${manifest.kind}/${manifest.metadata.name}`, manifest]))(
+      '%s is small enough for kubectl apply',
+      (_name, manifest) => {
+        expect(JSON.stringify(manifest).length).toBeLessThan(200_000);
+      },
+    );
+
+    const workloads = manifests.filter(({ spec }) => spec?.template !== undefined);
+
+    it.each(workloads.map((workload) => [workload.metadata.name, workload]))(
+      '%s drops its rights, has limits, and mounts only what exists',
+      (_name, { spec, metadata }) => {
+        const pod = spec!.template!.spec;
+        expect(pod.automountServiceAccountToken).toBe(false);
+        const volumes = new Set([
+          ...pod.volumes.map(({ name }) => name),
+          ...(spec!.volumeClaimTemplates ?? []).map((claim) => claim.metadata.name),
+        ]);
+        for (const container of pod.containers) {
+          expect(container.securityContext).toMatchObject({
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ['ALL'] },
+          });
+          expect(container.resources.limits).toHaveProperty('memory');
+          for (const { name } of container.volumeMounts) expect(volumes).toContain(name);
+        }
+        const configMaps = new Set(
+          manifests
+            .filter(
+              (one) => one.kind === 'ConfigMap' && one.metadata.namespace === metadata.namespace,
+            )
+            .map((one) => one.metadata.name),
+        );
+        for (const { configMap } of pod.volumes) {
+          if (configMap !== undefined) expect(configMaps).toContain(configMap.name);
+        }
+      },
+    );
+
+    it.each(['binnacle-engine-config', 'binnacle-collector-config'])(
+      '%s holds the files that lie beside its kustomization',
+      (name) => {
+        const folder = join(root, 'deploy', 'base', name.split('-')[1]!);
+        const { data } = manifests.find(({ metadata }) => metadata.name === name)!;
+        for (const [file, text] of Object.entries(data!)) {
+          expect(text).toBe(readFileSync(join(folder, file), 'utf8'));
+        }
+      },
+    );
+  });
+}
+
+describe('the images', () => {
+  it.each(['alert-engine', 'collector'])('%s copies what exists and runs as a number', (app) => {
+    const text = readFileSync(join(root, 'deploy', 'images', `${app}.Dockerfile`), 'utf8');
+    for (const [, sources] of text.matchAll(/^COPY (?!--from)(.+) \S+$/gm)) {
+      for (const source of sources!.split(' ')) expect(existsSync(join(root, source))).toBe(true);
+    }
+    expect(text).toMatch(/^USER 65532:65532$/m);
+    const [, entry] = /ENTRYPOINT \["\/app\/bin\/node", "\/app\/(.+)"\]/.exec(text)!;
+    expect(existsSync(join(root, entry!))).toBe(true);
+  });
+});
