@@ -22,11 +22,9 @@ const tailer: LogTailer = new LogTailer({
   },
 });
 await tailer.start();
-let isStopping = false;
-process.on('SIGTERM', () => {
-  isStopping = true;
-});
-while (!isStopping) {
+const stop = new AbortController();
+process.on('SIGTERM', () => stop.abort());
+while (!stop.signal.aborted) {
   await tailer.poll(Date.now());
   await new Promise((resolve) => {
     setTimeout(resolve, 5);

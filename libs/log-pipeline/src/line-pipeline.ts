@@ -1,0 +1,396 @@
+import type { LineBatch } from '#libs/log-tail';
+import { detectLevel } from './detect-level.ts';
+import { JsonCursor } from './json-cursor.ts';
+import { LOG_LEVELS, type LogLevel } from './log-level.ts';
+import { type JoinedMessage, PartialJoiner } from './partial-joiner.ts';
+import {
+  LOG_STREAMS,
+  type LogStream,
+  NO_STREAM,
+  RecordBatch,
+  STDERR,
+  STDOUT,
+} from './record-batch.ts';
+import { Moment, readRfc3339 } from './rfc3339.ts';
+
+/** How the lines of a file are to be understood. */
+export const LOG_FORMATS = ['raw', 'cri', 'docker-json', 'json'] as const;
+
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
+export interface LinePipelineOptions {
+  readonly format: LogFormat;
+  /** A message put together from parts keeps this much of its beginning. Default 2 MiB. */
+  readonly maxMessageBytes?: number;
+  /** Most messages waiting for their end. Default 10,000. */
+  readonly maxOpenPartials?: number;
+  /** How long a message waits for its next part before it goes out as it is. Default 10 s. */
+  readonly partialTimeoutMs?: number;
+}
+
+/** What a pipeline has seen since it was made. */
+export interface PipelineCounters {
+  /** Lines that are not of the format; they go on as they are. */
+  malformedLines: number;
+  /** Messages whose end never came. */
+  unfinishedMessages: number;
+  /** Messages that were too long, and what was left out of them. */
+  truncatedMessages: number;
+  truncatedBytes: number;
+}
+
+/** How many messages of a level and stream there were, and how many bytes they had. */
+export interface LevelCount {
+  readonly level: LogLevel;
+  readonly stream: LogStream;
+  readonly lines: number;
+  readonly bytes: number;
+}
+
+/** What came of a batch of lines. */
+export interface PipelineResult {
+  readonly records: RecordBatch;
+  /** Where in the file the first line begins that is held back for its continuation, or the batch's end. */
+  readonly heldFromOffset: number;
+}
+
+const encoder = new TextEncoder();
+const KEY_LOG = encoder.encode('log');
+const KEY_STREAM = encoder.encode('stream');
+const KEY_TIME = encoder.encode('time');
+const NEWLINE_ESCAPE_BYTES = 2;
+const NO_BYTES = Buffer.alloc(0);
+
+/**
+ * Makes records of lines: understands their format, joins what was cut, detects levels and counts. Nothing is made per
+ * line; a batch of lines becomes a batch of columns over the same bytes.
+ */
+export class LinePipeline {
+  readonly counters: PipelineCounters = {
+    malformedLines: 0,
+    unfinishedMessages: 0,
+    truncatedMessages: 0,
+    truncatedBytes: 0,
+  };
+  readonly #format: LogFormat;
+  readonly #partialTimeoutMs: number;
+  readonly #joiner: PartialJoiner;
+  readonly #lineCounts = new Float64Array(LOG_LEVELS.length * LOG_STREAMS.length);
+  readonly #byteCounts = new Float64Array(LOG_LEVELS.length * LOG_STREAMS.length);
+  readonly #moment = new Moment();
+  readonly #cursor = new JsonCursor();
+
+  constructor(options: LinePipelineOptions) {
+    this.#format = options.format;
+    this.#partialTimeoutMs = options.partialTimeoutMs ?? 10_000;
+    this.#joiner = new PartialJoiner(
+      options.maxMessageBytes ?? 2 * 1024 * 1024,
+      options.maxOpenPartials ?? 10_000,
+    );
+  }
+
+  /** Messages so far by level and stream; only those that occurred. */
+  counts(): LevelCount[] {
+    const counts: LevelCount[] = [];
+    for (const [streamId, stream] of LOG_STREAMS.entries()) {
+      for (const [levelId, level] of LOG_LEVELS.entries()) {
+        const at = streamId * LOG_LEVELS.length + levelId;
+        if (this.#lineCounts[at] === 0) continue;
+        counts.push({
+          level,
+          stream,
+          lines: this.#lineCounts[at]!,
+          bytes: this.#byteCounts[at]!,
+        });
+      }
+    }
+    return counts;
+  }
+
+  /** The records of a batch of lines, in their order; a joined message comes where its last part stands. */
+  process(batch: LineBatch, nowMs: number): PipelineResult {
+    const records = new RecordBatch(batch.bytes, batch.lineCount);
+    for (let i = 0; i < batch.lineCount; i++) {
+      const start = batch.lineStarts[i]!;
+      const end = batch.lineEnds[i]!;
+      switch (this.#format) {
+        case 'cri':
+          this.#readCri(batch, start, end, records, nowMs);
+          break;
+        case 'docker-json':
+          this.#readDockerJson(batch, start, end, records, nowMs);
+          break;
+        case 'raw':
+          this.#addWhole(records, batch.bytes, start, end, false);
+          break;
+        case 'json':
+          this.#readJson(records, batch.bytes, start, end);
+          break;
+      }
+    }
+    if (!this.#joiner.isEmpty) {
+      this.#flush(batch.fileKey, nowMs - this.#partialTimeoutMs, records);
+    }
+    this.#count(records);
+    const heldFrom = this.#joiner.heldFrom(batch.fileKey);
+    return { records, heldFromOffset: Math.min(heldFrom, batch.endOffset) };
+  }
+
+  /** What was held back of a file whose end has come, or null. */
+  end(fileKey: string): RecordBatch | null {
+    return this.#flushFile(fileKey, Number.POSITIVE_INFINITY);
+  }
+
+  /** Messages that have waited too long for their next part, by file. */
+  flushOverdue(nowMs: number): Map<string, RecordBatch> {
+    const flushed = new Map<string, RecordBatch>();
+    for (const fileKey of this.#joiner.fileKeys) {
+      const records = this.#flushFile(fileKey, nowMs - this.#partialTimeoutMs);
+      if (records !== null) flushed.set(fileKey, records);
+    }
+    return flushed;
+  }
+
+  #flushFile(fileKey: string, beforeMs: number): RecordBatch | null {
+    const records = new RecordBatch(NO_BYTES, 4);
+    this.#flush(fileKey, beforeMs, records);
+    if (records.count === 0) return null;
+    this.#count(records);
+    return records;
+  }
+
+  #flush(fileKey: string, beforeMs: number, records: RecordBatch): void {
+    for (const stream of this.#joiner.overdue(fileKey, beforeMs)) {
+      const message = this.#joiner.take(fileKey, stream);
+      if (message === null) continue;
+      this.counters.unfinishedMessages++;
+      this.#addJoined(records, stream, message, true);
+    }
+  }
+
+  #count(records: RecordBatch): void {
+    for (let i = 0; i < records.count; i++) {
+      const at = records.streams[i]! * LOG_LEVELS.length + records.levels[i]!;
+      this.#lineCounts[at]! += 1;
+      this.#byteCounts[at]! += records.ends[i]! - records.starts[i]!;
+    }
+  }
+
+  /** `TIME STREAM TAGS MESSAGE`, one blank each; the message may be missing together with its blank. */
+  #readCri(
+    batch: LineBatch,
+    start: number,
+    end: number,
+    records: RecordBatch,
+    nowMs: number,
+  ): void {
+    const { bytes } = batch;
+    const timeEnd = indexOfBlank(bytes, start, Math.min(end, start + 40));
+    // `stdout` and `stderr` have six letters, so the tags begin eight bytes behind the time.
+    const tags = timeEnd + 8;
+    const tag = bytes[tags];
+    const stream = timeEnd < 0 || tags >= end ? NO_STREAM : streamOf(bytes, timeEnd + 1, tags - 1);
+    if (
+      stream === NO_STREAM ||
+      bytes[tags - 1] !== 32 ||
+      (tag !== 70 && tag !== 80) ||
+      !readRfc3339(bytes, start, timeEnd, this.#moment)
+    ) {
+      this.#addWhole(records, bytes, start, end, true);
+      return;
+    }
+    let at = tags + 1;
+    if (at < end && bytes[at] === 58) {
+      at = indexOfBlank(bytes, at, end);
+      if (at < 0) at = end;
+    }
+    if (at < end && bytes[at] !== 32) {
+      this.#addWhole(records, bytes, start, end, true);
+      return;
+    }
+    const isPart = tag === 80;
+    this.#addPiece(batch, start, bytes, Math.min(at + 1, end), end, stream, isPart, records, nowMs);
+  }
+
+  /** One object a line with `log`, `stream` and `time`; a `log` without a newline at its end goes on. */
+  #readDockerJson(
+    batch: LineBatch,
+    start: number,
+    end: number,
+    records: RecordBatch,
+    nowMs: number,
+  ): void {
+    const { bytes } = batch;
+    const cursor = this.#cursor;
+    let logStart = -1;
+    let logEnd = -1;
+    let hasEscapes = false;
+    let stream: number = NO_STREAM;
+    let hasTime = false;
+    if (cursor.open(bytes, start, end)) {
+      while (cursor.next()) {
+        if (cursor.valueKind !== 'string') continue;
+        const { valueStart, valueEnd } = cursor;
+        if (cursor.keyIs(KEY_LOG)) {
+          logStart = valueStart;
+          logEnd = valueEnd;
+          ({ hasEscapes } = cursor);
+        } else if (cursor.keyIs(KEY_STREAM)) {
+          stream = streamOf(bytes, valueStart, valueEnd);
+        } else if (cursor.keyIs(KEY_TIME)) {
+          hasTime = readRfc3339(bytes, valueStart, valueEnd, this.#moment);
+        }
+      }
+    }
+    if (!cursor.isComplete || logStart < 0 || stream === NO_STREAM || !hasTime) {
+      this.#addWhole(records, bytes, start, end, true);
+      return;
+    }
+    const endsLine = hasEscapes && endsWithNewlineEscape(bytes, logStart, logEnd);
+    if (endsLine) logEnd -= NEWLINE_ESCAPE_BYTES;
+    const isPart = !endsLine;
+    const backslash = hasEscapes ? bytes.indexOf(92, logStart) : -1;
+    if (backslash < 0 || backslash >= logEnd) {
+      this.#addPiece(batch, start, bytes, logStart, logEnd, stream, isPart, records, nowMs);
+      return;
+    }
+    const plain = unescapeJson(bytes, logStart, logEnd);
+    if (plain === null) {
+      this.#addWhole(records, bytes, start, end, true);
+      return;
+    }
+    this.#addPiece(batch, start, plain, 0, plain.length, stream, isPart, records, nowMs);
+  }
+
+  /** A part of a message, or all of it; its time is in `#moment`. */
+  #addPiece(
+    batch: LineBatch,
+    lineStart: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    stream: number,
+    isPart: boolean,
+    records: RecordBatch,
+    nowMs: number,
+  ): void {
+    const { seconds, nanos } = this.#moment;
+    if (isPart || this.#joiner.has(batch.fileKey, stream)) {
+      const offset = batch.firstOffset + lineStart;
+      const part = { bytes, start, end, seconds, nanos, offset };
+      const isKept = this.#joiner.add(batch.fileKey, stream, part, nowMs);
+      if (isKept) {
+        if (isPart) return;
+        this.#addJoined(records, stream, this.#joiner.take(batch.fileKey, stream)!, false);
+        return;
+      }
+    }
+    const row = records.reserve();
+    records.levels[row] = detectLevel(bytes, start, end);
+    if (bytes === batch.bytes) {
+      records.starts[row] = start;
+      records.ends[row] = end;
+    } else {
+      this.#placeExtra(records, row, bytes, start, end);
+    }
+    records.streams[row] = stream;
+    records.timeSeconds[row] = seconds;
+    records.timeNanos[row] = nanos;
+  }
+
+  #addJoined(
+    records: RecordBatch,
+    stream: number,
+    message: JoinedMessage,
+    isUnfinished: boolean,
+  ): void {
+    const row = records.reserve();
+    const { bytes, parts, firstSeconds, firstNanos } = message;
+    this.#placeExtra(records, row, bytes, 0, bytes.length);
+    records.levels[row] = detectLevel(bytes, 0, bytes.length);
+    records.streams[row] = stream;
+    records.timeSeconds[row] = message.seconds;
+    records.timeNanos[row] = message.nanos;
+    records.joined.push({ row, parts, firstSeconds, firstNanos, isUnfinished });
+    if (message.droppedBytes === 0) return;
+    this.counters.truncatedMessages++;
+    this.counters.truncatedBytes += message.droppedBytes;
+  }
+
+  #placeExtra(records: RecordBatch, row: number, bytes: Buffer, start: number, end: number): void {
+    const at = records.addExtra(bytes, start, end);
+    records.isExtra[row] = 1;
+    records.starts[row] = at;
+    records.ends[row] = at + end - start;
+  }
+
+  #readJson(records: RecordBatch, bytes: Buffer, start: number, end: number): void {
+    const cursor = this.#cursor;
+    let isObject = cursor.open(bytes, start, end);
+    if (isObject) {
+      while (cursor.next()) {
+        // Only its shape is looked at here.
+      }
+      isObject = cursor.isComplete;
+    }
+    this.#addWhole(records, bytes, start, end, !isObject);
+  }
+
+  /** The whole line is the message. */
+  #addWhole(
+    records: RecordBatch,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    isMalformed: boolean,
+  ): void {
+    const row = records.reserve();
+    // Where lines are text files' lines, a carriage return belongs to the line's end.
+    const isText = this.#format === 'raw' || this.#format === 'json';
+    const to = isText && end > start && bytes[end - 1] === 13 ? end - 1 : end;
+    records.starts[row] = start;
+    records.ends[row] = to;
+    records.levels[row] = detectLevel(bytes, start, to);
+    records.streams[row] = NO_STREAM;
+    records.timeSeconds[row] = Number.NaN;
+    if (!isMalformed) return;
+    records.isMalformed[row] = 1;
+    this.counters.malformedLines++;
+  }
+}
+
+function indexOfBlank(bytes: Uint8Array, start: number, end: number): number {
+  for (let i = start; i < end; i++) if (bytes[i] === 32) return i;
+  return -1;
+}
+
+/** `stdout` or `stderr`. */
+function streamOf(bytes: Uint8Array, start: number, end: number): number {
+  if (end - start !== 6) return NO_STREAM;
+  if (bytes[start] !== 115 || bytes[start + 1] !== 116 || bytes[start + 2] !== 100) {
+    return NO_STREAM;
+  }
+  if (bytes[start + 3] === 111) {
+    return bytes[start + 4] === 117 && bytes[start + 5] === 116 ? STDOUT : NO_STREAM;
+  }
+  const isErr = bytes[start + 3] === 101 && bytes[start + 4] === 114 && bytes[start + 5] === 114;
+  return isErr ? STDERR : NO_STREAM;
+}
+
+/** Whether a JSON string ends in `\n`, and not in an escaped backslash and an n. */
+function endsWithNewlineEscape(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start < 2 || bytes[end - 1] !== 110) return false;
+  let backslashes = 0;
+  for (let i = end - 2; i >= start && bytes[i] === 92; i--) backslashes++;
+  return backslashes % 2 === 1;
+}
+
+/** The bytes a JSON string stands for, given without its quotes; null for wrong escapes. */
+function unescapeJson(bytes: Buffer, start: number, end: number): Buffer | null {
+  try {
+    const text: unknown = JSON.parse(bytes.toString('utf8', start - 1, end) + '"');
+    return typeof text === 'string' ? Buffer.from(text) : null;
+  } catch {
+    return null;
+  }
+}

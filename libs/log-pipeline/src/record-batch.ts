@@ -1,0 +1,111 @@
+/** Streams of a container. A stream's id is its index here; files that tell none have the first. */
+export const LOG_STREAMS = ['', 'stdout', 'stderr'] as const;
+
+export type LogStream = (typeof LOG_STREAMS)[number];
+
+export const NO_STREAM = 0;
+export const STDOUT = 1;
+export const STDERR = 2;
+
+/** A record that was put together from several lines. */
+export interface JoinedRecord {
+  /** Its row in the batch. */
+  readonly row: number;
+  readonly parts: number;
+  readonly firstSeconds: number;
+  readonly firstNanos: number;
+  /** Its end never came; this is what there was. */
+  readonly isUnfinished: boolean;
+}
+
+/**
+ * Records as columns: row `i` is the message `bytesOf(i)[starts[i]]` up to `ends[i]`, its time, stream and level. Columns
+ * may be longer than `count`. The bytes are those of the lines the records were made from, and valid as long as those;
+ * only messages that had to be put together or unescaped lie in `extra`.
+ */
+export class RecordBatch {
+  count = 0;
+  starts: Uint32Array;
+  ends: Uint32Array;
+  /** 1 where the message lies in `extra`. */
+  isExtra: Uint8Array;
+  /** Ids of `LOG_LEVELS`. */
+  levels: Uint8Array;
+  /** Ids of `LOG_STREAMS`. */
+  streams: Uint8Array;
+  /** Seconds since the epoch, NaN where the line tells no time. */
+  timeSeconds: Float64Array;
+  timeNanos: Uint32Array;
+  /** 1 where the line is not of the format; its message is the whole line. */
+  isMalformed: Uint8Array;
+  readonly joined: JoinedRecord[] = [];
+  readonly lines: Buffer;
+  extra: Buffer = NO_BYTES;
+  #extraLength = 0;
+
+  /** @param lines where messages lie that are part of their line */
+  constructor(lines: Buffer, capacity: number) {
+    const size = Math.max(4, capacity);
+    this.lines = lines;
+    this.starts = new Uint32Array(size);
+    this.ends = new Uint32Array(size);
+    this.isExtra = new Uint8Array(size);
+    this.levels = new Uint8Array(size);
+    this.streams = new Uint8Array(size);
+    this.timeSeconds = new Float64Array(size);
+    this.timeNanos = new Uint32Array(size);
+    this.isMalformed = new Uint8Array(size);
+  }
+
+  /** Where the message of a row lies. */
+  bytesOf(row: number): Buffer {
+    return this.isExtra[row] === 1 ? this.extra : this.lines;
+  }
+
+  /** The message of a row as text; invalid UTF-8 becomes U+FFFD. */
+  text(row: number): string {
+    return this.bytesOf(row).toString('utf8', this.starts[row], this.ends[row]);
+  }
+
+  /** Puts bytes into `extra`. @returns where they begin */
+  addExtra(bytes: Uint8Array, start: number, end: number): number {
+    const length = end - start;
+    const at = this.#extraLength;
+    if (at + length > this.extra.length) {
+      const larger = Buffer.allocUnsafe(Math.max((at + length) * 2, 1024));
+      this.extra.copy(larger, 0, 0, at);
+      this.extra = larger;
+    }
+    this.extra.set(bytes.subarray(start, end), at);
+    this.#extraLength += length;
+    return at;
+  }
+
+  /** Makes room for one row more. */
+  reserve(): number {
+    if (this.count === this.starts.length) this.#grow();
+    return this.count++;
+  }
+
+  #grow(): void {
+    const size = this.starts.length * 2;
+    this.starts = grown(this.starts, new Uint32Array(size));
+    this.ends = grown(this.ends, new Uint32Array(size));
+    this.isExtra = grown(this.isExtra, new Uint8Array(size));
+    this.levels = grown(this.levels, new Uint8Array(size));
+    this.streams = grown(this.streams, new Uint8Array(size));
+    this.timeSeconds = grown(this.timeSeconds, new Float64Array(size));
+    this.timeNanos = grown(this.timeNanos, new Uint32Array(size));
+    this.isMalformed = grown(this.isMalformed, new Uint8Array(size));
+  }
+}
+
+const NO_BYTES = Buffer.alloc(0);
+
+function grown<Column extends Uint8Array | Uint32Array | Float64Array>(
+  column: Column,
+  larger: Column,
+): Column {
+  larger.set(column);
+  return larger;
+}
