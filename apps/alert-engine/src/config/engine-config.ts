@@ -1,5 +1,6 @@
 import { readConfigFile } from '#libs/platform';
 import { z } from 'zod';
+import { queryLimitsSchema } from '../query/query-config.ts';
 
 /** The engine's configuration file. Each section belongs to the duty whose folder defines its schema. */
 export const engineConfigSchema = z.strictObject({
@@ -10,6 +11,7 @@ export const engineConfigSchema = z.strictObject({
     })
     .optional(),
   external_labels: z.record(z.string(), z.string()).default({}),
+  limits: z.strictObject({ query: queryLimitsSchema.prefault({}) }).prefault({}),
 });
 
 export type EngineConfig = z.output<typeof engineConfigSchema>;

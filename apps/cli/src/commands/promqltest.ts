@@ -42,7 +42,6 @@ async function runFile(file: string, io: CommandIo, tally: Tally): Promise<void>
       yieldToLoop: () => yieldToLoop(),
       delayedNameRemoval: true,
       startTimestamps: true,
-      typeAndUnitLabels: true,
     });
     for await (const { line, query, failure } of runScript(parseScript(text), engine)) {
       if (failure === null) tally.passed++;

@@ -69,7 +69,31 @@ export function unquoteString(literal: string): string {
     } else if (single !== undefined) parts.push(Buffer.from(ESCAPES[single] ?? single));
     else parts.push(Buffer.from(whole));
   }
-  return Buffer.concat(parts).toString('utf8');
+  return decodeUtf8(Buffer.concat(parts));
+}
+
+/**
+ * Bytes as text. One that is not part of UTF-8 becomes a lone surrogate (U+DC80 to U+DCFF), so that what is made of it is
+ * not taken for a sound name.
+ */
+function decodeUtf8(bytes: Buffer): string {
+  const text = bytes.toString('utf8');
+  if (!text.includes('\ufffd')) return text;
+  let decoded = '';
+  for (let i = 0; i < bytes.length;) {
+    const length = [1, 2, 3, 4].find((size) => isCharacter(bytes.subarray(i, i + size)));
+    decoded +=
+      length === undefined
+        ? String.fromCharCode(0xdc00 + bytes[i]!)
+        : bytes.toString('utf8', i, i + length);
+    i += length ?? 1;
+  }
+  return decoded;
+}
+
+function isCharacter(bytes: Buffer): boolean {
+  const text = bytes.toString('utf8');
+  return [...text].length === 1 && Buffer.from(text).equals(bytes);
 }
 
 /** A character in single quotes, as Go's `%q` writes a rune; U+FFFD stands for the end of the text. */

@@ -1,6 +1,7 @@
 import { CUSTOM_BUCKETS_SCHEMA, type BucketSpan, type FloatHistogram } from '#libs/histogram';
-import { compareUtf8, type Labels } from '#libs/labels';
+import type { Labels } from '#libs/labels';
 import { isStaleMarker } from '#libs/samples';
+import { compareLabels } from '../execute/label-set-order.ts';
 import type {
   MatrixResult,
   MatrixSeries,
@@ -239,16 +240,6 @@ function areBucketsClose(
 
 function hasPoint(value: NotedValue | undefined): boolean {
   return value !== undefined && value.kind !== 'none';
-}
-
-/** Orders label sets as Prometheus does: label by label, name before value, the shorter set first. */
-export function compareLabels(a: Labels, b: Labels): number {
-  const shared = Math.min(a.flat.length, b.flat.length);
-  for (let i = 0; i < shared; i++) {
-    const order = compareUtf8(a.flat[i]!, b.flat[i]!);
-    if (order !== 0) return order;
-  }
-  return a.flat.length - b.flat.length;
 }
 
 function describePoint(points: Points, place: number): string {

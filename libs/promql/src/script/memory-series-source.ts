@@ -1,4 +1,4 @@
-import type { FloatHistogram } from '#libs/histogram';
+import { type FloatHistogram, isCounterReset } from '#libs/histogram';
 import { type Labels, type Matcher, matchesAll } from '#libs/labels';
 import { type SampleWindow, writeStaleMarker } from '#libs/samples';
 import type { SeriesSelection, SeriesSource } from '../series-source.ts';
@@ -16,6 +16,8 @@ interface Row {
   timesMs: Float64Array;
   values: Float64Array;
   histograms: (FloatHistogram | null)[] | null;
+  /** The histograms with the hints that a store gives them, or null before they are worked out. */
+  hinted: readonly (FloatHistogram | null)[] | null;
   startTimesMs: Float64Array | null;
 }
 
@@ -54,8 +56,10 @@ export class MemorySeriesSource implements SeriesSource {
     if (sample.kind === 'histogram') {
       row.histograms ??= new Array<FloatHistogram | null>(row.count).fill(null);
     }
+    row.hinted = null;
     if (row.histograms !== null) {
-      row.histograms[place] = sample.kind === 'histogram' ? sample.histogram : null;
+      row.histograms[place] =
+        sample.kind === 'histogram' ? asStored(row, place, sample.histogram) : null;
     }
     if (startMs !== 0) row.startTimesMs ??= new Float64Array(row.timesMs.length);
     if (row.startTimesMs !== null) row.startTimesMs[place] = startMs;
@@ -84,6 +88,7 @@ export class MemorySeriesSource implements SeriesSource {
       timesMs: new Float64Array(16),
       values: new Float64Array(16),
       histograms: null,
+      hinted: null,
       startTimesMs: null,
     };
     this.#rowOf.set(labels.key, this.#rows.length);
@@ -91,6 +96,12 @@ export class MemorySeriesSource implements SeriesSource {
     this.#version++;
     return row;
   }
+}
+
+/** A histogram with the hint that a store gives it, which knows the one before. */
+function asStored(row: Row, place: number, histogram: FloatHistogram): FloatHistogram {
+  const previous = place === 0 ? null : (row.histograms![place - 1] ?? null);
+  return { ...histogram, counterResetHint: storedResetHint(previous, histogram) };
 }
 
 function insertGap(row: Row, place: number): void {
@@ -121,7 +132,7 @@ function doubled(column: Float64Array): Float64Array<ArrayBuffer> {
 function readRow(row: Row, minMs: number, maxMs: number, window: SampleWindow): void {
   window.timesMs = row.timesMs;
   window.values = row.values;
-  window.histograms = row.histograms;
+  window.histograms = row.histograms === null ? null : (row.hinted ??= withHints(row.histograms));
   window.startTimesMs = row.startTimesMs;
   window.start = firstAtOrAfter(row, minMs);
   window.end = firstAtOrAfter(row, maxMs + 1);
@@ -137,4 +148,27 @@ function firstAtOrAfter(row: Row, timeMs: number): number {
     else high = middle;
   }
   return low;
+}
+
+/**
+ * The histograms of a series with the counter reset hints that Prometheus's storage gives them: it compares each with the
+ * one before it in the same chunk, and begins a chunk after a float, a stale marker and a reset.
+ */
+function withHints(histograms: readonly (FloatHistogram | null)[]): (FloatHistogram | null)[] {
+  let previous: FloatHistogram | null = null;
+  return histograms.map((histogram) => {
+    if (histogram === null || histogram.counterResetHint === 'gauge') {
+      previous = null;
+      return histogram;
+    }
+    const before = previous;
+    previous = histogram;
+    if (histogram.counterResetHint === 'reset') return histogram;
+    if (before === null) return { ...histogram, counterResetHint: 'unknown' };
+    const isReset =
+      before.schema !== histogram.schema ||
+      before.zeroThreshold !== histogram.zeroThreshold ||
+      isCounterReset(before, { ...histogram, counterResetHint: 'unknown' });
+    return { ...histogram, counterResetHint: isReset ? 'reset' : 'not_reset' };
+  });
 }

@@ -27,6 +27,7 @@ function engineAnswering(
     prepare: (expr): Plan => ({
       expr,
       valueType: 'vector',
+      sharableKeys: [],
       instant: async () => {
         if (answer instanceof Error) throw answer;
         return answerOf(answer);

@@ -1,0 +1,58 @@
+import { Readable } from 'node:stream';
+import { createGzip, createZstdCompress } from 'node:zlib';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+
+/** Answers shorter than this are not worth compressing. */
+const MIN_COMPRESSED_LENGTH = 1024;
+
+/** Sends JSON text as it is made, compressed with what the client takes if it is long. */
+export function sendChunks(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  chunks: Iterable<string>,
+): void {
+  const iterator = chunks[Symbol.iterator]();
+  const first = iterator.next();
+  const second = first.done === true ? first : iterator.next();
+  void reply.type('application/json').header('vary', 'Accept-Encoding');
+  const encoding = acceptedEncoding(request.headers['accept-encoding']);
+  const start = first.done === true ? '' : first.value;
+  const isShort = second.done === true && start.length < MIN_COMPRESSED_LENGTH;
+  if (second.done === true && (isShort || encoding === null)) {
+    void reply.send(start);
+    return;
+  }
+  const body = Readable.from(joined(start, second, iterator), { objectMode: false });
+  if (encoding === null) {
+    void reply.send(body);
+    return;
+  }
+  const compressor = encoding === 'zstd' ? createZstdCompress() : createGzip();
+  // A client that goes away destroys the reply; the source has to end with it.
+  compressor.on('close', () => body.destroy());
+  void reply.header('content-encoding', encoding).send(body.pipe(compressor));
+}
+
+function* joined(
+  start: string,
+  second: IteratorResult<string, unknown>,
+  rest: Iterator<string>,
+): Generator<Buffer, void, undefined> {
+  yield Buffer.from(start);
+  for (let next = second; next.done !== true; next = rest.next()) yield Buffer.from(next.value);
+}
+
+/** The best of the encodings we have that an `Accept-Encoding` allows. */
+export function acceptedEncoding(header: string | string[] | undefined): 'zstd' | 'gzip' | null {
+  const offered = new Map<string, number>();
+  for (const item of String(header ?? '').split(',')) {
+    const [name = '', ...parameters] = item.split(';').map((part) => part.trim().toLowerCase());
+    const quality = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2);
+    if (name !== '') offered.set(name, quality === undefined ? 1 : Number(quality));
+  }
+  const qualityOf = (name: string): number => offered.get(name) ?? offered.get('*') ?? 0;
+  const zstd = qualityOf('zstd');
+  const gzip = qualityOf('gzip');
+  if (!(zstd > 0) && !(gzip > 0)) return null;
+  return zstd >= gzip ? 'zstd' : 'gzip';
+}
