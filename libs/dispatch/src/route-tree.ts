@@ -1,4 +1,4 @@
-import { isValidLegacyName, type Labels, matchesAll, quoteLabelValue } from '#libs/labels';
+import { type Labels, matchesAll, quoteLabelValue } from '#libs/labels';
 import type { Route } from './config/alertmanager-config.ts';
 
 /** The routes an alert takes: the deepest that match, in the order of the file. Never empty for a root. */
@@ -24,12 +24,9 @@ export function groupKeyOf(route: Route, groupLabels: Labels): string {
   return `${route.key}:${formatLabelSet(groupLabels)}`;
 }
 
-/** A label set as Prometheus's data model prints it: `{a="1", b="2"}`. */
+/** A label set as it is in Alertmanager's group keys, where no name is quoted: `{a="1", b="2"}`. */
 export function formatLabelSet(labels: Labels): string {
   const parts: string[] = [];
-  for (const [name, value] of labels) {
-    const written = isValidLegacyName(name, 'label') ? name : quoteLabelValue(name);
-    parts.push(`${written}=${quoteLabelValue(value)}`);
-  }
+  for (const [name, value] of labels) parts.push(`${name}=${quoteLabelValue(value)}`);
   return `{${parts.join(', ')}}`;
 }

@@ -1,0 +1,60 @@
+import { parseHttpDate } from '../calendar.ts';
+import { DeliveryError } from './delivery-error.ts';
+
+/** What came back from a receiver. */
+export interface HttpAnswer {
+  readonly status: number;
+  /** The `Retry-After` header as it was sent; null where there was none. */
+  readonly retryAfter: string | null;
+  /** The beginning of the body, for messages. */
+  readonly excerpt: string;
+}
+
+/** No receiver can keep us away for longer. */
+const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
+
+/**
+ * What an answer means for the message it answers.
+ * @returns null when it was taken
+ */
+export function judgeHttpAnswer(answer: HttpAnswer, nowMs: number): DeliveryError | null {
+  const { status } = answer;
+  if (status >= 200 && status < 300) return null;
+  const excerpt = printable(answer.excerpt);
+  const message = `the receiver answered ${status}${excerpt === '' ? '' : `: ${excerpt}`}`;
+  const retryAfterMs = parseRetryAfterMs(answer.retryAfter, nowMs);
+  if (status === 429) return new DeliveryError('rate_limited', message, { retryAfterMs });
+  if (status >= 500) return new DeliveryError('server_error', message, { retryAfterMs });
+  // The server waited in vain for us, or will not risk a replay; both ask for another try.
+  if (status === 408 || status === 425) {
+    return new DeliveryError('timeout', message, { retryAfterMs });
+  }
+  if (status === 401 || status === 403 || status === 407) {
+    return new DeliveryError('unauthorized', message);
+  }
+  if (status >= 300 && status < 400) {
+    return new DeliveryError('redirected', `${message}; redirects are not followed`);
+  }
+  return new DeliveryError('rejected', message);
+}
+
+/**
+ * Reads a `Retry-After` header: seconds or a date (RFC 9110, section 10.2.3).
+ * @returns milliseconds from `nowMs`, at most a day; null where there is nothing to go by
+ */
+export function parseRetryAfterMs(header: string | null, nowMs: number): number | null {
+  if (header === null) return null;
+  const text = header.trim();
+  const waitMs = /^[0-9]{1,10}$/.test(text)
+    ? Number(text) * 1_000
+    : (parseHttpDate(text) ?? Number.NaN) - nowMs;
+  return Number.isNaN(waitMs) ? null : Math.min(Math.max(waitMs, 0), MAX_RETRY_AFTER_MS);
+}
+
+const MAX_EXCERPT = 300;
+
+/** A receiver's words for a log or an API answer: one line, nothing that a terminal would obey. */
+export function printable(text: string): string {
+  const line = text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
+  return line.length <= MAX_EXCERPT ? line : `${line.slice(0, MAX_EXCERPT)}…`;
+}

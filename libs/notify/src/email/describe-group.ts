@@ -1,0 +1,139 @@
+import type { NotifiedAlert } from '#libs/dispatch';
+import { formatDurationMs, type Labels } from '#libs/labels';
+import { formatForPeople } from '../calendar.ts';
+import { firingFirst, type MessageData } from '../message/message-data.ts';
+
+/** A notification in words, for whatever medium: what, where, since when, and where to look. */
+export interface GroupDescription {
+  readonly status: 'firing' | 'resolved';
+  readonly firingCount: number;
+  readonly resolvedCount: number;
+  /** What is wrong, in one line. */
+  readonly headline: string;
+  /** Where: labels all alerts share, the name left out. */
+  readonly where: readonly (readonly [string, string])[];
+  readonly severity: string;
+  readonly alerts: readonly AlertDescription[];
+  /** Alerts left out because there are too many. */
+  readonly omittedCount: number;
+  readonly receiver: string;
+  readonly reason: string;
+  /** Empty where we have no address. */
+  readonly externalUrl: string;
+}
+
+export interface AlertDescription {
+  readonly status: 'firing' | 'resolved';
+  readonly name: string;
+  readonly summary: string;
+  readonly description: string;
+  /** `since …` or `from … to …`, with how long it lasted. */
+  readonly when: string;
+  /** The value the rule saw, where an annotation tells it. */
+  readonly value: string;
+  /** Labels that tell this alert from the others. */
+  readonly labels: readonly (readonly [string, string])[];
+  /** Further annotations. */
+  readonly annotations: readonly (readonly [string, string])[];
+  readonly links: readonly { readonly title: string; readonly url: string }[];
+}
+
+/** More would not be read, and mail servers refuse very long messages. */
+const MAX_ALERTS = 100;
+const MAX_TEXT = 4_000;
+
+const SUMMARIES = ['summary', 'message', 'title'];
+const DESCRIPTIONS = ['description'];
+const VALUES = ['value', 'current_value'];
+const LINKS: readonly (readonly [string, string])[] = [
+  ['runbook_url', 'Runbook'],
+  ['runbook', 'Runbook'],
+  ['dashboard_url', 'Dashboard'],
+  ['dashboard', 'Dashboard'],
+];
+const TOLD_ELSEWHERE = new Set([...SUMMARIES, ...DESCRIPTIONS, ...VALUES]);
+
+/** Puts a notification into words. */
+export function describeGroup(data: MessageData, nowMs: number): GroupDescription {
+  const firingCount = data.alerts.filter((alert) => alert.status === 'firing').length;
+  const shown = firingFirst(data.alerts).slice(0, MAX_ALERTS);
+  const where = pairs(data.commonLabels, new Set(['alertname', 'severity']));
+  return {
+    status: data.status,
+    firingCount,
+    resolvedCount: data.alerts.length - firingCount,
+    headline: headlineOf(data),
+    where,
+    severity: data.commonLabels.get('severity'),
+    alerts: shown.map((alert) => describeAlert(alert, data.commonLabels, nowMs)),
+    omittedCount: data.alerts.length - shown.length,
+    receiver: data.receiver,
+    reason: data.reason,
+    externalUrl: isWebUrl(data.externalUrl) ? data.externalUrl : '',
+  };
+}
+
+function headlineOf(data: MessageData): string {
+  const name = data.commonLabels.get('alertname');
+  if (name !== '') return name;
+  const names = new Set(data.alerts.map((alert) => alert.labels.get('alertname')));
+  const first = [...names].filter((each) => each !== '').slice(0, 3);
+  if (first.length === 0) return `${data.alerts.length} alerts`;
+  return first.join(', ') + (names.size > first.length ? ' and others' : '');
+}
+
+function describeAlert(alert: NotifiedAlert, common: Labels, nowMs: number): AlertDescription {
+  const { labels, annotations } = alert;
+  const taken = new Set([...TOLD_ELSEWHERE, ...LINKS.map(([name]) => name)]);
+  return {
+    status: alert.status,
+    name: labels.get('alertname') || 'Alert',
+    summary: firstOf(annotations, SUMMARIES),
+    description: firstOf(annotations, DESCRIPTIONS),
+    when: whenOf(alert, nowMs),
+    value: firstOf(annotations, VALUES),
+    labels: pairs(
+      labels.filter((name) => !common.has(name)),
+      new Set(['alertname']),
+    ),
+    annotations: pairs(annotations, taken),
+    links: linksOf(alert),
+  };
+}
+
+function whenOf(alert: NotifiedAlert, nowMs: number): string {
+  const start = formatForPeople(alert.startsAtMs);
+  const end = alert.endsAtMs;
+  if (end === null) return `since ${start} (${duration(nowMs - alert.startsAtMs)})`;
+  return `from ${start} to ${formatForPeople(end)} (${duration(end - alert.startsAtMs)})`;
+}
+
+function duration(durationMs: number): string {
+  return formatDurationMs(Math.max(0, Math.floor(durationMs / 1_000) * 1_000));
+}
+
+function linksOf({ annotations, generatorUrl }: NotifiedAlert): AlertDescription['links'] {
+  const links = LINKS.map(([name, title]) => ({ title, url: annotations.get(name) }));
+  return [...links, { title: 'Query', url: generatorUrl }].filter(({ url }) => isWebUrl(url));
+}
+
+/** Whether a link is safe to offer: `javascript:` and the like are not. */
+export function isWebUrl(url: string): boolean {
+  return /^https?:\/\/[^\s"'<>]+$/i.test(url);
+}
+
+function firstOf(labels: Labels, names: readonly string[]): string {
+  const name = names.find((each) => labels.has(each));
+  return name === undefined ? '' : clip(labels.get(name));
+}
+
+function pairs(
+  labels: Labels,
+  without: ReadonlySet<string>,
+): readonly (readonly [string, string])[] {
+  return [...labels.without(without)].map(([name, value]) => [name, clip(value)]);
+}
+
+function clip(text: string): string {
+  return text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT)}…`;
+}

@@ -1,0 +1,35 @@
+export { formatRfc3339 } from './calendar.ts';
+export {
+  deliver,
+  type DeliveryContext,
+  type DeliveryPorts,
+  type DeliveryReport,
+} from './deliver.ts';
+export {
+  DeliveryError,
+  type DeliveryErrorOptions,
+  type DeliveryFailure,
+} from './delivery/delivery-error.ts';
+export {
+  type DeliveryAttempt,
+  type DeliveryPlan,
+  DeliveryQueue,
+  type DeliveryQueueOptions,
+  type EndedDelivery,
+} from './delivery/delivery-queue.ts';
+export { type HttpAnswer, judgeHttpAnswer, parseRetryAfterMs } from './delivery/http-verdict.ts';
+export { DEFAULT_RETRY_POLICY, type RetryPolicy } from './delivery/retry-policy.ts';
+export { judgeSmtpResponse } from './delivery/smtp-verdict.ts';
+export { MessageTemplates, type TemplateFault } from './message/message-templates.ts';
+export {
+  type EmailMessage,
+  type HttpPost,
+  type HttpTransport,
+  type MailTransport,
+  type SecretReader,
+} from './ports.ts';
+export {
+  toWebhookPayload,
+  type WebhookAlert,
+  type WebhookPayload,
+} from './webhook/webhook-payload.ts';

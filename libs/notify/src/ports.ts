@@ -1,0 +1,47 @@
+import type { EmailIntegration, SecretSource, TlsConfig } from '#libs/dispatch';
+import type { Secret } from '#libs/yaml-config';
+import type { HttpAnswer } from './delivery/http-verdict.ts';
+
+/** One POST to a receiver. */
+export interface HttpPost {
+  /** The address may be a credential by itself. */
+  readonly url: Secret;
+  readonly headers: readonly (readonly [string, string | Secret])[];
+  readonly body: string;
+  /** For everything together, from the look-up of the name to the end of the answer. */
+  readonly timeoutMs: number;
+  readonly tls: TlsConfig;
+}
+
+/** Sends POST requests. Redirects are answers like any other; of an answer's body at most 64 KiB are read. */
+export interface HttpTransport {
+  /** @throws DeliveryError where no answer came */
+  post(request: HttpPost): Promise<HttpAnswer>;
+}
+
+/** An e-mail, ready to be put into MIME. Header names and values have no line breaks. */
+export interface EmailMessage {
+  readonly from: string;
+  /** Addresses separated by commas. */
+  readonly to: string;
+  readonly subject: string;
+  readonly messageId: string;
+  /** Ids of earlier messages of the thread; empty for none. */
+  readonly references: readonly string[];
+  readonly headers: readonly (readonly [string, string])[];
+  /** Null where a part is left out; not both. */
+  readonly text: string | null;
+  readonly html: string | null;
+}
+
+/** Hands e-mails to a mail server. */
+export interface MailTransport {
+  /** @throws DeliveryError where the server did not take it for every addressee */
+  send(message: EmailMessage, server: EmailIntegration, timeoutMs: number): Promise<void>;
+}
+
+/** Reads secrets where they are needed, so that a rotated file counts at once. */
+export interface SecretReader {
+  /** @throws DeliveryError `misconfigured`, naming the file */
+  read(source: SecretSource): Promise<Secret>;
+}
