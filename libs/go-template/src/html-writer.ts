@@ -54,8 +54,6 @@ function escapeValue(context: HtmlContext, value: GoValue): string {
     case 'rcdata':
       return isHtml ? normalizeHtml(plainText(value)) : escapeHtml(plainText(value));
     case 'attribute-name':
-    case 'tag':
-    case 'after-name':
     case 'before-value':
       return htmlName(plainText(value));
     case 'comment':

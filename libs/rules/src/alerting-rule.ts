@@ -1,0 +1,325 @@
+import { graphLink } from '#libs/go-template';
+import { Labels, METRIC_NAME } from '#libs/labels';
+import { printExpr } from '#libs/promql';
+import {
+  type AlertState,
+  type AlertTiming,
+  NEVER_ACTIVE,
+  nextAlertState,
+  stateAfterOutage,
+} from './alert-state.ts';
+import {
+  type AlertStateChange,
+  type EvaluatedVector,
+  EvaluationError,
+  type OutgoingAlert,
+  type PreparedExpression,
+  type StoredAlert,
+} from './ports.ts';
+import { ITEMS_PER_TURN, type Round, type RuleContext, type RuleOutput } from './rule-context.ts';
+import type { AlertingRuleConfig } from './rule-file.ts';
+import { PairTemplates, Rendering } from './rule-label-templates.ts';
+
+/** An alert of a rule: firing, waiting for its `for`, or resolved a short while ago. */
+export interface ActiveAlert {
+  readonly labels: Labels;
+  readonly annotations: Labels;
+  /** The expression's value when it last held. */
+  readonly value: number;
+  readonly state: AlertState;
+  /** When it was last handed on, or null. Not kept over a restart: telling a dispatcher twice is harmless. */
+  readonly lastSentAtMs: number | null;
+  /** Until when a restored alert that is not seen again is left as it was, or null once it was seen. */
+  readonly settlesAtMs: number | null;
+}
+
+/** What a round would make of a rule, before any of it is kept or told. */
+export interface AlertingOutcome {
+  readonly alerts: ReadonlyMap<string, ActiveAlert>;
+  readonly changes: readonly AlertStateChange[];
+  readonly output: RuleOutput;
+}
+
+const ALERT_NAME = 'alertname';
+const NO_LABELS_KEY = Labels.EMPTY.key;
+
+/** One alerting rule and its alerts. */
+export class AlertingRule {
+  readonly kind = 'alerting';
+  readonly config: AlertingRuleConfig;
+  /** The expression in Prometheus's normal form. */
+  readonly query: string;
+  readonly labels: Labels;
+  readonly annotations: Labels;
+  readonly #context: RuleContext;
+  readonly #expression: PreparedExpression;
+  readonly #labelTemplates: PairTemplates;
+  readonly #annotationTemplates: PairTemplates;
+  readonly #timing: AlertTiming;
+  readonly #generatorUrl: string;
+  #alerts: ReadonlyMap<string, ActiveAlert> = new Map();
+
+  /** @throws TemplateParseError */
+  constructor(config: AlertingRuleConfig, context: RuleContext) {
+    this.config = config;
+    this.#context = context;
+    this.query = printExpr(config.expr);
+    this.labels = Labels.fromPairs(config.labels);
+    this.annotations = Labels.fromPairs(config.annotations);
+    this.#expression = context.evaluator.prepare(config.expr, config.exprText);
+    this.#labelTemplates = new PairTemplates(config.name, config.labels, context);
+    this.#annotationTemplates = new PairTemplates(config.name, config.annotations, context);
+    this.#timing = { holdMs: config.holdMs, keepFiringMs: config.keepFiringMs };
+    this.#generatorUrl = context.externalUrl.replace(/\/+$/, '') + graphLink(this.query, 1);
+  }
+
+  get name(): string {
+    return this.config.name;
+  }
+
+  /** Every alert that is kept, resolved ones included. */
+  get alerts(): ReadonlyMap<string, ActiveAlert> {
+    return this.#alerts;
+  }
+
+  /** Firing before pending before inactive: the most that any alert of the rule is. */
+  get state(): AlertState['kind'] {
+    let state: AlertState['kind'] = 'inactive';
+    for (const alert of this.#alerts.values()) {
+      if (alert.state.kind === 'firing') return 'firing';
+      if (alert.state.kind === 'pending') state = 'pending';
+    }
+    return state;
+  }
+
+  /** Goes on with the alerts of the rule this one takes the place of. */
+  adopt(alerts: ReadonlyMap<string, ActiveAlert>): void {
+    this.#alerts = alerts;
+  }
+
+  /** Goes on with alerts kept over a restart, after no evaluation since `downAtMs`. */
+  restore(stored: ReadonlyMap<string, StoredAlert>, downAtMs: number, nowMs: number): void {
+    const { timing } = this.#context;
+    const alerts = new Map<string, ActiveAlert>();
+    for (const [key, alert] of stored) {
+      const state = stateAfterOutage(alert.state, downAtMs, nowMs, this.#timing, timing);
+      if (state.kind === 'inactive' && state.resolvedAtMs === null) continue;
+      alerts.set(key, {
+        labels: Labels.fromSortedFlat(alert.labels),
+        annotations: Labels.fromSortedFlat(alert.annotations),
+        value: alert.value,
+        state,
+        lastSentAtMs: null,
+        settlesAtMs: nowMs + timing.settleMs,
+      });
+    }
+    this.#alerts = alerts;
+  }
+
+  /**
+   * Works out a round. Nothing changes until {@link commit}.
+   * @param ruleKey identifies the rule in what is kept on disk
+   * @throws EvaluationError
+   */
+  async evaluate(round: Round, ruleKey: string): Promise<AlertingOutcome> {
+    const vector = await this.#expression.evaluate(round.evaluationMs);
+    const seen = await this.#seenAlerts(vector, round);
+    const alerts = this.#nextAlerts(seen, round.slotMs);
+    let activeCount = 0;
+    for (const { state } of alerts.values()) if (state.kind !== 'inactive') activeCount++;
+    if (round.limit > 0 && activeCount > round.limit) {
+      throw new AlertLimitError(round.limit, activeCount);
+    }
+    return {
+      alerts,
+      changes: this.#changes(alerts, ruleKey),
+      output: alertSeries(alerts, activeCount),
+    };
+  }
+
+  /** Makes a round's outcome the rule's state, once it is safe on disk. */
+  commit(outcome: AlertingOutcome): void {
+    this.#alerts = outcome.alerts;
+  }
+
+  /** What passing the limit costs: Prometheus drops every alert of the rule. */
+  dropAll(ruleKey: string): readonly AlertStateChange[] {
+    const changes = [...this.#alerts.keys()].map((alert) => deletion(ruleKey, alert));
+    this.#alerts = new Map();
+    return changes;
+  }
+
+  /** The alerts to hand on now: those that changed, and the others once in a resend delay. */
+  takeOutgoing(round: Round): readonly OutgoingAlert[] {
+    const { timing, externalLabels } = this.#context;
+    const nowMs = round.slotMs;
+    const validForMs = 4 * Math.max(round.intervalMs, timing.resendDelayMs);
+    const outgoing: OutgoingAlert[] = [];
+    const alerts = new Map(this.#alerts);
+    for (const [key, alert] of this.#alerts) {
+      if (!isDue(alert, nowMs, timing.resendDelayMs)) continue;
+      alerts.set(key, { ...alert, lastSentAtMs: nowMs });
+      outgoing.push({
+        labels: externalLabels.merge(alert.labels),
+        annotations: alert.annotations,
+        startsAtMs: startOf(alert.state, nowMs),
+        endsAtMs: endOf(alert.state) ?? nowMs + validForMs,
+        generatorUrl: this.#generatorUrl,
+      });
+    }
+    if (outgoing.length > 0) this.#alerts = alerts;
+    return outgoing;
+  }
+
+  /** What the expression gave, as alerts by their labels. */
+  async #seenAlerts(
+    vector: EvaluatedVector,
+    round: Round,
+  ): Promise<Map<string, Omit<ActiveAlert, 'state' | 'lastSentAtMs' | 'settlesAtMs'>>> {
+    const { clockMs, timing, yieldToLoop } = this.#context;
+    const needsTemplates = !this.#labelTemplates.isPlain || !this.#annotationTemplates.isPlain;
+    const deadlineMs = clockMs() + timing.templateTimeMs;
+    const seen = new Map<string, Omit<ActiveAlert, 'state' | 'lastSentAtMs' | 'settlesAtMs'>>();
+    for (let i = 0; i < vector.labels.length; i++) {
+      if (i > 0 && i % ITEMS_PER_TURN === 0) await yieldToLoop();
+      const sample = { labels: vector.labels[i]!, value: vector.values[i]! };
+      const rendering = needsTemplates
+        ? new Rendering(this.#context, sample, round.evaluationMs, deadlineMs)
+        : null;
+      const own = await this.#labelTemplates.render(rendering);
+      const labels = withPairs(sample.labels.withoutMetricName(), own).with(ALERT_NAME, this.name);
+      const key = labels.key;
+      if (seen.has(key)) {
+        throw new EvaluationError(
+          'vector contains metrics with the same labelset after applying alert labels',
+        );
+      }
+      const annotations = await this.#annotationTemplates.render(rendering);
+      seen.set(key, {
+        labels,
+        annotations: Labels.fromPairs(annotations),
+        value: sample.value,
+      });
+    }
+    return seen;
+  }
+
+  #nextAlerts(
+    seen: ReadonlyMap<string, Omit<ActiveAlert, 'state' | 'lastSentAtMs' | 'settlesAtMs'>>,
+    nowMs: number,
+  ): Map<string, ActiveAlert> {
+    const { timing } = this.#context;
+    const next = new Map<string, ActiveAlert>();
+    for (const [key, alert] of this.#alerts) {
+      const update = seen.get(key);
+      if (update === undefined && alert.settlesAtMs !== null && nowMs < alert.settlesAtMs) {
+        next.set(key, alert);
+        continue;
+      }
+      if (update !== undefined && alert.state.kind === 'inactive') continue;
+      const state = nextAlertState(alert.state, update !== undefined, nowMs, this.#timing);
+      const isForgotten =
+        state.kind === 'inactive' &&
+        (state.resolvedAtMs === null || nowMs - state.resolvedAtMs > timing.resolvedRetentionMs);
+      if (isForgotten) continue;
+      next.set(key, {
+        labels: alert.labels,
+        annotations: update?.annotations ?? alert.annotations,
+        value: update?.value ?? alert.value,
+        state,
+        lastSentAtMs: alert.lastSentAtMs,
+        settlesAtMs: null,
+      });
+    }
+    for (const [key, alert] of seen) {
+      if (next.has(key)) continue;
+      const state = nextAlertState(NEVER_ACTIVE, true, nowMs, this.#timing);
+      // One object literal with every field: 50,000 of these may be made in one round.
+      next.set(key, {
+        labels: alert.labels,
+        annotations: alert.annotations,
+        value: alert.value,
+        state,
+        lastSentAtMs: null,
+        settlesAtMs: null,
+      });
+    }
+    return next;
+  }
+
+  /** What of a round has to be on disk before it is told: every change of state. */
+  #changes(alerts: ReadonlyMap<string, ActiveAlert>, rule: string): AlertStateChange[] {
+    const changes: AlertStateChange[] = [];
+    for (const [key, alert] of alerts) {
+      if (this.#alerts.get(key)?.state === alert.state) continue;
+      changes.push({
+        kind: 'put',
+        rule,
+        alert: key,
+        stored: {
+          labels: alert.labels.flat,
+          annotations: alert.annotations.flat,
+          value: alert.value,
+          state: alert.state,
+        },
+      });
+    }
+    for (const key of this.#alerts.keys()) if (!alerts.has(key)) changes.push(deletion(rule, key));
+    return changes;
+  }
+}
+
+/** More alerts than the group's limit allows. */
+export class AlertLimitError extends EvaluationError {
+  constructor(limit: number, count: number) {
+    super(`exceeded limit of ${limit} with ${count} alerts`);
+  }
+}
+
+function deletion(rule: string, alert: string): AlertStateChange {
+  return { kind: 'delete', rule, alert };
+}
+
+function withPairs(labels: Labels, pairs: readonly (readonly [string, string])[]): Labels {
+  let result = labels;
+  // A label rendered to nothing takes the sample's own away.
+  for (const [name, value] of pairs) result = result.with(name, value);
+  return result.key === NO_LABELS_KEY ? Labels.EMPTY : result;
+}
+
+function isDue(alert: ActiveAlert, nowMs: number, resendDelayMs: number): boolean {
+  const { state, lastSentAtMs } = alert;
+  if (state.kind === 'pending') return false;
+  if (lastSentAtMs === null) return true;
+  if (state.kind === 'inactive' && state.resolvedAtMs! > lastSentAtMs) return true;
+  return lastSentAtMs + resendDelayMs < nowMs;
+}
+
+function startOf(state: AlertState, nowMs: number): number {
+  switch (state.kind) {
+    case 'firing':
+      return state.firedAtMs;
+    case 'inactive':
+      return state.firedAtMs ?? state.resolvedAtMs ?? nowMs;
+    case 'pending':
+      return nowMs;
+  }
+}
+
+function endOf(state: AlertState): number | null {
+  return state.kind === 'inactive' ? state.resolvedAtMs : null;
+}
+
+/** The `ALERTS` and `ALERTS_FOR_STATE` series of the active alerts. */
+function alertSeries(alerts: ReadonlyMap<string, ActiveAlert>, activeCount: number): RuleOutput {
+  const labels: Labels[] = [];
+  const values = new Float64Array(activeCount * 2);
+  for (const { labels: own, state } of alerts.values()) {
+    if (state.kind === 'inactive') continue;
+    values[labels.length] = 1;
+    labels.push(own.with(METRIC_NAME, 'ALERTS').with('alertstate', state.kind));
+    values[labels.length] = Math.floor(state.activeAtMs / 1_000);
+    labels.push(own.with(METRIC_NAME, 'ALERTS_FOR_STATE'));
+  }
+  return { labels, values };
+}

@@ -1,0 +1,55 @@
+import { Labels, METRIC_NAME } from '#libs/labels';
+import { printExpr } from '#libs/promql';
+import { EvaluationError, type PreparedExpression } from './ports.ts';
+import { ITEMS_PER_TURN, type Round, type RuleContext, type RuleOutput } from './rule-context.ts';
+import type { RecordingRuleConfig } from './rule-file.ts';
+
+/** One recording rule: what its expression gives is written under its name. */
+export class RecordingRule {
+  readonly kind = 'recording';
+  readonly config: RecordingRuleConfig;
+  /** The expression in Prometheus's normal form. */
+  readonly query: string;
+  readonly labels: Labels;
+  readonly #context: RuleContext;
+  readonly #expression: PreparedExpression;
+
+  constructor(config: RecordingRuleConfig, context: RuleContext) {
+    this.config = config;
+    this.#context = context;
+    this.query = printExpr(config.expr);
+    this.labels = Labels.fromPairs(config.labels);
+    this.#expression = context.evaluator.prepare(config.expr, config.exprText);
+  }
+
+  get name(): string {
+    return this.config.name;
+  }
+
+  /** @throws EvaluationError */
+  async evaluate(round: Round): Promise<RuleOutput> {
+    const vector = await this.#expression.evaluate(round.evaluationMs);
+    const count = vector.labels.length;
+    if (round.limit > 0 && count > round.limit) {
+      throw new EvaluationError(`exceeded limit of ${round.limit} with ${count} series`);
+    }
+    if (vector.histograms?.some((histogram) => histogram !== null) === true) {
+      throw new EvaluationError('the result has native histograms, which cannot be recorded yet');
+    }
+    const labels: Labels[] = [];
+    const keys = new Set<string>();
+    for (let i = 0; i < count; i++) {
+      if (i > 0 && i % ITEMS_PER_TURN === 0) await this.#context.yieldToLoop();
+      let own = vector.labels[i]!.with(METRIC_NAME, this.name);
+      for (const [name, value] of this.config.labels) own = own.with(name, value);
+      if (keys.has(own.key)) {
+        throw new EvaluationError(
+          'vector contains metrics with the same labelset after applying rule labels',
+        );
+      }
+      keys.add(own.key);
+      labels.push(own);
+    }
+    return { labels, values: vector.values };
+  }
+}
