@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { expect, it } from '@jest/globals';
 import {
   ContentTypeError,
@@ -102,4 +103,15 @@ describeConformance('Prometheus’s scrape parser agrees on', ['exposition'], (r
       });
     }
   }
+});
+
+describeConformance('bodies of a real cluster', ['exposition', 'kubernetes'], (folder) => {
+  it.each(readdirSync(folder))('%s are read to the end', (file) => {
+    const stored = readFileSync(join(folder, file));
+    const body = file.endsWith('.gz') ? gunzipSync(stored) : stored;
+    const { entries, error } = read(body, 'text/plain');
+    expect(error).toBeNull();
+    const lines = body.toString().split('\n');
+    expect(entries).toHaveLength(lines.filter((line) => line !== '').length);
+  });
 });

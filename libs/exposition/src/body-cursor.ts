@@ -132,7 +132,7 @@ export abstract class BodyCursor implements ExpositionParser {
   }
 
   metricFamily(): string {
-    return this.bytes.utf8Slice(this.nameStart, this.nameEnd);
+    return this.bytes.toString('utf8', this.nameStart, this.nameEnd);
   }
 
   line(): number {
@@ -289,7 +289,7 @@ export abstract class BodyCursor implements ExpositionParser {
 
   /** A name or label value with its escapes resolved. */
   protected decode(start: number, end: number): string {
-    const text = this.bytes.utf8Slice(start, end);
+    const text = this.bytes.toString('utf8', start, end);
     return text.includes('\\') ? unescapeLabelValue(text) : text;
   }
 

@@ -107,7 +107,7 @@ function parseSpecial(bytes: Uint8Array, start: number, end: number): number {
 }
 
 function textOf(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).latin1Slice();
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
 }
 
 const SHOWN_MAX = 40;

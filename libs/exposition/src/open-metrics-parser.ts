@@ -280,7 +280,7 @@ export class OpenMetricsParser extends BodyCursor {
         }
         return;
       case 'type': {
-        const type = bytes.utf8Slice(textStart, Math.min(textEnd, textStart + 40));
+        const type = bytes.toString('utf8', textStart, Math.min(textEnd, textStart + 40));
         if (!isMetricType(type)) {
           this.fail(
             `${JSON.stringify(type)} is not a metric type; accepted are ${[...TYPES].join(', ')}`,
@@ -306,7 +306,7 @@ export class OpenMetricsParser extends BodyCursor {
   text(): string {
     return this.#isHelp
       ? this.decode(this.textStart, this.textEnd)
-      : this.bytes.utf8Slice(this.textStart, this.textEnd);
+      : this.bytes.toString('utf8', this.textStart, this.textEnd);
   }
 
   exemplars(): readonly Exemplar[] {
@@ -383,12 +383,12 @@ export class OpenMetricsParser extends BodyCursor {
   #creationKey(nameEnd: number): string {
     const { bytes } = this;
     const { offsets, length } = this.labelSpans;
-    let key = bytes.latin1Slice(this.nameStart, nameEnd);
+    let key = bytes.toString('latin1', this.nameStart, nameEnd);
     for (let i = 0; i < length; i += 4) {
-      const name = bytes.latin1Slice(offsets[i]!, offsets[i + 1]!);
+      const name = bytes.toString('latin1', offsets[i]!, offsets[i + 1]!);
       if (name === 'le' && this.metricType === 'histogram') continue;
       if (name === 'quantile' && this.metricType === 'summary') continue;
-      key += `\n${name}=${bytes.latin1Slice(offsets[i + 2]!, offsets[i + 3]!)}`;
+      key += `\n${name}=${bytes.toString('latin1', offsets[i + 2]!, offsets[i + 3]!)}`;
     }
     return key;
   }

@@ -95,7 +95,7 @@ export class TextParser extends BodyCursor {
   }
 
   text(): string {
-    const text = this.bytes.utf8Slice(this.textStart, this.textEnd);
+    const text = this.bytes.toString('utf8', this.textStart, this.textEnd);
     return this.#isHelp && text.includes('\\')
       ? text.replaceAll(/\\[\\n]/g, (escape) => (escape === '\\n' ? '\n' : '\\'))
       : text;
@@ -133,7 +133,7 @@ export class TextParser extends BodyCursor {
   }
 
   #timestamp(start: number, end: number): number {
-    const digits = this.bytes.latin1Slice(start, end).replace(/^0+(?=[0-9])/, '');
+    const digits = this.bytes.toString('latin1', start, end).replace(/^0+(?=[0-9])/, '');
     const isTooBig =
       digits.length > SAFE_TIMESTAMP_DIGITS &&
       (digits.length > MAX_TIMESTAMP_MS.length ||
@@ -180,7 +180,11 @@ export class TextParser extends BodyCursor {
       }
       return 'help';
     }
-    const name = bytes.utf8Slice(this.textStart, Math.min(this.textEnd, this.textStart + 40));
+    const name = bytes.toString(
+      'utf8',
+      this.textStart,
+      Math.min(this.textEnd, this.textStart + 40),
+    );
     const type = TYPES.get(name);
     if (type === undefined) {
       this.fail(

@@ -22,10 +22,10 @@ const NOT_UTF8 = '\ud800';
 export function decodeUtf8(bytes: Buffer, start: number, end: number): string {
   for (let i = start; i < end; i++) {
     if (bytes[i]! >= 0x80) {
-      return isUtf8(bytes.subarray(start, end)) ? bytes.utf8Slice(start, end) : NOT_UTF8;
+      return isUtf8(bytes.subarray(start, end)) ? bytes.toString('utf8', start, end) : NOT_UTF8;
     }
   }
-  return bytes.latin1Slice(start, end);
+  return bytes.toString('latin1', start, end);
 }
 
 /**

@@ -65,7 +65,7 @@ export class ProtobufWriter {
     const start = this.beginMessage();
     this.#reserve(text.length * 3);
     if (text.length > MAX_LOOPED_STRING || !this.#writeAscii(text)) {
-      this.#position = start + this.#bytes.utf8Write(text, start);
+      this.#position = start + this.#bytes.write(text, start);
     }
     this.endMessage(start);
   }

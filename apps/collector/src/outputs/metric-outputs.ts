@@ -23,6 +23,9 @@ import type { RemoteWriteConfig } from './outputs-config.ts';
 import { type LabelChange, relabelBatch, rememberedChange } from './relabel-batch.ts';
 import { RemoteWriteOutput } from './remote-write-output.ts';
 
+/** The parts of the configuration that say where samples go. */
+export type OutputSections = Pick<CollectorConfig, 'external_labels' | 'outputs'>;
+
 /** What of the collector's grace period the outputs may use to send what waits. */
 const FLUSH_MS = 5_000;
 
@@ -42,7 +45,7 @@ export class MetricOutputs
   #isStarted = false;
 
   constructor(
-    @Inject(COLLECTOR_CONFIG) config: CollectorConfig,
+    @Inject(COLLECTOR_CONFIG) config: OutputSections,
     @Inject(RUN_OPTIONS) options: RunOptions,
     metrics: OutputMetrics,
     logger: AppLogger,
@@ -58,12 +61,13 @@ export class MetricOutputs
 
   push(batch: SampleBatch): void {
     if (batch.sampleCount === 0) return;
+    this.#metrics.taken(batch);
     const labelled =
       this.#addExternalLabels === null ? batch : relabelBatch(batch, this.#addExternalLabels);
     for (const output of this.#outputs.values()) output.push(labelled);
   }
 
-  async prepare(config: CollectorConfig): Promise<() => void> {
+  async prepare(config: OutputSections): Promise<() => void> {
     const next = this.#outputsFor(config);
     return () => {
       this.#addExternalLabels = externalLabelsOf(config);
@@ -90,7 +94,7 @@ export class MetricOutputs
   }
 
   /** By a key that says everything of an output; those that stay as they are keep their queues. */
-  #outputsFor(config: CollectorConfig): Map<string, RemoteWriteOutput> {
+  #outputsFor(config: OutputSections): Map<string, RemoteWriteOutput> {
     const outputs = new Map<string, RemoteWriteOutput>();
     for (const output of config.outputs.remote_write) {
       const key = keyOf(output);
@@ -110,7 +114,7 @@ export class MetricOutputs
   }
 }
 
-function externalLabelsOf(config: CollectorConfig): LabelChange | null {
+function externalLabelsOf(config: OutputSections): LabelChange | null {
   const external = Labels.fromRecord(config.external_labels);
   if (external.size === 0) return null;
   // A label of the series' own wins.

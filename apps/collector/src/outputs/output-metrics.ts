@@ -1,4 +1,5 @@
 import { DROP_REASONS, RETRY_REASONS, type SendQueueCounts } from '#libs/remote-write';
+import type { SampleBatch } from '#libs/samples';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 /** One output's name and place, the labels of its metrics. */
@@ -27,6 +28,8 @@ export class OutputMetrics {
   readonly #remoteBytes: Counter;
   readonly #remoteDuration: Histogram;
   readonly #remoteHighestSent: Gauge;
+  readonly #remoteHighest: Gauge;
+  #highestMs = Number.NEGATIVE_INFINITY;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -96,6 +99,11 @@ export class OutputMetrics {
       'Timestamp of the newest sample that was accepted by remote storage.',
       theirs,
     );
+    this.#remoteHighest = new Gauge({
+      name: 'prometheus_remote_storage_highest_timestamp_in_seconds',
+      help: 'Timestamp of the newest sample that was handed to the outputs.',
+      registers,
+    });
     this.#remoteDuration = new Histogram({
       name: 'prometheus_remote_storage_sent_batch_duration_seconds',
       help: 'Duration of send calls to the remote storage.',
@@ -130,6 +138,15 @@ export class OutputMetrics {
         this.#remoteDropped.inc({ ...theirs, reason }, added);
       }
     }
+  }
+
+  /** A batch on its way to all outputs. */
+  taken({ timesMs, sampleCount }: SampleBatch): void {
+    let highestMs = this.#highestMs;
+    for (let i = 0; i < sampleCount; i++) if (timesMs[i]! > highestMs) highestMs = timesMs[i]!;
+    if (highestMs === this.#highestMs) return;
+    this.#highestMs = highestMs;
+    this.#remoteHighest.set(highestMs / 1000);
   }
 
   pushed(output: OutputIdentity, samples: number): void {
