@@ -8,6 +8,7 @@ import {
   readCollectorConfig,
 } from './config/collector-config.ts';
 import { OutputsModule } from './outputs/outputs.module.ts';
+import { ScrapeModule } from './scrape/scrape.module.ts';
 
 /** The collector's composition root: every choice of adapter is made here or in the modules named here. */
 @Module({})
@@ -30,6 +31,7 @@ export class CollectorModule {
           metricPrefix: 'binnacle_collector',
         }),
         OutputsModule,
+        ScrapeModule,
       ],
     };
   }

@@ -6,6 +6,12 @@ import { codeOf } from './http-get-error.ts';
 
 const MAX_SECRET_BYTES = 1024 * 1024;
 
+/** The part of Node's TLS options that a `tls_config` decides. */
+export type TlsOptions = Pick<
+  ConnectionOptions,
+  'ca' | 'cert' | 'key' | 'servername' | 'rejectUnauthorized' | 'minVersion' | 'maxVersion'
+>;
+
 /** A secret's file that cannot be used. The message has the path, never the content. */
 export class SecretFileError extends Error {
   override readonly name = 'SecretFileError';
@@ -65,8 +71,8 @@ export async function credentialHeaders(
 export async function tlsConnectionOptions(
   tls: TlsClientConfig,
   baseDir: string,
-): Promise<ConnectionOptions> {
-  const options: ConnectionOptions = { rejectUnauthorized: tls.isVerified };
+): Promise<TlsOptions> {
+  const options: TlsOptions = { rejectUnauthorized: tls.isVerified };
   for (const name of ['ca', 'cert', 'key'] as const) {
     const source = tls[name];
     if (source === null) continue;

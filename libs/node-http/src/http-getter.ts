@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
-import type { ConnectionOptions } from 'node:tls';
 import { Agent, type Dispatcher } from 'undici';
 import { HttpGetError, toHttpGetError } from './http-get-error.ts';
+import type { TlsOptions } from './http-credentials.ts';
 import { decodeBody, readBounded } from './read-bounded.ts';
 
 /** One GET. */
@@ -34,7 +34,7 @@ export interface HttpGetResponse {
 
 export interface HttpGetterOptions {
   /** CA, client certificate, server name, verification. */
-  readonly tls?: ConnectionOptions;
+  readonly tls?: TlsOptions;
   /** How long a connection is kept for the next request. Default five minutes. */
   readonly keepAliveMs?: number;
   /** Connections to one origin at a time; requests beyond that wait, within their deadline. Default 8. */
@@ -58,7 +58,7 @@ export class HttpGetter {
     const { tls = {}, keepAliveMs = 300_000, connectionsPerOrigin = 8 } = options;
     this.#own = createAgent(tls, keepAliveMs, connectionsPerOrigin);
     // Where a redirect leads away from the origin, the client certificate stays at home like every other credential.
-    const { cert: _cert, key: _key, pfx: _pfx, servername: _servername, ...anonymous } = tls;
+    const { cert: _cert, key: _key, servername: _servername, ...anonymous } = tls;
     this.#foreign = createAgent(anonymous, keepAliveMs, connectionsPerOrigin);
   }
 
@@ -142,7 +142,7 @@ export class HttpGetter {
   }
 }
 
-function createAgent(tls: ConnectionOptions, keepAliveMs: number, connections: number): Agent {
+function createAgent(tls: TlsOptions, keepAliveMs: number, connections: number): Agent {
   return new Agent({
     connections,
     pipelining: 1,

@@ -3,6 +3,7 @@ export {
   readSecret,
   SecretFileError,
   tlsConnectionOptions,
+  type TlsOptions,
 } from './http-credentials.ts';
 export { HttpGetError, type HttpGetFailure } from './http-get-error.ts';
 export {

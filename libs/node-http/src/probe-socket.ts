@@ -1,11 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { connect, isIP, type Socket } from 'node:net';
-import {
-  connect as connectTls,
-  type ConnectionOptions,
-  type DetailedPeerCertificate,
-  type TLSSocket,
-} from 'node:tls';
+import { connect as connectTls, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import {
   type ProbeConnectOptions,
   type ProbedAddress,
@@ -13,6 +8,7 @@ import {
   ProbeFailureError,
   type TlsObservation,
 } from '#libs/probes';
+import type { TlsOptions } from './http-credentials.ts';
 import { toHttpGetError } from './http-get-error.ts';
 
 /** Milliseconds on a clock that never goes back. */
@@ -90,7 +86,7 @@ export async function openSocket(
 export async function openTls(
   socket: Socket,
   host: string,
-  tls: ConnectionOptions,
+  tls: TlsOptions,
   signal: AbortSignal,
 ): Promise<TLSSocket> {
   // An IP address is no server name; certificates are then checked against `host`.

@@ -27,6 +27,8 @@ export type ScrapeOutcome =
       readonly kind: 'failure';
       /** As the operator is to read it. */
       readonly reason: string;
+      /** The limit that ended the request, where one did. */
+      readonly exceeded?: ExceededLimit;
       readonly durationSeconds: number;
     };
 
@@ -53,7 +55,7 @@ export interface ScrapeDrops {
 }
 
 /** A limit that failed a scrape. */
-export type ExceededLimit = 'samples' | 'labels';
+export type ExceededLimit = 'samples' | 'labels' | 'body';
 
 /** What a scrape came to. */
 export interface ScrapeResult {
@@ -165,7 +167,8 @@ export class TargetScraper {
     let exceeded: ExceededLimit | null = null;
     let bodyBytes = 0;
     try {
-      if (outcome.kind === 'failure') throw new ScrapeFailure(outcome.reason, null);
+      if (outcome.kind === 'failure')
+        throw new ScrapeFailure(outcome.reason, outcome.exceeded ?? null);
       warning = this.#readBody(outcome, timeMs, tally);
       bodyBytes = outcome.body.length;
       this.#endRound(timeMs, /* isGood */ true);

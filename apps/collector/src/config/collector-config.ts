@@ -1,25 +1,48 @@
+import { dirname, resolve } from 'node:path';
 import { readConfigFile } from '#libs/platform';
 import { z } from 'zod';
 import { outputsConfigSchema } from '../outputs/outputs-config.ts';
+import {
+  checkScrapeSection,
+  type LoadedJobs,
+  loadJobs,
+  scrapeSectionShape,
+} from '../scrape/scrape-section.ts';
 
 /** The collector's configuration file. Each section belongs to the duty whose folder defines its schema. */
-export const collectorConfigSchema = z.strictObject({
-  /** Added to every series that leaves this collector, unless the series has such a label. */
-  external_labels: z.record(z.string(), z.string()).default({}),
-  outputs: outputsConfigSchema.prefault({}),
-});
+export const collectorConfigSchema = z
+  .strictObject({
+    /** Added to every series that leaves this collector, unless the series has such a label. */
+    external_labels: z.record(z.string(), z.string()).default({}),
+    outputs: outputsConfigSchema.prefault({}),
+    ...scrapeSectionShape,
+  })
+  .superRefine(checkScrapeSection);
 
-export type CollectorConfig = z.output<typeof collectorConfigSchema>;
+export type CollectorConfig = z.output<typeof collectorConfigSchema> & {
+  /** The jobs of `scrape_configs` and of the files of `scrape_config_files`, with every default filled in. */
+  readonly scrape: LoadedJobs;
+};
 
 export const COLLECTOR_CONFIG = Symbol('CollectorConfig');
 
 /** The environment the configuration's `${NAME}` are taken from. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** @throws ConfigTextError, PlainError */
-export function readCollectorConfig(
+/**
+ * Reads the file and those it names.
+ * @throws ConfigTextError, PlainError
+ */
+export async function readCollectorConfig(
   file: string | null,
   env: Environment,
 ): Promise<CollectorConfig> {
-  return readConfigFile(file, collectorConfigSchema, env);
+  const config = await readConfigFile(file, collectorConfigSchema, env);
+  const baseDir = file === null ? process.cwd() : dirname(resolve(file));
+  return {
+    ...config,
+    // Where a prometheus.yml has them.
+    external_labels: { ...config.global?.external_labels, ...config.external_labels },
+    scrape: await loadJobs(config, { baseDir, env }),
+  };
 }

@@ -60,7 +60,13 @@ export class TargetFetcher {
       };
     } catch (error) {
       if (!(error instanceof HttpGetError || error instanceof SecretFileError)) throw error;
-      return { kind: 'failure', reason: error.message, durationSeconds: durationSeconds() };
+      const isTooLarge = error instanceof HttpGetError && error.code === 'body-too-large';
+      return {
+        kind: 'failure',
+        reason: error.message,
+        ...(isTooLarge && { exceeded: 'body' }),
+        durationSeconds: durationSeconds(),
+      };
     }
   }
 

@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto';
+import { glob } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import {
+  resolveScrapeConfigs,
+  type RawScrapeGlobal,
+  type ScrapeConfig,
+  scrapeConfigsSchema,
+  scrapeGlobalSchema,
+} from '#libs/discovery';
+import { LinearRegExp } from '#libs/labels';
+import { readConfigFile } from '#libs/platform';
+import { ConfigTextError, Secret, yamlText } from '#libs/yaml-config';
+import { z } from 'zod';
+
+/** The collector's keys about scraping, as Prometheus has them. */
+export const scrapeSectionShape = {
+  global: scrapeGlobalSchema.optional(),
+  scrape_configs: scrapeConfigsSchema.optional(),
+  /** Globs of further files with `scrape_configs`, relative to the configuration's folder. */
+  scrape_config_files: z.array(yamlText().min(1)).optional(),
+};
+
+type ScrapeSection = z.output<z.ZodObject<typeof scrapeSectionShape, z.core.$strict>>;
+
+/** What is wrong with the jobs once `global` is known. To be used with `superRefine`. */
+export function checkScrapeSection(section: ScrapeSection, context: z.core.$RefinementCtx): void {
+  const { problems } = resolveScrapeConfigs(section.scrape_configs ?? [], section.global ?? {});
+  for (const { path, message } of problems) {
+    context.addIssue({ code: 'custom', message, path: ['scrape_configs', ...path], input: null });
+  }
+}
+
+/** A job and the folder its relative paths start from. */
+export interface LoadedJob {
+  readonly config: ScrapeConfig;
+  readonly baseDir: string;
+}
+
+/** All jobs, and the further files they came from. */
+export interface LoadedJobs {
+  /** Null where nothing says anything about scraping. */
+  readonly jobs: readonly LoadedJob[] | null;
+  readonly files: readonly string[];
+}
+
+/**
+ * Reads the files of `scrape_config_files` and fills in all defaults.
+ * @throws ConfigTextError, PlainError
+ */
+export async function loadJobs(
+  section: ScrapeSection,
+  options: {
+    readonly baseDir: string;
+    readonly env: Readonly<Record<string, string | undefined>>;
+  },
+): Promise<LoadedJobs> {
+  const { baseDir, env } = options;
+  const { global = {}, scrape_configs: own, scrape_config_files: globs } = section;
+  if (own === undefined && globs === undefined) return { jobs: null, files: [] };
+  const jobs = resolveScrapeConfigs(own ?? [], global).configs.map((config) => ({
+    config,
+    baseDir,
+  }));
+  const files = await expandGlobs(globs ?? [], baseDir);
+  const names = new Set(jobs.map(({ config }) => config.jobName));
+  for (const file of files) {
+    const configs = await readJobFile(file, global, env);
+    for (const config of configs) {
+      if (names.has(config.jobName)) {
+        const message = `a job of another file is called ${JSON.stringify(config.jobName)}`;
+        throw new ConfigTextError(file, [{ line: 0, path: 'scrape_configs', message }]);
+      }
+      names.add(config.jobName);
+      jobs.push({ config, baseDir: dirname(file) });
+    }
+  }
+  return { jobs, files };
+}
+
+async function readJobFile(
+  file: string,
+  global: RawScrapeGlobal,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<readonly ScrapeConfig[]> {
+  const schema = z
+    .strictObject({ scrape_configs: scrapeConfigsSchema.default([]) })
+    .superRefine((section, context) => checkScrapeSection({ ...section, global }, context));
+  const { scrape_configs: raw } = await readConfigFile(file, schema, env);
+  return resolveScrapeConfigs(raw, global).configs;
+}
+
+async function expandGlobs(globs: readonly string[], baseDir: string): Promise<string[]> {
+  const files = new Set<string>();
+  for (const pattern of globs) {
+    for await (const file of glob(pattern, { cwd: baseDir })) files.add(resolve(baseDir, file));
+  }
+  return [...files].toSorted();
+}
+
+/** Equal for jobs that scrape alike, whatever their targets; it gives nothing of a secret away. */
+export function jobFingerprint({ config, baseDir }: LoadedJob): string {
+  const { staticGroups: _groups, ...rest } = config;
+  const text = JSON.stringify([baseDir, rest], (_key, value: unknown) => {
+    if (value instanceof LinearRegExp) return value.pattern;
+    return typeof value === 'bigint' || value === Infinity ? String(value) : value;
+  });
+  const hash = createHash('sha256').update(text);
+  // `JSON.stringify` has asked every secret for its `toJSON` already, so their texts are gathered apart.
+  for (const secret of secretsOf(rest)) hash.update(`\0${secret.reveal()}`);
+  return hash.digest('hex');
+}
+
+function secretsOf(value: unknown): Secret[] {
+  if (value instanceof Secret) return [value];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.values(value).flatMap(secretsOf);
+}

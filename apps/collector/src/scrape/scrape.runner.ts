@@ -1,0 +1,150 @@
+import type { Server } from 'node:http';
+import { hostname } from 'node:os';
+import {
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { resolveScrapeConfigs, scrapeConfigsSchema } from '#libs/discovery';
+import { AppLogger, ReloadService } from '#libs/platform';
+import { Registry } from 'prom-client';
+import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
+import { METRIC_SINK, type MetricSink } from '../outputs/metric-sink.ts';
+import { ConcurrencyGate } from './concurrency-gate.ts';
+import { ScrapeMetrics } from './scrape-metrics.ts';
+import { ScrapePool } from './scrape-pool.ts';
+import { jobFingerprint, type LoadedJob, type LoadedJobs } from './scrape-section.ts';
+import type { LoopSurroundings } from './target-loop.ts';
+
+/** More requests than this at once would only wait for each other. */
+const MAX_CONCURRENT_SCRAPES = 128;
+const USER_AGENT = 'Binnacle/0.1.0';
+const SELF_INTERVAL = '15s';
+const SELF_JOB = 'binnacle-collector';
+
+/** Keeps a scrape pool for each job of the configuration, and one for this collector itself where there are no jobs. */
+@Injectable()
+export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
+  readonly #around: LoopSurroundings & { readonly userAgent: string };
+  readonly #logger: AppLogger;
+  readonly #http: HttpAdapterHost;
+  readonly #reloads: ReloadService<CollectorConfig>;
+  readonly #pools = new Map<string, ScrapePool>();
+  #loaded: LoadedJobs;
+  #state: 'starting' | 'running' | 'stopped' = 'starting';
+
+  constructor(
+    @Inject(COLLECTOR_CONFIG) config: CollectorConfig,
+    @Inject(METRIC_SINK) sink: MetricSink,
+    registry: Registry,
+    reloads: ReloadService<CollectorConfig>,
+    logger: AppLogger,
+    http: HttpAdapterHost,
+  ) {
+    this.#loaded = config.scrape;
+    this.#logger = logger;
+    this.#http = http;
+    this.#reloads = reloads;
+    this.#around = {
+      sink,
+      metrics: new ScrapeMetrics(registry),
+      gate: new ConcurrencyGate(MAX_CONCURRENT_SCRAPES),
+      spreadSeed: hostname(),
+      userAgent: USER_AGENT,
+    };
+  }
+
+  /** The pools in the order of the configuration. */
+  get pools(): readonly ScrapePool[] {
+    return [...this.#pools.values()];
+  }
+
+  onModuleInit(): void {
+    this.#reloads.register({
+      name: 'scrape_configs',
+      prepare:
+        async ({ scrape }) =>
+        () =>
+          this.#apply(scrape),
+      watchedFiles: () => this.#loaded.files,
+    });
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.#state = 'running';
+    await this.#apply(this.#loaded);
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.#state = 'stopped';
+    const pools = this.pools;
+    this.#pools.clear();
+    await Promise.all(pools.map((pool) => pool.stop()));
+  }
+
+  async #apply(loaded: LoadedJobs): Promise<void> {
+    this.#loaded = loaded;
+    if (this.#state !== 'running') return;
+    await this.#sync(loaded.jobs ?? this.#selfJobs());
+  }
+
+  async #sync(jobs: readonly LoadedJob[]): Promise<void> {
+    const wanted = new Map(jobs.map((job) => [job.config.jobName, job]));
+    const ended: ScrapePool[] = [];
+    const kept = new Map<string, ScrapePool>();
+    for (const [name, pool] of this.#pools) {
+      const job = wanted.get(name);
+      const isUnchanged = job !== undefined && jobFingerprint(job) === pool.fingerprint;
+      if (isUnchanged) kept.set(name, pool);
+      else ended.push(pool);
+    }
+    // Stale markers of the old series come before the first samples of the new ones.
+    await Promise.all(ended.map((pool) => pool.stop()));
+    this.#pools.clear();
+    for (const [name, job] of wanted) {
+      const pool = kept.get(name) ?? new ScrapePool(job, this.#around);
+      this.#pools.set(name, pool);
+      pool.sync(job);
+      for (const { discoveredLabels, reason } of pool.targetSet.invalid) {
+        const address = discoveredLabels.get('__address__');
+        this.#logger.warn('target cannot be scraped', { job: name, address, reason });
+      }
+    }
+    this.#logger.info('scrape targets in force', {
+      jobs: wanted.size,
+      targets: this.pools.reduce((sum, pool) => sum + pool.loops.length, 0),
+    });
+  }
+
+  /** Without any job the collector scrapes itself, as soon as it knows where it listens. */
+  #selfJobs(): readonly LoadedJob[] {
+    const server = this.#http.httpAdapter.getHttpServer() as Server;
+    const address = server.address();
+    if (address === null || typeof address === 'string') {
+      server.once('listening', () => {
+        if (this.#state === 'running' && this.#loaded.jobs === null) {
+          void this.#sync(this.#selfJobs());
+        }
+      });
+      return [];
+    }
+    const host = WILDCARD_HOSTS.get(address.address) ?? address.address;
+    const target = `${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+    const raw = scrapeConfigsSchema.parse([
+      {
+        job_name: SELF_JOB,
+        scrape_interval: SELF_INTERVAL,
+        static_configs: [{ targets: [target] }],
+      },
+    ]);
+    return resolveScrapeConfigs(raw).configs.map((config) => ({ config, baseDir: '.' }));
+  }
+}
+
+const WILDCARD_HOSTS: ReadonlyMap<string, string> = new Map([
+  ['0.0.0.0', '127.0.0.1'],
+  ['::', '::1'],
+]);

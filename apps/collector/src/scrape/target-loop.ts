@@ -1,0 +1,137 @@
+import { formatDurationMs } from '#libs/labels';
+import type { ScrapeConfig, Target } from '#libs/discovery';
+import { withSpan } from '#libs/platform';
+import {
+  alignScrapeTimeMs,
+  nextScrapeMs,
+  type ScrapeOutcome,
+  spreadOffsetMs,
+  TargetScraper,
+} from '#libs/scrape';
+import type { MetricSink } from '../outputs/metric-sink.ts';
+import type { ConcurrencyGate } from './concurrency-gate.ts';
+import type { ScrapeMetrics } from './scrape-metrics.ts';
+import type { TargetFetcher } from './target-fetcher.ts';
+
+/** What the loops of a collector share. */
+export interface LoopSurroundings {
+  readonly sink: MetricSink;
+  readonly metrics: ScrapeMetrics;
+  readonly gate: ConcurrencyGate;
+  /** Tells collectors apart that scrape the same targets. */
+  readonly spreadSeed: string;
+}
+
+/** How a target's last scrape went. */
+export interface TargetStatus {
+  readonly health: 'unknown' | 'up' | 'down';
+  readonly lastError: string;
+  /** NaN before the first scrape. */
+  readonly lastScrapeMs: number;
+  readonly lastDurationSeconds: number;
+  readonly lastSamples: number;
+}
+
+const NEVER: TargetStatus = {
+  health: 'unknown',
+  lastError: '',
+  lastScrapeMs: Number.NaN,
+  lastDurationSeconds: 0,
+  lastSamples: 0,
+};
+
+/** Scrapes one target at its interval, until it is stopped. */
+export class TargetLoop {
+  readonly target: Target;
+  readonly #jobName: string;
+  readonly #fetcher: TargetFetcher;
+  readonly #around: LoopSurroundings;
+  readonly #scraper: TargetScraper;
+  readonly #offsetMs: number;
+  readonly #abort = new AbortController();
+  #timer: NodeJS.Timeout | null = null;
+  #lastStartMs = Number.NaN;
+  /** Why every scrape fails without a request, or null. */
+  failure: string | null = null;
+  status: TargetStatus = NEVER;
+
+  constructor(options: {
+    readonly target: Target;
+    readonly config: ScrapeConfig;
+    readonly fetcher: TargetFetcher;
+    readonly around: LoopSurroundings;
+  }) {
+    const { target, config, fetcher, around } = options;
+    this.target = target;
+    this.#jobName = config.jobName;
+    this.#fetcher = fetcher;
+    this.#around = around;
+    this.#offsetMs = spreadOffsetMs(target.key, target.intervalMs, around.spreadSeed);
+    this.#scraper = new TargetScraper({
+      targetLabels: target.labels,
+      timeoutMs: target.timeoutMs,
+      rules: config,
+    });
+  }
+
+  start(): void {
+    if (this.#timer === null && !this.#abort.signal.aborted) this.#plan();
+  }
+
+  /** Ends the loop and every series of the target. Stopping twice, or before starting, is harmless. */
+  stop(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#abort.abort();
+    const batch = this.#scraper.stop(Date.now());
+    if (batch.sampleCount > 0) this.#around.sink.push(batch);
+  }
+
+  #plan(): void {
+    const nowMs = Date.now();
+    const plannedMs = nextScrapeMs(nowMs, this.target.intervalMs, this.#offsetMs);
+    this.#timer = setTimeout(() => {
+      void this.#scrapeAndPlan(plannedMs);
+    }, plannedMs - nowMs);
+  }
+
+  async #scrapeAndPlan(plannedMs: number): Promise<void> {
+    await this.#around.gate.run(() => this.#scrape(plannedMs));
+    if (!this.#abort.signal.aborted) this.#plan();
+  }
+
+  async #scrape(plannedMs: number): Promise<void> {
+    const { signal } = this.#abort;
+    if (signal.aborted) return;
+    const { target } = this;
+    const { metrics, sink } = this.#around;
+    const nowMs = Date.now();
+    const timeMs = alignScrapeTimeMs(nowMs, plannedMs, target.intervalMs);
+    if (!Number.isNaN(this.#lastStartMs)) {
+      metrics.interval(formatDurationMs(target.intervalMs), (nowMs - this.#lastStartMs) / 1_000);
+    }
+    this.#lastStartMs = nowMs;
+    const outcome = await this.#request(signal);
+    // Whoever stopped the loop has said the last word about its series.
+    if (this.#abort.signal.aborted) return;
+    const result = this.#scraper.accept(outcome, timeMs);
+    metrics.scraped(this.#jobName, result);
+    this.status = {
+      health: result.isUp ? 'up' : 'down',
+      lastError: result.error,
+      lastScrapeMs: timeMs,
+      lastDurationSeconds: outcome.durationSeconds,
+      lastSamples: result.samplesKept,
+    };
+    sink.push(result.batch);
+  }
+
+  #request(signal: AbortSignal): Promise<ScrapeOutcome> {
+    const { failure, target } = this;
+    if (failure !== null) {
+      return Promise.resolve({ kind: 'failure', reason: failure, durationSeconds: 0 });
+    }
+    const attributes = { 'scrape.job': this.#jobName, 'url.full': target.url };
+    return withSpan('scrape', attributes, () => this.#fetcher.fetch(target, signal));
+  }
+}

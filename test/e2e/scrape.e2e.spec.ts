@@ -1,0 +1,211 @@
+import 'reflect-metadata';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AppLogger, listen, type ListenAddress, ReloadService } from '#libs/platform';
+import { uncompressBlock, WriteV1Decoder } from '#libs/remote-write';
+import { isStaleMarker } from '#libs/samples';
+import { createApp } from '../../apps/collector/src/app.ts';
+
+const servers: Server[] = [];
+let folder: string;
+let configFile: string;
+let app: NestFastifyApplication | null = null;
+let own: ListenAddress;
+/** The last value of each series that reached the receiver; `~` for a stale marker. */
+let seen: Map<string, string>;
+let receiver: string;
+
+async function serve(listener: Parameters<typeof createServer>[1]): Promise<string> {
+  const server = createServer(listener);
+  servers.push(server);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'binnacle-scrape-'));
+  configFile = join(folder, 'collector.yml');
+  seen = new Map();
+  const decoder = new WriteV1Decoder();
+  receiver = await serve((request, response) => {
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => parts.push(part));
+    request.on('end', () => {
+      const { batch } = decoder.decode(uncompressBlock(Buffer.concat(parts), 1 << 24));
+      batch.labels.forEach((labels, series) => {
+        for (let i = batch.firstSample[series]!; i < batch.firstSample[series + 1]!; i++) {
+          const value = isStaleMarker(batch.values, i) ? '~' : String(batch.values[i]);
+          seen.set(labels.toString(), value);
+        }
+      });
+      response.writeHead(204).end();
+    });
+  });
+});
+
+afterEach(async () => {
+  await app?.close();
+  app = null;
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    server.close();
+  }
+  await rm(folder, { recursive: true });
+});
+
+async function configure(scraping: string): Promise<void> {
+  const outputs = `outputs: {remote_write: [{url: "http://${receiver}/w", queue_config: {batch_send_deadline: 20ms}}]}`;
+  await writeFile(configFile, `${outputs}\n${scraping}\n`);
+}
+
+async function start(): Promise<void> {
+  const address = { host: '127.0.0.1', port: 0 };
+  app = await createApp(
+    { configFile, dataDir: folder, listen: address, logLevel: 'silent' },
+    {},
+    AppLogger.create({ app: 'test', level: 'silent' }),
+  );
+  own = await listen(app, address);
+}
+
+/** Waits until a condition on what has arrived holds. */
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 200; i++) {
+    if (await holds()) return;
+    await new Promise((resolve) => {
+      setTimeout(resolve, 25);
+    });
+  }
+  throw new Error(`not within 5 s; seen: ${JSON.stringify([...seen], null, 1)}`);
+}
+
+interface TargetsAnswer {
+  readonly data: {
+    readonly activeTargets: readonly {
+      readonly scrapePool: string;
+      readonly scrapeUrl: string;
+      readonly health: string;
+      readonly lastError: string;
+      readonly labels: Readonly<Record<string, string>>;
+    }[];
+    readonly droppedTargets: readonly {
+      readonly scrapePool: string;
+      readonly discoveredLabels: Readonly<Record<string, string>>;
+    }[];
+  };
+}
+
+async function targets(query = ''): Promise<TargetsAnswer['data']> {
+  const answer = await fetch(`http://127.0.0.1:${own.port}/api/v1/targets${query}`);
+  return ((await answer.json()) as TargetsAnswer).data;
+}
+
+describe('a collector that scrapes', () => {
+  it('delivers samples, tells of its targets, follows a reload and ends all series', async () => {
+    const good = await serve((request, response) => {
+      response.setHeader('Content-Type', 'text/plain');
+      response.end(`asked{path="${request.url}"} 1\n`);
+    });
+    const job = (name: string, list: string) =>
+      `  - {job_name: ${name}, scrape_interval: 100ms, static_configs: [{targets: [${list}]}]}\n`;
+    await configure(
+      `scrape_configs:\n${job('stays', `"${good}"`)}${job('goes', `"${good}", "127.0.0.1:1"`)}` +
+        '  - job_name: never\n    static_configs: [{targets: [a]}]\n    relabel_configs: [{action: drop}]\n',
+    );
+    await start();
+    const series = (name: string, labels: string) => seen.get(`${name}{${labels}}`);
+    const at = (jobName: string, instance = good) => `instance="${instance}", job="${jobName}"`;
+    await until(
+      () =>
+        series('asked', `${at('stays')}, path="/metrics"`) === '1' &&
+        series('up', at('goes', '127.0.0.1:1')) === '0' &&
+        series('up', at('goes')) === '1',
+    );
+
+    const told = await targets();
+    expect(
+      told.activeTargets.map(({ scrapePool, health, lastError }) => [
+        scrapePool,
+        health,
+        lastError,
+      ]),
+    ).toEqual([
+      ['stays', 'up', ''],
+      ['goes', 'up', ''],
+      ['goes', 'down', 'connection refused'],
+    ]);
+    expect(told.activeTargets[0]).toMatchObject({
+      scrapeUrl: `http://${good}/metrics`,
+      labels: { instance: good, job: 'stays' },
+    });
+    expect(told.droppedTargets).toMatchObject([
+      { scrapePool: 'never', discoveredLabels: { __address__: 'a', job: 'never' } },
+    ]);
+    expect((await targets('?state=active&scrapePool=stays')).activeTargets).toHaveLength(1);
+
+    const page = await fetch(`http://127.0.0.1:${own.port}/metrics`).then((answer) =>
+      answer.text(),
+    );
+    expect(page).toMatch(/prometheus_target_scrape_pool_targets\{scrape_job="goes"\} 2/);
+    expect(page).toMatch(
+      /prometheus_target_interval_length_seconds\{quantile="0.5",interval="100ms"\}/,
+    );
+
+    await configure(`scrape_configs:\n${job('stays', `"${good}"`)}`);
+    await app!.get(ReloadService).reload();
+    await until(() => series('up', at('goes')) === '~');
+    expect(series('asked', `${at('goes')}, path="/metrics"`)).toBe('~');
+    expect(series('up', at('stays'))).toBe('1');
+    expect((await targets()).activeTargets.map(({ scrapePool }) => scrapePool)).toEqual(['stays']);
+
+    await app!.close();
+    expect(series('up', at('stays'))).toBe('~');
+    expect(series('asked', `${at('stays')}, path="/metrics"`)).toBe('~');
+  });
+
+  it('keeps the old targets when the new configuration is bad', async () => {
+    const good = await serve((_request, response) =>
+      response.setHeader('Content-Type', 'text/plain').end('a 1\n'),
+    );
+    await configure(
+      `scrape_configs: [{job_name: j, scrape_interval: 100ms, static_configs: [{targets: ["${good}"]}]}]`,
+    );
+    await start();
+    await configure(
+      'scrape_configs:\n  - job_name: j\n    scrape_interval: 5s\n    scrape_timeout: 6s',
+    );
+    await expect(app!.get(ReloadService).reload()).rejects.toThrow(
+      /collector\.yml:5: scrape_configs\[0\]\.scrape_timeout: must not be greater/,
+    );
+    expect((await targets()).activeTargets).toHaveLength(1);
+  });
+
+  it('reads jobs from further files', async () => {
+    await writeFile(
+      join(folder, 'more.scrape.yml'),
+      'scrape_configs: [{job_name: more, static_configs: [{targets: [h]}]}]',
+    );
+    await configure('scrape_config_files: ["*.scrape.yml"]');
+    await start();
+    expect((await targets()).activeTargets).toMatchObject([
+      { scrapePool: 'more', health: 'unknown' },
+    ]);
+  });
+
+  it('scrapes itself where it is told nothing', async () => {
+    await configure('');
+    await start();
+    await until(async () => (await targets()).activeTargets.length === 1);
+    expect((await targets()).activeTargets[0]).toMatchObject({
+      scrapePool: 'binnacle-collector',
+      scrapeUrl: `http://127.0.0.1:${own.port}/metrics`,
+    });
+  });
+});
