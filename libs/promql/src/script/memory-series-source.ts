@@ -58,8 +58,7 @@ export class MemorySeriesSource implements SeriesSource {
     }
     row.hinted = null;
     if (row.histograms !== null) {
-      row.histograms[place] =
-        sample.kind === 'histogram' ? asStored(row, place, sample.histogram) : null;
+      row.histograms[place] = sample.kind === 'histogram' ? sample.histogram : null;
     }
     if (startMs !== 0) row.startTimesMs ??= new Float64Array(row.timesMs.length);
     if (row.startTimesMs !== null) row.startTimesMs[place] = startMs;
@@ -96,12 +95,6 @@ export class MemorySeriesSource implements SeriesSource {
     this.#version++;
     return row;
   }
-}
-
-/** A histogram with the hint that a store gives it, which knows the one before. */
-function asStored(row: Row, place: number, histogram: FloatHistogram): FloatHistogram {
-  const previous = place === 0 ? null : (row.histograms![place - 1] ?? null);
-  return { ...histogram, counterResetHint: storedResetHint(previous, histogram) };
 }
 
 function insertGap(row: Row, place: number): void {
@@ -152,7 +145,8 @@ function firstAtOrAfter(row: Row, timeMs: number): number {
 
 /**
  * The histograms of a series with the counter reset hints that Prometheus's storage gives them: it compares each with the
- * one before it in the same chunk, and begins a chunk after a float, a stale marker and a reset.
+ * one before it in the same chunk, and begins a chunk after a float, a stale marker and a reset. The first of a chunk is
+ * always `unknown`, even after a reset (https://github.com/prometheus/prometheus/issues/15346).
  */
 function withHints(histograms: readonly (FloatHistogram | null)[]): (FloatHistogram | null)[] {
   let previous: FloatHistogram | null = null;
@@ -163,12 +157,11 @@ function withHints(histograms: readonly (FloatHistogram | null)[]): (FloatHistog
     }
     const before = previous;
     previous = histogram;
-    if (histogram.counterResetHint === 'reset') return histogram;
-    if (before === null) return { ...histogram, counterResetHint: 'unknown' };
-    const isReset =
-      before.schema !== histogram.schema ||
-      before.zeroThreshold !== histogram.zeroThreshold ||
-      isCounterReset(before, { ...histogram, counterResetHint: 'unknown' });
-    return { ...histogram, counterResetHint: isReset ? 'reset' : 'not_reset' };
+    const continues =
+      before !== null &&
+      before.schema === histogram.schema &&
+      before.zeroThreshold === histogram.zeroThreshold &&
+      !isCounterReset(before, { ...histogram, counterResetHint: 'unknown' });
+    return { ...histogram, counterResetHint: continues ? 'not_reset' : 'unknown' };
   });
 }
