@@ -34,7 +34,7 @@ function combine(a: FloatHistogram, b: FloatHistogram, sign: 1 | -1): CombinedHi
   const aligned = alignHistograms(a, b);
   if (aligned === null) return null;
   const { left, right, hasReconciledBounds } = aligned;
-  const hint = combinedHint(a.counterResetHint, b.counterResetHint);
+  const hint = combinedResetHint(a.counterResetHint, b.counterResetHint);
   const sum = withBuckets(
     left,
     mergeBuckets(positiveBucketsOf(left), positiveBucketsOf(right), sign),
@@ -54,7 +54,10 @@ function combine(a: FloatHistogram, b: FloatHistogram, sign: 1 | -1): CombinedHi
 }
 
 /** What is known of a combination's resets, or null where the two contradict each other. */
-function combinedHint(a: CounterResetHint, b: CounterResetHint): CounterResetHint | null {
+export function combinedResetHint(
+  a: CounterResetHint,
+  b: CounterResetHint,
+): CounterResetHint | null {
   if (a === b) return a;
   if (a === 'gauge' || b === 'gauge') return 'gauge';
   return a === 'unknown' || b === 'unknown' ? 'unknown' : null;
@@ -164,7 +167,10 @@ function commonBounds(a: readonly number[], b: readonly number[]): number[] {
 }
 
 /** The same observations with fewer custom bounds; each bucket goes to the first new one that contains it. */
-function withCustomBounds(histogram: FloatHistogram, bounds: readonly number[]): FloatHistogram {
+export function withCustomBounds(
+  histogram: FloatHistogram,
+  bounds: readonly number[],
+): FloatHistogram {
   const { customValues } = histogram;
   const targetOf = (index: number): number => {
     if (index >= customValues.length) return bounds.length;

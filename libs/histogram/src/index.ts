@@ -34,5 +34,7 @@ export {
   MAX_EXPONENTIAL_SCHEMA,
   MIN_EXPONENTIAL_SCHEMA,
 } from './float-histogram.ts';
+export { detectedResetHint, storedResetHint } from './counter-reset-hint.ts';
 export { formatHistogram } from './format-histogram.ts';
+export { HistogramSum } from './histogram-sum.ts';
 export { trimHistogram } from './trim.ts';

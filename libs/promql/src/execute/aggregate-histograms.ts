@@ -1,9 +1,4 @@
-import {
-  addHistograms,
-  compactHistogram,
-  divideHistogram,
-  type FloatHistogram,
-} from '#libs/histogram';
+import { compactHistogram, type FloatHistogram, HistogramSum } from '#libs/histogram';
 import type { Span } from '../ast.ts';
 import { kahanMean, kahanSum } from '../functions/kahan.ts';
 import { ABSENT, type Block, FLOAT, HISTOGRAM } from './block.ts';
@@ -50,9 +45,8 @@ export function aggregateHistograms(
             : kahanMean(column, 0, column.length);
         output.present[cell] = FLOAT;
       } else if (histograms.length > 0) {
-        const total = sumOf(evaluation, histograms, span);
-        if (total === null) continue;
-        const result = operator === 'sum' ? total : divideHistogram(total, histograms.length);
+        const result = combinationOf(evaluation, histograms, operator === 'avg', span);
+        if (result === null) continue;
         output.histograms ??= new Array<null>(output.present.length).fill(null);
         output.histograms[cell] = compactHistogram(result);
         output.present[cell] = HISTOGRAM;
@@ -61,27 +55,20 @@ export function aggregateHistograms(
   }
 }
 
-function sumOf(
+function combinationOf(
   evaluation: Evaluation,
   histograms: readonly FloatHistogram[],
+  isMean: boolean,
   span: Span,
 ): FloatHistogram | null {
-  let total = histograms[0]!;
-  let hasReset = false;
-  let hasNoReset = false;
-  for (const { counterResetHint } of histograms) {
-    hasReset ||= counterResetHint === 'reset';
-    hasNoReset ||= counterResetHint === 'not_reset';
-  }
+  const sum = new HistogramSum(histograms[0]!);
   for (let i = 1; i < histograms.length; i++) {
-    const combined = addHistograms(total, histograms[i]!);
-    if (combined === null) {
-      mixedSchemasInAggregation(evaluation, span);
-      return null;
-    }
-    if (combined.hasReconciledBounds) mismatchedCustomBuckets(evaluation, 'aggregation', span);
-    total = combined.histogram;
+    const next = histograms[i]!;
+    if (isMean ? sum.addToMean(next) : sum.add(next)) continue;
+    mixedSchemasInAggregation(evaluation, span);
+    return null;
   }
-  if (hasReset && hasNoReset) counterResetCollision(evaluation, 'aggregation', span);
-  return total;
+  if (sum.hasResetCollision) counterResetCollision(evaluation, 'aggregation', span);
+  if (sum.hasReconciledBounds) mismatchedCustomBuckets(evaluation, 'aggregation', span);
+  return isMean ? sum.mean : sum.value;
 }

@@ -17,7 +17,13 @@ import { compileInfo } from './info-node.ts';
 import { labelJoinNode, labelReplaceNode } from './label-nodes.ts';
 import { QueryError } from './query-error.ts';
 import { type RangeFunction, RangeFunctionNode } from './range-function-node.ts';
-import { constantNode, queryTimeNode, scalarOfVector, timeNode } from './scalar-nodes.ts';
+import {
+  combinedScalar,
+  constantNode,
+  queryTimeNode,
+  scalarOfVector,
+  timeNode,
+} from './scalar-nodes.ts';
 import { SelectorNode } from './selector-node.ts';
 import { SortNode } from './sort-nodes.ts';
 import type { PlanNode, RangeNode, VectorNode } from './vector-node.ts';
@@ -58,6 +64,11 @@ export function compileCall(
       return queryTimeNode(name, ({ options }) => options.stepMs / 1_000, span);
     case 'range':
       return queryTimeNode(name, ({ options }) => (options.endMs - options.startMs) / 1_000, span);
+    case 'min_of':
+    case 'max_of': {
+      const operands = args.map((argument) => compiler.scalar(argument));
+      return combinedScalar(name, operands, name === 'min_of' ? Math.min : Math.max, span);
+    }
     case 'vector':
       return new ScalarVectorNode(compiler.scalar(args[0]!), span);
     case 'scalar':

@@ -13,6 +13,15 @@ import { VectorNode } from './vector-node.ts';
 const IDENTIFYING = ['instance', 'job'];
 const DEFAULT_INFO_METRIC = 'target_info';
 
+const ANY_INFO_METRIC = '.+_info';
+
+/** What the names of info series have to fulfil. Where it is only said what they are not, they still end in `_info`. */
+function infoNames(matchers: readonly Matcher[]): readonly Matcher[] {
+  if (matchers.length === 0) return [new Matcher(METRIC_NAME, '=', DEFAULT_INFO_METRIC)];
+  const isPositive = matchers.some(({ kind }) => kind === '=' || kind === '=~');
+  return isPositive ? matchers : [...matchers, new Matcher(METRIC_NAME, '=~', ANY_INFO_METRIC)];
+}
+
 /** Compiles `info(v, {…})`: adds labels of the info series that belong to a series. */
 export function compileInfo(expr: Call, compiler: ExpressionCompiler): VectorNode {
   const [base, filter] = expr.args;
@@ -20,8 +29,7 @@ export function compileInfo(expr: Call, compiler: ExpressionCompiler): VectorNod
   const matchers = inner?.kind === 'vector-selector' ? inner.matchers : [];
   const nameMatchers = matchers.filter((matcher) => matcher.name === METRIC_NAME);
   const dataMatchers = matchers.filter((matcher) => matcher.name !== METRIC_NAME);
-  const names =
-    nameMatchers.length > 0 ? nameMatchers : [new Matcher(METRIC_NAME, '=', DEFAULT_INFO_METRIC)];
+  const names = infoNames(nameMatchers);
   const reference = referenceOf(base!);
   const selector: VectorSelector = {
     kind: 'vector-selector',

@@ -1,7 +1,7 @@
 import { Labels, LinearRegExp, METRIC_NAME, RegExpSyntaxError } from '#libs/labels';
 import type { Span } from '../ast.ts';
-import { ABSENT, type Block } from './block.ts';
-import { mergeCollisions, SAME_LABELSET } from './drop-metadata.ts';
+import type { Block } from './block.ts';
+import { mergeCollisions } from './drop-metadata.ts';
 import type { Evaluation } from './evaluation.ts';
 import { QueryError } from './query-error.ts';
 import { SeriesShape } from './series-shape.ts';
@@ -31,9 +31,7 @@ export class RelabelNode extends VectorNode {
   protected async compute(evaluation: Evaluation, timeline: Timeline): Promise<Block> {
     const input = await this.input.evaluate(evaluation, timeline);
     const shape = input.shape.derived(`relabel:${this.key}`, () => this.#relabeled(input.shape));
-    const output: Block = { ...input, shape };
-    refuseEqualSeries(output);
-    return mergeCollisions(output);
+    return mergeCollisions({ ...input, shape });
   }
 
   #relabeled(shape: SeriesShape): SeriesShape {
@@ -51,23 +49,11 @@ export class RelabelNode extends VectorNode {
   }
 }
 
-/** Two series that now have the same labels are an error, even where they have values at different steps. */
-function refuseEqualSeries(block: Block): void {
-  const firstRow = block.shape.collisions();
-  if (firstRow === null) return;
-  const taken = new Set<number>();
-  for (let row = 0; row < firstRow.length; row++) {
-    const from = row * block.stepCount;
-    if (block.present.subarray(from, from + block.stepCount).every((kind) => kind === ABSENT)) {
-      continue;
-    }
-    if (taken.has(firstRow[row]!)) throw new QueryError('execution', SAME_LABELSET);
-    taken.add(firstRow[row]!);
-  }
-}
+/** Bytes that are no UTF-8 have become U+FFFD when the query was read. */
+const REPLACEMENT = '\ufffd';
 
 function isLabelName(name: string): boolean {
-  return name !== '' && name.isWellFormed();
+  return name !== '' && name.isWellFormed() && !name.includes(REPLACEMENT);
 }
 
 /** `label_replace(v, dst, replacement, src, regex)`. @throws QueryError for arguments that can't be */

@@ -16,6 +16,8 @@ export interface RangeFunction {
   readonly keepsName: boolean;
   /** Whether a name that is not a counter's is worth a remark. */
   readonly expectsCounter: boolean;
+  /** Whether the result changes with the time of evaluation even where the window does not. */
+  readonly dependsOnTime: boolean;
   /** The window modifiers it can be used with. */
   readonly extensions: readonly ('anchored' | 'smoothed')[];
 }
@@ -40,7 +42,9 @@ export class RangeFunctionNode extends VectorNode {
     const scalarKeys = scalars.map((scalar) => scalar.key).join(',');
     super(
       `${name}(${range.key};${scalarKeys})`,
-      range.isStepInvariant && scalars.every((scalar) => scalar.isStepInvariant),
+      range.isStepInvariant &&
+        !fn.dependsOnTime &&
+        scalars.every((scalar) => scalar.isStepInvariant),
       span,
     );
     this.range = range;

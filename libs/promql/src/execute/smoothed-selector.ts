@@ -1,10 +1,16 @@
-import { addHistograms, multiplyHistogram } from '#libs/histogram';
+import {
+  addHistograms,
+  type FloatHistogram,
+  isCounterReset,
+  multiplyHistogram,
+  usesCustomBuckets,
+} from '#libs/histogram';
 import type { SampleWindow } from '#libs/samples';
 import { isStaleMarker } from '#libs/samples';
 import type { Span } from '../ast.ts';
 import { ABSENT, FLOAT, HISTOGRAM } from './block.ts';
 import type { Evaluation } from './evaluation.ts';
-import { mixedFloatsHistograms } from './remarks.ts';
+import { mixedFloatsHistograms, mixedSchemas } from './remarks.ts';
 import type { MutableBlock } from './selector-node.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -43,22 +49,54 @@ export function readSmoothed(
     }
     const right = histograms?.[after] ?? null;
     const share = (refMs - timesMs[before]!) / (timesMs[after]! - timesMs[before]!);
-    if (left === null && right === null) {
-      block.values[cell] = values[before]! + (values[after]! - values[before]!) * share;
-      block.present[cell] = FLOAT;
-    } else if (left === null || right === null) {
+    if (isMixed(window, kept, refMs - lookbackMs, refMs + lookbackMs)) {
       mixedFloatsHistograms(evaluation, block.shape.originalNameAt(row), span);
       block.present[cell] = ABSENT;
+    } else if (left === null || right === null) {
+      block.values[cell] = values[before]! + (values[after]! - values[before]!) * share;
+      block.present[cell] = FLOAT;
     } else {
-      const mixed = addHistograms(
-        multiplyHistogram(left, 1 - share),
-        multiplyHistogram(right, share),
-      );
-      if (mixed === null) continue;
-      histogramsOf(block)[cell] = mixed.histogram;
+      const between = interpolated(left, right, share);
+      if (between === null) {
+        mixedSchemas(evaluation, block.shape.originalNameAt(row), span);
+        continue;
+      }
+      histogramsOf(block)[cell] = between;
       block.present[cell] = HISTOGRAM;
     }
   }
+}
+
+/** The histogram `share` of the way from one to the next; after a reset the counter rises from nothing. */
+function interpolated(
+  left: FloatHistogram,
+  right: FloatHistogram,
+  share: number,
+): FloatHistogram | null {
+  const risen = multiplyHistogram(right, share);
+  const isCounter = left.counterResetHint !== 'gauge' && right.counterResetHint !== 'gauge';
+  if (isCounter && usesCustomBuckets(left) === usesCustomBuckets(right)) {
+    if (isCounterReset(left, right)) return risen;
+  }
+  return addHistograms(multiplyHistogram(left, 1 - share), risen)?.histogram ?? null;
+}
+
+/** Whether the samples around a time are partly floats and partly histograms. */
+function isMixed(
+  window: SampleWindow,
+  kept: readonly number[],
+  afterMs: number,
+  untilMs: number,
+): boolean {
+  if (window.histograms === null) return false;
+  let hasFloat = false;
+  let hasHistogram = false;
+  for (const i of kept) {
+    if (window.timesMs[i]! <= afterMs || window.timesMs[i]! > untilMs) continue;
+    if ((window.histograms[i] ?? null) === null) hasFloat = true;
+    else hasHistogram = true;
+  }
+  return hasFloat && hasHistogram;
 }
 
 function histogramsOf(block: MutableBlock): NonNullable<MutableBlock['histograms']> {

@@ -59,7 +59,8 @@ export class VectorScalarNode extends VectorNode {
           : arithmetic(operator, scalar, value);
       }
     }
-    if (isComparison(operator) && !returnsBool) return output;
+    // Neither a filter nor a trimmed histogram means anything else than before.
+    if ((isComparison(operator) && !returnsBool) || isTrim(operator)) return output;
     output.shape = shapeWithoutMetadata(evaluation, output.shape);
     return evaluation.options.delayedNameRemoval ? output : mergeCollisions(output);
   }

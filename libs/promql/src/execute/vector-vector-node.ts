@@ -46,7 +46,7 @@ export class VectorVectorNode extends VectorNode {
   #resultLabels(many: Labels, one: Labels, evaluation: Evaluation): Labels {
     const { operator, returnsBool } = this.#expr;
     const { cardinality, isOn, labels, include } = this.#matching;
-    let result = isComparison(operator) ? many : stripMetadata(many);
+    let result = isComparison(operator) || isTrim(operator) ? many : stripMetadata(many);
     if (cardinality === 'one-to-one') {
       const names = new Set(labels);
       result = isOn ? result.only(names) : result.without(names);
@@ -242,8 +242,9 @@ export class VectorVectorNode extends VectorNode {
           one: left,
           manyGroups: groups.right,
           oneGroups: groups.left,
-          fillMany: this.#matching.fillRight,
-          fillOne: this.#matching.fillLeft,
+          // As in Prometheus, the sides have been exchanged by the time the fill values are looked at.
+          fillMany: this.#matching.fillLeft,
+          fillOne: this.#matching.fillRight,
         }
       : {
           many: left,
@@ -276,6 +277,9 @@ export class VectorVectorNode extends VectorNode {
         isGroupSeen[group] = 1;
         const oneRow = oneRowOfGroup[group]!;
         if (oneRow === -1 && sides.fillOne === null) continue;
+        // Whether or not the comparison will keep it.
+        if (isMatched[group] === 1) this.#refuseSecondMatch();
+        isMatched[group] = 1;
         const many = operandOf(sides.many, cell);
         const one =
           oneRow === -1
@@ -289,8 +293,7 @@ export class VectorVectorNode extends VectorNode {
           out = this.#openRow(builder, sides, row, oneRow, evaluation);
           rowOfPair.set(pair, out);
         }
-        this.#refuseSecondMatch(builder, out, step, isMatched[group] === 1);
-        isMatched[group] = 1;
+        this.#refuseSameResult(builder, out, step);
         store(builder, out, step, kind, operation);
       }
       if (sides.fillMany === null) continue;
@@ -302,7 +305,7 @@ export class VectorVectorNode extends VectorNode {
         const kind = this.#applySides(operation, many, one, isSwapped);
         if (kind === ABSENT) continue;
         const out = this.#openRow(builder, sides, -1, oneRow, evaluation);
-        this.#refuseSecondMatch(builder, out, step, false);
+        this.#refuseSameResult(builder, out, step);
         store(builder, out, step, kind, operation);
       }
     }
@@ -342,21 +345,22 @@ export class VectorVectorNode extends VectorNode {
     );
   }
 
-  /** @throws QueryError */
-  #refuseSecondMatch(builder: BlockBuilder, row: number, step: number, isMatched: boolean): void {
-    if (this.#matching.cardinality === 'one-to-one') {
-      if (!isMatched) return;
-      throw new QueryError(
-        'execution',
-        'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)',
-      );
-    }
-    if (builder.isPresent(row, step)) {
-      throw new QueryError(
-        'execution',
-        'multiple matches for labels: grouping labels must ensure unique matches',
-      );
-    }
+  /** @throws QueryError unless several elements of a side may match one of the other */
+  #refuseSecondMatch(): void {
+    if (this.#matching.cardinality !== 'one-to-one') return;
+    throw new QueryError(
+      'execution',
+      'multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)',
+    );
+  }
+
+  /** @throws QueryError when two matches have the same labels */
+  #refuseSameResult(builder: BlockBuilder, row: number, step: number): void {
+    if (!builder.isPresent(row, step)) return;
+    throw new QueryError(
+      'execution',
+      'multiple matches for labels: grouping labels must ensure unique matches',
+    );
   }
 
   /** @throws QueryError when two elements of the side that has to be unique match the same */

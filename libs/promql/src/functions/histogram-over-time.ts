@@ -1,4 +1,4 @@
-import { addHistograms, divideHistogram, type FloatHistogram } from '#libs/histogram';
+import { compactHistogram, type FloatHistogram, HistogramSum } from '#libs/histogram';
 import { ABSENT, FLOAT, HISTOGRAM } from '../execute/block.ts';
 import {
   counterResetCollision,
@@ -11,7 +11,7 @@ import { histogramCount, type RangeContext, type RangeKernel } from './range-con
 
 function ofBoth(
   ofFloats: (values: Float64Array, lo: number, hi: number) => number,
-  ofSum: (sum: FloatHistogram, count: number) => FloatHistogram,
+  isMean: boolean,
 ): RangeKernel {
   return (context, lo, hi) => {
     const histograms = histogramCount(context, lo, hi);
@@ -23,36 +23,32 @@ function ofBoth(
       mixedFloatsHistograms(context.evaluation, context.metricName(), context.span);
       return ABSENT;
     }
-    const sum = sumOfHistograms(context, lo, hi);
-    if (sum === null) return ABSENT;
-    context.histogram = ofSum(sum, hi - lo);
-    return HISTOGRAM;
+    context.histogram = ofHistograms(context, lo, hi, isMean);
+    return context.histogram === null ? ABSENT : HISTOGRAM;
   };
 }
 
-function sumOfHistograms(context: RangeContext, lo: number, hi: number): FloatHistogram | null {
+function ofHistograms(
+  context: RangeContext,
+  lo: number,
+  hi: number,
+  isMean: boolean,
+): FloatHistogram | null {
   const { evaluation, span, histograms } = context;
-  let sum = histograms![lo]!;
-  let hasReset = sum.counterResetHint === 'reset';
-  let hasNoReset = sum.counterResetHint === 'not_reset';
+  const sum = new HistogramSum(histograms![lo]!);
   for (let i = lo + 1; i < hi; i++) {
     const next = histograms![i]!;
-    hasReset ||= next.counterResetHint === 'reset';
-    hasNoReset ||= next.counterResetHint === 'not_reset';
-    const combined = addHistograms(sum, next);
-    if (combined === null) {
-      mixedSchemas(evaluation, context.metricName(), span);
-      return null;
-    }
-    if (combined.hasReconciledBounds) mismatchedCustomBuckets(evaluation, 'aggregation', span);
-    sum = combined.histogram;
+    if (isMean ? sum.addToMean(next) : sum.add(next)) continue;
+    mixedSchemas(evaluation, context.metricName(), span);
+    return null;
   }
-  if (hasReset && hasNoReset) counterResetCollision(evaluation, 'aggregation', span);
-  return sum;
+  if (sum.hasResetCollision) counterResetCollision(evaluation, 'aggregation', span);
+  if (sum.hasReconciledBounds) mismatchedCustomBuckets(evaluation, 'aggregation', span);
+  return compactHistogram(isMean ? sum.mean : sum.value);
 }
 
 /** `sum_over_time`, of floats or of histograms. */
-export const sumOverTimeOfBoth = ofBoth(kahanSum, (sum) => sum);
+export const sumOverTimeOfBoth = ofBoth(kahanSum, false);
 
 /** `avg_over_time`, of floats or of histograms. */
-export const avgOverTimeOfBoth = ofBoth(kahanMean, (sum, count) => divideHistogram(sum, count));
+export const avgOverTimeOfBoth = ofBoth(kahanMean, true);

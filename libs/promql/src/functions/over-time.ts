@@ -87,6 +87,8 @@ export const quantileOverTime: RangeKernel = (context, lo, hi) => {
 
 export const madOverTime = ofFloats((c, lo, hi) => {
   const values = c.values.slice(lo, hi);
+  // NaN sorts first and would only move the median; but no deviation is known where a value is not.
+  if (values.some((value) => Number.isNaN(value))) return Number.NaN;
   const median = quantileOf(0.5, values, hi - lo);
   for (let i = 0; i < values.length; i++) values[i] = Math.abs(values[i]! - median);
   return quantileOf(0.5, values, hi - lo);

@@ -24,7 +24,14 @@ import { onFloatsOnly, type RangeKernel } from './range-context.ts';
 import { extrapolated, instantaneous } from './rate.ts';
 
 function plain(kernel: RangeKernel, changesTo: Partial<RangeFunction> = {}): RangeFunction {
-  return { kernel, keepsName: false, expectsCounter: false, extensions: [], ...changesTo };
+  return {
+    kernel,
+    keepsName: false,
+    expectsCounter: false,
+    dependsOnTime: false,
+    extensions: [],
+    ...changesTo,
+  };
 }
 
 function floats(kernel: RangeKernel): RangeFunction {
@@ -58,7 +65,7 @@ export const RANGE_FUNCTIONS: ReadonlyMap<string, RangeFunction> = new Map([
   ['changes', plain(changes, { extensions: ['anchored'] })],
   ['resets', plain(resets, { extensions: ['anchored'] })],
   ['deriv', floats(deriv)],
-  ['predict_linear', floats(predictLinear)],
+  ['predict_linear', plain(onFloatsOnly(predictLinear), { dependsOnTime: true })],
   ['double_exponential_smoothing', floats(doubleExponentialSmoothing)],
   ['sum_over_time', plain(sumOverTimeOfBoth)],
   ['avg_over_time', plain(avgOverTimeOfBoth)],
