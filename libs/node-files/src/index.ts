@@ -1,0 +1,4 @@
+export { ensureDataDirectory, syncDirectory, writeFileAtomically } from './atomic-file.ts';
+export { DataDirectoryError, describeFileError } from './data-directory-error.ts';
+export { type DirectoryLock, lockDirectory } from './directory-lock.ts';
+export { FileSegmentStore } from './file-segment-store.ts';

@@ -1,0 +1,165 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  DataDirectoryError,
+  ensureDataDirectory,
+  FileSegmentStore,
+  lockDirectory,
+  writeFileAtomically,
+} from './index.ts';
+
+let directory = '';
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'binnacle-files-'));
+});
+afterEach(async () => {
+  await rm(directory, { recursive: true, force: true });
+});
+
+describe('FileSegmentStore', () => {
+  async function readAll(store: FileSegmentStore, sequence: number): Promise<string> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of store.read(sequence)) chunks.push(Buffer.from(chunk));
+    return Buffer.concat(chunks).toString('latin1');
+  }
+
+  it('gives back what was appended, in ascending order of segments', async () => {
+    const store = new FileSegmentStore(directory);
+    await store.create(2);
+    await store.append(2, Buffer.from('two'));
+    await store.create(10);
+    await store.append(10, Buffer.from('te'));
+    await store.append(10, Buffer.from('n'));
+    await store.sync(10);
+    await store.close(2);
+    await store.close(10);
+    await store.close(10);
+    await writeFile(join(directory, 'something else'), 'x');
+    expect(await store.list()).toEqual([
+      { sequence: 2, bytes: 3 },
+      { sequence: 10, bytes: 3 },
+    ]);
+    expect(await readAll(store, 10)).toBe('ten');
+  });
+  it('reads a segment larger than a chunk', async () => {
+    const store = new FileSegmentStore(directory);
+    const content = 'abcdefg'.repeat(400_000);
+    await store.create(1);
+    await store.append(1, Buffer.from(content));
+    await store.close(1);
+    expect(await readAll(store, 1)).toBe(content);
+  });
+  it('never writes to a segment that exists', async () => {
+    const store = new FileSegmentStore(directory);
+    await store.create(1);
+    await store.close(1);
+    await expect(store.create(1)).rejects.toMatchObject({ code: 'EEXIST' });
+    await expect(store.append(1, Buffer.from('x'))).rejects.toThrow('not open for writing');
+  });
+  it('cuts, removes and sets aside, and keeps the first copy', async () => {
+    const store = new FileSegmentStore(directory);
+    await store.create(1);
+    await store.append(1, Buffer.from('damaged'));
+    await store.close(1);
+    await store.setAside(1);
+    await store.truncate(1, 3);
+    await store.setAside(1);
+    expect(await readAll(store, 1)).toBe('dam');
+    await store.remove(1);
+    await store.remove(1);
+    expect(await readdir(directory)).toEqual(['00000001.log.corrupt']);
+    expect(await readFile(join(directory, '00000001.log.corrupt'), 'utf8')).toBe('damaged');
+    expect(await store.list()).toEqual([]);
+  });
+  it('knows how much room there is', async () => {
+    const { freeBytes, totalBytes } = await new FileSegmentStore(directory).space();
+    expect(freeBytes).toBeGreaterThan(0);
+    expect(totalBytes).toBeGreaterThanOrEqual(freeBytes);
+  });
+});
+
+describe('lockDirectory', () => {
+  it('lets one in at a time', async () => {
+    const lock = await lockDirectory(directory);
+    await expect(lockDirectory(directory)).rejects.toThrow(DataDirectoryError);
+    await expect(lockDirectory(directory)).rejects.toThrow(/is in use by the process \d+/);
+    await lock.release();
+    await lock.release();
+    const next = await lockDirectory(directory);
+    await lock.release();
+    await expect(lockDirectory(directory)).rejects.toThrow(DataDirectoryError);
+    await next.release();
+    expect(await readdir(directory)).toEqual([]);
+  });
+  it('is not blocked by a lock that a killed process left behind', async () => {
+    const other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
+    await once(other, 'spawn');
+    const boot = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+    const stat = await readFile(`/proc/${other.pid}/stat`, 'utf8');
+    const started = `${boot}/${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
+    const held = JSON.stringify({ pid: other.pid, started });
+    await writeFile(join(directory, 'lock'), held);
+    await expect(lockDirectory(directory)).rejects.toThrow(`in use by the process ${other.pid}`);
+    other.kill('SIGKILL');
+    await once(other, 'exit');
+    const lock = await lockDirectory(directory);
+    await lock.release();
+  });
+  it.each([
+    ['another process that has the number now', { pid: 1, started: 'another boot/1' }],
+    ['a number that no process has', { pid: 2 ** 22 + 1, started: 'x/1' }],
+    ['something that is not a lock', 'garbage'],
+    ['an empty file', ''],
+    ['a number out of range', { pid: -1, started: null }],
+  ])('is not blocked by %s', async (_, content) => {
+    const text = typeof content === 'string' ? content : JSON.stringify(content);
+    await writeFile(join(directory, 'lock'), text);
+    await (await lockDirectory(directory)).release();
+  });
+  it('lets exactly one of many in', async () => {
+    await writeFile(join(directory, 'lock'), 'left over');
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 8 }, () => lockDirectory(directory)),
+    );
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+  });
+});
+
+describe('writeFileAtomically', () => {
+  it('replaces content and leaves nothing else behind', async () => {
+    const path = join(directory, 'state.json');
+    await writeFileAtomically(path, 'one');
+    await writeFileAtomically(path, Buffer.from('two'));
+    expect(await readFile(path, 'utf8')).toBe('two');
+    expect(await readdir(directory)).toEqual(['state.json']);
+  });
+  it('keeps the old content, and no rubbish, when it fails', async () => {
+    const path = join(directory, 'taken');
+    await mkdir(path);
+    await writeFile(join(path, 'inside'), 'x');
+    await expect(writeFileAtomically(path, 'new')).rejects.toThrow();
+    expect(await readdir(directory)).toEqual(['taken']);
+  });
+});
+
+describe('ensureDataDirectory', () => {
+  it('makes the whole path', async () => {
+    await ensureDataDirectory(join(directory, 'a', 'b'));
+    expect(await readdir(join(directory, 'a', 'b'))).toEqual([]);
+  });
+  it('says in one sentence what is wrong', async () => {
+    const file = join(directory, 'file');
+    await writeFile(file, '');
+    await expect(ensureDataDirectory(file)).rejects.toThrow(
+      `The data directory ${file} cannot be used: it is a file, not a directory.`,
+    );
+    await expect(ensureDataDirectory(join(file, 'below'))).rejects.toThrow(
+      'a part of the path is not a directory.',
+    );
+    await expect(ensureDataDirectory('/proc/binnacle/x')).rejects.toThrow(DataDirectoryError);
+  });
+});
