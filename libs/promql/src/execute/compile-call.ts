@@ -28,6 +28,13 @@ import { SelectorNode } from './selector-node.ts';
 import { SortNode } from './sort-nodes.ts';
 import type { PlanNode, RangeNode, VectorNode } from './vector-node.ts';
 
+/** Functions that look at nothing of a histogram but its count and its sum. */
+const READS_STATISTICS: ReadonlySet<string> = new Set([
+  'histogram_count',
+  'histogram_sum',
+  'histogram_avg',
+]);
+
 /** Turns a call into a node. @throws QueryError for arguments that can't be */
 export function compileCall(
   expr: Call,
@@ -49,7 +56,8 @@ export function compileCall(
   }
   const histogramFunction = HISTOGRAM_FUNCTIONS.get(name);
   if (histogramFunction !== undefined) {
-    return new HistogramFunctionNode(name, compiler.vector(args[0]!), histogramFunction, span);
+    const input = compiler.within(READS_STATISTICS.has(name), () => compiler.vector(args[0]!));
+    return new HistogramFunctionNode(name, input, histogramFunction, span);
   }
   switch (name) {
     case 'time':
@@ -120,7 +128,7 @@ export function compileCall(
       return new HistogramFractionNode(
         compiler.scalar(args[0]!),
         compiler.scalar(args[1]!),
-        compiler.vector(args[2]!),
+        compiler.within(false, () => compiler.vector(args[2]!)),
         span,
       );
     case 'info':

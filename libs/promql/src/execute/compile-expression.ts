@@ -26,6 +26,8 @@ import { VectorVectorNode } from './vector-vector-node.ts';
 export class ExpressionCompiler {
   readonly #resolverOf: (selector: VectorSelector) => RowResolver;
   readonly #nodesByKey = new Map<string, VectorNode[]>();
+  /** Whether what is being compiled is read for its counts and sums alone. */
+  #wantsStatistics = false;
 
   constructor(resolverOf: (selector: VectorSelector) => RowResolver) {
     this.#resolverOf = resolverOf;
@@ -34,6 +36,17 @@ export class ExpressionCompiler {
   /** Keys of the parts that read samples, for an evaluation cache. */
   get vectorKeys(): readonly string[] {
     return [...this.#nodesByKey.keys()];
+  }
+
+  /** Compiles with another answer to whether only counts and sums are wanted. */
+  within<T>(wantsStatistics: boolean, compile: () => T): T {
+    const outer = this.#wantsStatistics;
+    this.#wantsStatistics = wantsStatistics;
+    try {
+      return compile();
+    } finally {
+      this.#wantsStatistics = outer;
+    }
   }
 
   compile(expr: Expr): PlanNode {
@@ -72,7 +85,7 @@ export class ExpressionCompiler {
   }
 
   matrixSelector(expr: MatrixSelector): RangeNode {
-    return matrixSelectorNode(expr, this.#resolverOf(expr.selector));
+    return matrixSelectorNode(expr, this.#resolverOf(expr.selector), this.#wantsStatistics);
   }
 
   #register(node: VectorNode): void {
@@ -95,11 +108,18 @@ export class ExpressionCompiler {
       case 'paren':
         return this.compile(expr.expr);
       case 'vector-selector':
-        return new SelectorNode(expr, this.#resolverOf(expr));
+        return new SelectorNode(
+          expr,
+          this.#resolverOf(expr),
+          this.#wantsStatistics ? 'value-with-resets' : 'value',
+        );
       case 'matrix-selector':
         return this.matrixSelector(expr);
       case 'subquery':
-        return subqueryNode(expr, this.vector(expr.expr));
+        return subqueryNode(
+          expr,
+          this.within(false, () => this.vector(expr.expr)),
+        );
       case 'unary': {
         const operand = this.compile(expr.operand);
         if (expr.operator === '+') return operand;
@@ -110,7 +130,7 @@ export class ExpressionCompiler {
         return new NegationNode(operand, expr.span);
       }
       case 'binary':
-        return this.#compileBinary(expr);
+        return this.within(false, () => this.#compileBinary(expr));
       case 'aggregation':
         return this.#compileAggregation(expr);
       case 'call':

@@ -1,6 +1,8 @@
+import type { FloatHistogram } from '#libs/histogram';
 import { createSampleWindow, isStaleMarker } from '#libs/samples';
 import type { MatrixSelector, Subquery } from '../ast.ts';
 import { ABSENT, type Block, HISTOGRAM } from './block.ts';
+import { withDetectedHints } from './detected-hints.ts';
 import { atKey, atTimeMs, durationKey, durationMs, positiveDurationMs } from './durations.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { RowResolver } from './row-resolver.ts';
@@ -16,21 +18,27 @@ export function createRowSamples(): RowSamples {
 }
 
 /** A range vector selector such as `x[5m]`. */
-export function matrixSelectorNode(expr: MatrixSelector, resolver: RowResolver): RangeNode {
+export function matrixSelectorNode(
+  expr: MatrixSelector,
+  resolver: RowResolver,
+  detectsResets: boolean,
+): RangeNode {
   const { selector } = expr;
   return {
     kind: 'matrix',
-    key: `${selectorKey(selector)}[${durationKey(expr.range)}]`,
+    key: `${selectorKey(selector)}[${durationKey(expr.range)}]${detectsResets ? 'resets' : ''}`,
     isStepInvariant: selector.at !== null,
     span: expr.span,
     extension: selector.extension,
-    open: async (evaluation, timeline) => openSelector(expr, resolver, evaluation, timeline),
+    open: async (evaluation, timeline) =>
+      openSelector(expr, resolver, detectsResets, evaluation, timeline),
   };
 }
 
 async function openSelector(
   expr: MatrixSelector,
   resolver: RowResolver,
+  detectsResets: boolean,
   evaluation: Evaluation,
   timeline: Timeline,
 ): Promise<RangeReader> {
@@ -62,6 +70,9 @@ async function openSelector(
       samples.startTimesMs = window.startTimesMs;
       samples.start = window.start;
       samples.end = window.end;
+      if (detectsResets && window.histograms !== null) {
+        samples.histograms = withDetectedHints(samples);
+      }
       const { values } = window;
       for (let i = window.start; i < window.end; i++) {
         const value = values[i]!;
@@ -178,7 +189,7 @@ function readerOfBlock(
         values[kept] = cells[first + step]!;
         if (kind === HISTOGRAM) {
           rowHistograms ??= new Array<null>(steps).fill(null);
-          rowHistograms[kept] = histograms![first + step]!;
+          rowHistograms[kept] = withoutHint(histograms![first + step]!);
         }
         kept++;
       }
@@ -191,6 +202,13 @@ function readerOfBlock(
     },
     isOutdated: () => false,
   };
+}
+
+/** What is known of a sample and the one before it in its series says nothing of the one before it in a subquery. */
+function withoutHint(histogram: FloatHistogram): FloatHistogram {
+  const { counterResetHint } = histogram;
+  if (counterResetHint === 'gauge' || counterResetHint === 'unknown') return histogram;
+  return { ...histogram, counterResetHint: 'unknown' };
 }
 
 type RowHistograms = NonNullable<Block['histograms']>;

@@ -1,6 +1,7 @@
 import { createSampleWindow, isStaleMarker, type SampleWindow } from '#libs/samples';
 import type { VectorSelector } from '../ast.ts';
 import { type Block, FLOAT, HISTOGRAM } from './block.ts';
+import { withDetectedHints } from './detected-hints.ts';
 import { atKey, atTimeMs, durationKey, durationMs } from './durations.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { RowResolver, ResolvedRows } from './row-resolver.ts';
@@ -8,8 +9,11 @@ import { timeAt, type Timeline } from './timeline.ts';
 import { VectorNode } from './vector-node.ts';
 import { readSmoothed } from './smoothed-selector.ts';
 
-/** What a selector gives for the sample it finds. */
-export type SelectedAspect = 'value' | 'timestamp' | 'start-timestamp';
+/**
+ * What a selector gives for the sample it finds. With `value-with-resets`, counter resets of histograms are found out
+ * where the store left them open.
+ */
+export type SelectedAspect = 'value' | 'value-with-resets' | 'timestamp' | 'start-timestamp';
 
 /** Samples read between two looks at the clock. */
 const WORK_PER_CHECK = 20_000;
@@ -26,11 +30,6 @@ export class SelectorNode extends VectorNode {
     this.selector = selector;
     this.resolver = resolver;
     this.#aspect = aspect;
-  }
-
-  /** The same selector giving the time of the sample instead of its value. */
-  withAspect(aspect: SelectedAspect): SelectorNode {
-    return new SelectorNode(this.selector, this.resolver, aspect);
   }
 
   protected async compute(evaluation: Evaluation, timeline: Timeline): Promise<Block> {
@@ -91,10 +90,15 @@ export class SelectorNode extends VectorNode {
       work += count + refs.count + 8;
       evaluation.samplesRead += count;
       if (count === 0) continue;
+      if (window.histograms !== null && this.#aspect === 'value-with-resets') {
+        window.histograms = withDetectedHints(window);
+      }
       if (isSmoothed) readSmoothed(evaluation, window, refs, block, i, this.span);
       else if (refs.count === 1) readNewest(window, refs.startMs, lookbackMs, block, i);
       else readSteps(window, refs, lookbackMs, block, i);
-      if (this.#aspect !== 'value') this.#replaceByTime(window, refs, block, i);
+      if (this.#aspect === 'timestamp' || this.#aspect === 'start-timestamp') {
+        this.#replaceByTime(window, refs, block, i);
+      }
     }
     return block;
   }
