@@ -70,16 +70,18 @@ if (kubectl() === null) {
       }
     });
 
-    it.each(manifests.map((manifest) => [`${manifest.kind}/${manifest.metadata.name}`, manifest]))(
-      '%s is small enough for kubectl apply',
-      (_name, manifest) => {
-        expect(JSON.stringify(manifest).length).toBeLessThan(200_000);
-      },
-    );
+    it.each(
+      manifests.map((manifest): [string, Manifest] => [
+        `${manifest.kind}/${manifest.metadata.name}`,
+        manifest,
+      ]),
+    )('%s is small enough for kubectl apply', (_name, manifest) => {
+      expect(JSON.stringify(manifest).length).toBeLessThan(200_000);
+    });
 
     const workloads = manifests.filter(({ spec }) => spec?.template !== undefined);
 
-    it.each(workloads.map((workload) => [workload.metadata.name, workload]))(
+    it.each(workloads.map((workload): [string, Manifest] => [workload.metadata.name, workload]))(
       '%s drops its rights, has limits, and mounts only what exists',
       (_name, { spec, metadata }) => {
         const pod = spec!.template!.spec;
