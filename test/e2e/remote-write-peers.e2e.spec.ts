@@ -49,7 +49,7 @@ describeWithPeers('remote write with a real Prometheus', ['prometheus'], ([prome
     return url;
   }
 
-  it('it takes what the collector sends, stale markers included', async () => {
+  it('takes what the collector sends, stale markers included', async () => {
     const url = await startPrometheus('{}');
     const text = `remote_write: [{url: "${url}/api/v1/write", queue_config: {batch_send_deadline: 10ms}}]`;
     const [config] = parseYamlConfig(text, outputsConfigSchema, { file: 'test' }).remote_write;
@@ -83,7 +83,7 @@ describeWithPeers('remote write with a real Prometheus', ['prometheus'], ([prome
     );
   }, 60_000);
 
-  it('what it sends can be read', async () => {
+  it('sends what can be read', async () => {
     const decoder = new WriteV1Decoder();
     const received = new Map<string, number>();
     const types = new Set<string | undefined>();

@@ -51,6 +51,17 @@ function errorOf(format: ExpositionFormat, text: string): ExpositionError {
   throw new Error(`was read without an error: ${text}`);
 }
 
+/** The shortest of a few runs in milliseconds, since other programs may want the machine as well. */
+function fastestOf(run: () => void): number {
+  let fastestMs = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 5; i++) {
+    const startMs = performance.now();
+    run();
+    fastestMs = Math.min(fastestMs, performance.now() - startMs);
+  }
+  return fastestMs;
+}
+
 /** Reads a body with all that can be asked of it, and answers what it threw. */
 function failureOf(parser: ExpositionParser): unknown {
   try {
@@ -341,9 +352,11 @@ describe.each(FORMATS)('a body in %s', (format) => {
     ['blank lines', `${'\n'.repeat(65_000)}<`],
   ])('refuses or reads 64 KiB of %s at once', (_, text) => {
     const body = Buffer.from(text);
-    const startMs = performance.now();
-    const error = failureOf(createExpositionParser(format, body));
-    expect(performance.now() - startMs).toBeLessThan(100);
+    let error: unknown = null;
+    const fastestMs = fastestOf(() => {
+      error = failureOf(createExpositionParser(format, body));
+    });
+    expect(fastestMs).toBeLessThan(100);
     expect(error === null || error instanceof ExpositionError).toBe(true);
   });
 });

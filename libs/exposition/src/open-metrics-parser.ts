@@ -385,10 +385,10 @@ export class OpenMetricsParser extends BodyCursor {
     const { offsets, length } = this.labelSpans;
     let key = bytes.toString('latin1', this.nameStart, nameEnd);
     for (let i = 0; i < length; i += 4) {
-      const name = bytes.toString('latin1', offsets[i]!, offsets[i + 1]!);
+      const name = bytes.toString('latin1', offsets[i], offsets[i + 1]);
       if (name === 'le' && this.metricType === 'histogram') continue;
       if (name === 'quantile' && this.metricType === 'summary') continue;
-      key += `\n${name}=${bytes.toString('latin1', offsets[i + 2]!, offsets[i + 3]!)}`;
+      key += `\n${name}=${bytes.toString('latin1', offsets[i + 2], offsets[i + 3])}`;
     }
     return key;
   }
