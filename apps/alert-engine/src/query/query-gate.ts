@@ -59,7 +59,12 @@ export class QueryGate {
 }
 
 function stopped(signal: AbortSignal, place: string): QueryApiError {
-  const isTimeout = signal.reason instanceof Error && signal.reason.name === 'TimeoutError';
+  const reason: unknown = signal.reason;
+  const isTimeout =
+    typeof reason === 'object' &&
+    reason !== null &&
+    'name' in reason &&
+    reason.name === 'TimeoutError';
   return isTimeout
     ? new QueryApiError('timeout', `query timed out in ${place}`)
     : new QueryApiError('canceled', `query was canceled in ${place}`);
