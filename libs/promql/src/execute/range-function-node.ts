@@ -89,7 +89,15 @@ export class RangeFunctionNode extends VectorNode {
     };
     const { kernel } = this.#function;
     const { extension, span } = this.range;
-    const context = new RangeContext(evaluation, span, shape, rangeMs, scalars, extension);
+    const context = new RangeContext(
+      evaluation,
+      span,
+      shape,
+      rangeMs,
+      scalars,
+      this.#scalars.map((scalar) => scalar.span),
+      extension,
+    );
     const { lookbackMs } = evaluation.options;
     const before = rangeMs + (extension === null ? 0 : lookbackMs);
     const after = extension === 'smoothed' ? lookbackMs : 0;

@@ -91,11 +91,10 @@ const MAX_INT64 = 2 ** 63;
 
 function checkCounts(parameters: Float64Array): void {
   for (const value of parameters) {
-    if (Number.isNaN(value)) throw new QueryError('execution', 'Parameter value is NaN');
     if (value <= -MAX_INT64) {
       throw new QueryError('execution', `Scalar value ${formatGo(value)} underflows int64`);
     }
-    if (value >= MAX_INT64) {
+    if (!(value < MAX_INT64)) {
       throw new QueryError('execution', `Scalar value ${formatGo(value)} overflows int64`);
     }
   }
@@ -160,17 +159,12 @@ function rank(
   const rowsByGroup: number[][] = Array.from({ length: groupCount }, () => []);
   let ignoredHistogram = false;
   const { stepCount, present, values } = input;
-  const valueOf = (row: number): number => values[row * stepCount + step]!;
-  // NaN is worse than everything else, for both; among equals the earlier row wins.
-  const compare = (a: number, b: number): number => {
-    const left = valueOf(a);
-    const right = valueOf(b);
-    if (Number.isNaN(left) || Number.isNaN(right)) {
-      if (Number.isNaN(left) && Number.isNaN(right)) return a - b;
-      return Number.isNaN(left) ? 1 : -1;
-    }
-    if (left === right) return a - b;
-    return isTop === left > right ? -1 : 1;
+  // Whether row `a` is to leave before row `b`. NaN leaves before everything else, for both.
+  const isWorse = (a: number, b: number): boolean => {
+    const left = values[a * stepCount + step]!;
+    const right = values[b * stepCount + step]!;
+    if (Number.isNaN(left)) return true;
+    return isTop ? left < right : left > right;
   };
   for (let row = 0; row < groupOfRow.length; row++) {
     const kind = present[row * stepCount + step];
@@ -181,35 +175,53 @@ function rank(
     }
     const rows = rowsByGroup[groupOfRow[row]!]!;
     if (rows.length < count) {
-      rows.push(row);
-      if (rows.length === count) makeHeap(rows, compare);
-    } else if (compare(row, rows[0]!) < 0) {
+      pushRow(rows, row, isWorse);
+      continue;
+    }
+    const worst = values[rows[0]! * stepCount + step]!;
+    const value = values[row * stepCount + step]!;
+    const isBetter = isTop ? worst < value : worst > value;
+    if (isBetter || (Number.isNaN(worst) && !Number.isNaN(value))) {
       rows[0] = row;
-      sink(rows, 0, compare);
+      sink(rows, isWorse);
     }
   }
-  for (const rows of rowsByGroup) rows.sort(compare);
+  for (const rows of rowsByGroup) {
+    rows.sort((a, b) => Number(isWorse(a, b)) - Number(isWorse(b, a)));
+  }
   return { rowsByGroup, ignoredHistogram };
 }
 
-type RowOrder = (a: number, b: number) => number;
+/*
+ * A heap with the worst of its rows first, moving rows exactly as Go's container/heap does: which of several equal elements
+ * stays is visible in the answer.
+ */
 
-/** Puts the worst of the rows first, so that a better one can take its place. */
-function makeHeap(rows: number[], compare: RowOrder): void {
-  for (let i = (rows.length >> 1) - 1; i >= 0; i--) sink(rows, i, compare);
+type RowOrder = (a: number, b: number) => boolean;
+
+function pushRow(rows: number[], row: number, isWorse: RowOrder): void {
+  rows.push(row);
+  for (let at = rows.length - 1; at > 0;) {
+    const parent = (at - 1) >> 1;
+    if (!isWorse(rows[at]!, rows[parent]!)) return;
+    swap(rows, at, parent);
+    at = parent;
+  }
 }
 
-function sink(rows: number[], from: number, compare: RowOrder): void {
-  let at = from;
-  for (;;) {
-    let worst = at;
-    for (let child = 2 * at + 1; child <= 2 * at + 2 && child < rows.length; child++) {
-      if (compare(rows[child]!, rows[worst]!) > 0) worst = child;
-    }
-    if (worst === at) return;
-    const moved = rows[at]!;
-    rows[at] = rows[worst]!;
-    rows[worst] = moved;
-    at = worst;
+function sink(rows: number[], isWorse: RowOrder): void {
+  for (let at = 0; ;) {
+    let child = 2 * at + 1;
+    if (child >= rows.length) return;
+    if (child + 1 < rows.length && isWorse(rows[child + 1]!, rows[child]!)) child++;
+    if (!isWorse(rows[child]!, rows[at]!)) return;
+    swap(rows, at, child);
+    at = child;
   }
+}
+
+function swap(rows: number[], a: number, b: number): void {
+  const moved = rows[a]!;
+  rows[a] = rows[b]!;
+  rows[b] = moved;
 }

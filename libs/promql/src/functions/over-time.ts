@@ -79,7 +79,7 @@ export const quantileOverTime: RangeKernel = (context, lo, hi) => {
   const phi = context.scalar(0);
   if (lo === hi) return ABSENT;
   if (Number.isNaN(phi) || phi < 0 || phi > 1) {
-    invalidQuantile(context.evaluation, phi, context.span);
+    invalidQuantile(context.evaluation, phi, context.scalarSpans[0]!);
   }
   context.value = quantileOf(phi, context.values.slice(lo, hi), hi - lo);
   return FLOAT;

@@ -25,6 +25,8 @@ export class RangeContext implements RowSamples {
   readonly rangeMs: number;
   /** The scalar arguments in order, a value for each step. */
   readonly scalars: readonly Float64Array[];
+  /** Where the scalar arguments stand, which remarks on them point at. */
+  readonly scalarSpans: readonly Span[];
   readonly extension: 'anchored' | 'smoothed' | null;
   row = 0;
   step = 0;
@@ -45,6 +47,7 @@ export class RangeContext implements RowSamples {
     shape: SeriesShape,
     rangeMs: number,
     scalars: readonly Float64Array[],
+    scalarSpans: readonly Span[],
     extension: 'anchored' | 'smoothed' | null,
   ) {
     this.evaluation = evaluation;
@@ -52,6 +55,7 @@ export class RangeContext implements RowSamples {
     this.shape = shape;
     this.rangeMs = rangeMs;
     this.scalars = scalars;
+    this.scalarSpans = scalarSpans;
     this.extension = extension;
   }
 
