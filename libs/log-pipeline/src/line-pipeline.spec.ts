@@ -202,18 +202,18 @@ describe('CRI lines', () => {
   });
 });
 
-function line(log: string, stream = 'stdout'): string {
+function dockerLine(log: string, stream = 'stdout'): string {
   return `${JSON.stringify({ log, stream, time: T })}\n`;
 }
 
 describe('docker json-file lines', () => {
   it('have their escapes undone, and go on when they end without a newline', () => {
     const text =
-      line('plain\n') +
-      line('tab\t"q" \\n\n') +
-      line('part one ') +
-      line('E\n', 'stderr') +
-      line('end 🙂\n');
+      dockerLine('plain\n') +
+      dockerLine('tab\t"q" \\n\n') +
+      dockerLine('part one ') +
+      dockerLine('E\n', 'stderr') +
+      dockerLine('end 🙂\n');
     expect(textsOf({ format: 'docker-json' }, text)).toEqual([
       'plain',
       'tab\t"q" \\n',
@@ -286,7 +286,7 @@ describe('any bytes in any format', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 60 })), format, (lines, kind) => {
         const clean = lines.map((line) => Buffer.from(line.filter((byte) => byte !== 10)));
-        const text = Buffer.concat(clean.flatMap((line) => [line, Buffer.from('\n')]));
+        const text = Buffer.concat(clean.flatMap((bytes) => [bytes, Buffer.from('\n')]));
         const pipeline = new LinePipeline({ format: kind });
         expect(pipeline.process(batchOf(text), NOW_MS).records.count).toBe(lines.length);
       }),

@@ -1,6 +1,7 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Checkpoint, CheckpointStore } from '#libs/log-tail';
+import { writeFileAtomically } from '#libs/node-files';
 import { z } from 'zod';
 
 const VERSION = 1;
@@ -23,8 +24,8 @@ const fileSchema = z.object({
 });
 
 /**
- * Checkpoints in one JSON file that is replaced as a whole: written beside it, fsynced, renamed, and the folder fsynced,
- * so that after a power cut there is the old file or the new one. A file that can't be understood is set aside.
+ * Checkpoints in one JSON file that is replaced as a whole, so that after a power cut there is the old file or the new
+ * one. A file that can't be understood is set aside.
  */
 export class FileCheckpointStore implements CheckpointStore {
   readonly #path: string;
@@ -51,23 +52,8 @@ export class FileCheckpointStore implements CheckpointStore {
   }
 
   async save(checkpoints: readonly Checkpoint[]): Promise<void> {
-    const folder = dirname(this.#path);
-    await mkdir(folder, { recursive: true });
-    const fresh = `${this.#path}.new`;
-    const file = await open(fresh, 'w', 0o600);
-    try {
-      await file.writeFile(JSON.stringify({ version: VERSION, checkpoints }));
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(fresh, this.#path);
-    const handle = await open(folder, 'r');
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await mkdir(dirname(this.#path), { recursive: true });
+    await writeFileAtomically(this.#path, JSON.stringify({ version: VERSION, checkpoints }));
   }
 }
 
