@@ -71,7 +71,13 @@ describeConformance('recorded answers', ['promql-compliance', 'golden'], (folder
       }
     }
   });
-  const cases = new KnownFailures([]);
+  const cases = new KnownFailures([
+    // Later releases than the recorded one warn that sort() does nothing in a range query.
+    '547r',
+    '548r',
+    '549r',
+    '550r',
+  ]);
   for (const record of recordsOf<RecordedQuery>(join(folder, 'expected.ndjson'))) {
     const { id, query, range, instant } = record;
     cases.it(`${id}`, `instant ${query}`, async () => {
