@@ -86,6 +86,12 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   throw new Error(`not within 5 s; seen: ${JSON.stringify([...seen], null, 1)}`);
 }
 
+/** A job of the configuration, with targets in quotes. */
+const job = (name: string, list: string) =>
+  `  - {job_name: ${name}, scrape_interval: 100ms, static_configs: [{targets: [${list}]}]}\n`;
+/** The last value of a series. */
+const series = (name: string, labels: string) => seen.get(`${name}{${labels}}`);
+
 interface TargetsAnswer {
   readonly data: {
     readonly activeTargets: readonly {
@@ -113,14 +119,11 @@ describe('a collector that scrapes', () => {
       response.setHeader('Content-Type', 'text/plain');
       response.end(`asked{path="${request.url}"} 1\n`);
     });
-    const job = (name: string, list: string) =>
-      `  - {job_name: ${name}, scrape_interval: 100ms, static_configs: [{targets: [${list}]}]}\n`;
     await configure(
       `scrape_configs:\n${job('stays', `"${good}"`)}${job('goes', `"${good}", "127.0.0.1:1"`)}` +
         '  - job_name: never\n    static_configs: [{targets: [a]}]\n    relabel_configs: [{action: drop}]\n',
     );
     await start();
-    const series = (name: string, labels: string) => seen.get(`${name}{${labels}}`);
     const at = (jobName: string, instance = good) => `instance="${instance}", job="${jobName}"`;
     await until(
       () =>

@@ -8,6 +8,7 @@ import {
   readCollectorConfig,
 } from './config/collector-config.ts';
 import { OutputsModule } from './outputs/outputs.module.ts';
+import { ProbesModule } from './probes/probes.module.ts';
 import { ScrapeModule } from './scrape/scrape.module.ts';
 
 /** The collector's composition root: every choice of adapter is made here or in the modules named here. */
@@ -32,6 +33,7 @@ export class CollectorModule {
         }),
         OutputsModule,
         ScrapeModule,
+        ProbesModule,
       ],
     };
   }

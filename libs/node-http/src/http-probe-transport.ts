@@ -134,7 +134,7 @@ function send(
     outgoing.end(request.body);
   });
   return untilAborted(response, request.signal).catch((error: unknown) => {
-    throw toProbeFailure(error, 'protocol', request.signal);
+    throw toProbeFailure(error, 'protocol', 'waiting for the answer', request.signal);
   });
 }
 
@@ -159,7 +159,7 @@ async function readBody(response: IncomingMessage, request: HttpProbeRequest): P
     if (error instanceof HttpGetError && error.code === 'body-too-large') {
       throw tooLarge(request.maxBodyBytes);
     }
-    throw toProbeFailure(error, 'protocol', request.signal);
+    throw toProbeFailure(error, 'protocol', 'reading the body', request.signal);
   }
 }
 
@@ -185,5 +185,5 @@ function toAnswer(response: IncomingMessage, body: Buffer, tls: TlsObservation |
 
 function failureOf(error: unknown, signal: AbortSignal): ProbeFailure {
   if (error instanceof SecretFileError) return { code: 'configuration', message: error.message };
-  return toProbeFailure(error, 'protocol', signal).failure;
+  return toProbeFailure(error, 'protocol', 'probing', signal).failure;
 }

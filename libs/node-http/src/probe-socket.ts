@@ -18,17 +18,19 @@ export function nowMonotonicMs(): number {
 
 /**
  * What went wrong, as a probe tells it.
- * @param phase what was being done, for a timeout and for failures without a better name
+ * @param phase the code of a failure without a better one
+ * @param doing what was being done, for a timeout: `timed out while connecting`
  */
 export function toProbeFailure(
   error: unknown,
   phase: ProbeFailureCode,
+  doing: string,
   signal: AbortSignal,
 ): ProbeFailureError {
   if (error instanceof ProbeFailureError) return error;
   if (signal.aborted) {
     if (signal.reason instanceof ProbeFailureError) return signal.reason;
-    return new ProbeFailureError({ code: 'timeout', message: `timed out (${phase})` });
+    return new ProbeFailureError({ code: 'timeout', message: `timed out while ${doing}` });
   }
   const { code, message } = toHttpGetError(error);
   return new ProbeFailureError({ code: code === 'tls' ? 'tls' : phase, message });
@@ -59,7 +61,7 @@ export async function resolveAddress(
     if (chosen === undefined) throw new Error(`no IPv${preferredFamily} address`);
     return { ip: chosen.address, family: chosen.family === 6 ? 6 : 4 };
   } catch (error) {
-    throw toProbeFailure(error, 'resolve', signal);
+    throw toProbeFailure(error, 'resolve', 'resolving the name', signal);
   }
 }
 
@@ -78,7 +80,7 @@ export async function openSocket(
     return socket;
   } catch (error) {
     socket.destroy();
-    throw toProbeFailure(error, 'connect', signal);
+    throw toProbeFailure(error, 'connect', 'connecting', signal);
   }
 }
 
@@ -99,7 +101,7 @@ export async function openTls(
   } catch (error) {
     secured.destroy();
     socket.destroy();
-    throw toProbeFailure(error, 'tls', signal);
+    throw toProbeFailure(error, 'tls', 'in the TLS handshake', signal);
   }
 }
 

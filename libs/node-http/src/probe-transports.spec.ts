@@ -148,9 +148,12 @@ describe('NodeHttpProbeTransport', () => {
   it('gives up in time, whatever it waits for', async () => {
     const silent = await serve(() => {});
     const dripping = await serve((_request, response) => response.write('a'));
-    for (const port of [silent, dripping]) {
+    for (const [port, doing] of [
+      [silent, 'waiting for the answer'],
+      [dripping, 'reading the body'],
+    ] as const) {
       const { failure } = await probeHttp('{}', `127.0.0.1:${port}`, 50);
-      expect(failure?.code).toBe('timeout');
+      expect(failure).toEqual({ code: 'timeout', message: `timed out while ${doing}` });
     }
   });
   it('tells a refused connection, garbage and an answer cut off apart', async () => {
@@ -174,7 +177,7 @@ describe('NodeTcpProbeTransport', () => {
       createTcpServer((socket) => {
         socket.write('220 he');
         setTimeout(() => socket.write('llo\r\n'), 10);
-        socket.on('data', (data) => socket.end(`you said ${data}`));
+        socket.on('data', (data) => socket.end(`you said ${data.toString()}`));
       }),
     );
     const yaml =
@@ -189,7 +192,7 @@ describe('NodeTcpProbeTransport', () => {
           const secured = new TLSSocket(socket, { isServer: true, key: KEY, cert: CERT });
           secured.on('error', () => {});
           socket.write('220 go\n');
-          secured.on('data', (data) => secured.end(`secret ${data}`));
+          secured.on('data', (data) => secured.end(`secret ${data.toString()}`));
         });
       }),
     );

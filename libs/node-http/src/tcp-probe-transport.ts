@@ -49,7 +49,7 @@ export class NodeTcpProbeTransport implements TcpProbeTransport {
       const failure =
         error instanceof SecretFileError
           ? ({ code: 'configuration', message: error.message } as const)
-          : toProbeFailure(error, 'connect', request.signal).failure;
+          : toProbeFailure(error, 'connect', 'connecting', request.signal).failure;
       return { address, resolveSeconds, connection: null, failure };
     }
   }
@@ -88,7 +88,8 @@ class NodeTcpProbeConnection implements TcpProbeConnection {
         const message = `a line is longer than ${MAX_LINE_BYTES} bytes`;
         throw new ProbeFailureError({ code: 'response', message });
       }
-      if (this.#error !== null) throw toProbeFailure(this.#error, 'response', this.#request.signal);
+      if (this.#error !== null)
+        throw toProbeFailure(this.#error, 'response', 'reading', this.#request.signal);
       if (this.#hasEnded) {
         return this.#unread.length === 0 ? null : this.#takeLine(this.#unread.length, Infinity);
       }
@@ -104,7 +105,7 @@ class NodeTcpProbeConnection implements TcpProbeConnection {
       });
     });
     await untilAborted(written, this.#request.signal).catch((error: unknown) => {
-      throw toProbeFailure(error, 'response', this.#request.signal);
+      throw toProbeFailure(error, 'response', 'sending', this.#request.signal);
     });
   }
 
@@ -153,7 +154,7 @@ class NodeTcpProbeConnection implements TcpProbeConnection {
     });
     this.#socket.resume();
     await untilAborted(woken, this.#request.signal).catch((error: unknown) => {
-      throw toProbeFailure(error, 'response', this.#request.signal);
+      throw toProbeFailure(error, 'response', 'waiting for a line', this.#request.signal);
     });
   }
 

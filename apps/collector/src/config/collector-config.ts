@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { readConfigFile } from '#libs/platform';
 import { z } from 'zod';
 import { outputsConfigSchema } from '../outputs/outputs-config.ts';
+import { probesConfigSchema } from '../probes/probes-config.ts';
 import {
   checkScrapeSection,
   type LoadedJobs,
@@ -16,6 +17,7 @@ export const collectorConfigSchema = z
     external_labels: z.record(z.string(), z.string()).default({}),
     outputs: outputsConfigSchema.prefault({}),
     ...scrapeSectionShape,
+    probes: probesConfigSchema.default([]),
   })
   .superRefine(checkScrapeSection);
 

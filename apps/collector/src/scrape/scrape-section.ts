@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { glob } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import {
@@ -8,10 +7,10 @@ import {
   scrapeConfigsSchema,
   scrapeGlobalSchema,
 } from '#libs/discovery';
-import { LinearRegExp } from '#libs/labels';
 import { readConfigFile } from '#libs/platform';
-import { ConfigTextError, Secret, yamlText } from '#libs/yaml-config';
+import { ConfigTextError, yamlText } from '#libs/yaml-config';
 import { z } from 'zod';
+import { configFingerprint } from '../config/config-fingerprint.ts';
 
 /** The collector's keys about scraping, as Prometheus has them. */
 export const scrapeSectionShape = {
@@ -98,21 +97,8 @@ async function expandGlobs(globs: readonly string[], baseDir: string): Promise<s
   return [...files].toSorted();
 }
 
-/** Equal for jobs that scrape alike, whatever their targets; it gives nothing of a secret away. */
+/** Equal for jobs that scrape alike, whatever their targets. */
 export function jobFingerprint({ config, baseDir }: LoadedJob): string {
   const { staticGroups: _groups, ...rest } = config;
-  const text = JSON.stringify([baseDir, rest], (_key, value: unknown) => {
-    if (value instanceof LinearRegExp) return value.pattern;
-    return typeof value === 'bigint' || value === Infinity ? String(value) : value;
-  });
-  const hash = createHash('sha256').update(text);
-  // `JSON.stringify` has asked every secret for its `toJSON` already, so their texts are gathered apart.
-  for (const secret of secretsOf(rest)) hash.update(`\0${secret.reveal()}`);
-  return hash.digest('hex');
-}
-
-function secretsOf(value: unknown): Secret[] {
-  if (value instanceof Secret) return [value];
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.values(value).flatMap(secretsOf);
+  return configFingerprint([baseDir, rest]);
 }

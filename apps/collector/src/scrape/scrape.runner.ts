@@ -121,7 +121,7 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
 
   /** Without any job the collector scrapes itself, as soon as it knows where it listens. */
   #selfJobs(): readonly LoadedJob[] {
-    const server = this.#http.httpAdapter.getHttpServer() as Server;
+    const server: Server = this.#http.httpAdapter.getHttpServer();
     const address = server.address();
     if (address === null || typeof address === 'string') {
       server.once('listening', () => {

@@ -1,0 +1,45 @@
+import { Controller, Get } from '@nestjs/common';
+import { formatDurationMs } from '#libs/labels';
+import type { ProbeLoop } from './probe-loop.ts';
+import { ProbesRunner } from './probes.runner.ts';
+
+/** What is probed and how the last probe went. */
+@Controller('api/v1')
+export class ProbesController {
+  readonly #runner: ProbesRunner;
+
+  constructor(runner: ProbesRunner) {
+    this.#runner = runner;
+  }
+
+  @Get('probes')
+  probes(): object {
+    return { status: 'success', data: { probes: this.#runner.loops.map(describeLoop) } };
+  }
+}
+
+function describeLoop({ config, target, labels, status }: ProbeLoop): object {
+  const { verdict } = status;
+  return {
+    name: config.name,
+    module: config.module.kind,
+    target,
+    labels,
+    interval: formatDurationMs(config.intervalMs),
+    timeout: formatDurationMs(config.timeoutMs),
+    health: verdict === null ? 'unknown' : verdict.failure === null ? 'up' : 'down',
+    failure: verdict?.failure ?? null,
+    failuresInARow: status.failuresInARow,
+    lastProbe: timeOrNull(status.lastProbeMs),
+    lastSuccess: timeOrNull(status.lastSuccessMs),
+    lastDuration: status.lastDurationSeconds,
+    metrics: (verdict?.metrics ?? []).map(({ labels: name, value }) => ({
+      name: name.toString(),
+      value: String(value),
+    })),
+  };
+}
+
+function timeOrNull(ms: number): string | null {
+  return Number.isNaN(ms) ? null : new Date(ms).toISOString();
+}
