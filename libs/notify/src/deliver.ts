@@ -25,6 +25,8 @@ export interface DeliveryPorts {
 export interface DeliveryReport {
   /** Texts of the configuration that failed; the message went out with the built-in ones. */
   readonly templateFaults: readonly TemplateFault[];
+  /** Addressees that were refused, while others were not. */
+  readonly refusedAddressees: readonly string[];
 }
 
 /**

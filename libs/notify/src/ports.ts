@@ -36,8 +36,15 @@ export interface EmailMessage {
 
 /** Hands e-mails to a mail server. */
 export interface MailTransport {
-  /** @throws DeliveryError where the server did not take it for every addressee */
-  send(message: EmailMessage, server: EmailIntegration, timeoutMs: number): Promise<void>;
+  /**
+   * @returns the addressees for whom the server did not take it, while it did for others
+   * @throws DeliveryError where it was taken for nobody
+   */
+  send(
+    message: EmailMessage,
+    server: EmailIntegration,
+    timeoutMs: number,
+  ): Promise<readonly string[]>;
 }
 
 /** Reads secrets where they are needed, so that a rotated file counts at once. */

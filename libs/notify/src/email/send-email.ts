@@ -16,6 +16,6 @@ export async function sendEmail(
   const templateFaults: TemplateFault[] = [];
   const message = composeEmail(notification, integration, context, templateFaults);
   const timeoutMs = Math.max(context.defaultTimeoutMs, MIN_TIMEOUT_MS);
-  await ports.mail.send(message, integration, timeoutMs);
-  return { templateFaults };
+  const refusedAddressees = await ports.mail.send(message, integration, timeoutMs);
+  return { templateFaults, refusedAddressees };
 }

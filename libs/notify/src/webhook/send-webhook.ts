@@ -28,7 +28,7 @@ export async function sendWebhook(
   });
   const error = judgeHttpAnswer(answer, nowMs());
   if (error !== null) throw error;
-  return { templateFaults: [] };
+  return { templateFaults: [], refusedAddressees: [] };
 }
 
 async function authorization(

@@ -1,0 +1,111 @@
+import { createTransport } from 'nodemailer';
+import type { EmailIntegration } from '#libs/dispatch';
+import {
+  DeliveryError,
+  type EmailMessage,
+  judgeSmtpResponse,
+  type MailTransport,
+} from '#libs/notify';
+import { toDeliveryError } from './connection-error.ts';
+import type { FileSecretReader } from './file-secret-reader.ts';
+import { readTlsOptions } from './tls-options.ts';
+
+const IMPLICIT_TLS_PORT = 465;
+/** Of a server's answer no more is read. */
+const MAX_RESPONSE_BYTES = 64 * 1024;
+
+/**
+ * E-mail over nodemailer, one connection per message. Where TLS is required a server without it is refused; where it is
+ * not, it is still used if the server offers it, whatever its certificate, since the alternative is no secrecy at all.
+ */
+export class SmtpMailTransport implements MailTransport {
+  readonly #files: FileSecretReader;
+
+  constructor(files: FileSecretReader) {
+    this.#files = files;
+  }
+
+  /** @throws DeliveryError */
+  async send(
+    message: EmailMessage,
+    server: EmailIntegration,
+    timeoutMs: number,
+  ): Promise<readonly string[]> {
+    const { host, port } = server.smarthost;
+    const secure = server.usesImplicitTls ?? port === IMPLICIT_TLS_PORT;
+    const tls = await readTlsOptions(server.tls, this.#files);
+    const isOpportunistic = !secure && !server.requiresTls;
+    const transport = createTransport({
+      host,
+      port,
+      secure,
+      name: server.hello,
+      ...(await this.#auth(server)),
+      requireTLS: !secure && server.requiresTls,
+      opportunisticTLS: isOpportunistic,
+      tls: isOpportunistic ? { ...tls, rejectUnauthorized: false } : tls,
+      connectionTimeout: timeoutMs,
+      greetingTimeout: timeoutMs,
+      socketTimeout: timeoutMs,
+      dnsTimeout: timeoutMs,
+      socketCloseTimeout: 0,
+      maxResponseSize: MAX_RESPONSE_BYTES,
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    });
+    const deadline = new AbortController();
+    const late = new DeliveryError('timeout', `the mail server took longer than ${timeoutMs} ms`);
+    const timer = setTimeout(() => deadline.abort(late), timeoutMs);
+    try {
+      const { rejected } = await transport.sendMail({
+        from: message.from,
+        to: message.to,
+        subject: message.subject,
+        messageId: message.messageId,
+        ...(message.references.length === 0
+          ? {}
+          : { references: [...message.references], inReplyTo: message.references.at(-1) }),
+        headers: message.headers.map(([key, value]) => ({ key, value })),
+        ...(message.text === null ? {} : { text: message.text }),
+        ...(message.html === null ? {} : { html: message.html }),
+        signal: deadline.signal,
+      });
+      return rejected.map(String);
+    } catch (error) {
+      throw deadline.signal.aborted ? late : toMailError(error);
+    } finally {
+      clearTimeout(timer);
+      transport.close();
+    }
+  }
+
+  async #auth({ auth }: EmailIntegration): Promise<object> {
+    if (auth.kind === 'none') return {};
+    const isPassword = auth.kind === 'password';
+    const secret = await this.#files.read(isPassword ? auth.password : auth.secret);
+    const credentials = { user: auth.username, pass: secret.reveal() };
+    return { auth: isPassword ? credentials : { ...credentials, method: 'CRAM-MD5' } };
+  }
+}
+
+/** What nodemailer adds to its errors. */
+interface SmtpFailure {
+  readonly responseCode?: unknown;
+  readonly response?: unknown;
+  readonly code?: unknown;
+}
+
+function toMailError(error: unknown): DeliveryError {
+  if (typeof error !== 'object' || error === null) return toDeliveryError(error);
+  const { responseCode, response, code }: SmtpFailure = error;
+  if (typeof responseCode === 'number') {
+    return judgeSmtpResponse(responseCode, typeof response === 'string' ? response : '');
+  }
+  if (code === 'EENVELOPE') {
+    return new DeliveryError('rejected', 'no valid address to send to', { cause: error });
+  }
+  if (code === 'EAUTH' || code === 'ENOAUTH') {
+    return new DeliveryError('unauthorized', 'the mail server did not let us in', { cause: error });
+  }
+  return toDeliveryError(error);
+}
