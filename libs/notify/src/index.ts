@@ -1,10 +1,10 @@
 export { formatRfc3339 } from './calendar.ts';
+export { deliver } from './deliver.ts';
 export {
-  deliver,
   type DeliveryContext,
   type DeliveryPorts,
   type DeliveryReport,
-} from './deliver.ts';
+} from './delivery-context.ts';
 export {
   DeliveryError,
   type DeliveryErrorOptions,

@@ -1,7 +1,7 @@
 import type { EmailIntegration, Notification } from '#libs/dispatch';
 import { Labels } from '#libs/labels';
 import { dateFromDays } from '../calendar.ts';
-import type { DeliveryContext } from '../deliver.ts';
+import type { DeliveryContext } from '../delivery-context.ts';
 import { DeliveryError } from '../delivery/delivery-error.ts';
 import { toMessageData } from '../message/message-data.ts';
 import type { TemplateFault } from '../message/message-templates.ts';

@@ -1,5 +1,5 @@
 import type { EmailIntegration, Notification } from '#libs/dispatch';
-import type { DeliveryContext, DeliveryPorts, DeliveryReport } from '../deliver.ts';
+import type { DeliveryContext, DeliveryPorts, DeliveryReport } from '../delivery-context.ts';
 import type { TemplateFault } from '../message/message-templates.ts';
 import { composeEmail } from './compose-email.ts';
 

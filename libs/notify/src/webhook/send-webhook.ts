@@ -1,7 +1,7 @@
 import type { HttpClientConfig, Notification, WebhookIntegration } from '#libs/dispatch';
 import { Secret } from '#libs/yaml-config';
 import { judgeHttpAnswer } from '../delivery/http-verdict.ts';
-import type { DeliveryContext, DeliveryPorts, DeliveryReport } from '../deliver.ts';
+import type { DeliveryContext, DeliveryPorts, DeliveryReport } from '../delivery-context.ts';
 import { toWebhookPayload } from './webhook-payload.ts';
 
 /** @throws DeliveryError */

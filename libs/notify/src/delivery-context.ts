@@ -1,0 +1,27 @@
+import type { MessageTemplates, TemplateFault } from './message/message-templates.ts';
+import type { HttpTransport, MailTransport, SecretReader } from './ports.ts';
+
+/** What a message needs to know besides the notification. */
+export interface DeliveryContext {
+  /** Where people find us. */
+  readonly externalUrl: string;
+  readonly userAgent: string;
+  readonly templates: MessageTemplates;
+  /** For one attempt, where the receiver's configuration says nothing. */
+  readonly defaultTimeoutMs: number;
+  readonly nowMs: () => number;
+}
+
+/** The ways out. */
+export interface DeliveryPorts {
+  readonly http: HttpTransport;
+  readonly mail: MailTransport;
+  readonly secrets: SecretReader;
+}
+
+export interface DeliveryReport {
+  /** Texts of the configuration that failed; the message went out with the built-in ones. */
+  readonly templateFaults: readonly TemplateFault[];
+  /** Addressees that were refused, while others were not. */
+  readonly refusedAddressees: readonly string[];
+}
