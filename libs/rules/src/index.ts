@@ -47,7 +47,12 @@ export {
   RuleGroup,
   type RuleHealth,
 } from './rule-group.ts';
-export { type LoadReport, RuleManager, type RuleManagerOptions } from './rule-manager.ts';
+export {
+  type LoadReport,
+  type RuleLinks,
+  RuleManager,
+  type RuleManagerOptions,
+} from './rule-manager.ts';
 export {
   alertsToJson,
   parseRulesRequest,

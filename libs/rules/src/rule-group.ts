@@ -58,7 +58,7 @@ export class RuleGroup {
   readonly schedule: GroupSchedule;
   readonly rules: readonly RuleEntry[];
   readonly counters: GroupCounters;
-  readonly #context: RuleContext;
+  readonly context: RuleContext;
   #lastSlotMs: number | null = null;
   #lastDurationMs = 0;
   #lastEvaluationMs: number | null = null;
@@ -68,7 +68,7 @@ export class RuleGroup {
   /** @throws TemplateParseError */
   constructor(config: RuleGroupConfig, context: RuleContext) {
     this.config = config;
-    this.#context = context;
+    this.context = context;
     this.key = groupKeyOf(config);
     this.intervalMs = config.intervalMs ?? context.timing.defaultIntervalMs;
     this.schedule = scheduleOf(this.key, this.intervalMs);
@@ -136,7 +136,7 @@ export class RuleGroup {
   }
 
   async #evaluateAll(slotMs: number, nowMs: number): Promise<void> {
-    const { clockMs, timing, stateStore } = this.#context;
+    const { clockMs, timing, stateStore } = this.context;
     const startedMs = clockMs();
     this.#lastSlotMs = slotMs;
     this.#lastEvaluationMs = nowMs;
@@ -163,7 +163,7 @@ export class RuleGroup {
   }
 
   async #evaluateRule(entry: RuleEntry, round: Round, nowMs: number): Promise<void> {
-    const { clockMs } = this.#context;
+    const { clockMs } = this.context;
     const startedMs = clockMs();
     this.counters.evaluations++;
     let lastError = '';
@@ -175,7 +175,7 @@ export class RuleGroup {
           : await entry.rule.evaluate(round);
       sampleCount = output.labels.length;
       const series = new Map(output.labels.map((labels) => [labels.key, labels]));
-      await this.#context.sink.append(
+      await this.context.sink.append(
         toBatch(output, vanished(entry.lastSeries, series), round.evaluationMs),
       );
       entry.lastSeries = series;
@@ -201,7 +201,7 @@ export class RuleGroup {
 
   async #evaluateAlerting(entry: RuleEntry, rule: AlertingRule, round: Round): Promise<RuleOutput> {
     const outcome = await rule.evaluate(round, entry.key);
-    if (outcome.changes.length > 0) await this.#context.stateStore.save(outcome.changes);
+    if (outcome.changes.length > 0) await this.context.stateStore.save(outcome.changes);
     rule.commit(outcome);
     this.#announce(rule, round);
     return outcome.output;
@@ -211,7 +211,7 @@ export class RuleGroup {
     const changes = rule.dropAll(entry.key);
     if (changes.length === 0) return;
     try {
-      await this.#context.stateStore.save(changes);
+      await this.context.stateStore.save(changes);
     } catch (error) {
       if (error instanceof InvariantError) throw error;
       // They would come back at the next start and be resolved by its first rounds.
@@ -220,7 +220,7 @@ export class RuleGroup {
 
   #announce(rule: AlertingRule, round: Round): void {
     const outgoing = rule.takeOutgoing(round);
-    if (outgoing.length > 0) this.#context.alertSink.accept(outgoing, round.slotMs);
+    if (outgoing.length > 0) this.context.alertSink.accept(outgoing, round.slotMs);
   }
 
   /** Goes on where the group it takes the place of had got to: rules of the same name and labels keep their state. */

@@ -8,6 +8,9 @@ import { RuleGroup, type RuleEntry, staleBatchOf } from './rule-group.ts';
 
 export type RuleManagerOptions = Omit<RuleContext, 'templateFunctions'>;
 
+/** What alerts say about where they come from. */
+export type RuleLinks = Pick<RuleContext, 'externalLabels' | 'externalUrl'>;
+
 /** What a load did. */
 export interface LoadReport {
   readonly groups: number;
@@ -20,15 +23,12 @@ export interface LoadReport {
 
 /** All groups of an engine. Whoever owns the timers asks it for the groups and evaluates them when they are due. */
 export class RuleManager {
-  readonly #context: RuleContext;
+  #context: RuleContext;
   #groups: readonly RuleGroup[] = [];
   #stored: StoredAlerts | null = null;
 
   constructor(options: RuleManagerOptions) {
-    this.#context = {
-      ...options,
-      templateFunctions: prometheusFunctions({ externalUrl: options.externalUrl }),
-    };
+    this.#context = withFunctions(options);
   }
 
   /** Sorted by file, then name. */
@@ -44,17 +44,24 @@ export class RuleManager {
   /**
    * Takes the place of the present rules. A group that has not changed goes on as it is; in one that has, rules with the
    * same name and labels keep their alerts. Series of rules that are gone get stale markers.
+   * @param links the external URL and labels from now on; with others than before, every group counts as changed
    * @throws TemplateParseError before anything has changed
    */
-  async load(files: readonly RuleFile[], nowMs: number): Promise<LoadReport> {
+  async load(
+    files: readonly RuleFile[],
+    nowMs: number,
+    links: RuleLinks = this.#context,
+  ): Promise<LoadReport> {
+    const context = this.#contextFor(links);
     const before = new Map(this.#groups.map((group) => [group.key, group]));
     const configs = files.flatMap((file) => file.groups);
     const groups = configs.map((config) => {
       const previous = before.get(groupKeyOf(config));
-      return previous !== undefined && isSameGroup(previous.config, config)
+      return previous?.context === context && isSameGroup(previous.config, config)
         ? previous
-        : new RuleGroup(config, this.#context);
+        : new RuleGroup(config, context);
     });
+    this.#context = context;
     const kept = new Set(groups.filter((group) => before.get(group.key) === group));
     const leaving = this.#groups.filter((group) => !kept.has(group));
     for (const group of leaving) group.stop();
@@ -79,6 +86,15 @@ export class RuleManager {
       kept: kept.size,
       problems: await this.#cleanUp(gone, orphans, nowMs),
     };
+  }
+
+  #contextFor({ externalLabels, externalUrl }: RuleLinks): RuleContext {
+    const isSame =
+      externalUrl === this.#context.externalUrl &&
+      externalLabels.equals(this.#context.externalLabels);
+    return isSame
+      ? this.#context
+      : withFunctions({ ...this.#context, externalLabels, externalUrl });
   }
 
   async #cleanUp(
@@ -112,6 +128,11 @@ export class RuleManager {
   }
 }
 
+function withFunctions(options: RuleManagerOptions): RuleContext {
+  const { externalUrl } = options;
+  return { ...options, templateFunctions: prometheusFunctions({ externalUrl }) };
+}
+
 /** Kept alerts of rules that are not there any more. */
 function deletionsOfUnknown(
   stored: StoredAlerts,
@@ -128,11 +149,11 @@ function deletionsOfUnknown(
 
 /** Whether two configurations of a group mean the same; where they stand in the file does not matter. */
 function isSameGroup(a: RuleGroupConfig, b: RuleGroupConfig): boolean {
-  const essence = (group: RuleGroupConfig): unknown => ({
-    intervalMs: group.intervalMs,
-    queryOffsetMs: group.queryOffsetMs,
-    limit: group.limit,
-    rules: group.rules.map(({ expr: _expr, line: _line, ...rule }) => rule),
-  });
-  return isDeepStrictEqual(essence(a), essence(b));
+  return isDeepStrictEqual(essenceOf(a), essenceOf(b));
+}
+
+function essenceOf(group: RuleGroupConfig): unknown {
+  const { intervalMs, queryOffsetMs, limit, rules } = group;
+  const essences = rules.map(({ expr: _expr, line: _line, ...rule }) => rule);
+  return { intervalMs, queryOffsetMs, limit, rules: essences };
 }

@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { Labels } from '#libs/labels';
+import { parseRuleFile } from './parse-rule-file.ts';
 import { Disk, RuleWorld } from './testing/rule-world.ts';
 
 const MINUTE = 60_000;
@@ -253,6 +255,20 @@ describe('a reload', () => {
     await world.round(3 * MINUTE);
     expect(world.sent[0]!.alert.startsAtMs).toBe(3 * MINUTE);
     expect(world.sent[0]!.alert.annotations.get('summary')).toMatch(/^a shows 0/);
+  });
+  it('takes new external labels and a new address, with the alerts going on', async () => {
+    const world = new RuleWorld();
+    world.feed([{ series: 'up{instance="a"}', values: '0x30' }]);
+    await world.load(DOWN.replace('for: 2m', 'for: 0s'));
+    await world.round(0);
+    const files = [parseRuleFile(DOWN.replace('for: 2m', 'for: 0s'), { file: 'rules.yml' })];
+    const externalLabels = Labels.fromRecord({ cluster: 'new' });
+    await world.manager.load(files, 1, { externalLabels, externalUrl: 'https://new/' });
+    await world.round(5 * MINUTE);
+    const { alert } = world.sent.at(-1)!;
+    expect(alert.labels.get('cluster')).toBe('new');
+    expect(alert.generatorUrl).toMatch(/^https:\/\/new\/graph/);
+    expect(alert.startsAtMs).toBe(0);
   });
   it('forgets the alerts of rules that changed their labels, on disk as well', async () => {
     const world = new RuleWorld();
