@@ -1,14 +1,16 @@
 import { SampleOracle } from './sample-oracle.ts';
+import { AlertingDisk, runAlerting } from './simulated-alerting.ts';
 import { SimulatedCollector } from './simulated-collector.ts';
 import { SimulatedEngine } from './simulated-engine.ts';
 import { SimulatedNetwork } from './simulated-network.ts';
+import { SimulatedReceiver } from './simulated-receiver.ts';
 import { type Outage, SimulatedTarget } from './simulated-target.ts';
 import { Simulation } from './simulation.ts';
 
 export interface ScenarioOptions {
   readonly seed: number;
   /** Switches a protection off, to show that the oracle notices. */
-  readonly sabotage?: 'disk-ignores-sync' | null;
+  readonly sabotage?: 'disk-ignores-sync' | 'dispatch-log-forgets' | null;
 }
 
 export interface ScenarioResult {
@@ -16,10 +18,14 @@ export interface ScenarioResult {
   readonly log: readonly string[];
   readonly acknowledgedSamples: number;
   readonly crashes: number;
+  /** What the receiver was told, in order: `firing`, `resolved`. */
+  readonly announced: readonly string[];
 }
 
 const FAULTY_MS = 180_000;
 const QUIET_MS = 60_000;
+/** `for` of the rule, and the wait for the next scrape and the next evaluation. */
+const MUST_BE_NOTICED_MS = 21_000;
 
 /**
  * Three minutes of a collector and an engine with faults of network, disk, target and process, and a minute in which
@@ -40,7 +46,12 @@ export async function runScenario({
     repeatedRequests: 0.2 * severity,
   });
   const target = new SimulatedTarget(sim, outages(sim), 0.1 * severity);
-  const engine = new SimulatedEngine(sim, network);
+  const receiver = new SimulatedReceiver(sim, 0.3 * severity);
+  const alertingDisk = new AlertingDisk();
+  const engine = new SimulatedEngine(sim, network, (store) => {
+    if (sabotage === 'dispatch-log-forgets') alertingDisk.dispatchLog.length = 0;
+    return runAlerting(sim, { store, disk: alertingDisk, receiver });
+  });
   const collector = new SimulatedCollector(sim, {
     target,
     network,
@@ -55,7 +66,7 @@ export async function runScenario({
   await sim.runUntil(startMs + FAULTY_MS);
   calmDown(engine);
   collector.stop();
-  if (sabotage !== null) engine.crash(10);
+  if (sabotage === 'disk-ignores-sync') engine.crash(10);
   await sim.runUntil(startMs + FAULTY_MS + QUIET_MS);
 
   const { store } = engine;
@@ -67,19 +78,45 @@ export async function runScenario({
   if (dropped === 0 && oracle.unacknowledged.length > queuedSamples) {
     violations.push(`neither acknowledged nor counted: ${oracle.unacknowledged.join(', ')}`);
   }
+  violations.push(...alertViolations(receiver, target, engine.crashes, severity === 0));
   return {
     violations,
     log: sim.log,
     acknowledgedSamples: oracle.acknowledgedCount,
     crashes: engine.crashes,
+    announced: receiver.statuses,
   };
 }
 
+/** Checks the contract of notifications against what the receiver got. */
+function alertViolations(
+  receiver: SimulatedReceiver,
+  target: SimulatedTarget,
+  crashes: number,
+  isFaultless: boolean,
+): string[] {
+  const found: string[] = [];
+  const { statuses } = receiver;
+  // Each firing is announced once and closed once, so the two take turns and the last word is a resolved.
+  statuses.forEach((status, i) => {
+    const expected = i % 2 === 0 ? 'firing' : 'resolved';
+    if (status !== expected) found.push(`message ${i} is ${status}: ${statuses.join(', ')}`);
+  });
+  if (statuses.length % 2 === 1) found.push(`never closed: ${statuses.join(', ')}`);
+  const faults = crashes + receiver.unheard;
+  if (receiver.doubles > faults) found.push(`${receiver.doubles} doubles for ${faults} faults`);
+  if (isFaultless && statuses.length !== 2 * target.longOutages(MUST_BE_NOTICED_MS)) {
+    found.push(`outages that nobody was told of: ${statuses.join(', ')}`);
+  }
+  return found;
+}
+
+/** Up to three outages, long ones and short ones, far enough apart that each is an alert of its own. */
 function outages(sim: Simulation): Outage[] {
   const { random } = sim;
-  return Array.from({ length: random.between(0, 3) }, () => ({
-    fromMs: random.between(10_000, 150_000),
-    forMs: random.between(5_000, 40_000),
+  return Array.from({ length: random.between(0, 3) }, (_, i) => ({
+    fromMs: 10_000 + i * 50_000 + random.between(0, 5_000),
+    forMs: random.chance(0.2) ? random.between(1_000, 5_000) : random.between(22_000, 30_000),
   }));
 }
 

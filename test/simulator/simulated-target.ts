@@ -29,6 +29,11 @@ export class SimulatedTarget {
     );
   }
 
+  /** How many of the outages are longer than `leastMs`. */
+  longOutages(leastMs: number): number {
+    return this.#outages.filter(({ forMs }) => forMs > leastMs).length;
+  }
+
   scrape(): ScrapeOutcome {
     const { random } = this.#sim;
     this.#requests++;

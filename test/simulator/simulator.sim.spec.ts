@@ -25,6 +25,22 @@ describe('a collector and an engine in simulated time', () => {
     expect(one.acknowledgedSamples).toBeGreaterThan(100);
   });
 
+  it('announce and close alerts, so that the books are about something', async () => {
+    let announced = 0;
+    for (let seed = 0; seed < 10; seed++)
+      announced += (await runScenario({ seed })).announced.length;
+    expect(announced).toBeGreaterThan(10);
+  });
+
+  it('are seen to break the contract when the log of notifications is lost at a restart', async () => {
+    const violations: string[] = [];
+    for (let seed = 0; seed < 40; seed++) {
+      const result = await runScenario({ seed, sabotage: 'dispatch-log-forgets' });
+      violations.push(...result.violations);
+    }
+    expect(violations).not.toEqual([]);
+  });
+
   it('are seen to lose samples when the disk does not keep what it confirmed', async () => {
     const { violations } = await runScenario({ seed: 3, sabotage: 'disk-ignores-sync' });
     expect(violations.some((text) => text.startsWith('acknowledged and lost'))).toBe(true);
