@@ -196,7 +196,7 @@ const rawScrapeConfig = objectOfKnownKeys(
 /**
  * One block of `scrape_configs` as Prometheus reads it. `resolveScrapeConfigs` fills in what depends on `global`.
  */
-export const scrapeConfigSchema = rawScrapeConfig.superRefine((raw, context) => {
+const scrapeConfigSchema = rawScrapeConfig.superRefine((raw, context) => {
   checkHttpClient(raw, (path, message) => {
     context.addIssue({ code: 'custom', message, path: [...path] });
   });

@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { Labels } from '#libs/labels';
 import { parseYamlConfig } from '#libs/yaml-config';
+import * as fc from 'fast-check';
 import { z } from 'zod';
 import {
   buildTargets,
@@ -89,5 +91,27 @@ static_configs: [{targets: [a]}]
 relabel_configs: [{target_label: ${name}, replacement: "${value}"}]`);
     expect(set.targets).toEqual([]);
     expect(set.invalid[0]?.reason).toMatch(expected);
+  });
+  it('lets an address say nothing but host and port', () => {
+    const [config] = resolveScrapeConfigs(
+      scrapeConfigsSchema.parse([{ job_name: 'j', basic_auth: { username: 'u' } }]),
+    ).configs;
+    const address = fc.oneof(
+      fc.string({ minLength: 1, unit: 'binary' }),
+      fc.string({
+        minLength: 1,
+        unit: fc.constantFrom('a', '.', ':', '1', '[', ']', '@', '/', '?', '#', '%'),
+      }),
+    );
+    const isHarmless = fc.property(address, (text) => {
+      const labels = Labels.fromPairs([['__address__', text]]);
+      const [target] = buildTargets(config!, [
+        { source: '', targets: [labels], labels: Labels.EMPTY },
+      ]).targets;
+      if (target === undefined) return true;
+      const url = new URL(target.url);
+      return url.username === '' && url.pathname === '/metrics' && url.search + url.hash === '';
+    });
+    expect(() => fc.assert(isHarmless, { numRuns: 1_000 })).not.toThrow();
   });
 });

@@ -9,9 +9,10 @@ import {
   ProbeSeries,
   type ProbeVerdict,
 } from '#libs/probes';
-import { nextScrapeMs, spreadOffsetMs } from '#libs/scrape';
+import { spreadOffsetMs } from '#libs/scrape';
 import type { MetricSink } from '../outputs/metric-sink.ts';
 import type { ConcurrencyGate } from '../scrape/concurrency-gate.ts';
+import { PeriodicTimer } from '../scrape/periodic-timer.ts';
 import type { ProbeMetrics } from './probe-metrics.ts';
 import type { ProbeConfig } from './probes-config.ts';
 
@@ -43,9 +44,8 @@ export class ProbeLoop {
   readonly labels: Labels;
   readonly #around: ProbeSurroundings;
   readonly #series: ProbeSeries;
-  readonly #offsetMs: number;
+  readonly #timer: PeriodicTimer;
   readonly #abort = new AbortController();
-  #timer: NodeJS.Timeout | null = null;
   status: ProbeStatus = {
     verdict: null,
     lastProbeMs: Number.NaN,
@@ -65,37 +65,23 @@ export class ProbeLoop {
       target,
     }).merge(config.labels);
     this.#series = new ProbeSeries(this.labels);
-    this.#offsetMs = spreadOffsetMs(
-      `${config.name} ${target}`,
-      config.intervalMs,
-      around.spreadSeed,
+    const { intervalMs } = config;
+    const offsetMs = spreadOffsetMs(`${config.name} ${target}`, intervalMs, around.spreadSeed);
+    this.#timer = new PeriodicTimer({ intervalMs, offsetMs }, () =>
+      around.gate.run(() => this.#probe()),
     );
   }
 
   start(): void {
-    if (this.#timer === null && !this.#abort.signal.aborted) this.#plan();
+    this.#timer.start();
   }
 
   /** Ends the loop and every series of the target. Stopping twice, or before starting, is harmless. */
   stop(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#timer.stop();
     this.#abort.abort();
     const batch = this.#series.stop(Date.now());
     if (batch.sampleCount > 0) this.#around.sink.push(batch);
-  }
-
-  #plan(): void {
-    const nowMs = Date.now();
-    const plannedMs = nextScrapeMs(nowMs, this.config.intervalMs, this.#offsetMs);
-    this.#timer = setTimeout(() => {
-      void this.#probeAndPlan();
-    }, plannedMs - nowMs);
-  }
-
-  async #probeAndPlan(): Promise<void> {
-    await this.#around.gate.run(() => this.#probe());
-    if (!this.#abort.signal.aborted) this.#plan();
   }
 
   async #probe(): Promise<void> {

@@ -10,7 +10,7 @@ import { yamlText } from '#libs/yaml-config';
 import { z } from 'zod';
 
 /** What is done to a target. */
-export type ProbeModule =
+type ProbeModule =
   | { readonly kind: 'http'; readonly http: HttpProbeModule }
   | { readonly kind: 'tcp'; readonly tcp: TcpProbeModule };
 

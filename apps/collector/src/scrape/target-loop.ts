@@ -1,15 +1,10 @@
 import { formatDurationMs } from '#libs/labels';
 import type { ScrapeConfig, Target } from '#libs/discovery';
 import { withSpan } from '#libs/platform';
-import {
-  alignScrapeTimeMs,
-  nextScrapeMs,
-  type ScrapeOutcome,
-  spreadOffsetMs,
-  TargetScraper,
-} from '#libs/scrape';
+import { alignScrapeTimeMs, type ScrapeOutcome, spreadOffsetMs, TargetScraper } from '#libs/scrape';
 import type { MetricSink } from '../outputs/metric-sink.ts';
 import type { ConcurrencyGate } from './concurrency-gate.ts';
+import { PeriodicTimer } from './periodic-timer.ts';
 import type { ScrapeMetrics } from './scrape-metrics.ts';
 import type { TargetFetcher } from './target-fetcher.ts';
 
@@ -47,9 +42,8 @@ export class TargetLoop {
   readonly #fetcher: TargetFetcher;
   readonly #around: LoopSurroundings;
   readonly #scraper: TargetScraper;
-  readonly #offsetMs: number;
+  readonly #timer: PeriodicTimer;
   readonly #abort = new AbortController();
-  #timer: NodeJS.Timeout | null = null;
   #lastStartMs = Number.NaN;
   /** Why every scrape fails without a request, or null. */
   failure: string | null = null;
@@ -66,7 +60,11 @@ export class TargetLoop {
     this.#jobName = config.jobName;
     this.#fetcher = fetcher;
     this.#around = around;
-    this.#offsetMs = spreadOffsetMs(target.key, target.intervalMs, around.spreadSeed);
+    const { intervalMs } = target;
+    const offsetMs = spreadOffsetMs(target.key, intervalMs, around.spreadSeed);
+    this.#timer = new PeriodicTimer({ intervalMs, offsetMs }, (plannedMs) =>
+      around.gate.run(() => this.#scrape(plannedMs)),
+    );
     this.#scraper = new TargetScraper({
       targetLabels: target.labels,
       timeoutMs: target.timeoutMs,
@@ -75,29 +73,15 @@ export class TargetLoop {
   }
 
   start(): void {
-    if (this.#timer === null && !this.#abort.signal.aborted) this.#plan();
+    this.#timer.start();
   }
 
   /** Ends the loop and every series of the target. Stopping twice, or before starting, is harmless. */
   stop(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#timer.stop();
     this.#abort.abort();
     const batch = this.#scraper.stop(Date.now());
     if (batch.sampleCount > 0) this.#around.sink.push(batch);
-  }
-
-  #plan(): void {
-    const nowMs = Date.now();
-    const plannedMs = nextScrapeMs(nowMs, this.target.intervalMs, this.#offsetMs);
-    this.#timer = setTimeout(() => {
-      void this.#scrapeAndPlan(plannedMs);
-    }, plannedMs - nowMs);
-  }
-
-  async #scrapeAndPlan(plannedMs: number): Promise<void> {
-    await this.#around.gate.run(() => this.#scrape(plannedMs));
-    if (!this.#abort.signal.aborted) this.#plan();
   }
 
   async #scrape(plannedMs: number): Promise<void> {

@@ -1,0 +1,50 @@
+import { describe, expect, it } from '@jest/globals';
+import { PeriodicTimer } from './periodic-timer.ts';
+
+const pause = (ms: number) =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+
+describe('PeriodicTimer', () => {
+  it('runs at its place in each interval until it is stopped', async () => {
+    const planned: number[] = [];
+    const timer = new PeriodicTimer({ intervalMs: 10, offsetMs: 3 }, async (plannedMs) => {
+      planned.push(plannedMs % 10);
+    });
+    timer.start();
+    timer.start();
+    await pause(60);
+    timer.stop();
+    timer.stop();
+    const runs = planned.length;
+    expect(runs).toBeGreaterThan(1);
+    expect(new Set(planned)).toEqual(new Set([3]));
+    await pause(30);
+    expect(planned).toHaveLength(runs);
+  });
+  it('never runs a task beside itself', async () => {
+    let running = 0;
+    let most = 0;
+    const timer = new PeriodicTimer({ intervalMs: 2, offsetMs: 0 }, async () => {
+      most = Math.max(most, ++running);
+      await pause(10);
+      running--;
+    });
+    timer.start();
+    await pause(50);
+    timer.stop();
+    expect(most).toBe(1);
+    await pause(15);
+  });
+  it('waits for an interval longer than Node can count', async () => {
+    let runs = 0;
+    const timer = new PeriodicTimer({ intervalMs: 2 ** 40, offsetMs: 5 }, async () => {
+      runs++;
+    });
+    timer.start();
+    await pause(10);
+    timer.stop();
+    expect(runs).toBe(0);
+  });
+});
