@@ -181,9 +181,13 @@ export function allBuckets(histogram: FloatHistogram): Bucket[] {
   return buckets;
 }
 
+/** Whether a bucket holds anything. */
+export function isFilled(_: number, count: number): boolean {
+  return count !== 0;
+}
+
 /** The histogram without its empty buckets. */
 export function compactHistogram(histogram: FloatHistogram): FloatHistogram {
-  const isFilled = (_: number, count: number): boolean => count !== 0;
   return withBuckets(
     histogram,
     filterBuckets(positiveBucketsOf(histogram), isFilled),

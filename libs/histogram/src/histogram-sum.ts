@@ -125,7 +125,6 @@ function nothingLike(histogram: FloatHistogram): FloatHistogram {
 
 function isOverflowing(histogram: FloatHistogram): boolean {
   const { zeroCount, count, sum, positiveBuckets, negativeBuckets } = histogram;
-  const isInfinite = (value: number): boolean => value === Infinity || value === -Infinity;
   return (
     isInfinite(zeroCount) ||
     isInfinite(count) ||
@@ -133,6 +132,10 @@ function isOverflowing(histogram: FloatHistogram): boolean {
     positiveBuckets.some(isInfinite) ||
     negativeBuckets.some(isInfinite)
   );
+}
+
+function isInfinite(value: number): boolean {
+  return value === Infinity || value === -Infinity;
 }
 
 function scaled(histogram: FloatHistogram, factor: number): FloatHistogram {
@@ -181,7 +184,7 @@ interface Compensated {
 
 function addOne(sum: number, increment: number, lost: number): Compensated {
   const total = sum + increment;
-  if (total === Infinity || total === -Infinity) return { sum: total, lost: 0 };
+  if (isInfinite(total)) return { sum: total, lost: 0 };
   if (Math.abs(sum) >= Math.abs(increment)) {
     return { sum: total, lost: lost + (sum - total + increment) };
   }
@@ -218,7 +221,7 @@ function addSide(
 
 function addUp(sum: FloatHistogram, lost: FloatHistogram, divisor: number): FloatHistogram {
   const both = (a: number, b: number): number =>
-    a === Infinity || a === -Infinity ? a / divisor : a / divisor + b / divisor;
+    isInfinite(a) ? a / divisor : a / divisor + b / divisor;
   const side = (sums: readonly number[], losses: readonly number[]): number[] =>
     sums.map((count, i) => both(count, losses[i] ?? 0));
   const hasSameLayout =

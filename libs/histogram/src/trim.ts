@@ -1,6 +1,7 @@
 import {
   filterBuckets,
   type IndexedBuckets,
+  isFilled,
   lowerBound,
   negativeBucketsOf,
   positiveBucketsOf,
@@ -39,25 +40,19 @@ export function trimHistogram(
     if (left.count !== 0) sum += left.count * left.middle;
     return left.count;
   };
-  const trimSide = (side: IndexedBuckets, sign: 1 | -1): IndexedBuckets => ({
-    indices: side.indices,
-    counts: side.indices.map((index, i) => {
+  const trimSide = (side: IndexedBuckets, sign: 1 | -1): IndexedBuckets => {
+    const counts = side.indices.map((index, i) => {
       const before = side.counts[i]!;
-      const near = lowerBound(histogram, index);
-      const far = upperBound(histogram, index);
-      if (custom) return note(before, trimCustom(before, near, far, cut, keepsBelow));
-      const lower = sign === 1 ? near : -far;
-      const upper = sign === 1 ? far : -near;
-      return note(before, trimExponential(before, lower, upper, cut, keepsBelow));
-    }),
-  });
+      return note(before, trimBucket(histogram, index, sign, before, cut, keepsBelow));
+    });
+    return { indices: side.indices, counts };
+  };
   const keptNegative = trimSide(negative, -1);
   const zeroCount = custom
     ? histogram.zeroCount
     : note(histogram.zeroCount, trimZero(histogram, positive, negative, cut, keepsBelow));
   const keptPositive = trimSide(positive, 1);
   if (!isChanged) return histogram;
-  const isFilled = (_: number, left: number): boolean => left !== 0;
   return {
     ...withBuckets(
       histogram,
@@ -71,6 +66,22 @@ export function trimHistogram(
 }
 
 const NOTHING: Remainder = { count: 0, middle: 0 };
+
+function trimBucket(
+  histogram: FloatHistogram,
+  index: number,
+  sign: 1 | -1,
+  count: number,
+  cut: number,
+  keepsBelow: boolean,
+): Remainder {
+  const near = lowerBound(histogram, index);
+  const far = upperBound(histogram, index);
+  if (usesCustomBuckets(histogram)) return trimCustom(count, near, far, cut, keepsBelow);
+  return sign === 1
+    ? trimExponential(count, near, far, cut, keepsBelow)
+    : trimExponential(count, -far, -near, cut, keepsBelow);
+}
 
 function trimLinear(
   count: number,

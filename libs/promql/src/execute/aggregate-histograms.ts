@@ -1,7 +1,7 @@
 import { compactHistogram, type FloatHistogram, HistogramSum } from '#libs/histogram';
 import type { Span } from '../ast.ts';
 import { kahanMean, kahanSum } from '../functions/kahan.ts';
-import { ABSENT, type Block, FLOAT, HISTOGRAM } from './block.ts';
+import { ABSENT, type Block, FLOAT, HISTOGRAM, noHistograms, type MutableBlock } from './block.ts';
 import type { Evaluation } from './evaluation.ts';
 import {
   counterResetCollision,
@@ -9,7 +9,6 @@ import {
   mixedFloatsHistogramsInAggregation,
   mixedSchemasInAggregation,
 } from './remarks.ts';
-import type { MutableBlock } from './selector-node.ts';
 
 /** `sum` and `avg` of a vector in which there are histograms. A group that mixes them with floats has no result. */
 export function aggregateHistograms(
@@ -47,7 +46,7 @@ export function aggregateHistograms(
       } else if (histograms.length > 0) {
         const result = combinationOf(evaluation, histograms, operator === 'avg', span);
         if (result === null) continue;
-        output.histograms ??= new Array<null>(output.present.length).fill(null);
+        output.histograms ??= noHistograms(output.present.length);
         output.histograms[cell] = compactHistogram(result);
         output.present[cell] = HISTOGRAM;
       }

@@ -1,11 +1,10 @@
 import type { Aggregation } from '../ast.ts';
 import { isInfinite } from '../functions/kahan.ts';
 import { aggregateHistograms } from './aggregate-histograms.ts';
-import { ABSENT, type Block, emptyBlock, FLOAT } from './block.ts';
+import { ABSENT, type Block, emptyBlock, FLOAT, type MutableBlock } from './block.ts';
 import type { Evaluation } from './evaluation.ts';
 import { groupsOf } from './groups.ts';
 import { histogramIgnoredInAggregation } from './remarks.ts';
-import type { MutableBlock } from './selector-node.ts';
 import type { Timeline } from './timeline.ts';
 import { VectorNode } from './vector-node.ts';
 

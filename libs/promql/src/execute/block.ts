@@ -22,6 +22,14 @@ export interface Block {
   readonly histograms: (FloatHistogram | null)[] | null;
 }
 
+/** A block that its node is still writing. */
+export type MutableBlock = { -readonly [K in keyof Block]: Block[K] };
+
+/** As many cells without a histogram. */
+export function noHistograms(cells: number): (FloatHistogram | null)[] {
+  return Array.from<FloatHistogram | null>({ length: cells }).fill(null);
+}
+
 const EMPTY_SHAPE = SeriesShape.ofDistinct([]);
 const SINGLE_EMPTY_SHAPE = SeriesShape.ofDistinct([Labels.EMPTY]);
 
@@ -53,8 +61,7 @@ export function repeatBlock(block: Block, stepCount: number): Block {
   const rows = block.shape.count;
   const values = new Float64Array(rows * stepCount);
   const present = new Uint8Array(rows * stepCount);
-  const histograms =
-    block.histograms === null ? null : new Array<FloatHistogram | null>(rows * stepCount);
+  const histograms = block.histograms === null ? null : noHistograms(rows * stepCount);
   for (let row = 0; row < rows; row++) {
     const from = row * stepCount;
     values.fill(block.values[row]!, from, from + stepCount);
@@ -115,7 +122,7 @@ export class BlockBuilder {
 
   setHistogram(row: number, step: number, histogram: FloatHistogram): void {
     const open = this.#rows[row]!;
-    open.histograms ??= new Array<FloatHistogram | null>(this.#stepCount).fill(null);
+    open.histograms ??= noHistograms(this.#stepCount);
     open.histograms[step] = histogram;
     open.present[step] = HISTOGRAM;
   }
@@ -146,7 +153,7 @@ export class BlockBuilder {
         pendingDrop[i] = 1;
       }
       if (row.histograms !== null) {
-        histograms ??= new Array<FloatHistogram | null>(cells).fill(null);
+        histograms ??= noHistograms(cells);
         for (let step = 0; step < stepCount; step++) {
           histograms[i * stepCount + step] = row.histograms[step]!;
         }

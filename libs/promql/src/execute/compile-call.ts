@@ -3,7 +3,7 @@ import type { Call, Expr } from '../ast.ts';
 import { FLOAT_FUNCTIONS } from '../functions/float-functions.ts';
 import { HISTOGRAM_FUNCTIONS } from '../functions/histogram-functions.ts';
 import { AbsentNode, AbsentOverTimeNode, labelsOfAbsent } from './absent-nodes.ts';
-import type { ExpressionCompiler } from './compile-expression.ts';
+import type { Compiler } from './compiler.ts';
 import {
   FloatFunctionNode,
   SampleTimeNode,
@@ -38,7 +38,7 @@ const READS_STATISTICS: ReadonlySet<string> = new Set([
 /** Turns a call into a node. @throws QueryError for arguments that can't be */
 export function compileCall(
   expr: Call,
-  compiler: ExpressionCompiler,
+  compiler: Compiler,
   rangeFunctions: ReadonlyMap<string, RangeFunction>,
 ): PlanNode {
   const { functionName: name, args, span } = expr;
@@ -147,7 +147,7 @@ function withoutParens(expr: Expr): Expr {
 function compileTimestamp(
   name: 'timestamp' | 'start_timestamp',
   argument: Expr,
-  compiler: ExpressionCompiler,
+  compiler: Compiler,
   span: Call['span'],
 ): VectorNode {
   const inner = withoutParens(argument);
@@ -168,7 +168,7 @@ function compileTimestamp(
 
 function compileRangeCall(
   expr: Call,
-  compiler: ExpressionCompiler,
+  compiler: Compiler,
   rangeFunction: RangeFunction,
 ): VectorNode {
   const index = expr.args.findIndex((argument) => isRange(argument));

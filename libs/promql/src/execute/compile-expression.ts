@@ -3,6 +3,7 @@ import type { Aggregation, Binary, Call, Expr, MatrixSelector, VectorSelector } 
 import { RANGE_FUNCTIONS } from '../functions/range-functions.ts';
 import { AggregationNode } from './aggregation-node.ts';
 import { compileCall } from './compile-call.ts';
+import type { Compiler } from './compiler.ts';
 import { CountValuesNode, QuantileNode } from './distribution-node.ts';
 import { NegationNode, ScalarVectorNode } from './element-nodes.ts';
 import { arithmetic, compares, isComparison, isSetOperator, isTrim } from './operators.ts';
@@ -23,7 +24,7 @@ import { VectorScalarNode } from './vector-scalar-node.ts';
 import { VectorVectorNode } from './vector-vector-node.ts';
 
 /** Turns a checked expression into nodes that evaluate it. */
-export class ExpressionCompiler {
+export class ExpressionCompiler implements Compiler {
   readonly #resolverOf: (selector: VectorSelector) => RowResolver;
   readonly #nodesByKey = new Map<string, VectorNode[]>();
   /** Whether what is being compiled is read for its counts and sums alone. */
@@ -38,7 +39,6 @@ export class ExpressionCompiler {
     return [...this.#nodesByKey.keys()];
   }
 
-  /** Compiles with another answer to whether only counts and sums are wanted. */
   within<T>(wantsStatistics: boolean, compile: () => T): T {
     const outer = this.#wantsStatistics;
     this.#wantsStatistics = wantsStatistics;

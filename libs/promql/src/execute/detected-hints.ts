@@ -1,3 +1,4 @@
+import { noHistograms } from './block.ts';
 import { detectedResetHint, type FloatHistogram } from '#libs/histogram';
 import { isStaleMarker } from '#libs/samples';
 import type { RowSamples } from './vector-node.ts';
@@ -10,7 +11,7 @@ export function withDetectedHints(
   samples: Pick<RowSamples, 'values' | 'histograms' | 'start' | 'end'>,
 ): (FloatHistogram | null)[] {
   const { histograms, values, start, end } = samples;
-  const detected: (FloatHistogram | null)[] = new Array<FloatHistogram | null>(end).fill(null);
+  const detected: (FloatHistogram | null)[] = noHistograms(end);
   let previous: FloatHistogram | null = null;
   for (let i = start; i < end; i++) {
     const histogram: FloatHistogram | null = histograms![i] ?? null;

@@ -3,11 +3,18 @@ import { formatGo, histogramIgnoredInAggregation, invalidQuantile } from './rema
 import { quantileOf } from '../functions/quantile.ts';
 import { formatHistogram } from '#libs/histogram';
 import { aggregationKey } from './aggregation-node.ts';
-import { ABSENT, type Block, BlockBuilder, emptyBlock, FLOAT, HISTOGRAM } from './block.ts';
+import {
+  ABSENT,
+  type Block,
+  BlockBuilder,
+  emptyBlock,
+  FLOAT,
+  HISTOGRAM,
+  type MutableBlock,
+} from './block.ts';
 import type { Evaluation } from './evaluation.ts';
 import { groupsOf } from './groups.ts';
 import { QueryError } from './query-error.ts';
-import type { MutableBlock } from './selector-node.ts';
 import type { Timeline } from './timeline.ts';
 import { type ScalarNode, type StringNode, VectorNode } from './vector-node.ts';
 

@@ -1,4 +1,4 @@
-import { ABSENT, type Block, HISTOGRAM } from './block.ts';
+import { ABSENT, type Block, HISTOGRAM, noHistograms } from './block.ts';
 import type { Evaluation } from './evaluation.ts';
 import { QueryError } from './query-error.ts';
 import { SeriesShape } from './series-shape.ts';
@@ -32,8 +32,7 @@ export function mergeCollisions(block: Block): Block {
   const cells = labels.length * stepCount;
   const values = new Float64Array(cells);
   const present = new Uint8Array(cells);
-  const histograms: Block['histograms'] =
-    block.histograms === null ? null : new Array<null>(cells).fill(null);
+  const histograms: Block['histograms'] = block.histograms === null ? null : noHistograms(cells);
   for (let row = 0; row < shape.count; row++) {
     const to = target[firstRow[row]!]! * stepCount;
     for (let step = 0; step < stepCount; step++) {

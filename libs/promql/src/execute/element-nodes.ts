@@ -1,10 +1,9 @@
 import type { Span } from '../ast.ts';
 import type { FloatFunction } from '../functions/float-functions.ts';
 import { multiplyHistogram } from '#libs/histogram';
-import { ABSENT, type Block, blockOfScalar, FLOAT, HISTOGRAM } from './block.ts';
+import { ABSENT, type Block, blockOfScalar, FLOAT, HISTOGRAM, type MutableBlock } from './block.ts';
 import { mergeCollisions, shapeWithoutMetadata } from './drop-metadata.ts';
 import type { Evaluation } from './evaluation.ts';
-import type { MutableBlock } from './selector-node.ts';
 import { timeAt, type Timeline } from './timeline.ts';
 import { type ScalarNode, VectorNode } from './vector-node.ts';
 

@@ -3,19 +3,14 @@ import type { BinaryOperator, Span } from '../ast.ts';
 import { ABSENT, FLOAT } from './block.ts';
 import type { Evaluation } from './evaluation.ts';
 import { histogramOperation } from './histogram-operation.ts';
+import type { Operand, OperationResult } from './operand.ts';
 import { arithmetic, compares, isComparison, isSetOperator, isTrim } from './operators.ts';
-
-/** One operand of an operator: a float, or a histogram where that is not null. */
-export interface Operand {
-  float: number;
-  histogram: FloatHistogram | null;
-}
 
 /**
  * An operator on two elements. `apply` leaves the result in `float` or `histogram` and answers FLOAT, HISTOGRAM or ABSENT;
  * for a comparison that does not hold, `holds` is false and the result is what the left side was.
  */
-export class ElementOperation {
+export class ElementOperation implements OperationResult {
   readonly operator: BinaryOperator;
   readonly evaluation: Evaluation;
   readonly span: Span;

@@ -1,24 +1,4 @@
-import type { RememberedBlock } from './vector-node.ts';
-
-/** Answers under keys that name one expression at one time. */
-export class BlockMemo {
-  readonly #entries = new Map<string, Promise<RememberedBlock>>();
-
-  /** What is under `key`, evaluated by `evaluate` unless it is there or on its way. */
-  get(key: string, evaluate: () => Promise<RememberedBlock>): Promise<RememberedBlock> {
-    const known = this.#entries.get(key);
-    if (known !== undefined) return known;
-    const fresh = evaluate();
-    this.#entries.set(key, fresh);
-    // A failure belongs to the query that ran into it (its budget, its signal), not to those that come later.
-    fresh.catch(() => this.#entries.delete(key));
-    return fresh;
-  }
-
-  clear(): void {
-    this.#entries.clear();
-  }
-}
+import { BlockMemo, type RememberedBlock } from './block-memo.ts';
 
 /** What a cache asks of a plan: which parts of it are worth sharing. */
 export interface SharingPlan {

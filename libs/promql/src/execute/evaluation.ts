@@ -1,7 +1,8 @@
 import type { Span } from '../ast.ts';
 import type { SeriesSource } from '../series-source.ts';
 import { AnnotationCollector, type AnnotationKind } from './annotations.ts';
-import { BlockMemo, type EvaluationCache } from './evaluation-cache.ts';
+import { BlockMemo } from './block-memo.ts';
+import type { EvaluationCache } from './evaluation-cache.ts';
 import { QueryError } from './query-error.ts';
 
 /** Longest a query computes before it lets the event loop turn. */

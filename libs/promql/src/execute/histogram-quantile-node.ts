@@ -2,7 +2,7 @@ import type { FloatHistogram } from '#libs/histogram';
 import type { Span } from '../ast.ts';
 import { ClassicBuckets, classicFraction, classicQuantile } from '../functions/classic-quantile.ts';
 import { nativeFraction, nativeQuantile } from '../functions/native-quantile.ts';
-import { type Block, FLOAT, HISTOGRAM } from './block.ts';
+import { type Block, FLOAT, HISTOGRAM, type MutableBlock } from './block.ts';
 import { type ClassicGroups, classicGroupsOf, nameOfGroup } from './classic-histograms.ts';
 import { mergeCollisions, shapeWithoutMetadata } from './drop-metadata.ts';
 import type { Evaluation } from './evaluation.ts';
@@ -14,7 +14,6 @@ import {
   mixedClassicNative,
   quantileOfNaNs,
 } from './remarks.ts';
-import type { MutableBlock } from './selector-node.ts';
 import type { SeriesShape } from './series-shape.ts';
 import type { Timeline } from './timeline.ts';
 import { type ScalarNode, VectorNode } from './vector-node.ts';

@@ -1,7 +1,7 @@
 import { type Labels, Matcher, METRIC_NAME } from '#libs/labels';
 import type { Call, Expr, VectorSelector } from '../ast.ts';
 import { ABSENT, type Block, BlockBuilder, HISTOGRAM } from './block.ts';
-import type { ExpressionCompiler } from './compile-expression.ts';
+import type { Compiler } from './compiler.ts';
 import type { Evaluation } from './evaluation.ts';
 import { QueryError } from './query-error.ts';
 import { SelectorNode } from './selector-node.ts';
@@ -23,7 +23,7 @@ function infoNames(matchers: readonly Matcher[]): readonly Matcher[] {
 }
 
 /** Compiles `info(v, {…})`: adds labels of the info series that belong to a series. */
-export function compileInfo(expr: Call, compiler: ExpressionCompiler): VectorNode {
+export function compileInfo(expr: Call, compiler: Compiler): VectorNode {
   const [base, filter] = expr.args;
   const inner = filter === undefined ? null : withoutParens(filter);
   const matchers = inner?.kind === 'vector-selector' ? inner.matchers : [];

@@ -2,13 +2,20 @@ import { Labels, METRIC_NAME } from '#libs/labels';
 import type { VectorMatching } from '../ast.ts';
 import type { SeriesShape } from './series-shape.ts';
 
+/** Pairs that meet at every step, with the rows of the result. */
+export interface FixedPairs {
+  readonly left: Int32Array;
+  readonly right: Int32Array;
+  readonly shape: SeriesShape;
+}
+
 /** The match group of each row of both sides of an operator. */
 export interface MatchGroups {
   readonly groupCount: number;
   readonly left: Int32Array;
   readonly right: Int32Array;
-  /** What operators found out about these groups, by a key that names its type. */
-  readonly derivedPairs: Map<string, unknown>;
+  /** The pairs operators found in these groups, null where there are no fixed ones; by a key for the operator. */
+  readonly derivedPairs: Map<string, FixedPairs | null>;
 }
 
 /** The labels that two elements must have in common to match. */

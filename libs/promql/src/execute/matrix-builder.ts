@@ -1,6 +1,6 @@
 import type { FloatHistogram } from '#libs/histogram';
 import { Labels } from '#libs/labels';
-import { ABSENT, type Block, HISTOGRAM } from './block.ts';
+import { ABSENT, type Block, HISTOGRAM, noHistograms } from './block.ts';
 import { compareLabels } from './label-set-order.ts';
 import { QueryError } from './query-error.ts';
 import type { MatrixResult, MatrixSeries } from './query-result.ts';
@@ -102,7 +102,7 @@ export class MatrixBuilder {
     series.timesMs[index] = this.#startMs + step * this.#stepMs;
     series.values[index] = value;
     if (histogram !== null) {
-      series.histograms ??= new Array<FloatHistogram | null>(index).fill(null);
+      series.histograms ??= noHistograms(index);
     }
     if (series.histograms !== null) series.histograms[index] = histogram;
     series.count++;

@@ -1,12 +1,12 @@
 import type { FloatHistogram } from '#libs/histogram';
 import type { Labels } from '#libs/labels';
 import type { Expr, ValueType } from '../ast.ts';
-import { ABSENT, type Block, FLOAT, HISTOGRAM } from './block.ts';
+import { ABSENT, type Block, FLOAT, HISTOGRAM, noHistograms } from './block.ts';
 import { dropPendingMetadata } from './drop-metadata.ts';
 import { Evaluation, type EvaluationOptions, PieceTooLarge } from './evaluation.ts';
 import { compareLabels } from './label-set-order.ts';
 import { MatrixBuilder } from './matrix-builder.ts';
-import type { Plan, QueryEngineOptions, QueryOptions } from './query-engine.ts';
+import type { Plan, QueryEngineOptions, QueryOptions } from './plan.ts';
 import { QueryError } from './query-error.ts';
 import type {
   MatrixResult,
@@ -189,7 +189,7 @@ function vectorOf(block: Block, timeMs: number): VectorResult {
     labels.push(own);
     values[index] = kind === FLOAT ? block.values[row]! : Number.NaN;
     if (kind === HISTOGRAM) {
-      histograms ??= new Array<FloatHistogram | null>(count).fill(null);
+      histograms ??= noHistograms(count);
       histograms[index] = block.histograms![row]!;
     }
   }

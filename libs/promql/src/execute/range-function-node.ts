@@ -1,11 +1,10 @@
 import type { Span } from '../ast.ts';
 import { RangeContext, type RangeKernel } from '../functions/range-context.ts';
-import { ABSENT, type Block, FLOAT } from './block.ts';
+import { ABSENT, type Block, FLOAT, noHistograms, type MutableBlock } from './block.ts';
 import { mergeCollisions, SAME_LABELSET, shapeWithoutMetadata } from './drop-metadata.ts';
 import type { Evaluation } from './evaluation.ts';
 import { QueryError } from './query-error.ts';
 import { possibleNonCounter, possibleNonCounterLabel } from './remarks.ts';
-import type { MutableBlock } from './selector-node.ts';
 import { timeAt, type Timeline } from './timeline.ts';
 import { type RangeNode, type RangeReader, type ScalarNode, VectorNode } from './vector-node.ts';
 
@@ -135,7 +134,7 @@ export class RangeFunctionNode extends VectorNode {
         if (kind === FLOAT) {
           block.values[cell] = context.value;
         } else {
-          block.histograms ??= new Array<null>(cells).fill(null);
+          block.histograms ??= noHistograms(cells);
           block.histograms[cell] = context.histogram;
         }
       }

@@ -1,7 +1,7 @@
 import type { FloatHistogram } from '#libs/histogram';
 import { createSampleWindow, isStaleMarker } from '#libs/samples';
 import type { MatrixSelector, Subquery } from '../ast.ts';
-import { ABSENT, type Block, HISTOGRAM } from './block.ts';
+import { ABSENT, type Block, HISTOGRAM, noHistograms } from './block.ts';
 import { withDetectedHints } from './detected-hints.ts';
 import { atKey, atTimeMs, durationKey, durationMs, positiveDurationMs } from './durations.ts';
 import type { Evaluation } from './evaluation.ts';
@@ -91,7 +91,7 @@ function dropStaleMarkers(samples: RowSamples, first: number): void {
   const { start, end, histograms, startTimesMs } = samples;
   const timesMs = new Float64Array(end - start);
   const values = new Float64Array(end - start);
-  const keptHistograms = histograms === null ? null : [...histograms.slice(start, first)];
+  const keptHistograms = histograms === null ? null : histograms.slice(start, first);
   const keptStarts = startTimesMs === null ? null : new Float64Array(end - start);
   timesMs.set(samples.timesMs.subarray(start, first));
   values.set(samples.values.subarray(start, first));
@@ -188,7 +188,7 @@ function readerOfBlock(
         timesMs[kept] = startMs + step * stepMs;
         values[kept] = cells[first + step]!;
         if (kind === HISTOGRAM) {
-          rowHistograms ??= new Array<null>(steps).fill(null);
+          rowHistograms ??= noHistograms(steps);
           rowHistograms[kept] = withoutHint(histograms![first + step]!);
         }
         kept++;

@@ -62,8 +62,8 @@ export class RowResolver {
 }
 
 function shapeOf(selection: SeriesSelection, rows: Uint32Array): SeriesShape {
-  const labels = new Array<Labels>(rows.length);
-  for (let i = 0; i < rows.length; i++) labels[i] = selection.labelsOf(rows[i]!);
+  const labels: Labels[] = [];
+  for (const row of rows) labels.push(selection.labelsOf(row));
   return SeriesShape.ofDistinct(labels);
 }
 
@@ -73,7 +73,7 @@ function grownShape(
   selection: SeriesSelection,
   rows: Uint32Array,
 ): SeriesShape {
-  const labels = new Array<Labels>(rows.length);
+  const labels: Labels[] = [];
   const previousRow = new Int32Array(rows.length).fill(-1);
   const old = before.rows;
   let at = 0;
@@ -84,9 +84,9 @@ function grownShape(
     // A row number may have been given to another series since.
     if (at < old.length && old[at] === row && before.shape.labelsAt(at).equals(current)) {
       previousRow[i] = at;
-      labels[i] = before.shape.labelsAt(at);
+      labels.push(before.shape.labelsAt(at));
     } else {
-      labels[i] = current;
+      labels.push(current);
     }
   }
   before.shape.forgetOrigin();

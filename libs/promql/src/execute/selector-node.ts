@@ -1,6 +1,6 @@
 import { createSampleWindow, isStaleMarker, type SampleWindow } from '#libs/samples';
 import type { VectorSelector } from '../ast.ts';
-import { type Block, FLOAT, HISTOGRAM } from './block.ts';
+import { type Block, FLOAT, HISTOGRAM, noHistograms, type MutableBlock } from './block.ts';
 import { withDetectedHints } from './detected-hints.ts';
 import { atKey, atTimeMs, durationKey, durationMs } from './durations.ts';
 import type { Evaluation } from './evaluation.ts';
@@ -123,9 +123,6 @@ export class SelectorNode extends VectorNode {
   }
 }
 
-/** A block on its way out of a selector. */
-export type MutableBlock = { -readonly [K in keyof Block]: Block[K] };
-
 /** A text that two selectors share only if they select the same. */
 export function selectorKey(selector: VectorSelector): string {
   const conditions = selector.matchers.map((matcher) => matcher.key).toSorted();
@@ -177,7 +174,7 @@ function setCell(
   if (window.timesMs[at]! <= tooOldMs) return;
   const histogram = window.histograms === null ? null : (window.histograms[at] ?? null);
   if (histogram !== null) {
-    block.histograms ??= new Array<null>(block.present.length).fill(null);
+    block.histograms ??= noHistograms(block.present.length);
     block.histograms[cell] = histogram;
     block.present[cell] = HISTOGRAM;
     return;

@@ -133,12 +133,16 @@ export class SeriesShape {
     key: string,
     derive: (before: { readonly known: T; readonly previousRow: Int32Array } | null) => T,
   ): T {
+    // A key names what is kept under it, and thereby its type.
     const known = this.#derived.get(key);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
     if (known !== undefined) return known as T;
     const origin = this.#grownFrom;
     const older = origin === null ? undefined : origin.shape.#derived.get(key);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    const knownBefore = older as T | undefined;
     const fresh = derive(
-      older === undefined ? null : { known: older as T, previousRow: origin!.previousRow },
+      knownBefore === undefined ? null : { known: knownBefore, previousRow: origin!.previousRow },
     );
     if (this.#derived.size >= MAX_DERIVED) this.#derived.clear();
     this.#derived.set(key, fresh);

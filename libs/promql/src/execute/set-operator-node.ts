@@ -1,5 +1,5 @@
 import type { Binary } from '../ast.ts';
-import { ABSENT, type Block } from './block.ts';
+import { ABSENT, type Block, noHistograms } from './block.ts';
 import { matchGroupsOf, matchingKey } from './matching.ts';
 import type { Evaluation } from './evaluation.ts';
 import { SeriesShape } from './series-shape.ts';
@@ -75,7 +75,7 @@ function union(
   }
   let histograms: Block['histograms'] = null;
   if (left.histograms !== null || right.histograms !== null) {
-    histograms = new Array<null>(cells).fill(null);
+    histograms = noHistograms(cells);
     left.histograms?.forEach((histogram, cell) => (histograms![cell] = histogram));
     right.histograms?.forEach((histogram, cell) => (histograms![leftCells + cell] = histogram));
   }

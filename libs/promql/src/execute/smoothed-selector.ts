@@ -8,10 +8,9 @@ import {
 import type { SampleWindow } from '#libs/samples';
 import { isStaleMarker } from '#libs/samples';
 import type { Span } from '../ast.ts';
-import { ABSENT, FLOAT, HISTOGRAM } from './block.ts';
+import { ABSENT, FLOAT, HISTOGRAM, noHistograms, type MutableBlock } from './block.ts';
 import type { Evaluation } from './evaluation.ts';
 import { mixedFloatsHistograms, mixedSchemas } from './remarks.ts';
-import type { MutableBlock } from './selector-node.ts';
 import type { Timeline } from './timeline.ts';
 
 /**
@@ -100,6 +99,6 @@ function isMixed(
 }
 
 function histogramsOf(block: MutableBlock): NonNullable<MutableBlock['histograms']> {
-  block.histograms ??= new Array<null>(block.present.length).fill(null);
+  block.histograms ??= noHistograms(block.present.length);
   return block.histograms;
 }

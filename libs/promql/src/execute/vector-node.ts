@@ -1,7 +1,7 @@
 import type { FloatHistogram } from '#libs/histogram';
 import type { Span } from '../ast.ts';
-import type { Annotation } from './annotations.ts';
-import { AnnotationCollector } from './annotations.ts';
+import { type Annotation, AnnotationCollector } from './annotations.ts';
+import type { RememberedBlock } from './block-memo.ts';
 import { ABSENT, type Block, repeatBlock } from './block.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { SeriesShape } from './series-shape.ts';
@@ -44,23 +44,36 @@ export abstract class VectorNode {
     if (!isShared && !this.isRepeated && !this.isStepInvariant) {
       return this.#computeCounted(evaluation, timeline);
     }
-    const memo = isShared ? cache! : evaluation.memo;
+    const memo = isShared ? cache : evaluation.memo;
     const time = this.isStepInvariant
       ? 'once'
       : `${timeline.startMs},${timeline.stepMs},${timeline.count}`;
     const key = `${evaluation.memoPrefix}${time}|${this.key}`;
-    const remembered = await memo.get(key, async () => {
-      const outer = evaluation.annotations;
-      evaluation.annotations = new AnnotationCollector();
-      try {
-        const block = await this.#computeCounted(evaluation, timeline);
-        return { block, remarks: evaluation.annotations.entries, offset: this.span.start };
-      } finally {
-        evaluation.annotations = outer;
-      }
-    });
+    let isOwn = false;
+    let remembered: RememberedBlock;
+    try {
+      remembered = await memo.get(key, async () => {
+        isOwn = true;
+        return this.#computeRemembered(evaluation, timeline);
+      });
+    } catch (error) {
+      if (isOwn) throw error;
+      // Another query was evaluating this and failed, perhaps for its own limits or because it was canceled.
+      return this.#computeCounted(evaluation, timeline);
+    }
     replay(evaluation, remembered.remarks, this.span.start - remembered.offset);
     return remembered.block;
+  }
+
+  async #computeRemembered(evaluation: Evaluation, timeline: Timeline): Promise<RememberedBlock> {
+    const outer = evaluation.annotations;
+    evaluation.annotations = new AnnotationCollector();
+    try {
+      const block = await this.#computeCounted(evaluation, timeline);
+      return { block, remarks: evaluation.annotations.entries, offset: this.span.start };
+    } finally {
+      evaluation.annotations = outer;
+    }
   }
 
   async #computeCounted(evaluation: Evaluation, timeline: Timeline): Promise<Block> {
@@ -71,13 +84,6 @@ export abstract class VectorNode {
     holdBlock(evaluation, block);
     return block;
   }
-}
-
-/** What a memo keeps for a node: its value and the remarks made on the way, with the position of the node they belong to. */
-export interface RememberedBlock {
-  readonly block: Block;
-  readonly remarks: readonly Annotation[];
-  readonly offset: number;
 }
 
 function replay(evaluation: Evaluation, remarks: readonly Annotation[], shift: number): void {

@@ -1,10 +1,10 @@
 import type { Binary, ComparisonOperator } from '../ast.ts';
-import { ABSENT, type Block, FLOAT, HISTOGRAM } from './block.ts';
+import { ABSENT, type Block, FLOAT, HISTOGRAM, noHistograms, type MutableBlock } from './block.ts';
 import { mergeCollisions, shapeWithoutMetadata } from './drop-metadata.ts';
-import { ElementOperation, type Operand } from './element-operation.ts';
+import { ElementOperation } from './element-operation.ts';
+import type { Operand } from './operand.ts';
 import type { Evaluation } from './evaluation.ts';
 import { arithmetic, compares, isComparison, isSetOperator, isTrim } from './operators.ts';
-import type { MutableBlock } from './selector-node.ts';
 import type { Timeline } from './timeline.ts';
 import { type ScalarNode, VectorNode } from './vector-node.ts';
 
@@ -124,7 +124,7 @@ export class VectorScalarNode extends VectorNode {
       output.present[cell] = isKept ? kind : result;
       output.values[cell] = isKept ? element.float : operation.float;
       if (histogram !== null) {
-        output.histograms ??= new Array<null>(input.values.length).fill(null);
+        output.histograms ??= noHistograms(input.values.length);
         output.histograms[cell] = histogram;
       }
     }

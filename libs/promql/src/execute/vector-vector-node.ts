@@ -1,13 +1,27 @@
 import { compareUtf8, Labels } from '#libs/labels';
 import type { Binary, VectorMatching } from '../ast.ts';
-import { ABSENT, type Block, BlockBuilder, FLOAT, HISTOGRAM } from './block.ts';
+import {
+  ABSENT,
+  type Block,
+  BlockBuilder,
+  FLOAT,
+  HISTOGRAM,
+  noHistograms,
+  type MutableBlock,
+} from './block.ts';
 import { mergeCollisions } from './drop-metadata.ts';
-import { ElementOperation, type Operand } from './element-operation.ts';
+import { ElementOperation } from './element-operation.ts';
+import type { Operand } from './operand.ts';
 import type { Evaluation } from './evaluation.ts';
-import { matchGroupsOf, type MatchGroups, matchingKey, matchLabels } from './matching.ts';
+import {
+  type FixedPairs,
+  matchGroupsOf,
+  type MatchGroups,
+  matchingKey,
+  matchLabels,
+} from './matching.ts';
 import { arithmetic, compares, isComparison, isSetOperator, isTrim } from './operators.ts';
 import { QueryError } from './query-error.ts';
-import type { MutableBlock } from './selector-node.ts';
 import { SeriesShape, stripMetadata } from './series-shape.ts';
 import type { Timeline } from './timeline.ts';
 import { VectorNode } from './vector-node.ts';
@@ -71,7 +85,7 @@ export class VectorVectorNode extends VectorNode {
     const { operator, returnsBool } = this.#expr;
     const key = `pairs:${delayed}:${returnsBool}:${isComparison(operator)}:${matchingKey(matching)}`;
     const known = groups.derivedPairs.get(key);
-    if (known !== undefined) return known as FixedPairs | null;
+    if (known !== undefined) return known;
     const fresh = this.#findPairs(left, right, groups, evaluation);
     groups.derivedPairs.set(key, fresh);
     return fresh;
@@ -158,7 +172,7 @@ export class VectorVectorNode extends VectorNode {
           output.present[cell] = kind;
           output.values[cell] = operation.float;
           if (kind === HISTOGRAM) {
-            output.histograms ??= new Array<null>(cells).fill(null);
+            output.histograms ??= noHistograms(cells);
             output.histograms[cell] = operation.histogram;
           }
         }
@@ -386,13 +400,6 @@ export class VectorVectorNode extends VectorNode {
       );
     }
   }
-}
-
-/** Pairs that meet at every step, with the rows of the result. */
-interface FixedPairs {
-  readonly left: Int32Array;
-  readonly right: Int32Array;
-  readonly shape: SeriesShape;
 }
 
 interface Sides {

@@ -2,7 +2,7 @@ import { isCounterReset } from '#libs/histogram';
 import { histogramsEqual } from '#libs/histogram';
 import { FLOAT } from '../execute/block.ts';
 import type { RangeContext, RangeKernel } from './range-context.ts';
-import { isStartedBetween } from './rate.ts';
+import { isStartedBetween } from './extrapolation.ts';
 
 /** The first sample that counts: with `anchored`, the last one at or before the window's start if there is one. */
 function firstIndex(context: RangeContext, lo: number, hi: number): number {

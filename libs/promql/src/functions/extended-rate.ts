@@ -1,6 +1,6 @@
 import { ABSENT, FLOAT } from '../execute/block.ts';
 import type { RangeContext } from './range-context.ts';
-import type { RateKind } from './rate.ts';
+import type { RateKind } from './extrapolation.ts';
 
 /** The samples an `anchored` or `smoothed` window is about. */
 export interface ExtendedWindow {

@@ -19,7 +19,12 @@ import {
 } from '../execute/remarks.ts';
 import { extendedWindow, shareOfSegment } from './extended-rate.ts';
 import type { RangeContext } from './range-context.ts';
-import { extrapolationFactor, isStartedBetween, type RateKind, usesStartTimes } from './rate.ts';
+import {
+  extrapolationFactor,
+  isStartedBetween,
+  type RateKind,
+  usesStartTimes,
+} from './extrapolation.ts';
 import { remarkOnOverlaps, startedFactor, startWithinWindow } from './start-time-rate.ts';
 
 /** `rate`, `increase` and `delta` of a window that holds histograms only. */

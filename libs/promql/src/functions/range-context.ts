@@ -97,7 +97,7 @@ export function onFloatsOnly(kernel: RangeKernel): RangeKernel {
     const floatValues = new Float64Array(count);
     let kept = 0;
     for (let i = lo; i < hi; i++) {
-      if ((histograms![i] ?? null) !== null) continue;
+      if ((histograms[i] ?? null) !== null) continue;
       floatTimes[kept] = timesMs[i]!;
       floatValues[kept++] = values[i]!;
     }

@@ -1,7 +1,7 @@
 import { ABSENT, FLOAT } from '../execute/block.ts';
 import { startTimeOverlap } from '../execute/remarks.ts';
 import type { RangeContext } from './range-context.ts';
-import { extrapolationFactor, isNewStart, type RateKind } from './rate.ts';
+import { extrapolationFactor, isNewStart, type RateKind } from './extrapolation.ts';
 
 /** `rate` and `increase` of floats whose samples say when their counting began. */
 export function startedRate(context: RangeContext, lo: number, hi: number, kind: RateKind): number {
