@@ -10,14 +10,24 @@ import type {
   Route,
 } from './config/alertmanager-config.ts';
 import { Inhibitor } from './inhibitor.ts';
-import { currentIntent, Ledger, type LedgerEntry, openAlerts } from './ledger.ts';
+import {
+  currentIntent,
+  entryRecords,
+  Ledger,
+  type LedgerEntry,
+  openAlerts,
+  targetKey,
+} from './ledger.ts';
 import { type GroupState, type Message, nextMessage } from './next-message.ts';
 import type { Notification, NotifiedAlert } from './notification.ts';
-import type {
-  DispatchRecord,
-  Intent,
-  NotificationOutcome,
-  NotificationTarget,
+import {
+  type DispatchRecord,
+  encodeDispatchRecord,
+  encodeDispatchRecords,
+  type Intent,
+  type KeyedChange,
+  type NotificationOutcome,
+  type NotificationTarget,
 } from './notification-log.ts';
 import { groupKeyOf, groupLabelsOf, matchingRoutes } from './route-tree.ts';
 import { type Silence, silencesMatching } from './silence.ts';
@@ -193,6 +203,27 @@ export class Dispatcher {
   *checkpoint(): IterableIterator<DispatchRecord> {
     for (const alert of this.#alerts.values()) yield { kind: 'alert', alert };
     yield* this.#ledger.checkpoint();
+  }
+
+  /**
+   * The records of a decision as changes of a store of keys and values: a key for each alert and one for each target, so
+   * that the store holds the present state and never grows beyond it. Ask at once, before anything else is told.
+   */
+  keyedChanges(records: readonly DispatchRecord[]): KeyedChange[] {
+    const changes = new Map<string, string | null>();
+    for (const record of records) {
+      if (record.kind === 'alert') {
+        changes.set(alertKey(record.alert.fingerprint), encodeDispatchRecord(record));
+      } else if (record.kind === 'alert-gone') {
+        changes.set(alertKey(record.fingerprint), null);
+      } else {
+        const target = record.kind === 'intent' ? record.intent.target : record.target;
+        const entry = this.#ledger.get(target);
+        const value = entry === null ? null : encodeDispatchRecords(entryRecords(entry));
+        changes.set(`target ${targetKey(target)}`, value);
+      }
+    }
+    return [...changes].map(([key, value]) => ({ key, value }));
   }
 
   /** Where an alert stands at `nowMs`. */
@@ -534,6 +565,9 @@ export class Dispatcher {
       return;
     }
     const id = groupIdOf(integration.receiver, groupKey);
+    const lost = [...entry.told].filter((fingerprint) => !this.#alerts.has(fingerprint));
+    // Without its record nobody could say what it was that ended.
+    if (lost.length > 0) this.#records.push(this.#ledger.retract(entry, new Set(lost), nowMs));
     const open = [...openAlerts(entry)].filter((fingerprint) => this.#alerts.has(fingerprint));
     let group = this.#groups.get(id);
     if (group === undefined) {
@@ -558,6 +592,10 @@ function nextBeat(lastMs: number, { groupIntervalMs }: Route, nowMs: number): nu
   const beats = Math.max(0, Math.floor((nowMs - lastMs) / groupIntervalMs)) + 1;
   // A clock that was set back must not silence the group.
   return Math.min(lastMs + beats * groupIntervalMs, nowMs + groupIntervalMs);
+}
+
+function alertKey(fingerprint: string): string {
+  return `alert ${fingerprint}`;
 }
 
 function receiversByName(config: AlertmanagerConfig): ReadonlyMap<string, Receiver> {

@@ -39,9 +39,11 @@ export {
   type DispatchRecord,
   encodeDispatchRecord,
   type Intent,
+  type KeyedChange,
   type NotificationLog,
   type NotificationOutcome,
   type NotificationTarget,
+  readDispatchRecords,
 } from './notification-log.ts';
 export { formatLabelSet, matchingRoutes } from './route-tree.ts';
 export { type Silence, silencesMatching } from './silence.ts';

@@ -80,7 +80,7 @@ export class Ledger {
       const pending = entry.pending.toSpliced(at, 1);
       this.#entries.set(key, { ...entry, pending, refused: intent });
     }
-    return { kind: 'result', id, outcome, atMs: nowMs };
+    return { kind: 'result', target: entry.target, id, outcome, atMs: nowMs };
   }
 
   /** Takes alerts off the list of what the target has been told, without a message. */
@@ -130,14 +130,7 @@ export class Ledger {
 
   /** The shortest list of records that gives this ledger. */
   *checkpoint(): IterableIterator<DispatchRecord> {
-    for (const { target, told, toldAtMs, pending, refused } of this.#entries.values()) {
-      if (toldAtMs !== null) yield { kind: 'told', target, firing: [...told], atMs: toldAtMs };
-      if (refused !== null) {
-        yield { kind: 'intent', intent: refused };
-        yield { kind: 'result', id: refused.id, outcome: 'abandoned', atMs: refused.atMs };
-      }
-      for (const { intent } of pending) yield { kind: 'intent', intent };
-    }
+    for (const entry of this.#entries.values()) yield* entryRecords(entry);
   }
 
   #addIntent(intent: Intent): void {
@@ -161,6 +154,18 @@ export class Ledger {
     }
     this.#entries.delete(key);
   }
+}
+
+/** The shortest list of records that gives an entry. */
+export function* entryRecords(entry: LedgerEntry): IterableIterator<DispatchRecord> {
+  const { target, told, toldAtMs, pending, refused } = entry;
+  if (toldAtMs !== null) yield { kind: 'told', target, firing: [...told], atMs: toldAtMs };
+  if (refused !== null) {
+    const { id, atMs } = refused;
+    yield { kind: 'intent', intent: refused };
+    yield { kind: 'result', target, id, outcome: 'abandoned', atMs };
+  }
+  for (const { intent } of pending) yield { kind: 'intent', intent };
 }
 
 const NONE: ReadonlySet<string> = new Set();

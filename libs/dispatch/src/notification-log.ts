@@ -35,6 +35,7 @@ export type DispatchRecord =
   | { readonly kind: 'intent'; readonly intent: Intent }
   | {
       readonly kind: 'result';
+      readonly target: NotificationTarget;
       readonly id: string;
       readonly outcome: NotificationOutcome;
       readonly atMs: number;
@@ -49,10 +50,18 @@ export type DispatchRecord =
   /** Nothing is kept of the target any longer. */
   | { readonly kind: 'forgotten'; readonly target: NotificationTarget };
 
-/** Keeps records on disk. */
+/** A change of a store of keys and values; null removes the key. */
+export interface KeyedChange {
+  readonly key: string;
+  readonly value: string | null;
+}
+
+/** Keeps the dispatcher's state on disk. */
 export interface NotificationLog {
-  /** Settles when the records would survive a power cut. Calls are carried out in their order. */
-  append(records: readonly DispatchRecord[]): Promise<void>;
+  /** Everything that is kept, by key. */
+  load(): Promise<ReadonlyMap<string, string>>;
+  /** Settles when the changes, all or none, would survive a power cut. Calls are carried out in their order. */
+  apply(changes: readonly KeyedChange[]): Promise<void>;
 }
 
 const fingerprints = z.array(z.string());
@@ -102,6 +111,7 @@ const recordSchema = z.discriminatedUnion('kind', [
   }),
   z.object({
     kind: z.literal('result'),
+    target,
     id: z.string(),
     outcome: z.enum(['delivered', 'abandoned']),
     atMs: z.number(),
@@ -132,4 +142,28 @@ export function decodeDispatchRecord(text: string): DispatchRecord | null {
   }
   const parsed = recordSchema.safeParse(json);
   return parsed.success ? parsed.data : null;
+}
+
+/** Several records as one text, a line each. */
+export function encodeDispatchRecords(records: Iterable<DispatchRecord>): string {
+  return [...records].map(encodeDispatchRecord).join('\n');
+}
+
+/**
+ * The records that the values of a {@link NotificationLog} hold.
+ * @returns also how many values could not be read
+ */
+export function readDispatchRecords(values: Iterable<string>): {
+  readonly records: readonly DispatchRecord[];
+  readonly damagedCount: number;
+} {
+  const records: DispatchRecord[] = [];
+  let damagedCount = 0;
+  for (const value of values) {
+    const read = value === '' ? [] : value.split('\n').map(decodeDispatchRecord);
+    // Part of what was said to a target would be worse than nothing.
+    if (read.includes(null)) damagedCount++;
+    else for (const record of read) if (record !== null) records.push(record);
+  }
+  return { records, damagedCount };
 }

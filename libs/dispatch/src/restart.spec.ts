@@ -1,5 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { parseAlertmanagerConfig } from './config/parse-alertmanager-config.ts';
+import { Dispatcher } from './dispatcher.ts';
+import {
+  decodeDispatchRecord,
+  encodeDispatchRecord,
+  readDispatchRecords,
+} from './notification-log.ts';
 import { type Fate, type Sent, Timeline } from '../testing/timeline.ts';
 
 const CONFIG = `
@@ -77,13 +84,46 @@ describe('Dispatcher: a restart', () => {
     expect(timeline.sent[0]!.notification).toEqual(timeline.sent[1]!.notification);
   });
 
-  it('may take place on a checkpoint as well as on the whole log', () => {
-    const steps = ['0 fire a b', '60 resolve a', '400 fire a', '401 silence b'];
+  const steps = ['0 fire a b', '60 resolve a', '400 fire a', '401 silence b'];
+
+  it('gives the same state from the log, from its values and from a checkpoint', () => {
     const timeline = new Timeline({ config: CONFIG, steps, untilSeconds: 402 }).run();
-    const before = [...timeline.dispatcher.checkpoint()];
-    timeline.restart();
-    expect([...timeline.dispatcher.checkpoint()]).toEqual(before);
-    expect(before.length).toBeLessThan(timeline.records.length);
+    const state = [...timeline.dispatcher.checkpoint()];
+    const texts = timeline.records.map(encodeDispatchRecord);
+    for (const records of [
+      texts.map((text) => decodeDispatchRecord(text)!),
+      readDispatchRecords(timeline.kept.values()).records,
+      state,
+    ]) {
+      const dispatcher = new Dispatcher(parseAlertmanagerConfig(CONFIG, 'am.yml'));
+      dispatcher.restore(records, timeline.nowMs);
+      expect([...dispatcher.checkpoint()]).toEqual(state);
+    }
+    expect(state.length).toBeLessThan(timeline.records.length);
+  });
+
+  it('keeps nothing of what is over', () => {
+    const timeline = new Timeline({
+      config: CONFIG,
+      steps: ['0 fire a', '60 resolve a', '1000 fire b'],
+      untilSeconds: 1_001,
+    }).run();
+    expect([...timeline.kept.keys()].filter((key) => key.startsWith('target'))).toEqual([]);
+    expect([...timeline.kept.keys()].filter((key) => key.startsWith('alert'))).toHaveLength(1);
+  });
+
+  it('loses only the records that are damaged, and counts them', () => {
+    const timeline = new Timeline({ config: CONFIG, steps, untilSeconds: 402 }).run();
+    const values = [...timeline.kept.values()];
+    const sound = readDispatchRecords(values);
+    const hurt = readDispatchRecords([...values, '{', '{"kind":"alert"}', '']);
+    expect(hurt).toEqual({ records: sound.records, damagedCount: 2 });
+    for (let i = 0; i < values.length; i++) {
+      const { records } = readDispatchRecords(values.toSpliced(i, 1, 'x'));
+      const dispatcher = new Dispatcher(parseAlertmanagerConfig(CONFIG, 'am.yml'));
+      dispatcher.restore(records, timeline.nowMs);
+      expect(dispatcher.decide(timeline.nowMs).wakeUpMs).not.toBeNaN();
+    }
   });
 });
 

@@ -3,11 +3,7 @@ import { parseAlertmanagerConfig } from '../src/config/parse-alertmanager-config
 import { type Decision, Dispatcher } from '../src/dispatcher.ts';
 import { parseMatchers } from '../src/matchers/parse-matchers.ts';
 import { integrationKey, type Notification } from '../src/notification.ts';
-import {
-  decodeDispatchRecord,
-  type DispatchRecord,
-  encodeDispatchRecord,
-} from '../src/notification-log.ts';
+import { type DispatchRecord, readDispatchRecords } from '../src/notification-log.ts';
 
 /** What becomes of a message. `lost`: it arrived, but the process ended before it knew. `unknown`: still on its way. */
 export type Fate = 'delivered' | 'abandoned' | 'unknown' | 'lost';
@@ -39,6 +35,8 @@ const DAY_MS = 86_400_000;
  */
 export class Timeline {
   readonly sent: Sent[] = [];
+  /** What the store holds. */
+  readonly kept = new Map<string, string>();
   readonly records: DispatchRecord[] = [];
   #options: TimelineOptions;
   #config: string;
@@ -91,12 +89,8 @@ export class Timeline {
 
   /** Ends the process and starts another on what the log holds. */
   restart(): void {
-    const texts = this.records.map(encodeDispatchRecord);
     this.#dispatcher = this.#create();
-    this.#dispatcher.restore(
-      texts.map((text) => decodeDispatchRecord(text)!),
-      this.#nowMs,
-    );
+    this.#dispatcher.restore(readDispatchRecords(this.kept.values()).records, this.#nowMs);
   }
 
   #create(): Dispatcher {
@@ -169,6 +163,10 @@ export class Timeline {
 
   #act(decision: Decision): void {
     this.records.push(...decision.records);
+    for (const { key, value } of this.#dispatcher.keyedChanges(decision.records)) {
+      if (value === null) this.kept.delete(key);
+      else this.kept.set(key, value);
+    }
     this.#wakeUpMs = decision.wakeUpMs;
     const atSeconds = (this.#nowMs - START_MS) / 1_000;
     const fates = decision.notifications.map(
