@@ -1,0 +1,94 @@
+import 'reflect-metadata';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { afterEach, expect, it } from '@jest/globals';
+import { Labels, Matcher } from '#libs/labels';
+import { AppLogger, listen, type RunOptions } from '#libs/platform';
+import { compressBlock, wholeBatch, WriteEncoder } from '#libs/remote-write';
+import { SampleBatchBuilder } from '#libs/samples';
+import { createApp } from '../../apps/alert-engine/src/app.ts';
+import { STORE, type Store } from '../../apps/alert-engine/src/store/store.ts';
+import { describeWithPeers } from '../support/peers.ts';
+import {
+  eventually,
+  freePort,
+  getText,
+  startProcess,
+  temporaryFolder,
+} from '../support/processes.ts';
+
+const cleanups: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+async function startEngine(dataDir: string): Promise<{ app: NestFastifyApplication; url: string }> {
+  const options: RunOptions = {
+    configFile: null,
+    dataDir,
+    listen: { host: '127.0.0.1', port: 0 },
+    logLevel: 'silent',
+  };
+  const app = await createApp(options, {}, AppLogger.create({ app: 'test', level: 'silent' }));
+  cleanups.push(() => app.close());
+  const { port } = await listen(app, options.listen);
+  const url = `http://127.0.0.1:${port}`;
+  await eventually('the engine to be ready', () => getText(`${url}/readyz`));
+  return { app, url };
+}
+
+it('what the engine has acknowledged is there after it was started again', async () => {
+  const folder = await temporaryFolder();
+  cleanups.push(folder.remove);
+  const first = await startEngine(folder.path);
+  const builder = new SampleBatchBuilder();
+  builder.addSeries(Labels.fromRecord({ __name__: 'ingest_probe', job: 'test' }));
+  const nowMs = Date.now();
+  builder.addSample(nowMs, 42);
+  const message = new WriteEncoder('prometheus.WriteRequest').encode([wholeBatch(builder.take())]);
+  const response = await fetch(`${first.url}/api/v1/write`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-protobuf', 'content-encoding': 'snappy' },
+    body: new Uint8Array(compressBlock(message)),
+  });
+  expect(response.status).toBe(204);
+  await first.app.close();
+  const second = await startEngine(folder.path);
+  const store = second.app.get<Store>(STORE, { strict: false });
+  const found = store.series([new Matcher('__name__', '=', 'ingest_probe')], nowMs, nowMs);
+  expect(found.map(String)).toEqual(['ingest_probe{job="test"}']);
+}, 30_000);
+
+describeWithPeers('a real Prometheus', ['prometheus'], ([prometheus]) => {
+  it('writes to the engine without a sample being refused', async () => {
+    const folder = await temporaryFolder();
+    cleanups.push(folder.remove);
+    const { app, url } = await startEngine(join(folder.path, 'engine'));
+    const port = await freePort();
+    const configFile = join(folder.path, 'prometheus.yml');
+    await writeFile(
+      configFile,
+      `global: {scrape_interval: 1s}
+scrape_configs: [{job_name: self, static_configs: [{targets: ["127.0.0.1:${port}"]}]}]
+remote_write: [{url: ${url}/api/v1/write, queue_config: {batch_send_deadline: 100ms}}]
+`,
+    );
+    const running = startProcess(prometheus!, [
+      `--config.file=${configFile}`,
+      `--storage.tsdb.path=${join(folder.path, 'prometheus')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+    ]);
+    cleanups.push(() => running.stop());
+    const store = app.get<Store>(STORE, { strict: false });
+    const up = [new Matcher('__name__', '=', 'up')];
+    await eventually('up to be stored', () =>
+      store.series(up, 0, Number.MAX_SAFE_INTEGER).length > 0 ? true : null,
+    );
+    const metrics = (await getText(`${url}/metrics`)) ?? '';
+    expect(metrics).toMatch(/^binnacle_ingest_samples_total\{.*\} [1-9]/m);
+    expect(metrics).not.toMatch(/^binnacle_ingest_rejected_samples_total\{.*\} [1-9]/m);
+    expect(metrics).not.toMatch(/^binnacle_ingest_requests_total\{.*code="(?!204)/m);
+  }, 60_000);
+});
