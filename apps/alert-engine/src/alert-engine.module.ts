@@ -7,6 +7,9 @@ import {
   type Environment,
   readEngineConfig,
 } from './config/engine-config.ts';
+import { IngestModule } from './ingest/ingest.module.ts';
+import { StateModule } from './state/state.module.ts';
+import { StoreModule } from './store/store.module.ts';
 
 /** The engine's composition root: every choice of adapter is made here or in the modules named here. */
 @Module({})
@@ -28,6 +31,9 @@ export class AlertEngineModule {
           readConfig: () => readEngineConfig(options.configFile, env),
           metricPrefix: 'prometheus',
         }),
+        StoreModule,
+        IngestModule,
+        StateModule,
       ],
     };
   }

@@ -152,6 +152,8 @@ export class RowSamples {
 
   /** Points `window` at the samples with `minMs <= t <= maxMs`; see `Selection.read`. */
   read(row: number, minMs: number, maxMs: number, window: SampleWindow): void {
+    window.histograms = null;
+    window.startTimesMs = null;
     // A row number kept beyond its series' life may never have had samples.
     if (row >= this.#lastMs.length || this.#rawClass[row] === NO_SLOT) {
       window.start = 0;

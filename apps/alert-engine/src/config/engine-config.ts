@@ -1,6 +1,8 @@
 import { readConfigFile } from '#libs/platform';
 import { z } from 'zod';
 import { queryLimitsSchema } from '../query/query-config.ts';
+import { storageConfigSchema, storageLimitsSchema } from '../store/store-config.ts';
+import { ruleFilesSchema } from '../rules/rules-config.ts';
 
 /** The engine's configuration file. Each section belongs to the duty whose folder defines its schema. */
 export const engineConfigSchema = z.strictObject({
@@ -11,7 +13,14 @@ export const engineConfigSchema = z.strictObject({
     })
     .optional(),
   external_labels: z.record(z.string(), z.string()).default({}),
-  limits: z.strictObject({ query: queryLimitsSchema.prefault({}) }).prefault({}),
+  rule_files: ruleFilesSchema,
+  storage: storageConfigSchema.prefault({}),
+  limits: z
+    .strictObject({
+      query: queryLimitsSchema.prefault({}),
+      storage: storageLimitsSchema.prefault({}),
+    })
+    .prefault({}),
 });
 
 export type EngineConfig = z.output<typeof engineConfigSchema>;

@@ -17,3 +17,16 @@ export interface StoreWriter {
 
 /** The engine's {@link StoreWriter}. */
 export const STORE_WRITER = Symbol('StoreWriter');
+
+/** Stores samples that may be lost at a restart, such as the results of rules. */
+export interface VolatileStoreWriter {
+  /**
+   * Stores at once and waits for no disk; while nothing can be written, the samples are kept in memory only, so that rules
+   * go on while the disk is full.
+   * @throws StoreUnavailableError only before the store has opened and after it has closed
+   */
+  appendVolatile(batch: SampleBatch): AppendReport;
+}
+
+/** The engine's {@link VolatileStoreWriter}. */
+export const VOLATILE_STORE_WRITER = Symbol('VolatileStoreWriter');

@@ -1,0 +1,10 @@
+import type { DiskSpace } from '#libs/tsdb';
+
+const MIN_FREE_RATIO = 0.1;
+/** A tenth of a large disk is more than any store needs to get out of trouble. */
+const ENOUGH_FREE_BYTES = 10 * 2 ** 30;
+
+/** Whether so little of the disk is free that writers have to wait. */
+export function isNearlyFull({ freeBytes, totalBytes }: DiskSpace): boolean {
+  return freeBytes < Math.min(totalBytes * MIN_FREE_RATIO, ENOUGH_FREE_BYTES);
+}

@@ -1,0 +1,158 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
+import { Interval } from '@nestjs/schedule';
+import { AppLogger, describeError, HealthState } from '#libs/platform';
+import { type ReplayReport, TimeSeriesStore } from '#libs/tsdb';
+import { DataDirectory } from './data-directory.ts';
+import { isNearlyFull } from './disk-watch.ts';
+import { MeasuredSegmentStore } from './measured-segment-store.ts';
+import { StoreMetrics } from './store-metrics.ts';
+
+const RETENTION_EVERY_MS = 60_000;
+const DISK_WATCH_EVERY_MS = 5_000;
+const PROGRESS_EVERY_MS = 2_000;
+/** A disk that hangs must not keep the process from going down; what was acknowledged is on it already. */
+const CLOSE_WITHIN_MS = 8_000;
+
+/** Opens the store, keeps it within its retention and its disk, and closes it. */
+@Injectable()
+export class StoreRunner implements OnModuleInit, OnApplicationBootstrap {
+  readonly #store: TimeSeriesStore;
+  readonly #segments: MeasuredSegmentStore;
+  readonly #metrics: StoreMetrics;
+  readonly #health: HealthState;
+  readonly #logger: AppLogger;
+  #isDropping = false;
+  #isLooking = false;
+  #isDiskFull = false;
+  #wasFailing = false;
+
+  constructor(
+    store: TimeSeriesStore,
+    segments: MeasuredSegmentStore,
+    directory: DataDirectory,
+    metrics: StoreMetrics,
+    health: HealthState,
+    logger: AppLogger,
+  ) {
+    this.#store = store;
+    this.#segments = segments;
+    this.#metrics = metrics;
+    this.#health = health;
+    this.#logger = logger;
+    health.set('store', false, 'not opened yet');
+    metrics.observe(
+      () => store.statistics(),
+      () => store.unavailability() === null,
+    );
+    directory.beforeRelease(() => this.#close());
+  }
+
+  onModuleInit(): void {
+    // Not awaited: the service listens, and says that it is not ready, while a large log is read back.
+    void this.#open();
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.watchDisk();
+  }
+
+  @Interval(RETENTION_EVERY_MS)
+  async dropExpired(): Promise<void> {
+    if (this.#isDropping) return;
+    this.#isDropping = true;
+    try {
+      await this.#store.dropExpired();
+    } catch (error) {
+      this.#logger.error('old segments could not be removed', { error: describeError(error) });
+    } finally {
+      this.#isDropping = false;
+    }
+  }
+
+  /** Refuses writers while the disk is nearly full, and lets them in again when it is not. */
+  @Interval(DISK_WATCH_EVERY_MS)
+  async watchDisk(): Promise<void> {
+    this.#reportFailure();
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    try {
+      const space = await this.#segments.space();
+      this.#metrics.diskFree(space.freeBytes);
+      const isFull = isNearlyFull(space);
+      this.#store.setDiskFull(isFull);
+      if (isFull !== this.#isDiskFull) {
+        this.#isDiskFull = isFull;
+        if (isFull)
+          this.#logger.error('the disk is nearly full; samples are refused', { ...space });
+        else this.#logger.info('the disk has room again; samples are taken', { ...space });
+      }
+    } catch (error) {
+      this.#logger.error('the free space cannot be read', { error: describeError(error) });
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  async #open(): Promise<void> {
+    const startedMs = performance.now();
+    let shownMs = startedMs;
+    try {
+      const report = await this.#store.open(({ bytes, totalBytes, samples }) => {
+        const percent = totalBytes === 0 ? 100 : Math.floor((100 * bytes) / totalBytes);
+        this.#health.set('store', false, `reading the log: ${percent} %, ${samples} samples`);
+        if (performance.now() - shownMs < PROGRESS_EVERY_MS) return;
+        shownMs = performance.now();
+        this.#logger.info('reading the log', { percent, samples });
+      });
+      const seconds = (performance.now() - startedMs) / 1000;
+      this.#metrics.replayed(report, seconds);
+      this.#logReplay(report, seconds);
+      this.#health.set('store', this.#store.isOpen, this.#store.isOpen ? '' : 'closed');
+    } catch (error) {
+      this.#health.set('store', false, 'the log cannot be read');
+      this.#logger.error('the store cannot be opened', { error: describeError(error) });
+    }
+  }
+
+  #logReplay(report: ReplayReport, seconds: number): void {
+    const { segments, samples, series, tornBytes } = report;
+    this.#logger.info('store opened', { segments, samples, series, tornBytes, seconds });
+    if (report.damagedRecords + report.unknownRecords + report.unreadableSegments.length === 0)
+      return;
+    this.#logger.error('a part of the log is damaged; the rest is in use', {
+      damagedRecords: report.damagedRecords,
+      damagedBytes: report.damagedBytes,
+      unknownRecords: report.unknownRecords,
+      orphanedSamples: report.orphanedSamples,
+      segmentsSetAside: report.segmentsSetAside,
+      unreadableSegments: report.unreadableSegments,
+    });
+  }
+
+  #reportFailure(): void {
+    const unavailable = this.#store.unavailability();
+    const isFailing = unavailable?.code === 'log_failing';
+    if (isFailing === this.#wasFailing) return;
+    this.#wasFailing = isFailing;
+    if (isFailing) {
+      this.#logger.error('samples are refused until the log can be written again', {
+        error: unavailable.message,
+      });
+    } else {
+      this.#logger.info('the log can be written again');
+    }
+  }
+
+  async #close(): Promise<void> {
+    const giveUp = new AbortController();
+    try {
+      await Promise.race([
+        this.#store.close(),
+        sleep(CLOSE_WITHIN_MS, undefined, { signal: giveUp.signal }),
+      ]);
+    } finally {
+      giveUp.abort();
+    }
+  }
+}
