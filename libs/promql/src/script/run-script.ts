@@ -125,7 +125,7 @@ async function runInstant(
   if (first !== null || command.failure !== null) return first;
   const asRange = await runAsRange(command, plan, timeMs, source);
   if (asRange !== null) return asRange;
-  if (callsAny(plan.expr, TIME_DEPENDENT)) return null;
+  if (callsAny(plan.expr, TIME_DEPENDENT) || hasStartOrEnd(plan.expr)) return null;
   const pinned = engine.prepare(withTime(plan.expr, timeMs), command.query);
   for (const otherMs of otherTimes(timeMs)) {
     const difference =
@@ -289,18 +289,32 @@ function callsAny(expr: Expr, names: ReadonlySet<string>): boolean {
   return someNode(expr, (node) => node.kind === 'call' && names.has(node.functionName));
 }
 
-/** Whether a duration or an `@` of the expression depends on the start, end or step of the query. */
-function dependsOnRange(expr: Expr): boolean {
+/** Whether an `@` of the expression is the start or the end of the query. */
+function hasStartOrEnd(expr: Expr): boolean {
   return someNode(expr, (node) => {
     const target = node.kind === 'matrix-selector' ? node.selector : node;
     if (target.kind !== 'vector-selector' && target.kind !== 'subquery') return false;
-    if (target.at !== null && target.at.kind !== 'time') return true;
-    const range = node.kind === 'matrix-selector' || node.kind === 'subquery' ? node.range : null;
-    const step = node.kind === 'subquery' ? node.step : null;
-    return [target.offset, range, step].some(
-      (duration) => duration !== null && isRangeDependent(duration),
-    );
+    return target.at !== null && target.at.kind !== 'time';
   });
+}
+
+/** Whether a duration or an `@` of the expression depends on the start, end or step of the query. */
+function dependsOnRange(expr: Expr): boolean {
+  if (hasStartOrEnd(expr)) return true;
+  return someNode(expr, (node) => durationsOf(node).some(isRangeDependent));
+}
+
+function durationsOf(node: Expr): readonly DurationExpr[] {
+  switch (node.kind) {
+    case 'vector-selector':
+      return node.offset === null ? [] : [node.offset];
+    case 'matrix-selector':
+      return [node.range, ...durationsOf(node.selector)];
+    case 'subquery':
+      return [node.range, node.step, node.offset].filter((one) => one !== null);
+    default:
+      return [];
+  }
 }
 
 function isRangeDependent(duration: DurationExpr): boolean {
