@@ -86,8 +86,11 @@ remote_write: [{url: ${url}/api/v1/write, queue_config: {batch_send_deadline: 10
     await eventually('up to be stored', () =>
       store.series(up, 0, Number.MAX_SAFE_INTEGER).length > 0 ? true : null,
     );
-    const metrics = (await getText(`${url}/metrics`)) ?? '';
-    expect(metrics).toMatch(/^binnacle_ingest_samples_total\{.*\} [1-9]/m);
+    // A sample can be queried some milliseconds before it is on disk and counted.
+    const metrics = await eventually('samples to be counted', async () => {
+      const text = (await getText(`${url}/metrics`)) ?? '';
+      return /^binnacle_ingest_samples_total\{.*\} [1-9]/m.test(text) ? text : null;
+    });
     expect(metrics).not.toMatch(/^binnacle_ingest_rejected_samples_total\{.*\} [1-9]/m);
     expect(metrics).not.toMatch(/^binnacle_ingest_requests_total\{.*code="(?!204)/m);
   }, 60_000);
