@@ -32,9 +32,9 @@ afterEach(async () => {
 
 async function start(): Promise<Engine> {
   const address = { host: '127.0.0.1', port: 0 };
-  const logger = AppLogger.create({ app: 'alert-engine', level: 'fatal' });
+  const logger = AppLogger.create({ app: 'alert-engine', level: 'silent' });
   const app = await createApp(
-    { configFile: null, dataDir, listen: address, logLevel: 'fatal' },
+    { configFile: null, dataDir, listen: address, logLevel: 'silent' },
     {},
     logger,
   );
@@ -130,7 +130,7 @@ describe('the engine’s store', () => {
     const file = join(dataDir, 'file');
     await writeFile(file, '');
     const options = { configFile: null, dataDir: file, listen: { host: '127.0.0.1', port: 0 } };
-    await expect(createApp({ ...options, logLevel: 'fatal' }, {})).rejects.toThrow(
+    await expect(createApp({ ...options, logLevel: 'silent' }, {})).rejects.toThrow(
       `The data directory ${file} cannot be used: it is a file, not a directory.`,
     );
   });

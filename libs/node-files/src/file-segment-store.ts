@@ -34,7 +34,7 @@ export class FileSegmentStore implements SegmentStore {
       const { size } = await stat(join(this.#directory, name));
       segments.push({ sequence: Number(match[1]), bytes: size });
     }
-    return segments.sort((a, b) => a.sequence - b.sequence);
+    return segments.toSorted((a, b) => a.sequence - b.sequence);
   }
 
   async create(sequence: number): Promise<void> {

@@ -20,13 +20,13 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-describe('FileSegmentStore', () => {
-  async function readAll(store: FileSegmentStore, sequence: number): Promise<string> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of store.read(sequence)) chunks.push(Buffer.from(chunk));
-    return Buffer.concat(chunks).toString('latin1');
-  }
+async function readAll(store: FileSegmentStore, sequence: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of store.read(sequence)) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks).toString('latin1');
+}
 
+describe('FileSegmentStore', () => {
   it('gives back what was appended, in ascending order of segments', async () => {
     const store = new FileSegmentStore(directory);
     await store.create(2);
@@ -119,6 +119,7 @@ describe('lockDirectory', () => {
     const text = typeof content === 'string' ? content : JSON.stringify(content);
     await writeFile(join(directory, 'lock'), text);
     await (await lockDirectory(directory)).release();
+    expect(await readdir(directory)).toEqual([]);
   });
   it('lets exactly one of many in', async () => {
     await writeFile(join(directory, 'lock'), 'left over');
@@ -141,7 +142,7 @@ describe('writeFileAtomically', () => {
     const path = join(directory, 'taken');
     await mkdir(path);
     await writeFile(join(path, 'inside'), 'x');
-    await expect(writeFileAtomically(path, 'new')).rejects.toThrow();
+    await expect(writeFileAtomically(path, 'new')).rejects.toThrow('directory');
     expect(await readdir(directory)).toEqual(['taken']);
   });
 });

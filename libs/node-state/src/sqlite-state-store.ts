@@ -83,6 +83,7 @@ export class SqliteStateStore implements StateStore {
     if (this.#failure !== null) return Promise.reject(this.#failure);
     const id = this.#nextId++;
     const reply = this.#wait(id);
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
     this.#worker.postMessage({ ...question, id });
     return reply;
   }

@@ -13,6 +13,7 @@ const SCHEMA_VERSION = 1;
 const CORRUPT_CODES: ReadonlySet<number> = new Set([11, 26]);
 
 const port = parentPort!;
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what a thread is started with has no type
 const { path } = workerData as StateWorkerData;
 
 const reply = (message: StateReply): void => port.postMessage(message);

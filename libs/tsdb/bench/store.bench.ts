@@ -63,8 +63,11 @@ function random(): number {
 const values = new Float64Array(SERIES);
 function nextValue(i: number): number {
   if (i % 4 < 2) return i % 10;
-  if (i % 4 === 2) return (values[i]! += Math.floor(random() * 50));
-  return (values[i]! = i % 8 === 3 ? Math.floor(random() * 1_000) : random());
+  if (i % 8 === 3) return Math.floor(random() * 1_000);
+  if (i % 8 === 7) return random();
+  const counter = values[i]! + Math.floor(random() * 50);
+  values[i] = counter;
+  return counter;
 }
 
 const allLabels = Array.from({ length: SERIES }, (_, i) => labelsOf(i));

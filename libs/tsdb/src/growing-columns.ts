@@ -2,6 +2,7 @@ type Column = Uint8Array | Uint16Array | Uint32Array | Int32Array | Float64Array
 
 /** A copy of `column` with room for `length` entries. */
 export function grown<T extends Column>(column: T, length: number): T {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the types do not say that a column constructs its like
   const larger = new (column.constructor as new (length: number) => T)(length);
   larger.set(column);
   return larger;

@@ -183,8 +183,6 @@ describe('the head beside a naive model', () => {
     ),
     repeat: fc.constantFrom(1, 1, 1, 30, 300),
   });
-  const same = (a: number, b: number): boolean => Object.is(a, b);
-
   it('accepts, refuses and gives back the same samples', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 40 }), fc.nat(), fc.nat(), (steps, from, length) => {
@@ -200,26 +198,25 @@ describe('the head beside a naive model', () => {
             const known = model.get(timeMs);
             const labels = { __name__: 'm', s: String(series) };
             const result = head.append(batchOf([labels, [timeMs, value]]), timeMs);
-            if (known !== undefined) {
-              expect(result.repeated === 1).toBe(same(known, value));
-              expect(result.accepted).toBe(0);
-            } else if (
-              timeMs > last[series]! - 5 * MINUTE ||
-              timeMs === last[series]! - 5 * MINUTE
-            ) {
-              expect(result.accepted).toBe(1);
+            const isTaken = known === undefined && timeMs >= last[series]! - 5 * MINUTE;
+            if (isTaken) {
               model.set(timeMs, value);
               last[series] = Math.max(last[series]!, timeMs);
-            } else {
-              expect(reasons(result)).toEqual({ too_old: 1 });
             }
+            const refusal = known === undefined ? { too_old: 1 } : { duplicate: 1 };
+            const isRepeated = known !== undefined && Object.is(known, value);
+            expect([result.accepted, result.repeated, reasons(result)]).toEqual([
+              Number(isTaken),
+              Number(isRepeated),
+              isTaken || isRepeated ? {} : refusal,
+            ]);
           }
         }
         for (const [series, model] of models.entries()) {
           if (model.size === 0) continue;
           const selection = head.select([equals('s', String(series))]);
           expect(selection.rows).toHaveLength(1);
-          const all = [...model].sort((a, b) => a[0] - b[0]);
+          const all = [...model].toSorted((a, b) => a[0] - b[0]);
           const minMs = all[from % all.length]![0];
           const maxMs = minMs + (length % (20 * MINUTE));
           for (const [low, high] of [

@@ -222,7 +222,7 @@ export class Head {
   /** Names of labels of the series that fulfil all matchers and may have samples in the range, sorted. */
   labelNames(matchers: readonly Matcher[], minMs: number, maxMs: number): string[] {
     if (matchers.length === 0 && this.#covers(minMs, maxMs)) {
-      return [...this.#index.labelNames()].sort(compareUtf8);
+      return [...this.#index.labelNames()].toSorted(compareUtf8);
     }
     const pairs = new Set<number>();
     const names = new Set<string>();
@@ -233,7 +233,7 @@ export class Head {
         names.add(this.#index.nameOfPair(pair));
       }
     }
-    return [...names].sort(compareUtf8);
+    return [...names].toSorted(compareUtf8);
   }
 
   /** Values of one label among the series that fulfil all matchers and may have samples in the range, sorted. */
@@ -247,7 +247,7 @@ export class Head {
           found.push(value);
         }
       }
-      return found.sort(compareUtf8);
+      return found.toSorted(compareUtf8);
     }
     const nameId = this.#index.nameId(name);
     if (nameId < 0) return [];
@@ -256,7 +256,7 @@ export class Head {
       const pair = this.#index.pairOfRow(row, nameId);
       if (pair >= 0) pairs.add(pair);
     }
-    return Array.from(pairs, (pair) => this.#index.valueOfPair(pair)).sort(compareUtf8);
+    return Array.from(pairs, (pair) => this.#index.valueOfPair(pair)).toSorted(compareUtf8);
   }
 
   /** The `limit` largest entries of each kind. */

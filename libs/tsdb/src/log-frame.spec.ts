@@ -17,7 +17,7 @@ function frame(payload: Uint8Array): Buffer {
 function scan(bytes: Buffer, cuts: readonly number[] = []): { payloads: string[] } & ScanSummary {
   const payloads: string[] = [];
   const scanner = new FrameScanner((payload) => payloads.push(payload.toString('hex')));
-  const places = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).sort((a, b) => a - b)];
+  const places = [0, ...cuts.map((cut) => cut % (bytes.length + 1)).toSorted((a, b) => a - b)];
   for (const [i, from] of places.entries()) scanner.push(bytes.subarray(from, places[i + 1]));
   return { payloads, ...scanner.finish() };
 }

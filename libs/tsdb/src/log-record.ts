@@ -190,7 +190,8 @@ const MAX_LABELS = 10_000;
 export function readRecord(payload: Buffer, visitor: RecordVisitor): void {
   if (payload.length === 0) throw new RecordError('empty record');
   const cursor = new Cursor(payload, 1);
-  switch (payload[0]) {
+  const kind = payload[0]!;
+  switch (kind) {
     case SEGMENT_RECORD:
       visitor.segment(cursor.readVarint(), cursor.readVarint());
       return;
@@ -201,7 +202,7 @@ export function readRecord(payload: Buffer, visitor: RecordVisitor): void {
       readSamples(cursor, visitor);
       return;
     default:
-      throw new RecordError(`record of unknown kind ${payload[0]}`);
+      throw new RecordError(`record of unknown kind ${kind}`);
   }
 }
 

@@ -75,7 +75,7 @@ export class MemorySegmentStore implements SegmentStore {
       sequence,
       bytes: bytes.length,
     }));
-    return list.sort((a, b) => a.sequence - b.sequence);
+    return list.toSorted((a, b) => a.sequence - b.sequence);
   }
 
   async create(sequence: number): Promise<void> {

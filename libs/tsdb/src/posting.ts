@@ -60,7 +60,7 @@ export class Posting {
 
   #settle(): void {
     if (this.#sortedLength === this.#length) return;
-    const tail = this.#rows.slice(this.#sortedLength, this.#length).sort();
+    const tail = this.#rows.subarray(this.#sortedLength, this.#length).toSorted();
     // Merged from the back, in place.
     let left = this.#sortedLength - 1;
     let right = tail.length - 1;

@@ -236,8 +236,10 @@ export class SeriesLog {
   /** Removes closed segments in which everything is older than `cutoffMs`. @returns how many */
   async removeBefore(cutoffMs: number): Promise<number> {
     let removed = 0;
-    for (const segment of [...this.#segments]) {
-      if (segment.sequence === this.#openSequence || segment.maxMs >= cutoffMs) continue;
+    const expired = this.#segments.filter(
+      ({ sequence, maxMs }) => sequence !== this.#openSequence && maxMs < cutoffMs,
+    );
+    for (const segment of expired) {
       await this.#store.remove(segment.sequence);
       this.#segments.splice(this.#segments.indexOf(segment), 1);
       removed++;

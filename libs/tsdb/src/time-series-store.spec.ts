@@ -139,44 +139,45 @@ describe('committing', () => {
   });
 });
 
-describe('a power cut', () => {
-  /** Writes random batches, cuts the power at a random moment and compares what was acknowledged with what is there. */
-  async function survives(
-    actions: readonly (readonly [series: number, samples: number, commit: boolean])[],
-    kept: number,
-    ignoresSync: boolean,
-  ): Promise<boolean> {
-    const segments = new MemorySegmentStore();
-    segments.faults.ignoresSync = ignoresSync;
-    const opened = await open(segments, { segmentBytes: 400 });
-    const acknowledged: [string, number, number][] = [];
-    let waiting: [string, number, number][] = [];
-    let value = 0;
-    for (const [series, samples, commit] of actions) {
-      const rows = Array.from({ length: samples }, (): [number, number] => {
-        value++;
-        return [NOW + value, value];
-      });
-      const { position } = opened.store.append(batch(`s${series}`, ...rows));
-      waiting.push(...rows.map(([t, v]): [string, number, number] => [`s${series}`, t - NOW, v]));
-      if (!commit) continue;
-      const done = opened.store.committed(position);
-      await opened.timer.advance(5);
-      await done;
-      acknowledged.push(...waiting);
-      waiting = [];
-    }
-    const after = await open(segments.powerCut((unsynced) => kept % (unsynced + 1)));
-    expect(after.report.damagedRecords).toBe(0);
-    const found = contents(after.store);
-    // Nothing that was never sent, either.
-    for (const [series, samples] of Object.entries(found)) {
-      for (const [timeMs, v] of samples) expect([series, timeMs]).toEqual([expect.any(String), v]);
-    }
-    return acknowledged.every(([series, timeMs, v]) =>
-      (found[series] ?? []).some((sample) => sample[0] === timeMs && sample[1] === v),
-    );
+/** Writes random batches, cuts the power at a random moment and compares what was acknowledged with what is there. */
+async function survives(
+  actions: readonly (readonly [series: number, samples: number, commit: boolean])[],
+  kept: number,
+  ignoresSync: boolean,
+): Promise<boolean> {
+  const segments = new MemorySegmentStore();
+  segments.faults.ignoresSync = ignoresSync;
+  const opened = await open(segments, { segmentBytes: 400 });
+  const acknowledged: [string, number, number][] = [];
+  let waiting: [string, number, number][] = [];
+  let value = 0;
+  for (const [series, samples, commit] of actions) {
+    const rows = Array.from({ length: samples }, (): [number, number] => {
+      value++;
+      return [NOW + value, value];
+    });
+    const { position } = opened.store.append(batch(`s${series}`, ...rows));
+    waiting.push(...rows.map(([t, v]): [string, number, number] => [`s${series}`, t - NOW, v]));
+    if (!commit) continue;
+    const done = opened.store.committed(position);
+    await opened.timer.advance(5);
+    await done;
+    acknowledged.push(...waiting);
+    waiting = [];
   }
+  const after = await open(segments.powerCut((unsynced) => kept % (unsynced + 1)));
+  expect(after.report.damagedRecords).toBe(0);
+  const found = contents(after.store);
+  // Nothing that was never sent, either.
+  for (const [series, samples] of Object.entries(found)) {
+    for (const [timeMs, v] of samples) expect([series, timeMs]).toEqual([expect.any(String), v]);
+  }
+  return acknowledged.every(([series, timeMs, v]) =>
+    (found[series] ?? []).some((sample) => sample[0] === timeMs && sample[1] === v),
+  );
+}
+
+describe('a power cut', () => {
   const actions = fc.array(
     fc.tuple(fc.nat({ max: 4 }), fc.integer({ min: 1, max: 6 }), fc.boolean()),
     { maxLength: 30 },

@@ -1,7 +1,12 @@
 import { assert } from '#libs/invariant';
 import type { Labels, Matcher } from '#libs/labels';
 import type { SampleBatch } from '#libs/samples';
-import { type AppendResult, noRejections, type RejectReason } from './append-result.ts';
+import {
+  type AppendResult,
+  noRejections,
+  REJECT_REASONS,
+  type RejectReason,
+} from './append-result.ts';
 import { GroupCommit, type Timer } from './group-commit.ts';
 import { type CardinalityStatistics, Head } from './head.ts';
 import { DEFAULT_HEAD_OPTIONS, type HeadOptions } from './head-options.ts';
@@ -263,9 +268,7 @@ export class TimeSeriesStore {
   }
 
   #countRejections(rejected: Readonly<Record<RejectReason, number>>): void {
-    for (const reason of Object.keys(rejected) as RejectReason[]) {
-      this.#rejected[reason] += rejected[reason];
-    }
+    for (const reason of REJECT_REASONS) this.#rejected[reason] += rejected[reason];
   }
 
   #notOpen(): StoreUnavailableError {

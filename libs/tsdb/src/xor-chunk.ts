@@ -168,6 +168,13 @@ class XorReader {
   position = 0;
   end = 0;
 
+  /** How long the number is that says how much the distance of the times has changed; 64 for a time in full. */
+  readChangeBits(): number {
+    if (this.readBits(1) === 0) return 14;
+    if (this.readBits(1) === 0) return 17;
+    return this.readBits(1) === 0 ? 20 : 64;
+  }
+
   readBits(count: number): number {
     if (this.position + count > this.end) throw new ChunkError('chunk ends within a sample');
     const { bytes } = this;
@@ -223,13 +230,14 @@ export function decodeXorChunk(
     if (reader.readBits(1) === 0) timeMs += deltaMs;
     else {
       const previousMs = timeMs;
-      if (reader.readBits(1) === 0) timeMs += deltaMs + ((reader.readBits(14) << 18) >> 18);
-      else if (reader.readBits(1) === 0) timeMs += deltaMs + ((reader.readBits(17) << 15) >> 15);
-      else if (reader.readBits(1) === 0) timeMs += deltaMs + ((reader.readBits(20) << 12) >> 12);
-      else {
+      const changeBits = reader.readChangeBits();
+      if (changeBits === 64) {
         words[1 - LOW_WORD] = reader.readBits(32);
         words[LOW_WORD] = reader.readBits(32);
         timeMs = doubles[0]!;
+      } else {
+        const unused = 32 - changeBits;
+        timeMs += deltaMs + ((reader.readBits(changeBits) << unused) >> unused);
       }
       deltaMs = timeMs - previousMs;
     }

@@ -47,15 +47,10 @@ export class DataDirectory implements OnApplicationShutdown {
   }
 
   async #close(): Promise<void> {
-    let failure: unknown = null;
-    for (const close of this.#closers) {
-      try {
-        await close();
-      } catch (error) {
-        failure ??= error;
-      }
-    }
+    const failures: unknown[] = [];
+    for (const close of this.#closers)
+      await close().catch((error: unknown) => failures.push(error));
     await this.#lock.release();
-    if (failure !== null) throw failure;
+    if (failures.length > 0) throw new AggregateError(failures, 'the data directory did not close');
   }
 }

@@ -53,27 +53,27 @@ export class StoreMetrics {
 
   /** Registers what is read from the store itself at every scrape. */
   observe(statistics: () => StoreStatistics, isWritable: () => boolean): void {
-    const gauge = (name: string, help: string, value: (now: StoreStatistics) => number): void => {
+    type Read = (now: StoreStatistics) => number;
+    const registry = this.#registry;
+    const gauge = (name: string, help: string, read: Read): Gauge =>
       new Gauge({
         name,
         help,
-        registers: [this.#registry],
+        registers: [registry],
         collect() {
-          this.set(value(statistics()));
+          this.set(read(statistics()));
         },
       });
-    };
-    const counter = (name: string, help: string, value: (now: StoreStatistics) => number): void => {
+    const counter = (name: string, help: string, read: Read): Counter =>
       new Counter({
         name,
         help,
-        registers: [this.#registry],
+        registers: [registry],
         collect() {
           this.reset();
-          this.inc(value(statistics()));
+          this.inc(read(statistics()));
         },
       });
-    };
     gauge('prometheus_tsdb_head_series', 'Total number of series in the head.', (s) => s.series);
     gauge('prometheus_tsdb_head_chunks', 'Total number of chunks in the head.', (s) => s.chunks);
     gauge(
@@ -142,35 +142,34 @@ export class StoreMetrics {
     for (const [name, help, reason] of PROMETHEUS_REASONS) {
       counter(name, help, (s) => s.rejected[reason]);
     }
-    new Counter({
+    gauge(
+      'binnacle_store_writable',
+      'Whether the store takes samples: 0 while it reads its log, the disk is nearly full or the log cannot be written.',
+      () => (isWritable() ? 1 : 0),
+    );
+    const appended = new Counter({
       name: 'prometheus_tsdb_head_samples_appended_total',
       help: 'Total number of appended samples.',
       labelNames: ['type'],
-      registers: [this.#registry],
+      registers: [],
       collect() {
         this.reset();
         this.inc({ type: 'float' }, statistics().appended);
       },
     });
-    new Counter({
+    const rejections = new Counter({
       name: 'binnacle_store_samples_rejected_total',
       help: 'Samples that were not stored, by reason.',
       labelNames: ['reason'],
-      registers: [this.#registry],
+      registers: [],
       collect() {
         this.reset();
         const { rejected } = statistics();
         for (const reason of REJECT_REASONS) this.inc({ reason }, rejected[reason]);
       },
     });
-    new Gauge({
-      name: 'binnacle_store_writable',
-      help: 'Whether the store takes samples: 0 while it reads its log, the disk is nearly full or the log cannot be written.',
-      registers: [this.#registry],
-      collect() {
-        this.set(isWritable() ? 1 : 0);
-      },
-    });
+    registry.registerMetric(appended);
+    registry.registerMetric(rejections);
   }
 
   /** Publishes what the replay at the start found. */
