@@ -88,6 +88,10 @@ function flatten(record: Record<string, string>): string[] {
   return Object.entries(record).flat();
 }
 
+function toTimeMs(text: string): number | null {
+  return text.startsWith('0001-') ? null : Date.parse(text);
+}
+
 /** What came out, and whether as an error. */
 type Outcome = { text: string } | { error: string };
 
@@ -142,10 +146,6 @@ describeConformance('templates of notifications', ['gotemplate', 'alertmanager.y
     '',
     ALERTMANAGER_TEMPLATES,
   );
-
-  function toTimeMs(text: string): number | null {
-    return text.startsWith('0001-') ? null : Date.parse(text);
-  }
 
   function toData(json: JsonData): NotificationData {
     return {

@@ -1,8 +1,11 @@
 import { GoTime } from './go-time.ts';
 import { printValue } from './go-fmt.ts';
 import {
-  type GoMethod,
+  asMap,
+  asSlice,
+  asStruct,
   GoMap,
+  type GoMethod,
   GoSlice,
   GoStruct,
   type GoType,
@@ -21,7 +24,9 @@ const STRINGS: GoType = {
         params: [STRING],
         isVariadic: false,
         call: (self, args) =>
-          (self as GoSlice).items.map((item) => printValue(item)).join(stringArg(args, 0)),
+          asSlice(self)
+            .items.map((item) => printValue(item))
+            .join(stringArg(args, 0)),
       },
     ],
   ]),
@@ -44,9 +49,9 @@ export function toStrings(texts: readonly string[]): GoSlice {
 const PAIR: GoType = { name: 'template.Pair' };
 
 function pairsOf(pairs: GoValue): readonly (readonly [string, string])[] {
-  return (pairs as GoSlice).items.map((pair) => {
-    const [name, value] = (pair as GoStruct).fields;
-    return [String(name!.value as string), String(value!.value as string)] as const;
+  return asSlice(pairs).items.map((pair) => {
+    const [name, value] = asStruct(pair).fields;
+    return [printValue(name!.value), printValue(value!.value)] as const;
   });
 }
 
@@ -70,10 +75,10 @@ function printPairs(pairs: readonly (readonly [string, string])[]): string {
 
 /** Label sets are walked with the alert's name first, the others by name. */
 function sortedEntries(map: GoValue): readonly (readonly [string, string])[] {
-  const { entries, sortedKeys } = map as GoMap;
+  const { entries, sortedKeys } = asMap(map);
   const keys = sortedKeys.filter((key) => key !== 'alertname');
   if (entries.has('alertname')) keys.unshift('alertname');
-  return keys.map((key) => [key, entries.get(key) as string] as const);
+  return keys.map((key) => [key, printValue(entries.get(key)!)] as const);
 }
 
 const KV: GoType = {
@@ -105,7 +110,7 @@ const KV: GoType = {
         params: [STRING_LIST],
         isVariadic: false,
         call: (self, [names]) => {
-          const gone = new Set((names as GoSlice).items);
+          const gone = new Set(asSlice(names).items);
           return toKv(sortedEntries(self).filter(([name]) => !gone.has(name)));
         },
       },
@@ -149,9 +154,7 @@ function withStatus(status: string): GoMethod {
     (self) =>
       new GoSlice(
         ALERTS,
-        (self as GoSlice).items.filter(
-          (alert) => (alert as GoStruct).field('Status')?.value === status,
-        ),
+        asSlice(self).items.filter((alert) => asStruct(alert).field('Status')?.value === status),
       ),
   );
 }

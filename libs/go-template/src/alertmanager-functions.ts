@@ -1,11 +1,13 @@
 import { STRING_LIST, toStrings } from './alertmanager-data.ts';
 import { GoFunctionError } from './errors.ts';
+import { printValue } from './go-fmt.ts';
 import { toGoJson } from './go-json.ts';
-import { GoDuration, GoTime } from './go-time.ts';
+import { asTime, GoDuration, GoTime } from './go-time.ts';
 import {
   ANY,
   ANY_MAP,
   ANY_SLICE,
+  asSlice,
   type GoFunction,
   GoMap,
   GoMarked,
@@ -72,11 +74,11 @@ function base64Encode(text: string): string {
 /** The functions of Alertmanager's notification templates, to be used beside Go's own. */
 export const ALERTMANAGER_FUNCTIONS: ReadonlyMap<string, GoFunction> = new Map<string, GoFunction>([
   ...SHARED_TEXT_FUNCTIONS,
-  ['title', onStrings(1, (text) => titleCase(text!, 'lower'))],
-  ['trimSpace', onStrings(1, (text) => text!.trim())],
-  ['urlUnescape', onStrings(1, (text) => urlUnescape(text!))],
-  ['base64encode', onStrings(1, (text) => base64Encode(text!))],
-  ['base64decode', onStrings(1, (text) => base64Decode(text!))],
+  ['title', onStrings(1, (text) => titleCase(text, 'lower'))],
+  ['trimSpace', onStrings(1, (text) => text.trim())],
+  ['urlUnescape', onStrings(1, (text) => urlUnescape(text))],
+  ['base64encode', onStrings(1, (text) => base64Encode(text))],
+  ['base64decode', onStrings(1, (text) => base64Decode(text))],
   [
     'safeUrl',
     {
@@ -90,7 +92,7 @@ export const ALERTMANAGER_FUNCTIONS: ReadonlyMap<string, GoFunction> = new Map<s
     {
       params: [STRING, STRING_LIST],
       isVariadic: false,
-      call: (args) => (args[1] as GoSlice).items.join(stringArg(args, 0)),
+      call: (args) => asSlice(args[1]).items.map(printValue).join(stringArg(args, 0)),
     },
   ],
   [
@@ -106,7 +108,7 @@ export const ALERTMANAGER_FUNCTIONS: ReadonlyMap<string, GoFunction> = new Map<s
     {
       params: [STRING, TIME],
       isVariadic: false,
-      call: (args) => (args[1] as GoTime).format(stringArg(args, 0)),
+      call: (args) => asTime(args[1]).format(stringArg(args, 0)),
     },
   ],
   [
@@ -114,7 +116,7 @@ export const ALERTMANAGER_FUNCTIONS: ReadonlyMap<string, GoFunction> = new Map<s
     {
       params: [STRING, TIME],
       isVariadic: false,
-      call: (args) => (args[1] as GoTime).in(loadTimeZone(stringArg(args, 0))),
+      call: (args) => asTime(args[1]).in(loadTimeZone(stringArg(args, 0))),
     },
   ],
   [
@@ -123,9 +125,7 @@ export const ALERTMANAGER_FUNCTIONS: ReadonlyMap<string, GoFunction> = new Map<s
       params: [TIME],
       isVariadic: false,
       call: ([time], scope) =>
-        new GoDuration(
-          GoTime.fromMs(scope.nowMs).epochNanoseconds - (time as GoTime).epochNanoseconds,
-        ),
+        new GoDuration(GoTime.fromMs(scope.nowMs).epochNanoseconds - asTime(time).epochNanoseconds),
     },
   ],
   ['now', { params: [], isVariadic: false, call: (_, scope) => GoTime.fromMs(scope.nowMs) }],
@@ -133,14 +133,14 @@ export const ALERTMANAGER_FUNCTIONS: ReadonlyMap<string, GoFunction> = new Map<s
     'toDate',
     onStrings(2, (layout, text) => {
       try {
-        return GoTime.parse(layout!, text!);
+        return GoTime.parse(layout, text);
       } catch (error) {
         if (error instanceof GoFunctionError) return GoTime.ZERO;
         throw error;
       }
     }),
   ],
-  ['mustToDate', onStrings(2, (layout, text) => GoTime.parse(layout!, text!))],
+  ['mustToDate', onStrings(2, (layout, text) => GoTime.parse(layout, text))],
   ['humanizeDuration', onNumber(humanizeDuration)],
   ['toJson', { params: [ANY], isVariadic: false, call: ([value = null]) => toGoJson(value) }],
   ['list', { params: [ANY], isVariadic: true, call: (args) => new GoSlice(ANY_SLICE, args) }],

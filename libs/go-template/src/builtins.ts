@@ -2,6 +2,7 @@ import { GoFunctionError } from './errors.ts';
 import { printValue, sprint, sprintf, sprintln, typeName } from './go-fmt.ts';
 import { GoDuration } from './go-time.ts';
 import {
+  asSlice,
   type CallScope,
   type GoFunction,
   GoMap,
@@ -17,16 +18,10 @@ import {
 /** Whether a value counts as true: not false, zero, empty or nil; structs always do. */
 export function isTrue(value: GoValue): boolean {
   if (value === null) return false;
-  switch (typeof value) {
-    case 'string':
-      return value !== '';
-    case 'number':
-      return value !== 0;
-    case 'bigint':
-      return value !== 0n;
-    case 'boolean':
-      return value;
-  }
+  if (typeof value === 'string') return value !== '';
+  if (typeof value === 'number') return value !== 0;
+  if (typeof value === 'bigint') return value !== 0n;
+  if (typeof value === 'boolean') return value;
   if (value instanceof GoMap) return value.entries.size > 0;
   if (value instanceof GoSlice) return value.items.length > 0;
   if (value instanceof GoMarked) return value.text !== '';
@@ -40,16 +35,10 @@ type Comparable = {
 };
 
 function comparableOf(value: GoValue): Comparable | null {
-  switch (typeof value) {
-    case 'boolean':
-      return { kind: 'bool', value };
-    case 'bigint':
-      return { kind: 'int', value };
-    case 'number':
-      return { kind: 'float', value };
-    case 'string':
-      return { kind: 'string', value };
-  }
+  if (typeof value === 'boolean') return { kind: 'bool', value };
+  if (typeof value === 'bigint') return { kind: 'int', value };
+  if (typeof value === 'number') return { kind: 'float', value };
+  if (typeof value === 'string') return { kind: 'string', value };
   if (value instanceof GoDuration) return { kind: 'int', value: value.nanoseconds };
   if (value instanceof GoMarked) return { kind: 'string', value: value.text };
   return null;
@@ -148,12 +137,12 @@ function slice(args: readonly GoValue[]): GoValue {
   }
   if (isText && bounds.length === 3) throw new GoFunctionError('cannot 3-index slice a string');
   const bytes = isText ? Buffer.from(item, 'utf8') : null;
-  const size = bytes === null ? (item as GoSlice).items.length : bytes.length;
+  const size = bytes === null ? asSlice(item).items.length : bytes.length;
   const [from = 0, to = size, cap = size] = bounds.map((bound) => position(bound, size));
   if (from > to) throw new GoFunctionError(`invalid slice index: ${from} > ${to}`);
   if (to > cap) throw new GoFunctionError(`invalid slice index: ${to} > ${cap}`);
   if (bytes !== null) return bytes.subarray(from, to).toString('utf8');
-  const whole = item as GoSlice;
+  const whole = asSlice(item);
   return new GoSlice(whole.type, whole.items.slice(from, to));
 }
 

@@ -258,20 +258,19 @@ class TemplateRun {
 
   #command(dot: GoValue, command: CommandNode, piped: Piped): GoValue {
     const first = command.args[0]!;
-    switch (first.kind) {
-      case 'field':
-        this.#node = first;
-        return this.#fieldChain(dot, dot, first, first.names, command.args, piped);
-      case 'chain':
-        return this.#chain(dot, first, command.args, piped);
-      case 'identifier':
-        return this.#call(dot, first.name, first, command, command.args, piped);
-      case 'pipe':
-        this.#refuseArguments(command.args, piped);
-        return this.#pipeline(dot, first);
-      case 'variable':
-        return this.#variable(dot, first, command.args, piped);
+    if (first.kind === 'field') {
+      this.#node = first;
+      return this.#fieldChain(dot, dot, first, first.names, command.args, piped);
     }
+    if (first.kind === 'chain') return this.#chain(dot, first, command.args, piped);
+    if (first.kind === 'identifier') {
+      return this.#call(dot, first.name, first, command, command.args, piped);
+    }
+    if (first.kind === 'pipe') {
+      this.#refuseArguments(command.args, piped);
+      return this.#pipeline(dot, first);
+    }
+    if (first.kind === 'variable') return this.#variable(dot, first, command.args, piped);
     this.#node = first;
     this.#refuseArguments(command.args, piped);
     switch (first.kind) {
@@ -435,7 +434,7 @@ class TemplateRun {
   ): GoValue {
     this.#checkArity(fun, 'call', args.length, piped);
     const values = args.map((arg) => this.#argument(dot, fun.params[0]!, arg));
-    const callee = args.length === 0 ? (piped as GoValue) : values[0]!;
+    const callee = values[0] ?? (piped === MISSING ? null : piped);
     const name = args.length === 0 ? printValue(callee) : nodeToString(args[0]!);
     this.#node = errorNode;
     if (callee === null) this.#fail(`error calling call: call of nil`);
@@ -487,22 +486,23 @@ class TemplateRun {
 
   #argument(dot: GoValue, type: ParamType | null, node: OperandNode): GoValue {
     this.#node = node;
-    switch (node.kind) {
-      case 'dot':
-        return this.#validate(dot, type);
-      case 'nil':
-        if (type === null || type.isNullable) return null;
-        return this.#fail(`cannot assign nil to ${type.name}`);
-      case 'field':
-        return this.#validate(this.#fieldChain(dot, dot, node, node.names, [], MISSING), type);
-      case 'variable':
-        return this.#validate(this.#variable(dot, node, [], MISSING), type);
-      case 'pipe':
-        return this.#validate(this.#pipeline(dot, node), type);
-      case 'identifier':
-        return this.#validate(this.#call(dot, node.name, node, node, [], MISSING), type);
-      case 'chain':
-        return this.#validate(this.#chain(dot, node, [], MISSING), type);
+    if (node.kind === 'dot') return this.#validate(dot, type);
+    if (node.kind === 'nil') {
+      if (type === null || type.isNullable) return null;
+      return this.#fail(`cannot assign nil to ${type.name}`);
+    }
+    if (node.kind === 'field') {
+      return this.#validate(this.#fieldChain(dot, dot, node, node.names, [], MISSING), type);
+    }
+    if (node.kind === 'variable') {
+      return this.#validate(this.#variable(dot, node, [], MISSING), type);
+    }
+    if (node.kind === 'pipe') return this.#validate(this.#pipeline(dot, node), type);
+    if (node.kind === 'identifier') {
+      return this.#validate(this.#call(dot, node.name, node, node, [], MISSING), type);
+    }
+    if (node.kind === 'chain') {
+      return this.#validate(this.#chain(dot, node, [], MISSING), type);
     }
     const text = nodeToString(node);
     switch (type?.literal ?? 'any') {

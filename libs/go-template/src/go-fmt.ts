@@ -9,16 +9,10 @@ const MAX_WIDTH = 1_000_000;
 /** Go's name of a value's type. */
 export function typeName(value: GoValue): string {
   if (value === null) return '<nil>';
-  switch (typeof value) {
-    case 'string':
-      return 'string';
-    case 'number':
-      return 'float64';
-    case 'bigint':
-      return 'int';
-    case 'boolean':
-      return 'bool';
-  }
+  if (typeof value === 'string') return 'string';
+  if (typeof value === 'number') return 'float64';
+  if (typeof value === 'bigint') return 'int';
+  if (typeof value === 'boolean') return 'bool';
   if (value instanceof GoTime) return 'time.Time';
   if (value instanceof GoDuration) return 'time.Duration';
   if (value instanceof GoMarked) return `template.${value.mark}`;
@@ -28,15 +22,9 @@ export function typeName(value: GoValue): string {
 /** A value as Go's `%v` prints it. */
 export function printValue(value: GoValue): string {
   if (value === null) return '<nil>';
-  switch (typeof value) {
-    case 'string':
-      return value;
-    case 'number':
-      return formatFloat(value, 'g', -1);
-    case 'bigint':
-    case 'boolean':
-      return String(value);
-  }
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number') return formatFloat(value, 'g', -1);
+  if (typeof value === 'bigint' || typeof value === 'boolean') return String(value);
   if (value instanceof GoTime || value instanceof GoDuration) return value.toString();
   if (value instanceof GoMarked) return value.text;
   if (value.type.toText !== undefined) return value.type.toText(value);
@@ -181,15 +169,15 @@ export function sprintf(
 function formatVerb(value: GoValue, verb: string, flags: Flags): string {
   if (verb === 'T') return pad(typeName(value), flags);
   if (value === null) return verb === 'v' ? pad('<nil>', flags) : `%!${verb}(<nil>)`;
-  switch (typeof value) {
-    case 'string':
-      return formatText(value, verb, flags) ?? complaint(value, verb);
-    case 'number':
-      return formatNumber(value, verb, flags) ?? complaint(value, verb);
-    case 'bigint':
-      return formatInteger(value, verb, flags) ?? complaint(value, verb);
-    case 'boolean':
-      return verb === 't' || verb === 'v' ? pad(String(value), flags) : complaint(value, verb);
+  if (typeof value === 'string') return formatText(value, verb, flags) ?? complaint(value, verb);
+  if (typeof value === 'number') {
+    return formatNumber(value, verb, flags) ?? complaint(value, verb);
+  }
+  if (typeof value === 'bigint') {
+    return formatInteger(value, verb, flags) ?? complaint(value, verb);
+  }
+  if (typeof value === 'boolean') {
+    return verb === 't' || verb === 'v' ? pad(String(value), flags) : complaint(value, verb);
   }
   if (value instanceof GoDuration && !'vsq'.includes(verb)) {
     return formatInteger(value.nanoseconds, verb, flags) ?? complaint(value, verb);
@@ -223,7 +211,7 @@ function complaint(value: GoValue, verb: string): string {
 }
 
 function pad(text: string, flags: Flags): string {
-  const missing = flags.width - [...text].length;
+  const missing = flags.width - Array.from(text).length;
   if (missing <= 0) return text;
   if (flags.minus) return text + ' '.repeat(missing);
   return (flags.zero ? '0' : ' ').repeat(missing) + text;
@@ -268,7 +256,7 @@ function formatText(text: string, verb: string, flags: Flags): string | null {
 }
 
 function truncate(text: string, precision: number): string {
-  return precision < 0 ? text : [...text].slice(0, precision).join('');
+  return precision < 0 ? text : Array.from(text).slice(0, precision).join('');
 }
 
 const RADIX: Readonly<Record<string, readonly [number, string]>> = {

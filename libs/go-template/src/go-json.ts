@@ -6,15 +6,9 @@ import { GoMap, GoMarked, GoSlice, type GoValue } from './go-value.ts';
 /** A value as Go's `encoding/json` writes it, with `<`, `>`, `&` and the line separators escaped. */
 export function toGoJson(value: GoValue): string {
   if (value === null) return 'null';
-  switch (typeof value) {
-    case 'string':
-      return quoteJson(value);
-    case 'number':
-      return jsonNumber(value);
-    case 'bigint':
-    case 'boolean':
-      return String(value);
-  }
+  if (typeof value === 'string') return quoteJson(value);
+  if (typeof value === 'number') return jsonNumber(value);
+  if (typeof value === 'bigint' || typeof value === 'boolean') return String(value);
   if (value instanceof GoTime)
     return quoteJson(value.format('2006-01-02T15:04:05.999999999Z07:00'));
   if (value instanceof GoDuration) return value.nanoseconds.toString();

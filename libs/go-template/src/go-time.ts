@@ -1,3 +1,4 @@
+import { assert } from '#libs/invariant';
 import {
   type CivilTime,
   civilFromDays,
@@ -99,6 +100,18 @@ export class GoTime {
   toString(): string {
     return this.format('2006-01-02 15:04:05.999999999 -0700 MST');
   }
+}
+
+/** A value whose parameter or receiver type says that it is a time. */
+export function asTime(value: unknown): GoTime {
+  assert(value instanceof GoTime, 'not a time');
+  return value;
+}
+
+/** A value whose parameter or receiver type says that it is a duration. */
+export function asDuration(value: unknown): GoDuration {
+  assert(value instanceof GoDuration, 'not a duration');
+  return value;
 }
 
 /** The name of a month, 1 to 12, and of a weekday, 0 for Sunday. */

@@ -1,3 +1,4 @@
+import { assert } from '#libs/invariant';
 import { GoFunctionError } from './errors.ts';
 import type { GoDuration, GoTime } from './go-time.ts';
 
@@ -180,6 +181,24 @@ export const STRING_SLICE: GoType = { name: '[]string' };
 /** Orders as Go orders strings, by bytes. */
 function compareText(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a, 'utf8'), Buffer.from(b, 'utf8'));
+}
+
+/** A value whose parameter or receiver type says that it is a slice. */
+export function asSlice(value: GoValue | undefined): GoSlice {
+  assert(value instanceof GoSlice, 'not a slice');
+  return value;
+}
+
+/** A value whose parameter or receiver type says that it is a map. */
+export function asMap(value: GoValue | undefined): GoMap {
+  assert(value instanceof GoMap, 'not a map');
+  return value;
+}
+
+/** A value whose parameter or receiver type says that it is a struct. */
+export function asStruct(value: GoValue | undefined): GoStruct {
+  assert(value instanceof GoStruct, 'not a struct');
+  return value;
 }
 
 /** The text of a string or of marked text, otherwise null. */

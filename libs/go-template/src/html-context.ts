@@ -213,7 +213,21 @@ function followUndelimited(context: HtmlContext, text: string, start: number, en
         context.urlPart = 'before-query';
       }
       return end;
-    default:
+    case 'js':
+    case 'js-double':
+    case 'js-single':
+    case 'js-template':
+    case 'js-regexp':
+    case 'js-block-comment':
+    case 'js-line-comment':
+    case 'css':
+    case 'css-double':
+    case 'css-single':
+    case 'css-double-url':
+    case 'css-single-url':
+    case 'css-url':
+    case 'css-block-comment':
+    case 'css-line-comment':
       return followCode(context, text, start, end);
   }
 }
@@ -374,39 +388,31 @@ function nextCodeState(
   mark: string,
   index: number,
 ): { state: HtmlState; at?: number } | null {
-  switch (context.state) {
-    case 'js': {
-      if (mark === '"') return { state: 'js-double' };
-      if (mark === "'") return { state: 'js-single' };
-      if (mark === '`') return { state: 'js-template' };
-      const following = text[index + 1];
-      if (following === '/') return { state: 'js-line-comment', at: index + 2 };
-      if (following === '*') return { state: 'js-block-comment', at: index + 2 };
-      if (slashBeginsRegexp(text.slice(start, index), context)) return { state: 'js-regexp' };
-      context.slashBeginsRegexp = true;
-      return null;
-    }
-    case 'js-double':
-    case 'js-single':
-    case 'js-template':
-    case 'js-regexp':
-      context.slashBeginsRegexp = false;
-      return { state: 'js' };
-    case 'js-block-comment':
-    case 'js-line-comment':
-      return { state: 'js' };
-    case 'css': {
-      if (mark === '"') return { state: 'css-double' };
-      if (mark === "'") return { state: 'css-single' };
-      if (mark === '/*') return { state: 'css-block-comment' };
-      if (mark === '//') return { state: 'css-line-comment' };
-      context.urlPart = 'none';
-      if (mark.endsWith('"')) return { state: 'css-double-url' };
-      return { state: mark.endsWith("'") ? 'css-single-url' : 'css-url' };
-    }
-    default:
-      return { state: 'css' };
+  const { state } = context;
+  if (state === 'js') {
+    if (mark === '"') return { state: 'js-double' };
+    if (mark === "'") return { state: 'js-single' };
+    if (mark === '`') return { state: 'js-template' };
+    const following = text[index + 1];
+    if (following === '/') return { state: 'js-line-comment', at: index + 2 };
+    if (following === '*') return { state: 'js-block-comment', at: index + 2 };
+    if (slashBeginsRegexp(text.slice(start, index), context)) return { state: 'js-regexp' };
+    context.slashBeginsRegexp = true;
+    return null;
   }
+  if (state === 'js-block-comment' || state === 'js-line-comment') return { state: 'js' };
+  if (state.startsWith('js')) {
+    context.slashBeginsRegexp = false;
+    return { state: 'js' };
+  }
+  if (state !== 'css') return { state: 'css' };
+  if (mark === '"') return { state: 'css-double' };
+  if (mark === "'") return { state: 'css-single' };
+  if (mark === '/*') return { state: 'css-block-comment' };
+  if (mark === '//') return { state: 'css-line-comment' };
+  context.urlPart = 'none';
+  if (mark.endsWith('"')) return { state: 'css-double-url' };
+  return { state: mark.endsWith("'") ? 'css-single-url' : 'css-url' };
 }
 
 const REGEXP_WORDS =

@@ -181,14 +181,21 @@ function jsValue(value: GoValue): string {
   return /^[\w-]/.test(safe) ? ` ${safe} ` : safe;
 }
 
+const JS_SHORT_ESCAPES: ReadonlyMap<string, string> = new Map([
+  ['\t', '\\t'],
+  ['\n', '\\n'],
+  ['\f', '\\f'],
+  ['\r', '\\r'],
+  ['\\', '\\\\'],
+  ['/', '\\/'],
+]);
+
 function jsString(text: string): string {
-  return text.replace(
-    /[\0-\u001f"'`&+/<>\\\u2028\u2029]/g,
-    (character) =>
-      ({ '\t': '\\t', '\n': '\\n', '\f': '\\f', '\r': '\\r', '\\': '\\\\', '/': '\\/' })[
-        character
-      ] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return text.replace(/[\p{Cc}"'`&+/<>\\\u2028\u2029]/gu, (character) => {
+    const code = character.charCodeAt(0);
+    if (code >= 0x7f && code < 0x2028) return character;
+    return JS_SHORT_ESCAPES.get(character) ?? `\\u${code.toString(16).padStart(4, '0')}`;
+  });
 }
 
 function jsRegexp(text: string): string {

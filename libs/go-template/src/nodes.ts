@@ -78,7 +78,10 @@ export interface StringNode extends Positioned {
   readonly value: string;
 }
 export interface DotNode extends Positioned {
-  readonly kind: 'dot' | 'nil';
+  readonly kind: 'dot';
+}
+export interface NilNode extends Positioned {
+  readonly kind: 'nil';
 }
 export type OperandNode =
   | IdentifierNode
@@ -89,7 +92,8 @@ export type OperandNode =
   | BoolNode
   | NumberNode
   | StringNode
-  | DotNode;
+  | DotNode
+  | NilNode;
 
 /** A node as its source text, normalised, which is how error messages show it. */
 export function nodeToString(

@@ -31,7 +31,21 @@ export interface ParseOptions {
   readonly maxNesting: number;
 }
 
-type ListEnd = { readonly kind: 'end' | 'else' };
+const OPERAND_STARTS: ReadonlySet<TokenKind> = new Set<TokenKind>([
+  'bool',
+  'char-constant',
+  'dot',
+  'field',
+  'identifier',
+  'number',
+  'nil',
+  'raw-string',
+  'string',
+  'variable',
+  'left-paren',
+]);
+
+type ListEnd = { readonly kind: 'end' } | { readonly kind: 'else' };
 
 /**
  * Parses a template's text as Go's `text/template/parse` does, with its messages.
@@ -79,7 +93,7 @@ class Parser {
       }
       const node = this.#textOrAction();
       if (node.kind === 'end' || node.kind === 'else') this.#fail(`unexpected {{${node.kind}}}`);
-      list.push(node as StatementNode);
+      list.push(node);
     }
     return [this.#template(this.#options.name, list), ...this.#defined];
   }
@@ -123,7 +137,7 @@ class Parser {
         this.#nesting--;
         return { list, end: node };
       }
-      list.push(node as StatementNode);
+      list.push(node);
     }
     return this.#fail('unexpected EOF');
   }
@@ -248,24 +262,9 @@ class Parser {
     for (;;) {
       const token = this.#nextNonSpace();
       if (token.kind === end) break;
-      switch (token.kind) {
-        case 'bool':
-        case 'char-constant':
-        case 'dot':
-        case 'field':
-        case 'identifier':
-        case 'number':
-        case 'nil':
-        case 'raw-string':
-        case 'string':
-        case 'variable':
-        case 'left-paren':
-          this.#backup(token);
-          commands.push(this.#command());
-          break;
-        default:
-          this.#unexpected(token, context);
-      }
+      if (!OPERAND_STARTS.has(token.kind)) this.#unexpected(token, context);
+      this.#backup(token);
+      commands.push(this.#command());
     }
     if (commands.length === 0) this.#fail(`missing value for ${context}`);
     for (let i = 1; i < commands.length; i++) {
@@ -335,58 +334,44 @@ class Parser {
     const { position } = this.#peek();
     const names: string[] = [];
     while (this.#peek().kind === 'field') names.push(this.#next().text.slice(1));
-    switch (node.kind) {
-      case 'field':
-        return { kind: 'field', position, names: [...node.names, ...names] };
-      case 'variable':
-        return { kind: 'variable', position, names: [...node.names, ...names] };
-      case 'bool':
-      case 'string':
-      case 'number':
-      case 'nil':
-      case 'dot':
-        return this.#fail(`unexpected . after term ${quoteGo(nodeToString(node))}`);
-      default:
-        return { kind: 'chain', position, node, names };
+    if (node.kind === 'field' || node.kind === 'variable') {
+      return { kind: node.kind, position, names: [...node.names, ...names] };
     }
+    if (node.kind === 'pipe' || node.kind === 'identifier' || node.kind === 'chain') {
+      return { kind: 'chain', position, node, names };
+    }
+    return this.#fail(`unexpected . after term ${quoteGo(nodeToString(node))}`);
   }
 
   #term(): OperandNode | null {
     const token = this.#nextNonSpace();
     const { position, text } = token;
-    switch (token.kind) {
-      case 'identifier':
-        if (!this.#options.hasFunction(text)) this.#fail(`function ${quoteGo(text)} not defined`);
-        return { kind: 'identifier', name: text, position };
-      case 'dot':
-      case 'nil':
-        return { kind: token.kind, position };
-      case 'variable':
-        if (!this.#variables.includes(text)) this.#fail(`undefined variable ${quoteGo(text)}`);
-        return { kind: 'variable', names: [text], position };
-      case 'field':
-        return { kind: 'field', names: [text.slice(1)], position };
-      case 'bool':
-        return { kind: 'bool', value: text === 'true', position };
-      case 'char-constant':
-      case 'number':
-        return this.#number(token);
-      case 'left-paren':
-        return this.#pipeline('parenthesized pipeline', 'right-paren');
-      case 'string':
-      case 'raw-string':
-        return { kind: 'string', quoted: text, value: this.#unquote(token), position };
-      default:
-        this.#backup(token);
-        return null;
+    const { kind } = token;
+    if (kind === 'identifier') {
+      if (!this.#options.hasFunction(text)) this.#fail(`function ${quoteGo(text)} not defined`);
+      return { kind, name: text, position };
     }
+    if (kind === 'variable') {
+      if (!this.#variables.includes(text)) this.#fail(`undefined variable ${quoteGo(text)}`);
+      return { kind, names: [text], position };
+    }
+    if (kind === 'dot' || kind === 'nil') return { kind, position };
+    if (kind === 'field') return { kind, names: [text.slice(1)], position };
+    if (kind === 'bool') return { kind, value: text === 'true', position };
+    if (kind === 'char-constant' || kind === 'number') return this.#number(token);
+    if (kind === 'left-paren') return this.#pipeline('parenthesized pipeline', 'right-paren');
+    if (kind === 'string' || kind === 'raw-string') {
+      return { kind: 'string', quoted: text, value: this.#unquote(token), position };
+    }
+    this.#backup(token);
+    return null;
   }
 
   #number(token: Token): NumberNode {
     const { text, position } = token;
     if (token.kind === 'char-constant') {
       const value = unquoteGo(text);
-      if (value === null || [...value].length !== 1) {
+      if (value === null || Array.from(value).length !== 1) {
         this.#fail(`malformed character constant: ${text}`);
       }
       const code = value.codePointAt(0)!;

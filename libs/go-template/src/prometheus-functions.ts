@@ -4,6 +4,8 @@ import { GoFunctionError } from './errors.ts';
 import {
   ANY,
   ANY_MAP,
+  asSlice,
+  asStruct,
   type GoFunction,
   GoMap,
   GoMarked,
@@ -71,7 +73,7 @@ export function toStringMap(entries: Iterable<readonly [string, string]>): GoMap
 }
 
 function labelOf(sample: GoValue, name: string): string {
-  const labels = (sample as GoStruct).field('Labels')?.value;
+  const labels = asStruct(sample).field('Labels')?.value;
   const value = labels instanceof GoMap ? labels.entries.get(name) : undefined;
   return typeof value === 'string' ? value : '';
 }
@@ -153,7 +155,7 @@ export function prometheusFunctions(
   const { externalUrl } = options;
   return new Map<string, GoFunction>([
     ...SHARED_TEXT_FUNCTIONS,
-    ['title', onStrings(1, (text) => titleCase(text!, 'keep'))],
+    ['title', onStrings(1, (text) => titleCase(text, 'keep'))],
     [
       'query',
       {
@@ -168,7 +170,7 @@ export function prometheusFunctions(
         params: [RESULT_PARAM],
         isVariadic: false,
         call: ([vector]) => {
-          const first = (vector as GoSlice).items[0];
+          const first = asSlice(vector).items[0];
           if (first === undefined) {
             throw new GoFunctionError('first() called on vector with no elements');
           }
@@ -181,7 +183,7 @@ export function prometheusFunctions(
       {
         params: [STRING, SAMPLE_PARAM],
         isVariadic: false,
-        call: (args) => labelOf(args[1]!, stringArg(args, 0)),
+        call: (args) => labelOf(args[1] ?? null, stringArg(args, 0)),
       },
     ],
     [
@@ -189,7 +191,7 @@ export function prometheusFunctions(
       {
         params: [SAMPLE_PARAM],
         isVariadic: false,
-        call: ([sample]) => (sample as GoStruct).field('Value')!.value,
+        call: ([sample]) => asStruct(sample).field('Value')!.value,
       },
     ],
     [
@@ -197,7 +199,7 @@ export function prometheusFunctions(
       {
         params: [SAMPLE_PARAM],
         isVariadic: false,
-        call: ([sample]) => labelOf(sample!, '__value__'),
+        call: ([sample]) => labelOf(sample ?? null, '__value__'),
       },
     ],
     [
@@ -207,7 +209,7 @@ export function prometheusFunctions(
         isVariadic: false,
         call: (args) => {
           const name = stringArg(args, 0);
-          const { items } = args[1] as GoSlice;
+          const { items } = asSlice(args[1]);
           const sorted = items.toSorted((a, b) =>
             Buffer.compare(Buffer.from(labelOf(a, name)), Buffer.from(labelOf(b, name))),
           );
@@ -233,12 +235,12 @@ export function prometheusFunctions(
           new GoMarked('HTML', scope.renderTemplate(stringArg(args, 0), args[1] ?? null)),
       },
     ],
-    ['graphLink', onStrings(1, (expression) => graphLink(expression!, 0))],
-    ['tableLink', onStrings(1, (expression) => graphLink(expression!, 1))],
-    ['stripPort', onStrings(1, (text) => splitHostPort(text!)?.host ?? text!)],
-    ['stripDomain', onStrings(1, (text) => stripDomain(text!))],
-    ['urlQueryEscape', onStrings(1, (text) => queryEscape(text!))],
-    ['parseDuration', onStrings(1, (text) => parseGoDuration(text!))],
+    ['graphLink', onStrings(1, (expression) => graphLink(expression, 0))],
+    ['tableLink', onStrings(1, (expression) => graphLink(expression, 1))],
+    ['stripPort', onStrings(1, (text) => splitHostPort(text)?.host ?? text)],
+    ['stripDomain', onStrings(1, (text) => stripDomain(text))],
+    ['urlQueryEscape', onStrings(1, (text) => queryEscape(text))],
+    ['parseDuration', onStrings(1, (text) => parseGoDuration(text))],
     ['humanize', onNumber(humanize)],
     ['humanize1024', onNumber(humanize1024)],
     ['humanizeDuration', onNumber(humanizeDuration)],

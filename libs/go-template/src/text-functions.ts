@@ -35,7 +35,7 @@ function search(pattern: string): LinearSearch {
 /** `match`: whether a pattern is found anywhere in a text. */
 export const MATCH: GoFunction = onStrings(2, (pattern, text) => {
   try {
-    return search(pattern!).test(text!);
+    return search(pattern).test(text);
   } catch (error) {
     if (error instanceof RegExpSyntaxError) throw new GoFunctionError(error.message);
     throw error;
@@ -73,7 +73,7 @@ const CASED = /[\p{Lu}\p{Ll}\p{Lt}]/u;
  * @param rest what becomes of the other letters: Prometheus keeps them, Alertmanager lowers them
  */
 export function titleCase(text: string, rest: 'keep' | 'lower'): string {
-  const characters = [...text];
+  const characters = Array.from(text);
   let titled = '';
   let isDone = false;
   characters.forEach((character, i) => {
@@ -98,8 +98,8 @@ export function titleCase(text: string, rest: 'keep' | 'lower'): string {
 export const SHARED_TEXT_FUNCTIONS: readonly (readonly [string, GoFunction])[] = [
   ['match', MATCH],
   ['reReplaceAll', RE_REPLACE_ALL],
-  ['toUpper', onStrings(1, (text) => text!.toUpperCase())],
-  ['toLower', onStrings(1, (text) => text!.toLowerCase())],
+  ['toUpper', onStrings(1, (text) => text.toUpperCase())],
+  ['toLower', onStrings(1, (text) => text.toLowerCase())],
   [
     'safeHtml',
     {

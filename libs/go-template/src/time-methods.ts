@@ -1,5 +1,5 @@
 import { GoFunctionError } from './errors.ts';
-import { GoDuration, GoTime, monthName, weekdayName } from './go-time.ts';
+import { asDuration, asTime, GoDuration, GoTime, monthName, weekdayName } from './go-time.ts';
 import { type GoMethod, type GoValue, type ParamType, STRING, stringArg } from './go-value.ts';
 import { UTC } from './time-zone.ts';
 
@@ -33,7 +33,7 @@ function onTime(
   params: readonly ParamType[],
   call: (time: GoTime, args: readonly GoValue[]) => GoValue,
 ): GoMethod {
-  return { params, isVariadic: false, call: (self, args) => call(self as GoTime, args) };
+  return { params, isVariadic: false, call: (self, args) => call(asTime(self), args) };
 }
 
 function onDuration(
@@ -43,7 +43,7 @@ function onDuration(
   return {
     params,
     isVariadic: false,
-    call: (self, args) => call((self as GoDuration).nanoseconds, args),
+    call: (self, args) => call(asDuration(self).nanoseconds, args),
   };
 }
 

@@ -28,11 +28,14 @@ function disk(avail: InputSeries, readonly = 0): InputSeries[] {
   ];
 }
 
-function logs(errorsPerMinute: number, linesPerMinute: number): InputSeries[] {
-  const counter = (level: string, perMinute: number): InputSeries => ({
+function counter(level: string, perMinute: number): InputSeries {
+  return {
     series: `binnacle_log_lines_total{${NODE},level="${level}"}`,
     values: `0+${perMinute}x${MINUTES}`,
-  });
+  };
+}
+
+function logs(errorsPerMinute: number, linesPerMinute: number): InputSeries[] {
   return [counter('error', errorsPerMinute), counter('info', linesPerMinute)];
 }
 

@@ -25,8 +25,8 @@ export interface RulesRequest {
   readonly groupNextToken: string;
 }
 
-const TRUE_WORDS = ['1', 't', 'T', 'TRUE', 'true', 'True'];
-const FALSE_WORDS = ['0', 'f', 'F', 'FALSE', 'false', 'False'];
+const TRUE_WORDS = new Set(['1', 't', 'T', 'TRUE', 'true', 'True']);
+const FALSE_WORDS = new Set(['0', 'f', 'F', 'FALSE', 'false', 'False']);
 
 /**
  * Reads the parameters of `GET /api/v1/rules`.
@@ -38,7 +38,7 @@ export function parseRulesRequest(params: URLSearchParams): RulesRequest {
     throw invalid('type', `not supported value ${JSON.stringify(type)}`);
   }
   const exclude = params.get('exclude_alerts') ?? '';
-  if (exclude !== '' && !TRUE_WORDS.includes(exclude) && !FALSE_WORDS.includes(exclude)) {
+  if (exclude !== '' && !TRUE_WORDS.has(exclude) && !FALSE_WORDS.has(exclude)) {
     throw invalid(
       'exclude_alerts',
       `error converting exclude_alerts: strconv.ParseBool: parsing ${JSON.stringify(exclude)}: invalid syntax`,
@@ -58,7 +58,7 @@ export function parseRulesRequest(params: URLSearchParams): RulesRequest {
     groupNames: new Set(params.getAll('rule_group[]')),
     files: new Set(params.getAll('file[]')),
     matcherSets: params.getAll('match[]').map(parseMatchers),
-    excludesAlerts: TRUE_WORDS.includes(exclude),
+    excludesAlerts: TRUE_WORDS.has(exclude),
     groupLimit: limitText === '' ? null : parseGroupLimit(limitText),
     groupNextToken,
   };

@@ -1,5 +1,6 @@
 import {
   type Document,
+  isNode,
   isAlias,
   isMap,
   isScalar,
@@ -97,8 +98,8 @@ class TreeBuilder {
     this.#file = file;
   }
 
-  build(node: Node | null): YamlTree | null {
-    if (node === null) return null;
+  build(node: unknown): YamlTree | null {
+    if (!isNode(node)) return null;
     const known = this.#built.get(node);
     if (known !== undefined) return known;
     const { line, col: column } = this.#lines.linePos(node.range?.[0] ?? 0);
@@ -117,28 +118,27 @@ class TreeBuilder {
       return tree ?? this.#fail(line, 'unknown alias');
     }
     if (isScalar(node)) {
-      const isNull = node.value === null;
-      const isText = typeof node.value === 'string';
-      const text = isNull
-        ? ''
-        : isText
-          ? (node.value as string)
-          : (node.source ?? String(node.value));
+      const { value } = node;
+      const isNull = value === null;
+      // A plain number or truth value is the text that stands in the file.
+      const plain = node.source ?? String(value);
+      const text = typeof value === 'string' ? value : isNull ? '' : plain;
       return { kind: 'scalar', line, column, text, isNull };
     }
     if (isSeq(node)) {
-      const items = node.items.map((item) => this.#valueOf(item as Node | null, line, column));
+      const items = node.items.map((item) => this.#valueOf(item, line, column));
       return { kind: 'list', line, column, items };
     }
     if (!isMap(node)) return this.#fail(line, 'unexpected node');
     const entries = new Map<string, YamlEntry>();
     const merged: YamlEntry[] = [];
     for (const pair of node.items) {
-      const keyNode = pair.key as Node;
-      const keyLine = this.#lines.linePos(keyNode.range?.[0] ?? 0).line;
+      const keyNode: unknown = pair.key;
+      const keyOffset = isNode(keyNode) ? (keyNode.range?.[0] ?? 0) : 0;
+      const keyLine = this.#lines.linePos(keyOffset).line;
       const key = isScalar(keyNode) ? String(keyNode.source ?? keyNode.value) : '';
       const text = isScalar(keyNode) && typeof keyNode.value === 'string' ? keyNode.value : key;
-      const value = this.#valueOf(pair.value as Node | null, keyLine, 1);
+      const value = this.#valueOf(pair.value, keyLine, 1);
       if (text === '<<') merged.push(...this.#mergedEntries(value, keyLine));
       else entries.set(text, { key: text, keyLine, value });
     }
@@ -153,7 +153,7 @@ class TreeBuilder {
     return this.#fail(line, 'a merge key takes a map or a list of maps');
   }
 
-  #valueOf(node: Node | null, line: number, column: number): YamlTree {
+  #valueOf(node: unknown, line: number, column: number): YamlTree {
     return this.build(node) ?? { kind: 'scalar', line, column, text: '', isNull: true };
   }
 
