@@ -137,7 +137,10 @@ export function judgeHttp(
   }
   metrics.set('probe_failed_due_to_regex', regex.hasFailed ? 1 : 0);
   metrics.set('probe_http_content_length', answer === null ? 0 : contentLength(answer));
-  metrics.set('probe_http_redirects', Math.max(0, exchanges.length - 1));
+  // One that was not followed counts as well.
+  const isRedirect = answer !== null && redirectOf(answer) !== '';
+  const redirects = isRedirect ? exchanges.length : exchanges.length - 1;
+  metrics.set('probe_http_redirects', Math.max(0, redirects));
   metrics.set('probe_http_ssl', answer !== null && answer.tls !== null ? 1 : 0);
   metrics.set('probe_http_status_code', answer?.status ?? 0);
   metrics.set('probe_http_uncompressed_body_length', answer?.body.length ?? 0);

@@ -89,13 +89,13 @@ describe('the TCP prober', () => {
     ]);
   });
   it.each([
-    ['ends', ['220 mx.example ready ESMTP', '250 no'], 'response'],
-    ['says nothing more', ['220 mx.example ready ESMTP', '...'], 'timeout'],
-  ])('fails when the peer %s before the expected line', async (_name, peer, code) => {
+    ['ends', ['220 mx.example ready ESMTP', '250 no'], 'response', 1],
+    ['says nothing more', ['220 mx.example ready ESMTP', '...'], 'timeout', 0],
+  ])('fails when the peer %s before the expected line', async (_name, peer, code, isRegex) => {
     const { said, failure, metrics } = await converse(SMTP, peer);
     expect(failure?.code).toBe(code);
     expect(said.at(-1)).toBe('<close>');
-    expect(metrics).toContain('probe_failed_due_to_regex 1');
+    expect(metrics).toContain(`probe_failed_due_to_regex ${isRegex}`);
     expect(metrics).toContain('probe_success 0');
   });
   it('needs no conversation', async () => {

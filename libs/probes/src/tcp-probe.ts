@@ -110,15 +110,10 @@ class Conversation {
   }
 
   async #readUntil(pattern: NonNullable<TcpStep['expect']>): Promise<string | null> {
-    // A timeout while waiting is the pattern's failure as well, should no line match.
-    this.hasFailedRegex = true;
     for (let lines = 0; lines < MAX_LINES; lines++) {
       const line = await this.#connection.readLine();
       if (line === null) return null;
-      if (pattern.test(line)) {
-        this.hasFailedRegex = false;
-        return line;
-      }
+      if (pattern.test(line)) return line;
     }
     return null;
   }
