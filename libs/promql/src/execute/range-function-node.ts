@@ -5,6 +5,7 @@ import { mergeCollisions, SAME_LABELSET, shapeWithoutMetadata } from './drop-met
 import type { Evaluation } from './evaluation.ts';
 import { QueryError } from './query-error.ts';
 import { possibleNonCounter, possibleNonCounterLabel } from './remarks.ts';
+import type { SeriesShape } from './series-shape.ts';
 import { timeAt, type Timeline } from './timeline.ts';
 import { type RangeNode, type RangeReader, type ScalarNode, VectorNode } from './vector-node.ts';
 
@@ -97,6 +98,7 @@ export class RangeFunctionNode extends VectorNode {
       this.#scalars.map((scalar) => scalar.span),
       extension,
     );
+    context.windowCount = steps;
     const { lookbackMs } = evaluation.options;
     const before = rangeMs + (extension === null ? 0 : lookbackMs);
     const after = extension === 'smoothed' ? lookbackMs : 0;
@@ -119,7 +121,9 @@ export class RangeFunctionNode extends VectorNode {
       let cell = row * steps;
       for (let step = 0; step < steps; step++, cell++) {
         const endMs = endsMs[step]!;
-        while (hi < end && timesMs[hi]! <= endMs + after) hi++;
+        // At the last step, which is the only one of an instant query, the window usually ends where the samples do.
+        if (timesMs[end - 1]! <= endMs + after) hi = end;
+        else while (hi < end && timesMs[hi]! <= endMs + after) hi++;
         // A fixed window (with `@`) never moves; all others only to the right.
         while (lo < hi && timesMs[lo]! <= endMs - before) lo++;
         if (lo === hi) continue;
@@ -153,27 +157,38 @@ export class RangeFunctionNode extends VectorNode {
 
   #remarkOnNames(evaluation: Evaluation, block: Block): void {
     const { shape, stepCount, present } = block;
-    let lastName = '';
-    for (let row = 0; row < shape.count; row++) {
-      const name = shape.originalNameAt(row);
-      if (evaluation.options.typeAndUnitLabels) {
-        const type = shape.labelAt(row, '__type__');
-        if (type === 'counter' || type === 'histogram' || name === '') continue;
-        if (hasFloat(present, row * stepCount, stepCount)) {
-          possibleNonCounterLabel(evaluation, name, type, this.range.span);
-        }
-        continue;
-      }
-      if (name === lastName) continue;
-      if (COUNTER_NAME.test(name) || name === '') {
-        lastName = name;
-        continue;
-      }
+    const { typeAndUnitLabels } = evaluation.options;
+    for (const row of doubtfulCounters(shape, typeAndUnitLabels)) {
       if (!hasFloat(present, row * stepCount, stepCount)) continue;
-      lastName = name;
-      possibleNonCounter(evaluation, name, this.range.span);
+      const name = shape.originalNameAt(row);
+      if (typeAndUnitLabels) {
+        const type = shape.labelAt(row, '__type__');
+        possibleNonCounterLabel(evaluation, name, type, this.range.span);
+      } else {
+        possibleNonCounter(evaluation, name, this.range.span);
+      }
     }
   }
+}
+
+/** The rows whose name (or type label, where there are such) does not say that they are counters; kept with the shape. */
+function doubtfulCounters(shape: SeriesShape, byType: boolean): readonly number[] {
+  return shape.derived<readonly number[]>(`doubtful-counters:${byType}`, () => {
+    const rows: number[] = [];
+    let trusted = '';
+    for (let row = 0; row < shape.count; row++) {
+      const name = shape.originalNameAt(row);
+      if (name === trusted) continue;
+      const type = byType ? shape.labelAt(row, '__type__') : '';
+      if (byType ? type === 'counter' || type === 'histogram' : COUNTER_NAME.test(name)) {
+        // Series of one name mostly stand together.
+        if (!byType) trusted = name;
+      } else if (name !== '') {
+        rows.push(row);
+      }
+    }
+    return rows;
+  });
 }
 
 function hasFloat(present: Uint8Array, from: number, count: number): boolean {

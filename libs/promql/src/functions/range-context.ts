@@ -36,6 +36,12 @@ export class RangeContext implements RowSamples {
   startMs = 0;
   endMs = 0;
 
+  /** How many windows slide over the row. */
+  windowCount = 1;
+  /** The row that `hasDrops` speaks of. */
+  dropsSeenInRow = -1;
+  hasDrops = true;
+
   /** The result, when the function answers FLOAT. */
   value = 0;
   /** The result, when the function answers HISTOGRAM. */

@@ -2,7 +2,7 @@ import { ABSENT, FLOAT } from '../execute/block.ts';
 import { mixedFloatsHistograms } from '../execute/remarks.ts';
 import { extendedHistogramRate, histogramRate, instantHistogramRate } from './histogram-rate.ts';
 import { extendedFloatRate } from './extended-rate.ts';
-import { histogramCount, type RangeKernel } from './range-context.ts';
+import { histogramCount, type RangeContext, type RangeKernel } from './range-context.ts';
 import {
   extrapolationFactor,
   isStartedBetween,
@@ -32,7 +32,7 @@ export function extrapolated(kind: RateKind): RangeKernel {
     const { timesMs, values } = context;
     const first = values[lo]!;
     let growth = values[hi - 1]! - first;
-    if (kind.isCounter) {
+    if (kind.isCounter && mayHaveDrops(context)) {
       let previous = first;
       for (let i = lo + 1; i < hi; i++) {
         const value = values[i]!;
@@ -52,6 +52,26 @@ export function extrapolated(kind: RateKind): RangeKernel {
     context.value = growth * factor;
     return FLOAT;
   };
+}
+
+/**
+ * Whether the row's values go down anywhere. Looked up once a row where there are many windows, so that a counter that
+ * never was reset costs no look at the samples within each.
+ */
+function mayHaveDrops(context: RangeContext): boolean {
+  if (context.windowCount === 1) return true;
+  if (context.dropsSeenInRow !== context.row) {
+    context.dropsSeenInRow = context.row;
+    context.hasDrops = false;
+    const { values, start, end } = context;
+    for (let i = start + 1; i < end; i++) {
+      if (values[i]! < values[i - 1]!) {
+        context.hasDrops = true;
+        break;
+      }
+    }
+  }
+  return context.hasDrops;
 }
 
 /** `irate` and `idelta`: from the last two samples alone. */
