@@ -219,7 +219,7 @@ function pad(text: string, flags: Flags): string {
 
 /** Pads a number: zeros go between the sign and the digits. */
 function padNumber(sign: string, digits: string, flags: Flags): string {
-  const missing = flags.width - sign.length - [...digits].length;
+  const missing = flags.width - sign.length - digits.length;
   if (missing <= 0) return sign + digits;
   if (flags.minus) return sign + digits + ' '.repeat(missing);
   return flags.zero ? sign + '0'.repeat(missing) + digits : ' '.repeat(missing) + sign + digits;

@@ -1,0 +1,43 @@
+import { glob } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { PlainError, readTextFile } from '#libs/platform';
+import { parseRuleFile, type RuleFile } from '#libs/rules';
+
+/** Where globs begin and what they are. */
+export interface RuleFilesOptions {
+  readonly patterns: readonly string[];
+  /** The folder that relative patterns start from. */
+  readonly folder: string;
+}
+
+/**
+ * The rule files that patterns name at present, as absolute paths, each once, sorted. A pattern without a wildcard is
+ * there whether or not its file exists, so that a missing file is noticed.
+ */
+export async function findRuleFiles({ patterns, folder }: RuleFilesOptions): Promise<string[]> {
+  const files = new Set<string>();
+  for (const pattern of patterns) {
+    const path = resolve(folder, pattern);
+    if (!/[*?[\]{}]/.test(pattern)) files.add(path);
+    else for await (const file of glob(path)) files.add(file);
+  }
+  return [...files].toSorted();
+}
+
+/**
+ * Reads and checks every rule file; all that is wrong is told at once.
+ * @throws PlainError whose message has a line for each problem, with file and line
+ */
+export async function readRuleFiles(options: RuleFilesOptions): Promise<RuleFile[]> {
+  const files: RuleFile[] = [];
+  const problems: string[] = [];
+  for (const file of await findRuleFiles(options)) {
+    try {
+      files.push(parseRuleFile(await readTextFile(file), { file }));
+    } catch (error) {
+      problems.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  if (problems.length > 0) throw new PlainError(problems.join('\n'));
+  return files;
+}

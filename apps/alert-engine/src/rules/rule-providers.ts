@@ -1,0 +1,62 @@
+import { setImmediate as yieldToLoop } from 'node:timers/promises';
+import type { Provider } from '@nestjs/common';
+import { Registry } from 'prom-client';
+import type { AlertSink } from '#libs/dispatch';
+import type { StateStore } from '#libs/node-state';
+import { RUN_OPTIONS, type RunOptions } from '#libs/platform';
+import type { QueryEngine } from '#libs/promql';
+import { DEFAULT_RULE_TIMING, QueryEngineEvaluator, RuleManager } from '#libs/rules';
+import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
+import { ALERT_SINK } from '../notifications/alert-sink.ts';
+import { QUERY_ENGINE } from '../query/query-providers.ts';
+import { STATE_STORE } from '../state/state-store.ts';
+import { VOLATILE_STORE_WRITER, type VolatileStoreWriter } from '../store/store-writer.ts';
+import { ruleLinks } from './rule-links.ts';
+import { RuleMetrics } from './rule-metrics.ts';
+import { RulesRunner } from './rules.runner.ts';
+import { StoredAlertStates } from './stored-alert-states.ts';
+import { StoreRuleSink } from './store-rule-sink.ts';
+
+/** What rules are made of; they need the configuration, the store, the query engine, the state and where alerts go. */
+export const ruleProviders: Provider[] = [
+  {
+    provide: RuleMetrics,
+    inject: [Registry],
+    useFactory: (registry: Registry): RuleMetrics => new RuleMetrics(registry),
+  },
+  {
+    provide: RuleManager,
+    inject: [
+      ENGINE_CONFIG,
+      RUN_OPTIONS,
+      QUERY_ENGINE,
+      VOLATILE_STORE_WRITER,
+      STATE_STORE,
+      ALERT_SINK,
+      RuleMetrics,
+    ],
+    useFactory: (
+      config: EngineConfig,
+      options: RunOptions,
+      engine: QueryEngine,
+      store: VolatileStoreWriter,
+      state: StateStore,
+      alertSink: AlertSink,
+      metrics: RuleMetrics,
+    ): RuleManager => {
+      const manager = new RuleManager({
+        ...ruleLinks(config, options),
+        evaluator: new QueryEngineEvaluator(engine),
+        sink: new StoreRuleSink(store, (reason, count) => metrics.rejected(reason, count)),
+        stateStore: new StoredAlertStates(state),
+        alertSink,
+        clockMs: () => performance.now(),
+        yieldToLoop: () => yieldToLoop(),
+        timing: DEFAULT_RULE_TIMING,
+      });
+      metrics.watch(manager);
+      return manager;
+    },
+  },
+  RulesRunner,
+];

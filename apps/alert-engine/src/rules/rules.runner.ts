@@ -1,0 +1,149 @@
+import { dirname, resolve } from 'node:path';
+import {
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
+import {
+  AppLogger,
+  HealthState,
+  ReloadService,
+  RUN_OPTIONS,
+  type RunOptions,
+  withSpan,
+} from '#libs/platform';
+import { type RuleFile, type RuleGroup, RuleManager } from '#libs/rules';
+import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
+import { STORE, type Store } from '../store/store.ts';
+import { findRuleFiles, readRuleFiles, type RuleFilesOptions } from './read-rule-files.ts';
+import { RuleMetrics } from './rule-metrics.ts';
+import { RuleScheduler } from './rule-scheduler.ts';
+import { ruleLinks } from './rule-links.ts';
+
+const LOOK_AT_STORE_MS = 50;
+
+/** Loads the rules, evaluates them when they are due, and takes new ones while it runs. */
+@Injectable()
+export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
+  readonly #manager: RuleManager;
+  readonly #metrics: RuleMetrics;
+  readonly #store: Store;
+  readonly #health: HealthState;
+  readonly #logger: AppLogger;
+  readonly #scheduler: RuleScheduler;
+  readonly #runOptions: RunOptions;
+  #config: EngineConfig;
+  #files: readonly RuleFile[] = [];
+  #isStopped = false;
+  #isStarted = false;
+
+  constructor(
+    manager: RuleManager,
+    metrics: RuleMetrics,
+    health: HealthState,
+    logger: AppLogger,
+    reloads: ReloadService<EngineConfig>,
+    @Inject(STORE) store: Store,
+    @Inject(ENGINE_CONFIG) config: EngineConfig,
+    @Inject(RUN_OPTIONS) runOptions: RunOptions,
+  ) {
+    this.#manager = manager;
+    this.#metrics = metrics;
+    this.#health = health;
+    this.#logger = logger;
+    this.#store = store;
+    this.#config = config;
+    this.#runOptions = runOptions;
+    this.#scheduler = new RuleScheduler({
+      manager,
+      nowMs: Date.now,
+      evaluate: (group, slotMs) => this.#evaluate(group, slotMs),
+    });
+    health.set('rules', false, 'not loaded');
+    reloads.register({
+      name: 'rules',
+      prepare: async (next) => {
+        const files = await readRuleFiles(this.#ruleFilesOf(next));
+        return () => this.#take(next, files);
+      },
+      watchedFiles: () => findRuleFiles(this.#ruleFilesOf(this.#config)),
+    });
+  }
+
+  /** A bad rule file ends the start here, before anything listens. */
+  async onModuleInit(): Promise<void> {
+    this.#files = await readRuleFiles(this.#ruleFilesOf(this.#config));
+  }
+
+  onApplicationBootstrap(): void {
+    void this.#start();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.#isStopped = true;
+    this.#scheduler.stop();
+    await this.#manager.stop();
+  }
+
+  /** Waits for the store: an expression evaluated before its log is replayed would find nothing. */
+  async #start(): Promise<void> {
+    this.#health.set('rules', false, 'waiting for the store');
+    while (this.#store.unavailability()?.code === 'replaying') {
+      await new Promise((proceed) => {
+        setTimeout(proceed, LOOK_AT_STORE_MS);
+      });
+      if (this.#isStopped) return;
+    }
+    await this.#manager.restore();
+    if (this.#isStopped) return;
+    this.#isStarted = true;
+    await this.#load();
+    this.#health.set('rules', true);
+  }
+
+  async #take(config: EngineConfig, files: readonly RuleFile[]): Promise<void> {
+    this.#config = config;
+    this.#files = files;
+    // Before the start is through, it is the start that loads.
+    if (this.#isStarted && !this.#isStopped) await this.#load();
+  }
+
+  async #load(): Promise<void> {
+    const links = ruleLinks(this.#config, this.#runOptions);
+    const report = await this.#manager.load(this.#files, Date.now(), links);
+    this.#scheduler.sync();
+    const { groups, rules, kept } = report;
+    this.#logger.info('rules loaded', { files: this.#files.length, groups, rules, kept });
+    for (const warning of this.#files.flatMap((file) => file.warnings)) this.#logger.warn(warning);
+    for (const problem of report.problems) {
+      this.#logger.warn('rules that are gone could not be cleaned up', { problem });
+    }
+  }
+
+  async #evaluate(group: RuleGroup, slotMs: number): Promise<void> {
+    const failed = group.rules.filter(({ health }) => health.health === 'err').length;
+    await withSpan('rules.group', { 'rules.group': group.key }, () =>
+      group.evaluate(slotMs, Date.now()),
+    );
+    this.#metrics.evaluated(group);
+    const failing = group.rules.filter(({ health }) => health.health === 'err');
+    const [first] = failing;
+    if (first !== undefined && failing.length !== failed) {
+      const { rule, health } = first;
+      this.#logger.warn('rules fail', {
+        group: group.key,
+        count: failing.length,
+        rule: rule.name,
+        error: health.lastError,
+      });
+    }
+  }
+
+  #ruleFilesOf(config: EngineConfig): RuleFilesOptions {
+    const { configFile } = this.#runOptions;
+    const folder = configFile === null ? process.cwd() : dirname(resolve(configFile));
+    return { patterns: config.rule_files, folder };
+  }
+}
