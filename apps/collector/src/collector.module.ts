@@ -7,6 +7,8 @@ import {
   type Environment,
   readCollectorConfig,
 } from './config/collector-config.ts';
+import { HostMetricsModule } from './host-metrics/host-metrics.module.ts';
+import { LogsModule } from './logs/logs.module.ts';
 import { OutputsModule } from './outputs/outputs.module.ts';
 import { ProbesModule } from './probes/probes.module.ts';
 import { ScrapeModule } from './scrape/scrape.module.ts';
@@ -33,6 +35,8 @@ export class CollectorModule {
         }),
         OutputsModule,
         ScrapeModule,
+        HostMetricsModule,
+        LogsModule,
         ProbesModule,
       ],
     };

@@ -1,6 +1,12 @@
 import { dirname, resolve } from 'node:path';
 import { readConfigFile } from '#libs/platform';
 import { z } from 'zod';
+import {
+  hostMetricsConfigSchema,
+  type HostSurroundings,
+  hostSurroundings,
+} from '../host-metrics/host-metrics-config.ts';
+import { logsConfigSchema } from '../logs/logs-config.ts';
 import { outputsConfigSchema } from '../outputs/outputs-config.ts';
 import { probesConfigSchema } from '../probes/probes-config.ts';
 import {
@@ -18,12 +24,16 @@ export const collectorConfigSchema = z
     outputs: outputsConfigSchema.prefault({}),
     ...scrapeSectionShape,
     probes: probesConfigSchema.default([]),
+    host_metrics: hostMetricsConfigSchema.prefault({}),
+    logs: logsConfigSchema.prefault({}),
   })
   .superRefine(checkScrapeSection);
 
 export type CollectorConfig = z.output<typeof collectorConfigSchema> & {
   /** The jobs of `scrape_configs` and of the files of `scrape_config_files`, with every default filled in. */
   readonly scrape: LoadedJobs;
+  /** Where the host whose metrics are collected is seen from, and its name. */
+  readonly host: HostSurroundings;
 };
 
 export const COLLECTOR_CONFIG = Symbol('CollectorConfig');
@@ -46,5 +56,6 @@ export async function readCollectorConfig(
     // Where a prometheus.yml has them.
     external_labels: { ...config.global?.external_labels, ...config.external_labels },
     scrape: await loadJobs(config, { baseDir, env }),
+    host: hostSurroundings(config.host_metrics, env),
   };
 }

@@ -171,6 +171,22 @@ export class OutputMetrics {
     this.#remoteHighestSent.set({ remote_name: output.name, url: output.url }, timeMs / 1000);
   }
 
+  /** Log records that an output's receiver has acknowledged. */
+  logsSent(output: string, records: number): void {
+    this.#sent.inc({ output, kind: 'logs' }, records);
+  }
+
+  /** Log records whose delivery failed and that will be sent again. */
+  logsRetried(output: string, records: number): void {
+    const labels = { output, kind: 'logs', reason: 'unreachable' };
+    this.#failed.inc(labels, records);
+    this.#retried.inc(labels, records);
+  }
+
+  logsQueued(output: string, records: number): void {
+    this.#queued.set({ output, kind: 'logs' }, records);
+  }
+
   /** An output that is no more has nothing waiting. */
   forget(output: OutputIdentity): void {
     this.#queued.remove({ output: output.name, kind: 'metrics' });

@@ -15,6 +15,7 @@ import {
 } from '#libs/remote-write';
 import { Secret, yamlText } from '#libs/yaml-config';
 import { z } from 'zod';
+import { fluentdOutputsSchema } from '../logs/logs-config.ts';
 
 /** One remote-write receiver with every default filled in. */
 export interface RemoteWriteConfig {
@@ -182,6 +183,7 @@ export const outputsConfigSchema = z.strictObject({
       });
     })
     .prefault([{ url: DEFAULT_URL }]),
+  fluentd: fluentdOutputsSchema.prefault([]),
 });
 
 export type OutputsConfig = z.output<typeof outputsConfigSchema>;

@@ -15,6 +15,6 @@ import { OutputMetrics } from './output-metrics.ts';
     MetricOutputs,
     { provide: METRIC_SINK, useExisting: MetricOutputs },
   ],
-  exports: [METRIC_SINK],
+  exports: [METRIC_SINK, OutputMetrics],
 })
 export class OutputsModule {}

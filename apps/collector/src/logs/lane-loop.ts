@@ -1,0 +1,98 @@
+import { type AppLogger, describeError } from '#libs/platform';
+import type { LogLane } from './log-lane.ts';
+
+/** How long after a hint from the file system a lane looks, so that a burst of hints means one look. */
+const HINT_DELAY_MS = 20;
+
+/** Polls a lane: at intervals, sooner when something has happened, and at once while there is more. */
+export class LaneLoop {
+  readonly lane: LogLane;
+  readonly #intervalMs: number;
+  readonly #logger: AppLogger;
+  readonly #failed: () => void;
+  #wake: (() => void) | null = null;
+  #hintTimer: NodeJS.Timeout | null = null;
+  #isStopping = false;
+  #running: Promise<void> | null = null;
+  #lastError = '';
+
+  /** @param failed called for each poll that could not be done */
+  constructor(lane: LogLane, intervalMs: number, logger: AppLogger, failed: () => void) {
+    this.lane = lane;
+    this.#intervalMs = intervalMs;
+    this.#logger = logger;
+    this.#failed = failed;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Something has happened to the files. */
+  hint(kind: 'names' | 'content'): void {
+    if (kind === 'names') this.lane.requestScan();
+    this.#hintTimer ??= setTimeout(() => {
+      this.#hintTimer = null;
+      this.#wake?.();
+    }, HINT_DELAY_MS);
+  }
+
+  /** What the lane waited for has come. */
+  wake(): void {
+    this.#wake?.();
+  }
+
+  /** Ends polling; the lane itself is left open, for acknowledgements on their way. */
+  async stopPolling(): Promise<void> {
+    this.#isStopping = true;
+    if (this.#hintTimer !== null) clearTimeout(this.#hintTimer);
+    this.#hintTimer = null;
+    this.#wake?.();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    await this.#attempt(() => this.lane.start());
+    while (!this.#isStopping) {
+      let hasMore = false;
+      await this.#attempt(async () => {
+        const result = await this.lane.poll(Date.now());
+        hasMore = result.hasMore && !result.isBlocked;
+      });
+      // Everybody else has a turn between two looks.
+      if (hasMore) await new Promise((resolve) => setImmediate(resolve));
+      else if (!this.#isStopping) await this.#pause();
+    }
+  }
+
+  async #pause(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, this.#intervalMs);
+      this.#wake = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = null;
+  }
+
+  /** A poll that fails (a full disk, a folder that can't be read) is told once and tried again. */
+  async #attempt(body: () => Promise<void>): Promise<void> {
+    try {
+      await body();
+      if (this.#lastError !== '')
+        this.#logger.info('log files can be followed again', this.#fields);
+      this.#lastError = '';
+    } catch (error) {
+      this.#failed();
+      const message = describeError(error);
+      if (message === this.#lastError) return;
+      this.#lastError = message;
+      this.#logger.error('log files cannot be followed', { ...this.#fields, error: message });
+    }
+  }
+
+  get #fields(): { readonly lane: string } {
+    return { lane: this.lane.name };
+  }
+}

@@ -1,0 +1,193 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { TailCounters } from '#libs/log-tail';
+import type { LogLane } from './log-lane.ts';
+
+/** The lane whose lines are counted. */
+export const METRICS_LANE = 'metrics';
+
+const TAIL_COUNTERS: readonly (readonly [keyof TailCounters, string, string])[] = [
+  ['readBytes', 'binnacle_log_read_bytes_total', 'Bytes read from log files.'],
+  ['rotations', 'binnacle_log_rotations_total', 'Log files that got another name or were deleted.'],
+  ['truncations', 'binnacle_log_truncations_total', 'Log files that were truncated in place.'],
+  ['truncatedLines', 'binnacle_log_truncated_lines_total', 'Lines longer than max_line_bytes.'],
+  [
+    'truncatedBytes',
+    'binnacle_log_truncated_bytes_total',
+    'Bytes left out of lines longer than max_line_bytes.',
+  ],
+  [
+    'lostFiles',
+    'binnacle_log_lost_files_total',
+    'Log files that were being followed before a restart and could not be found again.',
+  ],
+  [
+    'lostBytes',
+    'binnacle_log_lost_bytes_total',
+    'Bytes of log files that were overwritten before they were a whole line.',
+  ],
+];
+
+/** What following the log files came to, read from the lanes when somebody asks. */
+export class LogMetrics {
+  #lanes: readonly LogLane[] = [];
+  readonly #registry: Registry;
+  readonly #pollFailures: Counter;
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+    const registers = [registry];
+    this.#pollFailures = new Counter({
+      name: 'binnacle_log_poll_failures_total',
+      help: 'Looks at the log files that failed as a whole, as when offsets cannot be saved.',
+      labelNames: ['output'],
+      registers,
+    });
+    for (const [key, name, help] of TAIL_COUNTERS) {
+      this.#counter(name, help, ['output'], (counter) => {
+        for (const lane of this.#lanes) counter.inc({ output: lane.name }, lane.counters[key]);
+      });
+    }
+    this.#counter(
+      'binnacle_log_file_errors_total',
+      'Attempts to open or read a log file that failed.',
+      ['output', 'operation'],
+      (counter) => {
+        for (const { name: output, counters } of this.#lanes) {
+          counter.inc({ output, operation: 'open' }, counters.openErrors);
+          counter.inc({ output, operation: 'read' }, counters.readErrors);
+        }
+      },
+    );
+    this.#gauges();
+    this.#pipelineCounters();
+    this.setLabelNames([]);
+  }
+
+  /** From here on these lanes are read. */
+  setLanes(lanes: readonly LogLane[]): void {
+    this.#lanes = lanes;
+  }
+
+  pollFailed(output: string): void {
+    this.#pollFailures.inc({ output });
+  }
+
+  /** The labels of the configured groups, which the counters of lines have beside their own. */
+  setLabelNames(names: readonly string[]): void {
+    const labelNames = ['group', ...names, 'level', 'stream'];
+    for (const [name, help, unit] of [
+      ['binnacle_log_lines_total', 'Log lines by the level they tell.', 'lines'],
+      ['binnacle_log_bytes_total', 'Bytes of log messages by the level they tell.', 'bytes'],
+    ] as const) {
+      this.#registry.removeSingleMetric(name);
+      this.#counter(name, help, labelNames, (counter) => {
+        const lane = this.#lanes.find((candidate) => candidate.name === METRICS_LANE);
+        for (const { group, lines } of lane?.pipelines.values() ?? []) {
+          for (const count of lines.counts()) {
+            const { level, stream } = count;
+            counter.inc({ group: group.name, ...group.labels, level, stream }, count[unit]);
+          }
+        }
+      });
+    }
+  }
+
+  #gauges(): void {
+    const lanes = (): readonly LogLane[] => this.#lanes;
+    this.#registry.registerMetric(
+      new Gauge({
+        name: 'binnacle_log_lag_seconds',
+        help: 'For how long the oldest line of a group has been waiting to be delivered.',
+        labelNames: ['output', 'group'],
+        registers: [],
+        collect(): void {
+          this.reset();
+          for (const lane of lanes()) {
+            const lags = new Map<string, number>(
+              [...lane.pipelines.keys()].map((name) => [name, 0]),
+            );
+            for (const { group, lagSeconds } of lane.status(Date.now())) {
+              lags.set(group, Math.max(lags.get(group) ?? 0, lagSeconds));
+            }
+            for (const [group, seconds] of lags) this.set({ output: lane.name, group }, seconds);
+          }
+        },
+      }),
+    );
+    this.#registry.registerMetric(
+      new Gauge({
+        name: 'binnacle_log_files',
+        help: 'Log files that are open.',
+        labelNames: ['output'],
+        registers: [],
+        collect(): void {
+          this.reset();
+          for (const lane of lanes()) {
+            this.set({ output: lane.name }, lane.status(Date.now()).length);
+          }
+        },
+      }),
+    );
+    this.#registry.registerMetric(
+      new Gauge({
+        name: 'binnacle_log_skipped_files',
+        help: 'Log files that were found and are not read because there are too many.',
+        labelNames: ['output'],
+        registers: [],
+        collect(): void {
+          this.reset();
+          for (const lane of lanes()) this.set({ output: lane.name }, lane.counters.skippedFiles);
+        },
+      }),
+    );
+  }
+
+  #pipelineCounters(): void {
+    const counters = [
+      [
+        'malformedLines',
+        'binnacle_log_malformed_lines_total',
+        'Lines that are not of their format.',
+      ],
+      [
+        'unfinishedMessages',
+        'binnacle_log_unfinished_messages_total',
+        'Messages in parts whose last part never came.',
+      ],
+      [
+        'truncatedMessages',
+        'binnacle_log_truncated_messages_total',
+        'Messages in parts that were longer than max_line_bytes together.',
+      ],
+    ] as const;
+    for (const [key, name, help] of counters) {
+      this.#counter(name, help, ['output', 'group'], (counter) => {
+        for (const lane of this.#lanes) {
+          for (const { group, lines } of lane.pipelines.values()) {
+            counter.inc({ output: lane.name, group: group.name }, lines.counters[key]);
+          }
+        }
+      });
+    }
+  }
+
+  /** A counter that is filled when somebody reads it. */
+  #counter(
+    name: string,
+    help: string,
+    labelNames: string[],
+    fill: (counter: Counter) => void,
+  ): void {
+    const counter = new Counter({
+      name,
+      help,
+      labelNames,
+      registers: [],
+      collect(): void {
+        this.reset();
+        fill(this);
+      },
+    });
+    this.#registry.registerMetric(counter);
+  }
+}

@@ -1,0 +1,135 @@
+import { isAbsolute } from 'node:path';
+import { isValidLegacyName, parseDurationMs } from '#libs/labels';
+import { LOG_FORMATS } from '#libs/log-pipeline';
+import { isAcceptedPattern } from '#libs/node-tail';
+import { secretSchema } from '#libs/yaml-config';
+import { z } from 'zod';
+
+/** A duration within bounds, in milliseconds. */
+function durationMs(minMs: number, accepted: string) {
+  return z.string().transform((text, context) => {
+    try {
+      const parsedMs = parseDurationMs(text);
+      if (parsedMs >= minMs) return parsedMs;
+      context.addIssue({ code: 'custom', message: accepted });
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : '' });
+    }
+    return z.NEVER;
+  });
+}
+
+const pattern = z
+  .string()
+  .min(1)
+  .refine((text) => !isAbsolute(text) || isAcceptedPattern(text), {
+    error: 'expected a pattern below some folder, such as /var/log/app/*.log',
+  });
+
+/** Labels that the counters of lines have of themselves. */
+const OWN_LABELS = new Set(['group', 'level', 'stream', 'output', 'job', 'instance']);
+
+const labels = z.record(
+  z.string().refine((name) => isValidLegacyName(name, 'label') && !name.startsWith('__'), {
+    error: 'not a label name; accepted are letters, digits and _, not first a digit',
+  }),
+  z.string().max(1024),
+);
+
+const fileGroupSchema = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/, {
+    error: 'accepted are letters, digits, _, . and -',
+  }),
+  /** Globs: `*`, `**`, `?`, `[…]`, `{a,b}`. Relative ones begin at the configuration file's folder. */
+  include: z.array(pattern).min(1).max(100),
+  exclude: z.array(pattern).max(100).default([]),
+  format: z.enum(LOG_FORMATS, { error: `accepted are ${LOG_FORMATS.join(', ')}` }).default('raw'),
+  /** Put on the counters and on the records that are forwarded. */
+  labels: labels
+    .superRefine((given, context) => {
+      for (const name of Object.keys(given)) {
+        if (!OWN_LABELS.has(name)) continue;
+        const message = 'this label is set by the collector itself';
+        context.addIssue({ code: 'custom', path: [name], message });
+      }
+    })
+    .default({}),
+  /** Where to begin in files that were there before the collector and that it does not know yet. */
+  from: z.enum(['beginning', 'end'], { error: 'accepted are beginning, end' }).default('end'),
+  max_line_bytes: z
+    .int()
+    .min(1024)
+    .max(16 * 1024 * 1024)
+    .default(2 * 1024 * 1024),
+  /** Folders outside of the patterns' own that symbolic links may lead to. */
+  link_targets: z
+    .array(z.string().startsWith('/', { error: 'expected an absolute path' }))
+    .default([]),
+});
+
+/** The `logs` section: the files that are followed. */
+export const logsConfigSchema = z.strictObject({
+  files: z
+    .array(fileGroupSchema)
+    .max(200)
+    .superRefine((groups, context) => {
+      const seen = new Set<string>();
+      groups.forEach((group, index) => {
+        if (seen.has(group.name)) {
+          const message = 'another group of files has this name; give each a name of its own';
+          context.addIssue({ code: 'custom', message, path: [index, 'name'] });
+        }
+        seen.add(group.name);
+      });
+    })
+    .default([]),
+  /** How often files are looked at, besides when the file system tells of a change. */
+  poll_interval: durationMs(10, 'at least 10ms is accepted').prefault('250ms'),
+  /** How often the patterns are looked at. */
+  scan_interval: durationMs(100, 'at least 100ms is accepted').prefault('2s'),
+});
+
+export type LogsConfig = z.output<typeof logsConfigSchema>;
+export type LogFileGroup = LogsConfig['files'][number];
+
+const fluentdSchema = z.strictObject({
+  /** Tells outputs apart in logs, metrics and on disk. */
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/, { error: 'accepted are letters, digits, _ and -' })
+    .optional(),
+  host: z.string().min(1).default('127.0.0.1'),
+  port: z.int().min(1).max(65_535).default(24_224),
+  /** The first part of each record's tag; the name of its group of files follows. */
+  tag: z
+    .string()
+    .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$/, {
+      error: 'accepted are letters, digits, _, . and -',
+    })
+    .default('binnacle'),
+  /** How long the server may take to acknowledge before it is sent to again. */
+  ack_timeout: durationMs(100, 'at least 100ms is accepted').prefault('30s'),
+  min_backoff: durationMs(10, 'at least 10ms is accepted').prefault('500ms'),
+  max_backoff: durationMs(10, 'at least 10ms is accepted').prefault('30s'),
+  shared_key: secretSchema.optional(),
+});
+
+/** The outputs' key `fluentd`: servers that speak the Fluentd forward protocol. Each gets every record. */
+export const fluentdOutputsSchema = z
+  .array(fluentdSchema)
+  .max(20)
+  .transform((outputs) =>
+    outputs.map(({ name, ...rest }) => ({ ...rest, name: name ?? `${rest.host}-${rest.port}` })),
+  )
+  .superRefine((outputs, context) => {
+    const seen = new Set<string>();
+    outputs.forEach((output, index) => {
+      if (seen.has(output.name)) {
+        const message = 'another output has this name or address; give each a name of its own';
+        context.addIssue({ code: 'custom', message, path: [index, 'name'] });
+      }
+      seen.add(output.name);
+    });
+  });
+
+export type FluentdConfig = z.output<typeof fluentdOutputsSchema>[number];

@@ -1,0 +1,220 @@
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import {
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
+import type { TailedFileStatus } from '#libs/log-tail';
+import { FileCheckpointStore, NodeLogFiles } from '#libs/node-tail';
+import { AppLogger, ReloadService, RUN_OPTIONS, type RunOptions } from '#libs/platform';
+import { Registry } from 'prom-client';
+import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
+import { OutputMetrics } from '../outputs/output-metrics.ts';
+import { FluentOutput } from './fluent-output.ts';
+import { FluentSink } from './fluent-sink.ts';
+import { LaneLoop } from './lane-loop.ts';
+import { LogLane, type RecordSink } from './log-lane.ts';
+import { LogMetrics, METRICS_LANE } from './log-metrics.ts';
+import type { FluentdConfig, LogsConfig } from './logs-config.ts';
+
+/** Bytes of lines that are read and not yet counted, which takes no time. */
+const COUNTING_BYTES = 16 * 1024 * 1024;
+/** Bytes of lines that wait for a server; as records they take several times as much memory. */
+const FORWARDING_BYTES = 4 * 1024 * 1024;
+/** How long servers may take to acknowledge at the end, within the ten seconds there are. */
+const DRAIN_MS = 4_000;
+
+/** A file and the destination on whose way it is. */
+export interface LaneFileStatus {
+  readonly output: string;
+  readonly status: TailedFileStatus;
+}
+
+interface Sections {
+  readonly logs: LogsConfig;
+  readonly fluentd: readonly FluentdConfig[];
+}
+
+/** Follows the configured log files: one lane for counting, and one for each output. */
+@Injectable()
+export class LogsRunner
+  implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown
+{
+  readonly #dataDir: string;
+  readonly #baseDir: string;
+  readonly #logger: AppLogger;
+  readonly #reloads: ReloadService<CollectorConfig>;
+  readonly #metrics: LogMetrics;
+  readonly #outputMetrics: OutputMetrics;
+  #sections: Sections;
+  #files: NodeLogFiles | null = null;
+  #loops: readonly LaneLoop[] = [];
+  #outputs: readonly FluentOutput[] = [];
+  #isRunning = false;
+
+  constructor(
+    @Inject(COLLECTOR_CONFIG) config: CollectorConfig,
+    @Inject(RUN_OPTIONS) options: RunOptions,
+    registry: Registry,
+    outputMetrics: OutputMetrics,
+    reloads: ReloadService<CollectorConfig>,
+    logger: AppLogger,
+  ) {
+    this.#sections = sectionsOf(config);
+    this.#dataDir = join(options.dataDir, 'logs');
+    this.#baseDir = options.configFile === null ? '.' : dirname(options.configFile);
+    this.#metrics = new LogMetrics(registry);
+    this.#outputMetrics = outputMetrics;
+    this.#reloads = reloads;
+    this.#logger = logger;
+  }
+
+  onModuleInit(): void {
+    this.#reloads.register({
+      name: 'logs',
+      prepare: async (config) => () => this.#apply(sectionsOf(config)),
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    this.#isRunning = true;
+    this.#start();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await Promise.all(this.#loops.map((loop) => loop.stopPolling()));
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.#isRunning = false;
+    await this.#stop();
+  }
+
+  /** Every file on every way, those first that something is wrong with. */
+  files(): LaneFileStatus[] {
+    const nowMs = Date.now();
+    const files: LaneFileStatus[] = [];
+    for (const { lane } of this.#loops) {
+      for (const status of lane.status(nowMs)) files.push({ output: lane.name, status });
+    }
+    const hasError = ({ status }: LaneFileStatus): number => (status.lastError === null ? 0 : 1);
+    return files.toSorted((a, b) => hasError(b) - hasError(a));
+  }
+
+  async #apply(sections: Sections): Promise<void> {
+    if (isSame(sections, this.#sections)) return;
+    this.#sections = sections;
+    if (!this.#isRunning) return;
+    await this.#stop();
+    this.#start();
+  }
+
+  #start(): void {
+    const { logs, fluentd } = this.#sections;
+    if (logs.files.length === 0) return;
+    const groups = logs.files.map((group) => ({
+      ...group,
+      include: group.include.map((pattern) => this.#absolute(pattern)),
+      exclude: group.exclude.map((pattern) => this.#absolute(pattern)),
+      linkTargets: group.link_targets,
+    }));
+    const files = new NodeLogFiles(groups, (kind) => {
+      for (const loop of this.#loops) loop.hint(kind);
+    });
+    this.#files = files;
+    const names = new Set(groups.flatMap(({ labels }) => Object.keys(labels)));
+    this.#metrics.setLabelNames([...names]);
+    const lane = (name: string, maxInFlightBytes: number, sink: RecordSink): LaneLoop => {
+      const checkpoints = new FileCheckpointStore(join(this.#dataDir, `${name}.json`));
+      const made = new LogLane({
+        name,
+        groups,
+        files,
+        checkpoints,
+        scanIntervalMs: logs.scan_interval,
+        maxInFlightBytes,
+        sink,
+      });
+      const loop = new LaneLoop(made, logs.poll_interval, this.#logger, () =>
+        this.#metrics.pollFailed(name),
+      );
+      return loop;
+    };
+    const counting = lane(METRICS_LANE, COUNTING_BYTES, {
+      accept: (_group, _path, _records, delivered) => delivered(),
+    });
+    const outputs = fluentd.map((config) => this.#createOutput(config));
+    const forwarding = fluentd.map(({ name }, index) => {
+      const loop: LaneLoop = lane(
+        `fluentd-${name}`,
+        FORWARDING_BYTES,
+        new FluentSink(outputs[index]!, () => loop.wake()),
+      );
+      return loop;
+    });
+    this.#outputs = outputs;
+    this.#loops = [counting, ...forwarding];
+    this.#metrics.setLanes(this.#loops.map((loop) => loop.lane));
+    for (const loop of this.#loops) loop.start();
+    this.#logger.info('log files are followed', {
+      groups: groups.map(({ name }) => name),
+      outputs: fluentd.map(({ name }) => name),
+    });
+  }
+
+  #createOutput(config: FluentdConfig): FluentOutput {
+    const output = `fluentd-${config.name}`;
+    const address = `${config.host}:${config.port}`;
+    return new FluentOutput(config, {
+      sent: (events) => this.#outputMetrics.logsSent(output, events),
+      failed: (events, reason) => {
+        this.#outputMetrics.logsRetried(output, events);
+        this.#logger.debug('records are sent again', { output, events, reason });
+      },
+      queued: (events) => this.#outputMetrics.logsQueued(output, events),
+      stateChanged: (isUp, detail) => {
+        if (isUp) this.#logger.info('connected to Fluentd', { output, address });
+        else this.#logger.warn('Fluentd does not take records', { output, address, detail });
+      },
+    });
+  }
+
+  async #stop(): Promise<void> {
+    const loops = this.#loops;
+    const outputs = this.#outputs;
+    this.#loops = [];
+    this.#outputs = [];
+    await Promise.all(loops.map((loop) => loop.stopPolling()));
+    await Promise.all(outputs.map((output) => output.drain(DRAIN_MS)));
+    for (const output of outputs) output.close();
+    for (const { lane } of loops) {
+      await lane.stop(Date.now()).catch((error: unknown) => {
+        // What was delivered since the last save is delivered again after the next start.
+        this.#logger.error('offsets of log files could not be saved', error, { lane: lane.name });
+      });
+    }
+    this.#files?.close();
+    this.#files = null;
+    this.#metrics.setLanes([]);
+  }
+
+  #absolute(pattern: string): string {
+    return isAbsolute(pattern) ? pattern : resolve(this.#baseDir, pattern);
+  }
+}
+
+function sectionsOf(config: CollectorConfig): Sections {
+  return { logs: config.logs, fluentd: config.outputs.fluentd };
+}
+
+/** Secrets look alike as JSON, so they are compared by what they hide. */
+function isSame(a: Sections, b: Sections): boolean {
+  if (JSON.stringify(a) !== JSON.stringify(b)) return false;
+  return a.fluentd.every(({ shared_key: key }, index) => {
+    const other = b.fluentd[index]?.shared_key;
+    return key === undefined || (other !== undefined && key.equals(other));
+  });
+}

@@ -1,0 +1,147 @@
+import 'reflect-metadata';
+import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { FluentServer } from '@fluent-org/logger';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AppLogger, listen } from '#libs/platform';
+import { createApp } from '../../apps/collector/src/app.ts';
+
+let folder: string;
+let apps: NestFastifyApplication[];
+let fluentd: FluentServer;
+let messages: unknown[];
+let tags: Set<string>;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'binnacle-logs-'));
+  mkdirSync(join(folder, 'logs'));
+  apps = [];
+  await startFluentd(0);
+});
+
+afterEach(async () => {
+  for (const app of apps) await app.close();
+  await fluentd.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function startFluentd(port: number): Promise<void> {
+  messages = [];
+  tags = new Set();
+  fluentd = new FluentServer({ listenOptions: { port, host: '127.0.0.1' } });
+  fluentd.on('entry', (tag: string, _time: unknown, record: Record<string, unknown>) => {
+    tags.add(tag);
+    messages.push(record['message']);
+  });
+  await fluentd.listen();
+}
+
+function writeConfig(port: number): string {
+  const file = join(folder, 'collector.yml');
+  writeFileSync(
+    file,
+    `host_metrics: {enabled: false}
+logs:
+  poll_interval: 20ms
+  scan_interval: 100ms
+  files:
+    - name: app
+      include: [logs/*.log]
+      format: cri
+      labels: {team: shop}
+      from: beginning
+outputs:
+  remote_write: []
+  fluentd:
+    - {name: test, port: ${port}, tag: node, min_backoff: 20ms, ack_timeout: 1s}
+`,
+  );
+  return file;
+}
+
+async function start(port: number): Promise<{ app: NestFastifyApplication; base: string }> {
+  const options = {
+    configFile: writeConfig(port),
+    dataDir: join(folder, 'data'),
+    listen: { host: '127.0.0.1', port: 0 },
+    logLevel: 'silent',
+  } as const;
+  const logger = AppLogger.create({ app: 'test', level: 'silent' });
+  const app = await createApp(options, {}, logger);
+  apps.push(app);
+  const address = await listen(app, options.listen);
+  return { app, base: `http://127.0.0.1:${address.port}` };
+}
+
+function cri(message: string, stream = 'stdout'): string {
+  return `2026-03-01T08:00:00.5Z ${stream} F ${message}\n`;
+}
+
+async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + 10_000; Date.now() < end; await sleep(20)) {
+    if (await holds()) return;
+  }
+  throw new Error('it did not come to that within 10 s');
+}
+
+async function metric(base: string, line: string): Promise<number | null> {
+  const text = await fetch(`${base}/metrics`).then((response) => response.text());
+  const found = text.split('\n').find((candidate) => candidate.startsWith(`${line} `));
+  return found === undefined ? null : Number(found.slice(line.length + 1));
+}
+
+const INFO = 'binnacle_log_lines_total{group="app",team="shop",level="info",stream="stdout"}';
+const ERRORS = 'binnacle_log_lines_total{group="app",team="shop",level="error",stream="stderr"}';
+
+describe('log files', () => {
+  it('are counted by level, forwarded through a rotation, and shown', async () => {
+    const log = join(folder, 'logs', '0.log');
+    writeFileSync(log, cri('INFO started') + cri('ERROR failed', 'stderr'));
+    const { base } = await start(fluentd.port!);
+    await until(() => messages.length === 2);
+    renameSync(log, `${log}.20260301-080000`);
+    appendFileSync(`${log}.20260301-080000`, cri('INFO late'));
+    appendFileSync(log, cri('INFO new'));
+    await until(() => messages.length === 4);
+    expect(messages).toEqual(['INFO started', 'ERROR failed', 'INFO late', 'INFO new']);
+    expect(tags).toEqual(new Set(['node.app']));
+    await until(async () => (await metric(base, INFO)) === 3);
+    expect(await metric(base, ERRORS)).toBe(1);
+    expect(
+      await metric(base, 'binnacle_output_sent_total{output="fluentd-test",kind="logs"}'),
+    ).toBe(4);
+
+    const answer = await fetch(`${base}/api/v1/logs/files`).then((response) => response.json());
+    const { files } = (answer as { data: { files: Record<string, unknown>[] } }).data;
+    const current = files.filter((file) => file['state'] === 'active');
+    expect(current.map((file) => file['output'])).toEqual(['metrics', 'fluentd-test']);
+    expect(current[1]).toMatchObject({ path: log, group: 'app', lagBytes: 0, lastError: null });
+    expect(current[1]!['offset']).toBe(current[1]!['size']);
+  });
+
+  it('go on after a restart where they were, with what was not acknowledged, and count on without Fluentd', async () => {
+    const log = join(folder, 'logs', '0.log');
+    const port = fluentd.port!;
+    writeFileSync(log, cri('INFO one'));
+    const first = await start(port);
+    await until(() => messages.length === 1);
+    await fluentd.close();
+    appendFileSync(log, cri('INFO two'));
+    await until(async () => (await metric(first.base, INFO)) === 2);
+    await until(
+      async () =>
+        (await metric(first.base, 'binnacle_log_lag_seconds{output="fluentd-test",group="app"}'))! >
+        0,
+    );
+    await first.app.close();
+    appendFileSync(log, cri('INFO three'));
+    await startFluentd(port);
+    const second = await start(port);
+    await until(() => messages.length === 2);
+    expect(messages).toEqual(['INFO two', 'INFO three']);
+    await until(async () => (await metric(second.base, INFO)) === 1);
+  }, 30_000);
+});
