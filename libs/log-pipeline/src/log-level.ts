@@ -4,7 +4,7 @@ export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', '
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Ids for columns. */
-export const TRACE = 0;
+const TRACE = 0;
 export const DEBUG = 1;
 export const INFO = 2;
 export const WARN = 3;

@@ -9,7 +9,7 @@ export function isRotatedName(name: string, original: string): boolean {
 }
 
 /** The last part of a path. */
-export function baseName(path: string): string {
+function baseName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
 }
 

@@ -27,6 +27,11 @@ function filesOf(group: Partial<FileGroup> = {}): NodeLogFiles {
   return new NodeLogFiles([{ name: 'g', include, exclude: [], ...group }]);
 }
 
+/** Node can't make pipes. */
+function makePipe(path: string): void {
+  execFileSync('sh', ['-c', 'mkfifo "$0"', path]);
+}
+
 function write(path: string, text: string): string {
   const full = join(folder, path);
   mkdirSync(join(full, '..'), { recursive: true });
@@ -41,7 +46,7 @@ describe('files by pattern', () => {
     write('logs/b/skipped.log', 'x');
     write('logs/b/other.txt', 'x');
     mkdirSync(join(folder, 'logs/folder.log'));
-    execFileSync('mkfifo', [join(folder, 'logs/pipe.log')]);
+    makePipe(join(folder, 'logs/pipe.log'));
     const found = await filesOf({ exclude: [join(folder, '**', 'skipped*')] }).find('g');
     expect(found.map(({ path }) => path.slice(folder.length)).toSorted()).toEqual([
       '/logs/a/0.log',
@@ -88,7 +93,7 @@ describe('an open file', () => {
   it('is neither a pipe nor missing', async () => {
     mkdirSync(join(folder, 'logs'));
     const pipe = join(folder, 'logs/pipe.log');
-    execFileSync('mkfifo', [pipe]);
+    makePipe(pipe);
     const files = filesOf();
     await expect(files.open('g', pipe)).rejects.toMatchObject({ code: 'not_a_file' });
     await expect(files.open('g', join(folder, 'logs/no.log'))).rejects.toMatchObject({

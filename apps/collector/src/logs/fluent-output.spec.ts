@@ -162,9 +162,9 @@ describe('records to Fluentd', () => {
         socket.on('data', () => socket.write(Buffer.from([0x81, 0xa3, 97, 99, 107, 0xa1, 120]))),
     ],
   ])('survive a server that %s', async (_name, misbehave) => {
-    let connections = 0;
+    const connections: Socket[] = [];
     const bad = await startServer((socket) => {
-      connections++;
+      connections.push(socket);
       misbehave(socket);
     });
     const port = portOf(bad);
@@ -174,7 +174,7 @@ describe('records to Fluentd', () => {
       'pods',
       ...Array.from({ length: 2000 }, (_, i) => `line ${i}`),
     );
-    while (connections < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (connections.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
     expect(log).toContain('failed 2000');
     expect(log).not.toContain('sent 2000');
     const closed = once(bad, 'close');

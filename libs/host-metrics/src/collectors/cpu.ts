@@ -13,7 +13,7 @@ const GUEST_NICE = MODES.length + 1;
 const HOTPLUG_SECONDS = 3;
 
 /** Seconds per CPU of /proc/stat: for each the eight modes, then guest and guest_nice. @throws HostTextError */
-export function parseCpuSeconds(text: string, path: string): Map<string, Float64Array> {
+function parseCpuSeconds(text: string, path: string): Map<string, Float64Array> {
   const cpus = new Map<string, Float64Array>();
   for (const line of linesOf(text)) {
     const match = /^cpu(\d+) /.exec(line);

@@ -74,7 +74,7 @@ const COLUMNS: readonly (readonly [
 ];
 
 /** What udev knows about a device: the `E:NAME=value` lines of its database file. */
-export function parseUdevProperties(text: string): Map<string, string> {
+function parseUdevProperties(text: string): Map<string, string> {
   const properties = new Map<string, string>();
   for (const line of linesOf(text)) {
     const equals = line.indexOf('=');

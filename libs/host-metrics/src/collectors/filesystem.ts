@@ -5,7 +5,7 @@ import type { NameFilter } from '../name-filter.ts';
 import type { HostCollector } from './collector.ts';
 
 /** A mounted filesystem as a line of `mountinfo` tells it. */
-export interface Mount {
+interface Mount {
   readonly device: string;
   readonly mountPoint: string;
   readonly fsType: string;
@@ -16,7 +16,7 @@ export interface Mount {
 const MAX_MOUNTS = 20_000;
 
 /** The mounts of a mountinfo text (proc_pid_mountinfo(5)); lines of another shape are left out. */
-export function parseMountInfo(text: string): Mount[] {
+function parseMountInfo(text: string): Mount[] {
   const mounts: Mount[] = [];
   for (const line of linesOf(text)) {
     if (mounts.length >= MAX_MOUNTS) break;

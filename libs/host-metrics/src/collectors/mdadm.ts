@@ -6,7 +6,7 @@ import type { HostCollector } from './collector.ts';
 const STATES = ['active', 'check', 'inactive', 'recovering', 'resync'] as const;
 
 /** A software RAID array of /proc/mdstat. */
-export interface MdArray {
+interface MdArray {
   readonly name: string;
   /** One of the published states, or `reshaping`, which has no series. */
   readonly state: string;
@@ -19,7 +19,7 @@ export interface MdArray {
 }
 
 /** Reads /proc/mdstat (md(4)). @throws HostTextError */
-export function parseMdstat(text: string, path: string): MdArray[] {
+function parseMdstat(text: string, path: string): MdArray[] {
   const arrays: MdArray[] = [];
   const lines = text.split('\n');
   for (let i = 0; i < lines.length; i++) {

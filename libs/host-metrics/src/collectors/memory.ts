@@ -9,7 +9,7 @@ const KIBIBYTE = 1024;
  * All lines of /proc/meminfo under node_exporter's names: `Active(anon): 4 kB` is `Active_anon_bytes` 4096, a line
  * without a unit keeps its name. @throws HostTextError
  */
-export function parseMeminfo(text: string, path: string): Map<string, number> {
+function parseMeminfo(text: string, path: string): Map<string, number> {
   const values = new Map<string, number>();
   for (const line of linesOf(text)) {
     const fields = fieldsOf(line);
@@ -42,7 +42,7 @@ export const meminfoCollector: HostCollector = {
 };
 
 /** The fields of /proc/vmstat that node_exporter publishes by default. */
-export const VMSTAT_FIELD = /^(oom_kill|pgpg|pswp|pg.*fault)/;
+const VMSTAT_FIELD = /^(oom_kill|pgpg|pswp|pg.*fault)/;
 
 export const vmstatCollector: HostCollector = {
   name: 'vmstat',

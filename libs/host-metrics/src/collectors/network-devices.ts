@@ -33,7 +33,7 @@ const DEVICE_COLUMNS = [
 ] as const;
 
 /** The counters of /proc/net/dev by device, in the order of its columns. @throws HostTextError */
-export function parseNetworkDevices(text: string, path: string): Map<string, Float64Array> {
+function parseNetworkDevices(text: string, path: string): Map<string, Float64Array> {
   const devices = new Map<string, Float64Array>();
   const lines = linesOf(text);
   if (!(lines[1] ?? '').includes('|')) {

@@ -8,7 +8,7 @@ const NETSTAT_FIELD =
   /^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|Icmp6?_(InMsgs|OutMsgs)|TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts)|Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)|Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$/;
 
 /** `Tcp: A B` over `Tcp: 1 2` is `Tcp_A` 1 and `Tcp_B` 2. @throws HostTextError */
-export function parseNetstat(text: string, path: string): Map<string, number> {
+function parseNetstat(text: string, path: string): Map<string, number> {
   const values = new Map<string, number>();
   const lines = linesOf(text);
   for (let i = 0; i + 1 < lines.length; i += 2) {
@@ -26,7 +26,7 @@ export function parseNetstat(text: string, path: string): Map<string, number> {
 }
 
 /** `Ip6InOctets 128` is `Ip6_InOctets`; only protocols that end in 6 are known by a fixed prefix. */
-export function parseSnmp6(text: string, path: string): Map<string, number> {
+function parseSnmp6(text: string, path: string): Map<string, number> {
   const values = new Map<string, number>();
   for (const line of linesOf(text)) {
     const [name, value] = fieldsOf(line);

@@ -39,7 +39,7 @@ const OS_LABELS = [
 ] as const;
 
 /** The assignments of an os-release file (os-release(5)), with its shell quoting undone. */
-export function parseOsRelease(text: string): Map<string, string> {
+function parseOsRelease(text: string): Map<string, string> {
   const values = new Map<string, string>();
   for (const line of linesOf(text)) {
     const match = /^([A-Z0-9_]+)=(.*)$/.exec(line.trim());
