@@ -1,5 +1,5 @@
 import type { Aggregation } from '../ast.ts';
-import { formatGo, histogramIgnoredInAggregation, invalidQuantile } from './remarks.ts';
+import { formatPlain, histogramIgnoredInAggregation, invalidQuantile } from './remarks.ts';
 import { quantileOf } from '../functions/quantile.ts';
 import { formatHistogram } from '#libs/histogram';
 import { aggregationKey } from './aggregation-node.ts';
@@ -38,11 +38,7 @@ export class QuantileNode extends VectorNode {
   protected async compute(evaluation: Evaluation, timeline: Timeline): Promise<Block> {
     const phis = await this.#phi.evaluate(evaluation, timeline);
     const input = await this.input.evaluate(evaluation, timeline);
-    for (const phi of phis) {
-      if (Number.isNaN(phi) || phi < 0 || phi > 1) {
-        invalidQuantile(evaluation, phi, this.#phi.span);
-      }
-    }
+    checkExtremes(evaluation, phis, this.#phi);
     if (input.shape.count === 0) return emptyBlock(timeline.count);
     const { groupOfRow, shape } = groupsOf(input.shape, this.#expr.grouping, this.#expr.isWithout);
     const output: MutableBlock = {
@@ -86,6 +82,22 @@ export class QuantileNode extends VectorNode {
   }
 }
 
+/** Remarks on quantiles out of range: on the lowest and the highest of a range query, not on each. */
+function checkExtremes(evaluation: Evaluation, phis: Float64Array, node: ScalarNode): void {
+  let lowest = Infinity;
+  let highest = -Infinity;
+  for (const phi of phis) {
+    if (Number.isNaN(phi)) {
+      invalidQuantile(evaluation, phi, node.span);
+      continue;
+    }
+    lowest = Math.min(lowest, phi);
+    highest = Math.max(highest, phi);
+  }
+  if (highest > 1) invalidQuantile(evaluation, highest, node.span);
+  if (lowest < 0) invalidQuantile(evaluation, lowest, node.span);
+}
+
 /** `count_values("label", …)`. */
 export class CountValuesNode extends VectorNode {
   readonly input: VectorNode;
@@ -118,7 +130,7 @@ export class CountValuesNode extends VectorNode {
         if (kind === ABSENT) continue;
         const text =
           kind === FLOAT
-            ? formatGo(input.values[cell]!)
+            ? formatPlain(input.values[cell]!)
             : formatHistogram(input.histograms![cell]!);
         const labels = groupLabels.with(label, text);
         let column = counts.get(labels.key);

@@ -7,8 +7,6 @@ import { QueryError } from './query-error.ts';
 
 /** Longest a query computes before it lets the event loop turn. */
 const PAUSE_AFTER_MS = 4;
-/** Most cells of one block while a range query is cut into pieces; about 36 MB. */
-const PIECE_CELLS = 4_000_000;
 
 /** Thrown to evaluate fewer steps at a time; never leaves the engine. */
 export class PieceTooLarge extends Error {
@@ -28,6 +26,7 @@ export interface EvaluationOptions {
   readonly lookbackMs: number;
   readonly maxSamples: number;
   readonly timeoutMs: number;
+  readonly pieceCells: number;
   readonly subqueryStepMs: number;
   readonly delayedNameRemoval: boolean;
   readonly startTimestamps: boolean;
@@ -73,7 +72,7 @@ export class Evaluation {
    */
   planBlock(rows: number, steps: number): void {
     const cells = rows * steps;
-    if (cells <= PIECE_CELLS || steps === 1) return;
+    if (cells <= this.options.pieceCells || steps === 1) return;
     if (this.mayShrink) throw new PieceTooLarge(rows);
     // Steps without a sample cost memory as well, nine bytes each.
     if (cells > 8 * this.options.maxSamples) throw tooManySamples();

@@ -4,7 +4,7 @@ import { ABSENT, type Block, BlockBuilder } from './block.ts';
 import type { Evaluation } from './evaluation.ts';
 import { checkQuantiles, quantileReading, readHistograms } from './histogram-quantile-node.ts';
 import { QueryError } from './query-error.ts';
-import { formatGo } from './remarks.ts';
+import { formatOpenMetrics } from './remarks.ts';
 import { stripMetadata } from './series-shape.ts';
 import type { Timeline } from './timeline.ts';
 import { type ScalarNode, VectorNode } from './vector-node.ts';
@@ -52,7 +52,7 @@ export class HistogramQuantilesNode extends VectorNode {
         for (let step = 0; step < timeline.count; step++) {
           const cell = row * timeline.count + step;
           if (present[cell] === ABSENT) continue;
-          const labels = base.with(this.#label, formatGo(phis[step]!));
+          const labels = base.with(this.#label, formatOpenMetrics(phis[step]!));
           const isPending = delayedNameRemoval && this.#label !== METRIC_NAME;
           const to = builder.rowOf(labels, isPending);
           if (builder.isPresent(to, step)) {

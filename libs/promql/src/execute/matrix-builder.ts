@@ -1,8 +1,8 @@
 import type { FloatHistogram } from '#libs/histogram';
+import { assert } from '#libs/invariant';
 import { Labels } from '#libs/labels';
 import { ABSENT, type Block, HISTOGRAM, noHistograms } from './block.ts';
 import { compareLabels } from './label-set-order.ts';
-import { QueryError } from './query-error.ts';
 import type { MatrixResult, MatrixSeries } from './query-result.ts';
 
 /** One series on its way to becoming part of a matrix. */
@@ -37,7 +37,7 @@ export class MatrixBuilder {
   /**
    * Takes over a block whose first step is `firstStep`.
    * @returns how many points it had
-   * @throws QueryError when two series with the same labels have a point at the same step
+   * @param block no two rows of which have the same labels
    */
   addBlock(firstStep: number, block: Block): number {
     const { shape, stepCount, present, values, histograms } = block;
@@ -96,7 +96,7 @@ export class MatrixBuilder {
     value: number,
     histogram: FloatHistogram | null,
   ): void {
-    if (step <= series.lastStep) this.#insertPoint(series, step);
+    assert(step > series.lastStep, 'two points at the same step of a series');
     const index = series.count;
     if (index >= series.timesMs.length) grow(series, this.#stepCount);
     series.timesMs[index] = this.#startMs + step * this.#stepMs;
@@ -107,14 +107,6 @@ export class MatrixBuilder {
     if (series.histograms !== null) series.histograms[index] = histogram;
     series.count++;
     series.lastStep = step;
-  }
-
-  /** Two rows of one block had the same labels. @throws QueryError */
-  #insertPoint(series: OpenSeries, step: number): void {
-    throw new QueryError(
-      'execution',
-      `vector cannot contain metrics with the same labelset: ${series.labels.toString()} at step ${step}`,
-    );
   }
 }
 

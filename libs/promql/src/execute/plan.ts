@@ -17,6 +17,11 @@ export interface QueryEngineOptions {
   readonly maxSamples?: number;
   /** 30 seconds by default. */
   readonly timeoutMs?: number;
+  /**
+   * Most cells (series × steps) of one intermediate result; a range query that needs more is evaluated in pieces. 4 million
+   * by default, about 36 MB.
+   */
+  readonly pieceCells?: number;
   /** Step of a subquery that names none; 1 minute by default. */
   readonly subqueryStepMs?: number;
   /** Whether `__name__` is dropped at the end of a query instead of by each function; off by default. */

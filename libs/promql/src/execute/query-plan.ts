@@ -2,7 +2,7 @@ import type { FloatHistogram } from '#libs/histogram';
 import type { Labels } from '#libs/labels';
 import type { Expr, ValueType } from '../ast.ts';
 import { ABSENT, type Block, FLOAT, HISTOGRAM, noHistograms } from './block.ts';
-import { dropPendingMetadata } from './drop-metadata.ts';
+import { dropPendingMetadata, mergeCollisions } from './drop-metadata.ts';
 import { Evaluation, type EvaluationOptions, PieceTooLarge } from './evaluation.ts';
 import { compareLabels } from './label-set-order.ts';
 import { MatrixBuilder } from './matrix-builder.ts';
@@ -25,8 +25,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_SUBQUERY_STEP_MS = 60_000;
 /** Steps of the first piece of a range query; shorter ones follow if the series are many. */
 const FIRST_PIECE_STEPS = 4_096;
-/** Cells of a piece at which the next one is made no longer. */
-const GOOD_PIECE_CELLS = 2_000_000;
+const DEFAULT_PIECE_CELLS = 4_000_000;
 
 /** A compiled query with what it needs to run. */
 export class QueryPlan implements Plan {
@@ -116,14 +115,16 @@ export class QueryPlan implements Plan {
         if (root.kind === 'scalar') {
           builder.addScalars(first, await root.evaluate(evaluation, piece));
         } else {
-          const block = dropPendingMetadata(await root.evaluate(evaluation, piece));
+          const block = mergeCollisions(
+            dropPendingMetadata(await root.evaluate(evaluation, piece)),
+          );
           evaluation.releaseDownTo(mark);
           evaluation.hold(builder.addBlock(first, block));
         }
       } catch (error) {
         if (!(error instanceof PieceTooLarge)) throw error;
         evaluation.releaseDownTo(mark);
-        pieceSteps = Math.max(1, Math.floor(GOOD_PIECE_CELLS / error.rows));
+        pieceSteps = Math.max(1, Math.floor(evaluation.options.pieceCells / 2 / error.rows));
         if (pieceSteps >= steps) pieceSteps = Math.max(1, steps >> 1);
         continue;
       }
@@ -146,6 +147,7 @@ export class QueryPlan implements Plan {
       lookbackMs: options.lookbackMs ?? engine.lookbackMs ?? DEFAULT_LOOKBACK_MS,
       maxSamples: options.maxSamples ?? engine.maxSamples ?? DEFAULT_MAX_SAMPLES,
       timeoutMs: options.timeoutMs ?? engine.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+      pieceCells: engine.pieceCells ?? DEFAULT_PIECE_CELLS,
       subqueryStepMs: engine.subqueryStepMs ?? DEFAULT_SUBQUERY_STEP_MS,
       delayedNameRemoval: engine.delayedNameRemoval ?? false,
       startTimestamps: engine.startTimestamps ?? false,

@@ -89,26 +89,51 @@ export function reordered(block: Block, order: readonly number[]): Block {
 
 const MAX_INT64 = 2 ** 63;
 
-function checkCounts(parameters: Float64Array): void {
+interface Extremes {
+  readonly lowest: number;
+  readonly highest: number;
+  readonly hasNaN: boolean;
+}
+
+function extremesOf(parameters: Float64Array): Extremes {
+  let lowest = Infinity;
+  let highest = -Infinity;
+  let hasNaN = false;
   for (const value of parameters) {
-    if (value <= -MAX_INT64) {
-      throw new QueryError('execution', `Scalar value ${formatGo(value)} underflows int64`);
-    }
-    if (!(value < MAX_INT64)) {
-      throw new QueryError('execution', `Scalar value ${formatGo(value)} overflows int64`);
-    }
+    if (Number.isNaN(value)) hasNaN = true;
+    lowest = Math.min(lowest, Number.isNaN(value) ? lowest : value);
+    highest = Math.max(highest, Number.isNaN(value) ? highest : value);
+  }
+  return { lowest, highest, hasNaN };
+}
+
+/** @throws QueryError for what is no count */
+function checkCounts(parameters: Float64Array): void {
+  const { lowest, highest, hasNaN } = extremesOf(parameters);
+  if (hasNaN && highest === -Infinity) {
+    throw new QueryError('execution', 'Scalar value NaN overflows int64');
+  }
+  // Where no element is asked for at any step, the rest does not matter.
+  if (highest < 1) return;
+  if (hasNaN) throw new QueryError('execution', 'Parameter value is NaN');
+  if (lowest <= -MAX_INT64) {
+    throw new QueryError('execution', `Scalar value ${formatGo(lowest)} underflows int64`);
+  }
+  if (highest >= MAX_INT64) {
+    throw new QueryError('execution', `Scalar value ${formatGo(highest)} overflows int64`);
   }
 }
 
+/** Remarks on ratios that are capped. @throws QueryError for what is no ratio */
 function checkRatios(evaluation: Evaluation, parameters: Float64Array, node: ScalarNode): void {
-  for (const value of parameters) {
-    if (Number.isNaN(value)) throw new QueryError('execution', 'Ratio value is NaN');
-    if (value < -1 || value > 1) {
-      const capped = value < -1 ? -1 : 1;
-      const text = `ratio value should be between -1 and 1, got ${formatGo(value)}, capping to ${capped}`;
-      evaluation.annotate('warning', text, node.span);
-    }
-  }
+  const { lowest, highest, hasNaN } = extremesOf(parameters);
+  if (hasNaN) throw new QueryError('execution', 'Ratio value is NaN');
+  const remark = (value: number, capped: number): void => {
+    const text = `ratio value should be between -1 and 1, got ${formatGo(value)}, capping to ${capped}`;
+    evaluation.annotate('warning', text, node.span);
+  };
+  if (highest > 1) remark(highest, 1);
+  if (lowest < -1) remark(lowest, -1);
 }
 
 function keepFirst(

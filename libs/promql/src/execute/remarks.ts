@@ -97,7 +97,7 @@ export function formatGo(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
   if (Object.is(value, -0)) return '-0';
-  const exponent = value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value)));
+  const exponent = value === 0 ? 0 : Number(value.toExponential().split('e')[1]);
   if (exponent < -4 || exponent >= 21) {
     const [mantissa = '', power = '0'] = value.toExponential().split('e');
     const digits = power.replace(/^[+-]/, '').padStart(2, '0');
@@ -172,4 +172,23 @@ export function quantileOfNaNs(
 export function fractionOfNaNs(evaluation: Evaluation, name: string, span: Span): void {
   const text = `input to histogram_fraction has NaN observations, which are excluded from all fractions${forMetric(name)}`;
   evaluation.annotate('info', text, span);
+}
+
+/** A number as Go writes it without an exponent, as `count_values` does. */
+export function formatPlain(value: number): string {
+  const text = formatGo(value);
+  const match = /^(-?)(\d)(?:\.(\d+))?e([+-]\d+)$/.exec(text);
+  if (match === null) return text;
+  const [, sign = '', first = '', rest = '', power = '0'] = match;
+  const exponent = Number(power);
+  const digits = first + rest;
+  if (exponent < 0) return `${sign}0.${'0'.repeat(-exponent - 1)}${digits}`;
+  if (digits.length <= exponent + 1) return sign + digits.padEnd(exponent + 1, '0');
+  return `${sign}${digits.slice(0, exponent + 1)}.${digits.slice(exponent + 1)}`;
+}
+
+/** A number as OpenMetrics writes it: with a `.0` where it would look like a whole number. */
+export function formatOpenMetrics(value: number): string {
+  const text = formatGo(value);
+  return /^-?\d+$/.test(text) ? `${text}.0` : text;
 }

@@ -96,7 +96,6 @@ export function classicQuantile(phi: number, buckets: ClassicBuckets): number {
 export function classicFraction(lower: number, upper: number, buckets: ClassicBuckets): number {
   const last = buckets.length - 1;
   if (last < 0 || buckets.bounds[last] !== Infinity) return Number.NaN;
-  buckets.forceMonotonic();
   const observations = buckets.counts[last]!;
   if (observations === 0 || Number.isNaN(lower) || Number.isNaN(upper)) return Number.NaN;
   if (lower >= upper) return 0;
