@@ -5,12 +5,14 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, expect, it, jest } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppLogger, listen, ReloadService } from '#libs/platform';
 import { uncompressBlock, WriteV1Decoder } from '#libs/remote-write';
 import { isStaleMarker } from '#libs/samples';
 import { createApp } from '../../apps/collector/src/app.ts';
+
+jest.setTimeout(40_000);
 
 let folder: string;
 let receiver: Server;
@@ -52,7 +54,7 @@ afterEach(async () => {
 });
 
 async function until(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 200 && !holds(); i++) {
+  for (let i = 0; i < 800 && !holds(); i++) {
     await new Promise((resolve) => {
       setTimeout(resolve, 25);
     });
@@ -64,8 +66,8 @@ it('a collector probes, tells how it went and why, follows a reload and ends all
   const { port } = receiver.address() as AddressInfo;
   const configFile = join(folder, 'collector.yml');
   const outputs = `outputs: {remote_write: [{url: "http://127.0.0.1:${port}/w", queue_config: {batch_send_deadline: 20ms}}]}\n`;
-  const web = `  - {name: web, module: http, target: "http://127.0.0.1:${port}/", interval: 100ms, labels: {team: x}, http: {fail_if_body_not_matches_regexp: [well]}}\n`;
-  const db = '  - {name: db, module: tcp, target: "127.0.0.1:1", interval: 100ms}\n';
+  const web = `  - {name: web, module: http, target: "http://127.0.0.1:${port}/", interval: 500ms, labels: {team: x}, http: {fail_if_body_not_matches_regexp: [well]}}\n`;
+  const db = '  - {name: db, module: tcp, target: "127.0.0.1:1", interval: 500ms}\n';
   await writeFile(configFile, `${outputs}scrape_configs: []\nprobes:\n${web}${db}`);
   const address = { host: '127.0.0.1', port: 0 };
   app = await createApp(

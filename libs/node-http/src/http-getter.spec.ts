@@ -153,4 +153,17 @@ describe('HttpGetter', () => {
     setTimeout(abort, 20);
     await expect(pending).rejects.toMatchObject({ code: 'aborted' });
   });
+  it('finishes what is under way when it retires', async () => {
+    const url = await serve((_request, response) => {
+      setTimeout(() => response.end('late'), 50);
+    });
+    const pending = get(url);
+    await new Promise((resolve) => {
+      setTimeout(resolve, 20);
+    });
+    const retired = getters[0]!.retire();
+    expect((await pending).body.toString()).toBe('late');
+    await retired;
+    await expect(get(url)).rejects.toMatchObject({ code: 'protocol' });
+  });
 });

@@ -85,6 +85,11 @@ export class HttpGetter {
     }
   }
 
+  /** Takes no more requests and drops each connection once its request is done. */
+  async retire(): Promise<void> {
+    await Promise.all([this.#own.close(), this.#foreign.close()]);
+  }
+
   /** Drops all connections; requests under way fail. */
   async close(): Promise<void> {
     await Promise.all([this.#own.destroy(), this.#foreign.destroy()]);

@@ -26,8 +26,8 @@ export function toSeriesLabels(exposed: Labels, options: SeriesLabelOptions): La
 
 function mergeOverExposed(exposed: Labels, target: Labels): Labels {
   const merged = exposed.merge(target);
+  if (merged.size === exposed.size + target.size) return merged;
   const conflicts = target.filter((name) => exposed.has(name));
-  if (conflicts.size === 0) return merged;
   const set = new Map<string, string>(merged);
   // Shorter names first, so that an `exported_job` of the body keeps its name and makes way only where it must.
   for (const [name] of [...conflicts].toSorted((a, b) => a[0].length - b[0].length)) {
@@ -45,8 +45,9 @@ export function seriesComplaint(labels: Labels, limits: ScrapeLimits): SeriesCom
   const metric = labels.metricName;
   if (metric === '')
     return { isLimit: false, message: `missing metric name (${METRIC_NAME} label)` };
-  for (const [name, value] of labels) {
-    if (isValidUtf8Name(name) && value.isWellFormed()) continue;
+  const { flat } = labels;
+  for (let i = 0; i < flat.length; i += 2) {
+    if (isValidUtf8Name(flat[i]!) && flat[i + 1]!.isWellFormed()) continue;
     return { isLimit: false, message: `invalid metric name or label names: ${labels.toString()}` };
   }
   const message = limitComplaint(labels, metric, limits);

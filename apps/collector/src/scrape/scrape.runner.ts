@@ -103,6 +103,8 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     }
     // Stale markers of the old series come before the first samples of the new ones.
     await Promise.all(ended.map((pool) => pool.stop()));
+    // The process may have begun to go down meanwhile.
+    if (this.#state !== 'running') return;
     this.#pools.clear();
     for (const [name, job] of wanted) {
       const pool = kept.get(name) ?? new ScrapePool(job, this.#around);

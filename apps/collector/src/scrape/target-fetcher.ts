@@ -92,8 +92,8 @@ export class TargetFetcher {
     }
     const http = new HttpGetter({ tls: options });
     this.#getter = { http, tls, readAtMs: nowMs };
-    // Scrapes under way on old connections end with them.
-    await current?.http.close();
+    // Scrapes under way finish on their old connections; each has a deadline of its own.
+    void current?.http.retire();
     return http;
   }
 }
