@@ -3,11 +3,14 @@ import { assert } from '#libs/invariant';
 /** One page of a {@link SlotClass} with its free slots. */
 interface SlotPage<Page> {
   readonly memory: Page;
+  /** Its place among the pages; slot numbers begin at `index * slotsPerPage`. */
+  readonly index: number;
   readonly freed: Uint16Array;
   freedCount: number;
   /** Slots below were handed out at least once. */
   usedCount: number;
-  isInRoom: boolean;
+  /** Its place among the pages with room, or -1. */
+  roomIndex: number;
 }
 
 /** Hands out numbered slots of one size. The memory behind them comes in pages, and a page without slots in use goes back. */
@@ -16,8 +19,7 @@ class SlotClass<Page> {
   readonly #createPage: () => Page;
   readonly #pages: (SlotPage<Page> | null)[] = [];
   readonly #emptyIndices: number[] = [];
-  /** Pages with free slots; entries whose page has gone back are skipped when met. */
-  readonly #room: { readonly index: number; readonly page: SlotPage<Page> }[] = [];
+  readonly #room: SlotPage<Page>[] = [];
   #pageCount = 0;
   #liveCount = 0;
 
@@ -40,51 +42,50 @@ class SlotClass<Page> {
   }
 
   take(): number {
-    let top = this.#room.at(-1);
-    while (top !== undefined && this.#pages[top.index] !== top.page) {
-      this.#room.pop();
-      top = this.#room.at(-1);
-    }
-    top ??= this.#addPage();
-    const { index, page } = top;
+    const page = this.#room.at(-1) ?? this.#addPage();
     const slot = page.freedCount > 0 ? page.freed[--page.freedCount]! : page.usedCount++;
-    if (page.freedCount === 0 && page.usedCount === this.slotsPerPage) {
-      this.#room.pop();
-      page.isInRoom = false;
-    }
+    if (page.freedCount === 0 && page.usedCount === this.slotsPerPage) this.#leaveRoom(page);
     this.#liveCount++;
-    return index * this.slotsPerPage + slot;
+    return page.index * this.slotsPerPage + slot;
   }
 
   give(slot: number): void {
-    const index = Math.floor(slot / this.slotsPerPage);
-    const page = this.#pages[index]!;
-    page.freed[page.freedCount++] = slot - index * this.slotsPerPage;
+    const page = this.#pages[Math.floor(slot / this.slotsPerPage)]!;
+    page.freed[page.freedCount++] = slot - page.index * this.slotsPerPage;
     this.#liveCount--;
     if (page.freedCount === page.usedCount && this.#pageCount > 1) {
-      this.#pages[index] = null;
-      this.#emptyIndices.push(index);
+      if (page.roomIndex >= 0) this.#leaveRoom(page);
+      this.#pages[page.index] = null;
+      this.#emptyIndices.push(page.index);
       this.#pageCount--;
-    } else if (!page.isInRoom) {
-      page.isInRoom = true;
-      this.#room.push({ index, page });
+    } else if (page.roomIndex < 0) {
+      page.roomIndex = this.#room.length;
+      this.#room.push(page);
     }
   }
 
-  #addPage(): { readonly index: number; readonly page: SlotPage<Page> } {
-    const index = this.#emptyIndices.pop() ?? this.#pages.length;
+  #addPage(): SlotPage<Page> {
     const page: SlotPage<Page> = {
       memory: this.#createPage(),
+      index: this.#emptyIndices.pop() ?? this.#pages.length,
       freed: new Uint16Array(this.slotsPerPage),
       freedCount: 0,
       usedCount: 0,
-      isInRoom: true,
+      roomIndex: this.#room.length,
     };
-    this.#pages[index] = page;
+    this.#pages[page.index] = page;
+    this.#room.push(page);
     this.#pageCount++;
-    const entry = { index, page };
-    this.#room.push(entry);
-    return entry;
+    return page;
+  }
+
+  #leaveRoom(page: SlotPage<Page>): void {
+    const last = this.#room.pop()!;
+    if (last !== page) {
+      this.#room[page.roomIndex] = last;
+      last.roomIndex = page.roomIndex;
+    }
+    page.roomIndex = -1;
   }
 }
 
