@@ -1,5 +1,5 @@
 /** How samples are written in a chunk. Histograms will get numbers of their own. */
-export const CHUNK_XOR_FLOATS = 1;
+const CHUNK_XOR_FLOATS = 1;
 
 /** Address of no chunk. */
 export const NO_CHUNK = -1;
