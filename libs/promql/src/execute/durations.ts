@@ -11,7 +11,6 @@ export function dependsOnQuery(duration: DurationExpr): boolean {
     case 'range':
       return true;
     case 'negate':
-    case 'plus':
     case 'paren':
       return dependsOnQuery(duration.operand);
     case 'arithmetic':
@@ -31,7 +30,6 @@ export function durationKey(duration: DurationExpr | null): string {
     case 'range':
       return duration.kind;
     case 'negate':
-    case 'plus':
     case 'paren':
       return `${duration.kind}(${durationKey(duration.operand)})`;
     case 'arithmetic':
@@ -70,7 +68,6 @@ function secondsOf(duration: DurationExpr, evaluation: Evaluation): number {
       return (evaluation.options.endMs - evaluation.options.startMs) / 1_000;
     case 'negate':
       return -secondsOf(duration.operand, evaluation);
-    case 'plus':
     case 'paren':
       return secondsOf(duration.operand, evaluation);
     case 'arithmetic':

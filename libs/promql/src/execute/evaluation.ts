@@ -72,10 +72,11 @@ export class Evaluation {
    */
   planBlock(rows: number, steps: number): void {
     const cells = rows * steps;
-    if (cells <= this.options.pieceCells || steps === 1) return;
+    if (cells <= this.options.pieceCells || (steps === 1 && rows <= this.options.maxSamples))
+      return;
     if (this.mayShrink) throw new PieceTooLarge(rows);
     // Steps without a sample cost memory as well, nine bytes each.
-    if (cells > 8 * this.options.maxSamples) throw tooManySamples();
+    if (cells > 3 * this.options.maxSamples) throw tooManySamples();
   }
 
   /** Counts samples kept in memory. @throws QueryError when they are more than the query may have */

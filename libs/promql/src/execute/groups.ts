@@ -38,15 +38,14 @@ function buildGroups(
   const pendingRows: number[] = [];
   const names = new Set(grouping);
   const wanted = [...names];
+  const ignored = new Set([...names, METRIC_NAME, '__type__', '__unit__']);
   for (let row = 0; row < shape.count; row++) {
     const previous = before === null ? -1 : before.previousRow[row]!;
     if (previous !== -1) {
       groupOfRow[row] = before!.known.groupOfRow[previous]!;
       continue;
     }
-    const groupKey = isWithout
-      ? withoutLabels(shape.labelsAt(row), names).key
-      : keyOfValues(shape, row, wanted);
+    const groupKey = isWithout ? shape.keyWithout(row, ignored) : keyOfValues(shape, row, wanted);
     let group = numberByKey.get(groupKey);
     if (group === undefined) {
       group = labels.length;

@@ -78,8 +78,7 @@ function numberRows(
   const names = matching.isOn ? [...new Set(matching.labels)] : null;
   const ignored = new Set([...matching.labels, METRIC_NAME]);
   for (let row = 0; row < shape.count; row++) {
-    const key =
-      names === null ? keyWithout(shape.labelsAt(row), ignored) : keyOf(shape, row, names);
+    const key = names === null ? shape.keyWithout(row, ignored) : keyOf(shape, row, names);
     let number = numbers.get(key);
     if (number === undefined) {
       number = numbers.size;
@@ -95,18 +94,6 @@ function keyOf(shape: SeriesShape, row: number, names: readonly string[]): strin
   for (const name of names) {
     const value = shape.labelAt(row, name);
     key += `${value.length}:${value}`;
-  }
-  return key;
-}
-
-function keyWithout(labels: Labels, ignored: ReadonlySet<string>): string {
-  let key = '';
-  const { flat } = labels;
-  for (let i = 0; i < flat.length; i += 2) {
-    const name = flat[i]!;
-    if (ignored.has(name)) continue;
-    const value = flat[i + 1]!;
-    key += `${name.length}:${name}${value.length}:${value}`;
   }
   return key;
 }

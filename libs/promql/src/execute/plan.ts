@@ -18,8 +18,8 @@ export interface QueryEngineOptions {
   /** 30 seconds by default. */
   readonly timeoutMs?: number;
   /**
-   * Most cells (series × steps) of one intermediate result; a range query that needs more is evaluated in pieces. 4 million
-   * by default, about 36 MB.
+   * Most cells (series × steps) of one intermediate result; a range query that needs more is evaluated in pieces. 1 million
+   * by default, about 9 MB.
    */
   readonly pieceCells?: number;
   /** Step of a subquery that names none; 1 minute by default. */

@@ -25,7 +25,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_SUBQUERY_STEP_MS = 60_000;
 /** Steps of the first piece of a range query; shorter ones follow if the series are many. */
 const FIRST_PIECE_STEPS = 4_096;
-const DEFAULT_PIECE_CELLS = 4_000_000;
+const DEFAULT_PIECE_CELLS = 1_000_000;
 
 /** A compiled query with what it needs to run. */
 export class QueryPlan implements Plan {

@@ -160,6 +160,8 @@ async function evaluateInner(
   timeline: Timeline,
 ): Promise<Block | null> {
   if (timeline.count === 0) return null;
+  // Before anything is made for each of the inner steps, of which a text of ten characters can ask for billions.
+  evaluation.planBlock(1, timeline.count);
   return inner.evaluate(evaluation, timeline);
 }
 

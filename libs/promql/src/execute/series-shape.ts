@@ -5,6 +5,22 @@ export function isMetadataLabel(name: string): boolean {
   return name === METRIC_NAME || name === '__type__' || name === '__unit__';
 }
 
+/** Label sets that are made when they are first asked for; of a join that is summed up, none is. */
+export class LazyLabels {
+  readonly count: number;
+  readonly #make: (row: number) => Labels;
+  readonly #made: Labels[] = [];
+
+  constructor(count: number, make: (row: number) => Labels) {
+    this.count = count;
+    this.#make = make;
+  }
+
+  at(row: number): Labels {
+    return (this.#made[row] ??= this.#make(row));
+  }
+}
+
 /**
  * The rows of a block: which labels each has and whether its metadata labels (name, type, unit) are still to be dropped
  * at the end of the query. Nodes keep what they computed for a shape under its identity, so a shape never changes.
@@ -13,7 +29,7 @@ export class SeriesShape {
   readonly count: number;
   /** Null, or 1 for each row whose metadata labels go at the end (delayed name removal). */
   readonly pendingDrop: Uint8Array | null;
-  readonly #base: readonly Labels[];
+  readonly #labels: readonly Labels[] | LazyLabels;
   /** Whether metadata labels of `#base` are hidden. Stripping is put off until somebody asks for a row's labels. */
   readonly #strips: boolean;
   #stripped: Labels[] | null = null;
@@ -26,31 +42,49 @@ export class SeriesShape {
   readonly #derived = new Map<string, unknown>();
 
   constructor(
-    base: readonly Labels[],
+    labels: readonly Labels[] | LazyLabels,
     pendingDrop: Uint8Array | null = null,
     stripsMetadata = false,
   ) {
-    this.count = base.length;
+    this.count = labels instanceof LazyLabels ? labels.count : labels.length;
     this.pendingDrop = pendingDrop;
-    this.#base = base;
+    this.#labels = labels;
     this.#strips = stripsMetadata;
   }
 
   labelsAt(row: number): Labels {
-    const base = this.#base[row]!;
+    const base = this.#baseAt(row);
     if (!this.#strips) return base;
     this.#stripped ??= [];
     return (this.#stripped[row] ??= stripMetadata(base));
   }
 
+  #baseAt(row: number): Labels {
+    const labels = this.#labels;
+    return labels instanceof LazyLabels ? labels.at(row) : labels[row]!;
+  }
+
   /** One label of a row, without building the row's label set. */
   labelAt(row: number, name: string): string {
-    return this.#strips && isMetadataLabel(name) ? '' : this.#base[row]!.get(name);
+    return this.#strips && isMetadataLabel(name) ? '' : this.#baseAt(row).get(name);
+  }
+
+  /** What a row's labels are but for `ignored`, as a text that only equal ones share; the row's label set is not built. */
+  keyWithout(row: number, ignored: ReadonlySet<string>): string {
+    const { flat } = this.#baseAt(row);
+    let key = '';
+    for (let i = 0; i < flat.length; i += 2) {
+      const name = flat[i]!;
+      if (ignored.has(name) || (this.#strips && isMetadataLabel(name))) continue;
+      const value = flat[i + 1]!;
+      key += `${name.length}:${name}${value.length}:${value}`;
+    }
+    return key;
   }
 
   /** The metric name the row's series was read under, whether or not it has been dropped since. */
   originalNameAt(row: number): string {
-    return this.#base[row]!.get(METRIC_NAME);
+    return this.#baseAt(row).get(METRIC_NAME);
   }
 
   isPendingDrop(row: number): boolean {
@@ -61,7 +95,7 @@ export class SeriesShape {
   withoutMetadata(): SeriesShape {
     if (this.#strips) return this;
     if (this.#withoutMetadata === null) {
-      const stripped = new SeriesShape(this.#base, null, true);
+      const stripped = new SeriesShape(this.#labels, null, true);
       stripped.#hasDistinctBase = this.#hasDistinctBase;
       const origin = this.#grownFrom;
       const before = origin === null ? null : origin.shape.#withoutMetadata;
@@ -74,7 +108,7 @@ export class SeriesShape {
   /** All rows marked to lose their metadata labels at the end. */
   markedForDrop(): SeriesShape {
     this.#markedForDrop ??= new SeriesShape(
-      this.#base,
+      this.#labels,
       new Uint8Array(this.count).fill(1),
       this.#strips,
     );
@@ -111,9 +145,9 @@ export class SeriesShape {
   }
 
   #hasUniformMetadata(): boolean {
-    const name = this.#base[0]!.get(METRIC_NAME);
-    for (const labels of this.#base) {
-      const { flat } = labels;
+    const name = this.#baseAt(0).get(METRIC_NAME);
+    for (let row = 0; row < this.count; row++) {
+      const { flat } = this.#baseAt(row);
       let ownName = '';
       for (let i = 0; i < flat.length; i += 2) {
         const label = flat[i]!;
@@ -161,8 +195,11 @@ export class SeriesShape {
   }
 
   /** A shape whose rows are known to have different labels. */
-  static ofDistinct(labels: readonly Labels[]): SeriesShape {
-    const shape = new SeriesShape(labels);
+  static ofDistinct(
+    labels: readonly Labels[] | LazyLabels,
+    pendingDrop: Uint8Array | null = null,
+  ): SeriesShape {
+    const shape = new SeriesShape(labels, pendingDrop);
     shape.#collisions = null;
     shape.#hasDistinctBase = true;
     return shape;

@@ -82,6 +82,7 @@ export abstract class VectorNode {
     // Whatever the operands held is garbage from here on.
     evaluation.releaseDownTo(mark);
     holdBlock(evaluation, block);
+    if (evaluation.isPauseDue()) await evaluation.pause();
     return block;
   }
 }

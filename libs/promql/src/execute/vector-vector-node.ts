@@ -22,7 +22,7 @@ import {
 } from './matching.ts';
 import { arithmetic, compares, isComparison, isSetOperator, isTrim } from './operators.ts';
 import { QueryError } from './query-error.ts';
-import { SeriesShape, stripMetadata } from './series-shape.ts';
+import { LazyLabels, SeriesShape, stripMetadata } from './series-shape.ts';
 import type { Timeline } from './timeline.ts';
 import { VectorNode } from './vector-node.ts';
 
@@ -115,22 +115,46 @@ export class VectorVectorNode extends VectorNode {
     }
     const manyRows: number[] = [];
     const oneRows: number[] = [];
-    const labels: Labels[] = [];
-    const pending: number[] = [];
+    let isPending = false;
     for (let row = 0; row < manyGroups.length; row++) {
       const oneRow = oneRowOfGroup[manyGroups[row]!]!;
       if (oneRow === -1) continue;
       manyRows.push(row);
       oneRows.push(oneRow);
-      const one = this.#matching.include.length === 0 ? Labels.EMPTY : oneShape.labelsAt(oneRow);
-      labels.push(this.#resultLabels(manyShape.labelsAt(row), one, evaluation));
-      pending.push(this.#dropsLater(evaluation, manyShape.isPendingDrop(row)) ? 1 : 0);
+      isPending ||= this.#dropsLater(evaluation, manyShape.isPendingDrop(row));
     }
-    const shape = new SeriesShape(labels, pending.includes(1) ? Uint8Array.from(pending) : null);
-    if (shape.collisions() !== null) return null;
     const many = Int32Array.from(manyRows);
     const one = Int32Array.from(oneRows);
+    const pendingDrop = isPending
+      ? Uint8Array.from(many, (row) =>
+          Number(this.#dropsLater(evaluation, manyShape.isPendingDrop(row))),
+        )
+      : null;
+    const labels = new LazyLabels(many.length, (pair) => {
+      const oneLabels =
+        this.#matching.include.length === 0 ? Labels.EMPTY : oneShape.labelsAt(one[pair]!);
+      return this.#resultLabels(manyShape.labelsAt(many[pair]!), oneLabels, evaluation);
+    });
+    // The labels of a one-to-one result tell its match groups apart, of which there is one row each.
+    if (this.#isPlainMatch(manyShape)) {
+      const shape = SeriesShape.ofDistinct(labels, pendingDrop);
+      return isSwapped ? { left: one, right: many, shape } : { left: many, right: one, shape };
+    }
+    const shape = new SeriesShape(labels, pendingDrop);
+    if (shape.collisions() !== null) return null;
     return isSwapped ? { left: one, right: many, shape } : { left: many, right: one, shape };
+  }
+
+  /** One-to-one with nothing included and no type or unit label, which would be matched by and dropped then. */
+  #isPlainMatch(shape: SeriesShape): boolean {
+    const { cardinality, include } = this.#matching;
+    if (cardinality !== 'one-to-one' || include.length > 0) return false;
+    for (let row = 0; row < shape.count; row++) {
+      if (shape.labelAt(row, '__type__') !== '' || shape.labelAt(row, '__unit__') !== '') {
+        return false;
+      }
+    }
+    return true;
   }
 
   #dropsLater(evaluation: Evaluation, isManyPending: boolean): boolean {
