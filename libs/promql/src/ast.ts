@@ -50,7 +50,7 @@ export type DurationExpr =
       readonly span: Span;
     }
   | { readonly kind: 'step' | 'range'; readonly span: Span }
-  | { readonly kind: 'negate' | 'plus'; readonly operand: DurationExpr; readonly span: Span }
+  | { readonly kind: 'negate'; readonly operand: DurationExpr; readonly span: Span }
   | {
       readonly kind: 'arithmetic';
       readonly operator: '+' | '-' | '*' | '/' | '%' | '^';

@@ -1,4 +1,23 @@
-export type { Expr, Span, ValueType } from './ast.ts';
+export type {
+  Aggregation,
+  AggregationOperator,
+  AtModifier,
+  Binary,
+  BinaryOperator,
+  Call,
+  DurationExpr,
+  Expr,
+  MatrixSelector,
+  NumberLiteral,
+  Paren,
+  Span,
+  StringLiteral,
+  Subquery,
+  Unary,
+  ValueType,
+  VectorMatching,
+  VectorSelector,
+} from './ast.ts';
 export { FUNCTION_SIGNATURES, type FunctionSignature } from './parse/function-signatures.ts';
 export {
   MAX_QUERY_LENGTH,
@@ -6,8 +25,9 @@ export {
   parseMetricSelector,
   type ParseOptions,
 } from './parse/parse-expr.ts';
-export { MAX_QUERY_DEPTH, type PromqlFeatures } from './parse/parser.ts';
+export type { PromqlFeatures } from './parse/parser.ts';
 export { describePosition, PromqlSyntaxError } from './parse/promql-syntax-error.ts';
+export { MAX_QUERY_DEPTH, MAX_QUERY_NESTING } from './parse/token-cursor.ts';
 export { valueTypeOf } from './parse/type-check.ts';
 export { exprToJson, type ExprJson } from './print/expr-to-json.ts';
 export { prettyExpr } from './print/pretty-expr.ts';

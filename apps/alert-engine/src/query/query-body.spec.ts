@@ -114,7 +114,7 @@ describe('writeQueryBody', () => {
     const value = {
       kind: 'vector',
       timeMs: 0,
-      labels: new Array<Labels>(count).fill(labels),
+      labels: Array.from({ length: count }, () => labels),
       values: new Float64Array(count),
       histograms: null,
     } as const;

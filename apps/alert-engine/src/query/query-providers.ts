@@ -58,22 +58,26 @@ export const queryProviders: Provider[] = [
 ];
 
 function registerGauges(gate: QueryGate, registry: Registry): void {
-  new Gauge({
-    name: 'binnacle_query_running',
-    help: 'Queries that are being evaluated.',
-    registers: [registry],
-    collect() {
-      this.set(gate.running);
-    },
-  });
-  new Gauge({
-    name: 'binnacle_query_waiting',
-    help: 'Queries that wait for their turn.',
-    registers: [registry],
-    collect() {
-      this.set(gate.waiting);
-    },
-  });
+  registry.registerMetric(
+    new Gauge({
+      name: 'binnacle_query_running',
+      help: 'Queries that are being evaluated.',
+      registers: [],
+      collect() {
+        this.set(gate.running);
+      },
+    }),
+  );
+  registry.registerMetric(
+    new Gauge({
+      name: 'binnacle_query_waiting',
+      help: 'Queries that wait for their turn.',
+      registers: [],
+      collect() {
+        this.set(gate.waiting);
+      },
+    }),
+  );
 }
 
 function createObserver(registry: Registry): (outcome: string, seconds: number) => void {

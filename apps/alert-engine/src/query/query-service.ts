@@ -146,11 +146,11 @@ export class QueryService {
     const sets = parameters.matcherSets(true);
     const found = new Map<string, Labels>();
     for (const matchers of sets) {
-      for (const labels of await this.#store.series(matchers, startMs, endMs)) {
+      for (const labels of this.#store.series(matchers, startMs, endMs)) {
         found.set(labels.key, labels);
       }
     }
-    return cut([...found.values()].sort(compareLabels), limit);
+    return cut([...found.values()].toSorted(compareLabels), limit);
   }
 
   /** `/api/v1/labels`. */
@@ -268,7 +268,7 @@ async function union(
   for (const matchers of sets.length === 0 ? [[]] : sets) {
     for (const name of await find(matchers)) found.add(name);
   }
-  return [...found].sort(compareUtf8);
+  return [...found].toSorted(compareUtf8);
 }
 
 function cut<T>(list: readonly T[], limit: number): ListAnswer<T> {

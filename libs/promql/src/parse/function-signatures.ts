@@ -130,7 +130,7 @@ function readTable(table: string): ReadonlyMap<string, FunctionSignature> {
     const variadic = flags.find((flag) => flag.startsWith('variadic='));
     signatures.set(name, {
       name,
-      argTypes: args === '-' ? [] : [...args].map((letter) => TYPE_LETTERS[letter]!),
+      argTypes: args === '-' ? [] : args.split('').map((letter) => TYPE_LETTERS[letter]!),
       variadic: variadic === undefined ? 0 : Number(variadic.slice('variadic='.length)),
       returnType: TYPE_LETTERS[result]!,
       isExperimental: flags.includes('experimental'),

@@ -330,9 +330,13 @@ export class Lexer {
 }
 
 /** What may come first in brackets: parentheses, signs, and operators, which the grammar then refuses. */
-const DURATION_SYMBOLS = new Set([...'()+-*/%^,'].map((character) => character.charCodeAt(0)));
+const DURATION_SYMBOLS = codesOf('()+-*/%^,');
 
-const SHORT_ESCAPES = new Set([...'abfnrtv\\'].map((character) => character.charCodeAt(0)));
+const SHORT_ESCAPES = codesOf('abfnrtv\\');
+
+function codesOf(characters: string): ReadonlySet<number> {
+  return new Set(characters.split('').map((character) => character.charCodeAt(0)));
+}
 
 /** The end of the number that begins at `start`, or minus the place where it stops being one. */
 function scanNumber(text: string, start: number): number {

@@ -93,7 +93,8 @@ function decodeUtf8(bytes: Buffer): string {
 
 function isCharacter(bytes: Buffer): boolean {
   const text = bytes.toString('utf8');
-  return [...text].length === 1 && Buffer.from(text).equals(bytes);
+  const code = text.codePointAt(0) ?? 0;
+  return text.length === (code > 0xffff ? 2 : 1) && Buffer.from(text).equals(bytes);
 }
 
 /** A character in single quotes, as Go's `%q` writes a rune; U+FFFD stands for the end of the text. */

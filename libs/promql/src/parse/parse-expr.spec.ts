@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Expr } from '../ast.ts';
 import { MAX_QUERY_LENGTH, parseExpr, parseMetricSelector } from './parse-expr.ts';
-import { MAX_QUERY_DEPTH } from './parser.ts';
+import { MAX_QUERY_DEPTH, MAX_QUERY_NESTING } from './token-cursor.ts';
 
 describe('parseExpr', () => {
   it.each([
@@ -97,8 +97,7 @@ describe('parseExpr', () => {
   ])('reads the offset of %s', (query, offset) => {
     const expr = parseExpr(query);
     if (expr.kind !== 'vector-selector') throw new Error(expr.kind);
-    if (offset === null) expect(expr.offset).toBeNull();
-    else expect(expr.offset).toMatchObject(offset);
+    expect({ offset: expr.offset }).toMatchObject({ offset });
   });
 
   it('lets an offset end where arithmetic on the result begins', () => {
@@ -269,9 +268,10 @@ describe('parseExpr', () => {
   });
 
   it('takes what is just within its limits', () => {
-    const levels = MAX_QUERY_DEPTH - 1;
+    const levels = MAX_QUERY_NESTING - 1;
     expect(() => parseExpr('('.repeat(levels) + '1' + ')'.repeat(levels))).not.toThrow();
-    expect(() => parseExpr(`1${'+1'.repeat(levels)}`)).not.toThrow();
+    expect(() => parseExpr('sum('.repeat(levels) + 'a' + ')'.repeat(levels))).not.toThrow();
+    expect(() => parseExpr(`1${'+1'.repeat(MAX_QUERY_DEPTH - 1)}`)).not.toThrow();
     expect(() => parseExpr(`"${'a'.repeat(MAX_QUERY_LENGTH - 2)}"`)).not.toThrow();
   });
 
@@ -303,16 +303,10 @@ describe('parseMetricSelector', () => {
 
 /** The expression with every binary operation in parentheses and without modifiers. */
 function groups(expr: Expr): string {
-  switch (expr.kind) {
-    case 'binary':
-      return `(${groups(expr.left)} ${expr.operator} ${groups(expr.right)})`;
-    case 'unary':
-      return `${expr.operator}${groups(expr.operand)}`;
-    case 'number':
-      return String(expr.value);
-    case 'vector-selector':
-      return expr.metricName;
-    default:
-      return expr.kind;
+  if (expr.kind === 'binary') {
+    return `(${groups(expr.left)} ${expr.operator} ${groups(expr.right)})`;
   }
+  if (expr.kind === 'unary') return `${expr.operator}${groups(expr.operand)}`;
+  if (expr.kind === 'number') return String(expr.value);
+  return expr.kind === 'vector-selector' ? expr.metricName : expr.kind;
 }

@@ -23,7 +23,8 @@ const ALL_FEATURES: PromqlFeatures = {
  * Reads a PromQL expression and checks its types.
  *
  * The language is that of Prometheus 3.x with its experimental parts. A query is refused when it is longer than
- * {@link MAX_QUERY_LENGTH} or nested deeper than `MAX_QUERY_DEPTH`, before any time goes into it.
+ * {@link MAX_QUERY_LENGTH}, nested deeper than `MAX_QUERY_NESTING` or a tree of more levels than `MAX_QUERY_DEPTH`, before
+ * more time goes into it.
  * @throws PromqlSyntaxError with Prometheus's message and position
  */
 export function parseExpr(query: string, options: ParseOptions = {}): Expr {

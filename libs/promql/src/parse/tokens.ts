@@ -1,4 +1,5 @@
 import { quoteLabelValue } from '#libs/labels';
+import type { AggregationOperator } from '../ast.ts';
 
 /**
  * The kinds of tokens. Punctuation, operators and keywords go by their own text, in lower case; the capital ones are
@@ -22,7 +23,7 @@ export type TokenKind =
   | '='
   | SymbolOperator
   | WordOperator
-  | AggregatorWord
+  | AggregationOperator
   | Keyword
   | Preprocessor;
 
@@ -46,22 +47,6 @@ type SymbolOperator =
   | '@';
 
 type WordOperator = 'and' | 'or' | 'unless' | 'atan2';
-
-type AggregatorWord =
-  | 'sum'
-  | 'avg'
-  | 'count'
-  | 'min'
-  | 'max'
-  | 'group'
-  | 'stddev'
-  | 'stdvar'
-  | 'topk'
-  | 'bottomk'
-  | 'count_values'
-  | 'quantile'
-  | 'limitk'
-  | 'limit_ratio';
 
 type Keyword =
   | 'offset'
@@ -90,7 +75,7 @@ export interface Token {
 
 const WORD_OPERATORS: readonly WordOperator[] = ['and', 'or', 'unless', 'atan2'];
 
-export const AGGREGATORS: ReadonlySet<string> = new Set<AggregatorWord>([
+const AGGREGATORS: ReadonlySet<string> = new Set<AggregationOperator>([
   'sum',
   'avg',
   'count',
@@ -146,18 +131,28 @@ const OPERATORS: ReadonlySet<string> = new Set<string>([
   ...WORD_OPERATORS,
 ]);
 
-const WORDS: ReadonlyMap<string, TokenKind> = new Map<string, TokenKind>(
-  [...WORD_OPERATORS, ...AGGREGATORS, ...KEYWORDS, ...PREPROCESSORS].map((word) => [
-    word,
-    word as TokenKind,
-  ]),
-);
+const WORDS: ReadonlySet<string> = new Set([
+  ...WORD_OPERATORS,
+  ...AGGREGATORS,
+  ...KEYWORDS,
+  ...PREPROCESSORS,
+]);
+
+function isWord(text: string): text is WordOperator | AggregationOperator | Keyword | Preprocessor {
+  return WORDS.has(text);
+}
+
+/** Whether a token names an aggregation, if what follows fits one. */
+export function isAggregator(kind: TokenKind): kind is AggregationOperator {
+  return AGGREGATORS.has(kind);
+}
 
 /** The kind of a word outside of braces; keywords are recognised in any case. */
 export function wordKind(word: string): TokenKind {
   const lower = word.toLowerCase();
   if (lower === 'inf' || lower === 'nan') return 'NUMBER';
-  return WORDS.get(lower) ?? (word.includes(':') ? 'METRIC_IDENTIFIER' : 'IDENTIFIER');
+  if (isWord(lower)) return lower;
+  return word.includes(':') ? 'METRIC_IDENTIFIER' : 'IDENTIFIER';
 }
 
 /** Keywords that can be a metric's name where an operand is expected. */
@@ -213,5 +208,5 @@ export function describeToken(token: Token): string {
 function quoteShortened(token: Token): string {
   const isName = token.kind === 'IDENTIFIER' || token.kind === 'METRIC_IDENTIFIER';
   if (isName || Buffer.byteLength(token.text) <= 10) return quoteLabelValue(token.text);
-  return `${quoteLabelValue([...token.text].slice(0, 10).join(''))}...`;
+  return `${quoteLabelValue(Array.from(token.text).slice(0, 10).join(''))}...`;
 }

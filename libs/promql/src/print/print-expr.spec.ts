@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { parser as lezerParser } from '@prometheus-io/lezer-promql';
 import fc from 'fast-check';
 import { parseExpr } from '../parse/parse-expr.ts';
-import { exprArbitrary, withoutSpans } from './expr-arbitrary.ts';
+import { exprArbitrary, withoutSpans } from '../../../../test/support/promql-arbitrary.ts';
 import { exprToJson } from './expr-to-json.ts';
 import { prettyExpr } from './pretty-expr.ts';
 import { printExpr } from './print-expr.ts';

@@ -147,8 +147,6 @@ function printDurationExpr(duration: DurationExpr): string {
       return `${duration.kind}()`;
     case 'negate':
       return `-${printDurationExpr(duration.operand)}`;
-    case 'plus':
-      return printDurationExpr(duration.operand);
     case 'arithmetic':
       return `${printDurationExpr(duration.left)} ${duration.operator} ${printDurationExpr(duration.right)}`;
     case 'min':

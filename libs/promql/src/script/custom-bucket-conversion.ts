@@ -62,7 +62,7 @@ function upperBoundOf(le: string): number | null {
 }
 
 function toCustomBuckets(parts: ClassicHistogram): FloatHistogram {
-  const bounds = [...parts.buckets.keys()].sort((a, b) => a - b);
+  const bounds = [...parts.buckets.keys()].toSorted((a, b) => a - b);
   const last = bounds.at(-1);
   const count = parts.count ?? (last === undefined ? 0 : parts.buckets.get(last)!);
   if (last !== Number.POSITIVE_INFINITY) {

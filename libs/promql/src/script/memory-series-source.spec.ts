@@ -34,8 +34,8 @@ describe('MemorySeriesSource', () => {
     const source = new MemorySeriesSource();
     source.add(a, 0, float(1));
     source.add(b, 0, float(1));
-    const { rows, labelsOf } = source.select([...everything, new Matcher('job', '=~', 'b|c')]);
-    expect([...rows].map((row) => labelsOf(row))).toEqual([b]);
+    const selection = source.select([...everything, new Matcher('job', '=~', 'b|c')]);
+    expect([...selection.rows].map((row) => selection.labelsOf(row))).toEqual([b]);
   });
 
   it('reads both ends of a time range', () => {

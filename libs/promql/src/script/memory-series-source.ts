@@ -54,7 +54,7 @@ export class MemorySeriesSource implements SeriesSource {
     row.values[place] = sample.kind === 'float' ? sample.value : 0;
     if (sample.kind === 'stale') writeStaleMarker(row.values, place);
     if (sample.kind === 'histogram') {
-      row.histograms ??= new Array<FloatHistogram | null>(row.count).fill(null);
+      row.histograms ??= Array.from({ length: row.count }, () => null);
     }
     row.hinted = null;
     if (row.histograms !== null) {

@@ -1,4 +1,5 @@
 import type { DurationExpr, Expr } from '../ast.ts';
+import { dependsOnQuery } from '../execute/durations.ts';
 import type { Plan } from '../execute/query-engine.ts';
 import { QueryError } from '../execute/query-error.ts';
 import type { MatrixResult, QueryResult, VectorResult } from '../execute/query-result.ts';
@@ -301,38 +302,14 @@ function hasStartOrEnd(expr: Expr): boolean {
 /** Whether a duration or an `@` of the expression depends on the start, end or step of the query. */
 function dependsOnRange(expr: Expr): boolean {
   if (hasStartOrEnd(expr)) return true;
-  return someNode(expr, (node) => durationsOf(node).some(isRangeDependent));
+  return someNode(expr, (node) => durationsOf(node).some(dependsOnQuery));
 }
 
 function durationsOf(node: Expr): readonly DurationExpr[] {
-  switch (node.kind) {
-    case 'vector-selector':
-      return node.offset === null ? [] : [node.offset];
-    case 'matrix-selector':
-      return [node.range, ...durationsOf(node.selector)];
-    case 'subquery':
-      return [node.range, node.step, node.offset].filter((one) => one !== null);
-    default:
-      return [];
-  }
-}
-
-function isRangeDependent(duration: DurationExpr): boolean {
-  switch (duration.kind) {
-    case 'literal':
-      return false;
-    case 'step':
-    case 'range':
-      return true;
-    case 'negate':
-    case 'plus':
-    case 'paren':
-      return isRangeDependent(duration.operand);
-    case 'arithmetic':
-    case 'min':
-    case 'max':
-      return isRangeDependent(duration.left) || isRangeDependent(duration.right);
-  }
+  if (node.kind === 'vector-selector') return node.offset === null ? [] : [node.offset];
+  if (node.kind === 'matrix-selector') return [node.range, ...durationsOf(node.selector)];
+  if (node.kind !== 'subquery') return [];
+  return [node.range, node.step, node.offset].filter((one) => one !== null);
 }
 
 function someNode(expr: Expr, test: (node: Expr) => boolean): boolean {

@@ -111,8 +111,8 @@ export function parseValuesNotation(text: string): NotedValue[] {
 function plainItem(item: string): NotedValue[] {
   const repeated = REPEATED.exec(item);
   const [base, times] = repeated === null ? [item, null] : [repeated[1]!, timesOf(repeated[2]!)];
-  if (base === '_') return new Array<NotedValue>(times ?? 1).fill(NONE);
-  if (base === 'stale') return new Array<NotedValue>((times ?? 0) + 1).fill(STALE);
+  if (base === '_') return repeat(NONE, times ?? 1);
+  if (base === 'stale') return repeat(STALE, (times ?? 0) + 1);
   const float = FLOAT.exec(item);
   if (float === null) return [{ kind: 'float', value: parseScriptNumber(item) }];
   let value = parseScriptNumber(float[1]!);
@@ -146,7 +146,7 @@ function histogramItem(item: string): NotedValue[] {
     return [noted(first)];
   }
   const count = timesOf(times) + 1;
-  if (sign === undefined) return new Array<NotedValue>(count).fill(noted(first));
+  if (sign === undefined) return repeat(noted(first), count);
   const step = parseHistogramNotation(change!);
   const values = [noted({ histogram: first.histogram, hasHint: step.hasHint })];
   let { histogram } = first;
@@ -160,6 +160,10 @@ function histogramItem(item: string): NotedValue[] {
     values.push(noted({ histogram, hasHint: step.hasHint }));
   }
   return values;
+}
+
+function repeat(value: NotedValue, count: number): NotedValue[] {
+  return Array.from({ length: count }, () => value);
 }
 
 function noted({ histogram, hasHint }: NotedHistogram): NotedValue {

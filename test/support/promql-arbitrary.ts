@@ -7,7 +7,7 @@ import type {
   Expr,
   VectorMatching,
   VectorSelector,
-} from '../ast.ts';
+} from '#libs/promql';
 
 /*
  * Random expressions for property tests: well typed, and with parentheses where printing needs them, as the tree of a
@@ -35,6 +35,7 @@ const PRECEDENCE: Readonly<Record<string, number>> = {
   atan2: 5,
   '^': 6,
 };
+const DURATION_OPERATORS = ['+', '-', '*', '/', '%', '^'] as const;
 const COMPARISONS: readonly BinaryOperator[] = ['==', '!=', '<', '<=', '>', '>='];
 const ARITHMETIC: readonly BinaryOperator[] = ['+', '-', '*', '/', '%', '^', 'atan2'];
 const SETS: readonly BinaryOperator[] = ['and', 'or', 'unless'];
@@ -83,10 +84,10 @@ const durationTree = fc.letrec<{ tree: DurationExpr }>((tie) => ({
       .tuple(fc.constantFrom('min' as const, 'max' as const), tie('tree'), tie('tree'))
       .map(([kind, left, right]): DurationExpr => ({ kind, left, right, span })),
     fc
-      .tuple(fc.constantFrom('+', '-', '*', '/', '%', '^'), tie('tree'), tie('tree'))
+      .tuple(fc.constantFrom(...DURATION_OPERATORS), tie('tree'), tie('tree'))
       .map(([operator, left, right]): DurationExpr => ({
         kind: 'arithmetic',
-        operator: operator as '+',
+        operator,
         left: wrapDuration(left, PRECEDENCE[operator]!, operator === '^'),
         right: wrapDuration(right, PRECEDENCE[operator]!, operator !== '^'),
         span,
@@ -141,11 +142,13 @@ const extension = fc.constantFrom(null, null, 'anchored' as const, 'smoothed' as
 
 const selector = fc
   .record({ metricName: name, others: fc.array(matcher, { maxLength: 3 }), offset, at, extension })
-  .map(({ metricName, others, ...rest }): VectorSelector => ({
+  .map((parts): VectorSelector => ({
     kind: 'vector-selector',
-    metricName,
-    matchers: [...others, new Matcher('__name__', '=', metricName)],
-    ...rest,
+    metricName: parts.metricName,
+    matchers: [...parts.others, new Matcher('__name__', '=', parts.metricName)],
+    offset: parts.offset,
+    at: parts.at,
+    extension: parts.extension,
     span,
   }));
 
@@ -177,13 +180,18 @@ const matching = fc
     fillLeft: fill,
     fillRight: fill,
   })
-  .map((all): VectorMatching => ({
-    ...all,
-    include:
-      all.cardinality === 'one-to-one'
-        ? []
-        : all.include.filter((own) => !all.isOn || !all.labels.includes(own)),
-  }));
+  .map(({ cardinality, isOn, labels: own, include, fillLeft, fillRight }): VectorMatching => {
+    const copied = include.filter((copy) => !isOn || !own.includes(copy));
+    const isGrouped = cardinality !== 'one-to-one';
+    return {
+      cardinality,
+      isOn,
+      labels: own,
+      include: isGrouped ? copied : [],
+      fillLeft,
+      fillRight,
+    };
+  });
 
 function binary(
   operator: BinaryOperator,
@@ -218,6 +226,10 @@ function wrap(operand: Expr, precedence: number, wrapsEqual: boolean, isLeft: bo
 
 const many = { depthSize: 'small', withCrossShrink: true } as const;
 
+function call(functionName: string, ...args: Expr[]): Expr {
+  return { kind: 'call', functionName, args, span };
+}
+
 /** A random instant vector or scalar expression. */
 export const exprArbitrary: fc.Arbitrary<Expr> = fc.letrec<{
   vector: Expr;
@@ -227,12 +239,6 @@ export const exprArbitrary: fc.Arbitrary<Expr> = fc.letrec<{
   const vector = tie('vector');
   const scalar = tie('scalar');
   const matrix = tie('matrix');
-  const call = (functionName: string, ...args: Expr[]): Expr => ({
-    kind: 'call',
-    functionName,
-    args,
-    span,
-  });
   return {
     vector: fc.oneof(
       many,
@@ -372,7 +378,9 @@ export function withoutSpans(value: unknown): unknown {
   if (value instanceof Matcher) return value.key;
   if (Array.isArray(value)) {
     const items = value.map(withoutSpans);
-    return value[0] instanceof Matcher ? items.sort() : items;
+    return value[0] instanceof Matcher
+      ? items.toSorted((a, b) => (String(a) < String(b) ? -1 : 1))
+      : items;
   }
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(

@@ -1,0 +1,115 @@
+import type { Span } from '../ast.ts';
+import { Lexer } from './lexer.ts';
+import { PromqlSyntaxError } from './promql-syntax-error.ts';
+import { describeToken, type Token, type TokenKind } from './tokens.ts';
+
+/** How deep parentheses, calls, signs and the like may be nested in a query. */
+export const MAX_QUERY_NESTING = 500;
+
+/** How many levels the tree of a query may have; the one of a chain such as `a + b + c` has as many as operators. */
+export const MAX_QUERY_DEPTH = 1000;
+
+/** A place in the tokens of a query, with one token of foresight, and what to say where they do not fit. */
+export class TokenCursor {
+  readonly query: string;
+  readonly #lexer: Lexer;
+  #token: Token;
+  #lastEnd = 0;
+  #context = '';
+  #depth = 0;
+
+  /** @throws PromqlSyntaxError */
+  constructor(query: string) {
+    this.query = query;
+    this.#lexer = new Lexer(query);
+    this.#token = this.#lexer.next();
+  }
+
+  /** The token that comes next. */
+  get token(): Token {
+    return this.#token;
+  }
+
+  /** Where the token before it ends. */
+  get lastEnd(): number {
+    return this.#lastEnd;
+  }
+
+  is(kind: TokenKind): boolean {
+    return this.#token.kind === kind;
+  }
+
+  /** Takes the next token, and gives it. */
+  take(): Token {
+    const token = this.#token;
+    this.#lastEnd = token.end;
+    this.#token = this.#lexer.next();
+    return token;
+  }
+
+  /** Takes the next token if it is of the given kind. */
+  takeIf(kind: TokenKind): boolean {
+    if (this.#token.kind !== kind) return false;
+    this.take();
+    return true;
+  }
+
+  /** Takes a token of the given kind, and gives it. */
+  expect(kind: TokenKind): Token {
+    if (this.#token.kind !== kind) this.unexpected();
+    return this.take();
+  }
+
+  /** Runs `body`, in which an unexpected token is said to be in `context`: `in aggregation`. */
+  within<T>(context: string, body: () => T): T {
+    const outer = this.enterContext(context);
+    const result = body();
+    this.leaveContext(outer);
+    return result;
+  }
+
+  /** As {@link within}, for what nests: gives the context before, to be handed to {@link leaveContext}. */
+  enterContext(context: string): string {
+    const outer = this.#context;
+    this.#context = ` ${context}`;
+    return outer;
+  }
+
+  leaveContext(outer: string): void {
+    this.#context = outer;
+  }
+
+  unexpected(): never {
+    this.fail(`unexpected ${describeToken(this.#token)}${this.#context}`, spanOf(this.#token));
+  }
+
+  fail(reason: string, span: Span): never {
+    throw new PromqlSyntaxError(this.query, reason, span);
+  }
+
+  /** Goes one level deeper; {@link leave} comes back. Not a closure, as levels of those take much more of the stack. */
+  enter(): void {
+    this.#depth++;
+    if (this.#depth > MAX_QUERY_NESTING) this.#tooDeep(MAX_QUERY_NESTING);
+  }
+
+  leave(): void {
+    this.#depth--;
+  }
+
+  /** Refuses a tree that reaches `height` levels below here. */
+  checkHeight(height: number): void {
+    if (this.#depth + height > MAX_QUERY_DEPTH) this.#tooDeep(MAX_QUERY_DEPTH);
+  }
+
+  #tooDeep(limit: number): never {
+    this.fail(
+      `query is nested deeper than the ${limit} levels that are accepted`,
+      spanOf(this.#token),
+    );
+  }
+}
+
+export function spanOf(token: Token): Span {
+  return { start: token.start, end: token.end };
+}
