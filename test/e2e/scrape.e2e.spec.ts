@@ -96,6 +96,8 @@ const job = (name: string, list: string) =>
 /** The last value of a series. */
 const series = (name: string, labels: string) => seen.get(`${name}{${labels}}`);
 
+const metrics = async () => (await fetch(`http://127.0.0.1:${own.port}/metrics`)).text();
+
 interface TargetsAnswer {
   readonly data: {
     readonly activeTargets: readonly {
@@ -159,7 +161,6 @@ describe('a collector that scrapes', () => {
     ]);
     expect((await targets('?state=active&scrapePool=stays')).activeTargets).toHaveLength(1);
 
-    const metrics = async () => (await fetch(`http://127.0.0.1:${own.port}/metrics`)).text();
     expect(await metrics()).toMatch(/prometheus_target_scrape_pool_targets\{scrape_job="goes"\} 2/);
     // There is an interval from the second scrape on.
     const interval = /target_interval_length_seconds\{quantile="0.5",interval="500ms"\} 0\.\d/;
