@@ -28,7 +28,12 @@ export class AggregationNode extends VectorNode {
   protected async compute(evaluation: Evaluation, timeline: Timeline): Promise<Block> {
     const input = await this.input.evaluate(evaluation, timeline);
     if (input.shape.count === 0) return emptyBlock(timeline.count);
-    const groups = groupsOf(input.shape, this.#expr.grouping, this.#expr.isWithout);
+    const groups = await groupsOf(
+      evaluation,
+      input.shape,
+      this.#expr.grouping,
+      this.#expr.isWithout,
+    );
     const cells = groups.shape.count * timeline.count;
     const output: MutableBlock = {
       shape: groups.shape,

@@ -40,7 +40,12 @@ export class QuantileNode extends VectorNode {
     const input = await this.input.evaluate(evaluation, timeline);
     checkExtremes(evaluation, phis, this.#phi);
     if (input.shape.count === 0) return emptyBlock(timeline.count);
-    const { groupOfRow, shape } = groupsOf(input.shape, this.#expr.grouping, this.#expr.isWithout);
+    const { groupOfRow, shape } = await groupsOf(
+      evaluation,
+      input.shape,
+      this.#expr.grouping,
+      this.#expr.isWithout,
+    );
     const output: MutableBlock = {
       shape,
       stepCount: timeline.count,
@@ -119,7 +124,7 @@ export class CountValuesNode extends VectorNode {
     const input = await this.input.evaluate(evaluation, timeline);
     const { isWithout, grouping } = this.#expr;
     // With `by`, the label of the value counts as if it were among the grouping labels; with `without`, it is replaced.
-    const groups = groupsOf(input.shape, grouping, isWithout);
+    const groups = await groupsOf(evaluation, input.shape, grouping, isWithout);
     const builder = new BlockBuilder(timeline.count);
     const counts = new Map<string, Float64Array>();
     for (let row = 0; row < input.shape.count; row++) {

@@ -1,5 +1,9 @@
 import { type Labels, METRIC_NAME } from '#libs/labels';
+import type { Evaluation } from './evaluation.ts';
 import { isMetadataLabel, SeriesShape } from './series-shape.ts';
+
+/** A mask: rows between two looks at the clock, less one. */
+const ROWS_PER_CHECK = 2_047;
 
 /** Which group of an aggregation each row belongs to. */
 export interface Groups {
@@ -15,23 +19,25 @@ interface GroupTable extends Groups {
 }
 
 /** The groups of `by (…)` or `without (…)`, kept with the shape. */
-export function groupsOf(
+export async function groupsOf(
+  evaluation: Evaluation,
   shape: SeriesShape,
   grouping: readonly string[],
   isWithout: boolean,
-): Groups {
+): Promise<Groups> {
   const key = `groups:${isWithout ? 'without' : 'by'}:${JSON.stringify(grouping)}`;
-  return shape.derived<GroupTable>(key, (before) =>
-    buildGroups(shape, grouping, isWithout, before),
+  return shape.derivedLater<GroupTable>(key, async (before) =>
+    buildGroups(evaluation, shape, grouping, isWithout, before),
   );
 }
 
-function buildGroups(
+async function buildGroups(
+  evaluation: Evaluation,
   shape: SeriesShape,
   grouping: readonly string[],
   isWithout: boolean,
   before: { readonly known: GroupTable; readonly previousRow: Int32Array } | null,
-): GroupTable {
+): Promise<GroupTable> {
   const groupOfRow = new Int32Array(shape.count);
   const numberByKey = new Map(before?.known.numberByKey);
   const labels = before === null ? [] : [...before.known.labels];
@@ -40,6 +46,7 @@ function buildGroups(
   const wanted = [...names];
   const ignored = new Set([...names, METRIC_NAME, '__type__', '__unit__']);
   for (let row = 0; row < shape.count; row++) {
+    if ((row & ROWS_PER_CHECK) === 0 && evaluation.isPauseDue()) await evaluation.pause();
     const previous = before === null ? -1 : before.previousRow[row]!;
     if (previous !== -1) {
       groupOfRow[row] = before!.known.groupOfRow[previous]!;

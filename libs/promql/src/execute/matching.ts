@@ -1,5 +1,6 @@
 import { Labels, METRIC_NAME } from '#libs/labels';
 import type { VectorMatching } from '../ast.ts';
+import type { Evaluation } from './evaluation.ts';
 import type { SeriesShape } from './series-shape.ts';
 
 /** Pairs that meet at every step, with the rows of the result. */
@@ -24,6 +25,9 @@ export function matchLabels(labels: Labels, matching: VectorMatching): Labels {
   const ignored = new Set(matching.labels);
   return labels.filter((name) => name !== METRIC_NAME && !ignored.has(name));
 }
+
+/** A mask: rows between two looks at the clock, less one. */
+const ROWS_PER_CHECK = 2_047;
 
 let nextShapeNumber = 1;
 const shapeNumbers = new WeakMap<SeriesShape, number>();
@@ -50,16 +54,17 @@ export function matchingKey(matching: VectorMatching): string {
 }
 
 /** The match groups of two shapes, kept with the left one. */
-export function matchGroupsOf(
+export async function matchGroupsOf(
+  evaluation: Evaluation,
   left: SeriesShape,
   right: SeriesShape,
   matching: VectorMatching,
-): MatchGroups {
+): Promise<MatchGroups> {
   const key = `match:${matchingKey(matching)}:${numberOf(right)}`;
-  return left.derived<MatchGroups>(key, () => {
+  return left.derivedLater<MatchGroups>(key, async () => {
     const numbers = new Map<string, number>();
-    const leftGroups = numberRows(left, matching, numbers);
-    const rightGroups = numberRows(right, matching, numbers);
+    const leftGroups = await numberRows(evaluation, left, matching, numbers);
+    const rightGroups = await numberRows(evaluation, right, matching, numbers);
     return {
       groupCount: numbers.size,
       left: leftGroups,
@@ -69,15 +74,17 @@ export function matchGroupsOf(
   });
 }
 
-function numberRows(
+async function numberRows(
+  evaluation: Evaluation,
   shape: SeriesShape,
   matching: VectorMatching,
   numbers: Map<string, number>,
-): Int32Array {
+): Promise<Int32Array> {
   const groups = new Int32Array(shape.count);
   const names = matching.isOn ? [...new Set(matching.labels)] : null;
   const ignored = new Set([...matching.labels, METRIC_NAME]);
   for (let row = 0; row < shape.count; row++) {
+    if ((row & ROWS_PER_CHECK) === 0 && evaluation.isPauseDue()) await evaluation.pause();
     const key = names === null ? shape.keyWithout(row, ignored) : keyOf(shape, row, names);
     let number = numbers.get(key);
     if (number === undefined) {

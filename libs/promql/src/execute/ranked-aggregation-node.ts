@@ -34,7 +34,7 @@ export class RankedAggregationNode extends VectorNode {
     if (operator === 'limit_ratio') checkRatios(evaluation, parameters, this.#parameter);
     else checkCounts(parameters);
     if (input.shape.count === 0) return emptyBlock(timeline.count);
-    const { groupOfRow, shape } = groupsOf(input.shape, grouping, isWithout);
+    const { groupOfRow, shape } = await groupsOf(evaluation, input.shape, grouping, isWithout);
     const kept = new Uint8Array(input.present.length);
     // In an instant query the order of the answer is that of the ranking, group after group.
     const order: number[] = [];

@@ -183,6 +183,26 @@ export class SeriesShape {
     return fresh;
   }
 
+  /** As {@link derived}, for what takes long enough to let the event loop turn in between. */
+  async derivedLater<T>(
+    key: string,
+    derive: (before: { readonly known: T; readonly previousRow: Int32Array } | null) => Promise<T>,
+  ): Promise<T> {
+    const known = this.#derived.get(key);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    if (known !== undefined) return known as T;
+    const origin = this.#grownFrom;
+    const older = origin === null ? undefined : origin.shape.#derived.get(key);
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+    const knownBefore = older as T | undefined;
+    const fresh = await derive(
+      knownBefore === undefined ? null : { known: knownBefore, previousRow: origin!.previousRow },
+    );
+    if (this.#derived.size >= MAX_DERIVED) this.#derived.clear();
+    this.#derived.set(key, fresh);
+    return fresh;
+  }
+
   /** Notes the shape these rows come from: `previousRow` has each row's number there, or -1. */
   grewFrom(shape: SeriesShape, previousRow: Int32Array): void {
     this.#grownFrom = { shape, previousRow };

@@ -27,7 +27,7 @@ export class SetOperatorNode extends VectorNode {
     const left = await this.left.evaluate(evaluation, timeline);
     const right = await this.right.evaluate(evaluation, timeline);
     const matching = this.#expr.matching!;
-    const groups = matchGroupsOf(left.shape, right.shape, matching);
+    const groups = await matchGroupsOf(evaluation, left.shape, right.shape, matching);
     if (this.#expr.operator === 'or') return union(left, right, groups.groupCount, groups);
     const present = new Uint8Array(left.present.length);
     const wantsMatch = this.#expr.operator === 'and';

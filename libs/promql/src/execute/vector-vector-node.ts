@@ -49,7 +49,7 @@ export class VectorVectorNode extends VectorNode {
   protected async compute(evaluation: Evaluation, timeline: Timeline): Promise<Block> {
     const left = await this.left.evaluate(evaluation, timeline);
     const right = await this.right.evaluate(evaluation, timeline);
-    const groups = matchGroupsOf(left.shape, right.shape, this.#matching);
+    const groups = await matchGroupsOf(evaluation, left.shape, right.shape, this.#matching);
     const pairs = this.#fixedPairs(left.shape, right.shape, groups, evaluation);
     return pairs === null
       ? this.#matchEachStep(evaluation, left, right, groups, timeline)
