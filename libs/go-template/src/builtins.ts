@@ -182,7 +182,7 @@ export function queryEscape(text: string): string {
 }
 
 /** Go's `template.JSEscapeString`. */
-export function jsEscape(text: string): string {
+function jsEscape(text: string): string {
   let escaped = '';
   for (const character of text) {
     const code = character.codePointAt(0)!;

@@ -176,7 +176,6 @@ export function weightOf(value: GoValue): number {
 export const STRING_MAP: GoType = { name: 'map[string]string' };
 export const ANY_MAP: GoType = { name: 'map[string]interface {}' };
 export const ANY_SLICE: GoType = { name: '[]interface {}' };
-export const STRING_SLICE: GoType = { name: '[]string' };
 
 /** Orders as Go orders strings, by bytes. */
 function compareText(a: string, b: string): number {
@@ -202,7 +201,7 @@ export function asStruct(value: GoValue | undefined): GoStruct {
 }
 
 /** The text of a string or of marked text, otherwise null. */
-export function textOf(value: GoValue): string | null {
+function textOf(value: GoValue): string | null {
   if (typeof value === 'string') return value;
   return value instanceof GoMarked ? value.text : null;
 }

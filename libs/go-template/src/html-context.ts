@@ -4,7 +4,7 @@
  * Go works the contexts out before it runs a template; here they are followed while the text is written, so the context
  * is that of the very output, whichever branches were taken.
  */
-export type HtmlState =
+type HtmlState =
   | 'text'
   | 'tag'
   | 'attribute-name'

@@ -13,7 +13,7 @@ const GO_FLOAT =
  * A number from what a template may hand over: a number, an integer, a duration in seconds, or text.
  * @throws GoFunctionError with Go's message
  */
-export function toFloat(value: GoValue): number {
+function toFloat(value: GoValue): number {
   if (typeof value === 'number') return value;
   if (typeof value === 'bigint') return Number(value);
   if (value instanceof GoDuration) return Number(value.nanoseconds) / 1e9;

@@ -5,11 +5,11 @@ interface Positioned {
   readonly position: number;
 }
 
-export interface TextNode extends Positioned {
+interface TextNode extends Positioned {
   readonly kind: 'text';
   readonly text: string;
 }
-export interface ActionNode extends Positioned {
+interface ActionNode extends Positioned {
   readonly kind: 'action';
   readonly pipe: PipeNode;
 }
@@ -24,7 +24,7 @@ export interface TemplateNode extends Positioned {
   readonly name: string;
   readonly pipe: PipeNode | null;
 }
-export interface JumpNode extends Positioned {
+interface JumpNode extends Positioned {
   readonly kind: 'break' | 'continue';
 }
 /** What stands between the actions of a template, and the actions. */
@@ -40,11 +40,11 @@ export interface CommandNode extends Positioned {
   readonly kind: 'command';
   readonly args: readonly OperandNode[];
 }
-export interface IdentifierNode extends Positioned {
+interface IdentifierNode extends Positioned {
   readonly kind: 'identifier';
   readonly name: string;
 }
-export interface FieldNode extends Positioned {
+interface FieldNode extends Positioned {
   readonly kind: 'field';
   readonly names: readonly string[];
 }
@@ -53,12 +53,12 @@ export interface VariableNode extends Positioned {
   readonly kind: 'variable';
   readonly names: readonly string[];
 }
-export interface ChainNode extends Positioned {
+interface ChainNode extends Positioned {
   readonly kind: 'chain';
   readonly node: OperandNode;
   readonly names: readonly string[];
 }
-export interface BoolNode extends Positioned {
+interface BoolNode extends Positioned {
   readonly kind: 'bool';
   readonly value: boolean;
 }
@@ -72,15 +72,15 @@ export interface NumberNode extends Positioned {
   /** Whether the constant alone, without a type wanted, is a float (`1e3`, `2.0`). */
   readonly isIdealFloat: boolean;
 }
-export interface StringNode extends Positioned {
+interface StringNode extends Positioned {
   readonly kind: 'string';
   readonly quoted: string;
   readonly value: string;
 }
-export interface DotNode extends Positioned {
+interface DotNode extends Positioned {
   readonly kind: 'dot';
 }
-export interface NilNode extends Positioned {
+interface NilNode extends Positioned {
   readonly kind: 'nil';
 }
 export type OperandNode =

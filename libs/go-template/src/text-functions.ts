@@ -33,7 +33,7 @@ function search(pattern: string): LinearSearch {
 }
 
 /** `match`: whether a pattern is found anywhere in a text. */
-export const MATCH: GoFunction = onStrings(2, (pattern, text) => {
+const MATCH: GoFunction = onStrings(2, (pattern, text) => {
   try {
     return search(pattern).test(text);
   } catch (error) {
@@ -43,7 +43,7 @@ export const MATCH: GoFunction = onStrings(2, (pattern, text) => {
 });
 
 /** `reReplaceAll`: every match of a pattern replaced. */
-export const RE_REPLACE_ALL: GoFunction = {
+const RE_REPLACE_ALL: GoFunction = {
   params: [STRING, STRING, STRING],
   isVariadic: false,
   call: (args, scope) => {
