@@ -1,5 +1,13 @@
 import 'reflect-metadata';
-import { appendFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -143,5 +151,31 @@ describe('log files', () => {
     await until(() => messages.length === 2);
     expect(messages).toEqual(['INFO two', 'INFO three']);
     await until(async () => (await metric(second.base, INFO)) === 1);
+  }, 30_000);
+
+  it('of a group that a reload brings are followed, and a bad file changes nothing', async () => {
+    const log = join(folder, 'logs', '0.log');
+    writeFileSync(log, cri('INFO one'));
+    const { base } = await start(fluentd.port!);
+    await until(() => messages.length === 1);
+    const config = readFileSync(join(folder, 'collector.yml'), 'utf8');
+    const reload = (): Promise<Response> => fetch(`${base}/-/reload`, { method: 'POST' });
+
+    writeFileSync(join(folder, 'collector.yml'), config.replace('format: cri', 'format: xml'));
+    const refused = await reload();
+    expect(refused.ok).toBe(false);
+    expect(await refused.text()).toContain('accepted are raw, cri, docker-json, json');
+
+    const more = '    - {name: more, include: [more/*.txt], labels: {tier: x}, from: beginning}\n';
+    mkdirSync(join(folder, 'more'));
+    writeFileSync(join(folder, 'more', 'a.txt'), 'WARN raw line\n');
+    writeFileSync(join(folder, 'collector.yml'), config.replace('outputs:\n', `${more}outputs:\n`));
+    expect((await reload()).ok).toBe(true);
+    await until(() => messages.length === 2);
+    appendFileSync(log, cri('INFO two'));
+    await until(() => messages.length === 3);
+    expect(messages).toEqual(['INFO one', 'WARN raw line', 'INFO two']);
+    const warnings = 'binnacle_log_lines_total{group="more",tier="x",level="warn",stream=""}';
+    await until(async () => (await metric(base, warnings)) === 1);
   }, 30_000);
 });

@@ -52,10 +52,13 @@ export class LaneLoop {
   }
 
   async #run(): Promise<void> {
-    await this.#attempt(() => this.lane.start());
+    let isStarted = false;
     while (!this.#isStopping) {
       let hasMore = false;
       await this.#attempt(async () => {
+        // Without the offsets of the last run everything would be told again, or be skipped.
+        if (!isStarted) await this.lane.start();
+        isStarted = true;
         const result = await this.lane.poll(Date.now());
         hasMore = result.hasMore && !result.isBlocked;
       });

@@ -22,8 +22,8 @@ import type { FluentdConfig, LogsConfig } from './logs-config.ts';
 
 /** Bytes of lines that are read and not yet counted, which takes no time. */
 const COUNTING_BYTES = 16 * 1024 * 1024;
-/** Bytes of lines that wait for a server; as records they take several times as much memory. */
-const FORWARDING_BYTES = 4 * 1024 * 1024;
+/** Bytes of lines that wait for a server; as records they take tens of times as much memory. */
+const FORWARDING_BYTES = 1024 * 1024;
 /** How long servers may take to acknowledge at the end, within the ten seconds there are. */
 const DRAIN_MS = 4_000;
 
