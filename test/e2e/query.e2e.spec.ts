@@ -1,0 +1,173 @@
+import 'reflect-metadata';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gunzipSync, zstdDecompressSync } from 'node:zlib';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Labels } from '#libs/labels';
+import { AppLogger, listen } from '#libs/platform';
+import { SampleBatchBuilder } from '#libs/samples';
+import { createApp } from '../../apps/alert-engine/src/app.ts';
+import { STORE_WRITER, type StoreWriter } from '../../apps/alert-engine/src/store/store-writer.ts';
+
+const SERIES_COUNT = 2_000;
+const SAMPLE_COUNT = 10;
+const STEP_MS = 15_000;
+const nowMs = Math.floor(Date.now() / STEP_MS) * STEP_MS;
+
+let folder: string;
+let app: NestFastifyApplication;
+let url: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'binnacle-query-e2e-'));
+  const configFile = join(folder, 'engine.yml');
+  await writeFile(configFile, 'limits: {query: {timeout: 10s, max_samples: 1000000}}\n');
+  const address = { host: '127.0.0.1', port: 0 };
+  const logger = AppLogger.create({ app: 'alert-engine', level: 'silent' });
+  const dataDir = join(folder, 'data');
+  app = await createApp({ configFile, dataDir, listen: address, logLevel: 'silent' }, {}, logger);
+  const { host, port } = await listen(app, address);
+  url = `http://${host}:${port}`;
+  while ((await fetch(`${url}/readyz`)).status !== 200) await sleep(20);
+  const builder = new SampleBatchBuilder();
+  for (let series = 0; series < SERIES_COUNT; series++) {
+    builder.addSeries(Labels.fromRecord({ __name__: 'e2e_total', id: String(series) }));
+    for (let i = SAMPLE_COUNT; i > 0; i--) {
+      builder.addSample(nowMs - i * STEP_MS, (SAMPLE_COUNT - i) * series);
+    }
+  }
+  await app.get<StoreWriter>(STORE_WRITER, { strict: false }).append(builder.take());
+});
+
+afterAll(async () => {
+  await app.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+}
+
+/** Asks without undoing the encoding of the answer, as `fetch` would. */
+function ask(path: string, encoding: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const asked = request(url + path, { headers: { 'accept-encoding': encoding } }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () => {
+        const { statusCode: status = 0, headers } = response;
+        resolve({ status, headers, body: Buffer.concat(chunks) });
+      });
+    });
+    asked.on('error', reject);
+    asked.end();
+  });
+}
+
+async function json(path: string): Promise<unknown> {
+  return (await fetch(url + path)).json();
+}
+
+const range = `start=${(nowMs - SAMPLE_COUNT * STEP_MS) / 1000}&end=${nowMs / 1000}&step=15`;
+
+describe('the engine’s query API', () => {
+  it('answers from what was written', async () => {
+    expect(await json('/api/v1/query?query=count(e2e_total)')).toMatchObject({
+      status: 'success',
+      data: { resultType: 'vector', result: [{ metric: {}, value: [expect.any(Number), '2000'] }] },
+    });
+    expect(await json('/api/v1/label/__name__/values')).toMatchObject({
+      data: expect.arrayContaining(['e2e_total']),
+    });
+    expect(await json('/api/v1/series?match[]=e2e_total{id="7"}')).toEqual({
+      status: 'success',
+      data: [{ __name__: 'e2e_total', id: '7' }],
+    });
+  });
+
+  it('takes a form', async () => {
+    const body = new URLSearchParams({ query: 'sum(e2e_total{id=~"1|2"})' });
+    const response = await fetch(`${url}/api/v1/query`, { method: 'POST', body });
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({
+      data: { result: [{ value: [expect.any(Number), '27'] }] },
+    });
+  });
+
+  it('streams a large answer, compressed as the client likes', async () => {
+    const path = `/api/v1/query_range?query=e2e_total&${range}`;
+    const plain = await ask(path, 'identity');
+    const gzip = await ask(path, 'gzip');
+    const zstd = await ask(path, 'gzip, zstd');
+    expect(plain.body.length).toBeGreaterThan(400_000);
+    expect(plain.headers['content-encoding']).toBeUndefined();
+    expect(gzip.headers['content-encoding']).toBe('gzip');
+    expect(gunzipSync(gzip.body).equals(plain.body)).toBe(true);
+    expect(zstd.headers['content-encoding']).toBe('zstd');
+    expect(zstdDecompressSync(zstd.body).equals(plain.body)).toBe(true);
+    expect(zstd.body.length * 5).toBeLessThan(plain.body.length);
+    const parsed = JSON.parse(plain.body.toString()) as { data: { result: unknown[] } };
+    expect(parsed.data.result).toHaveLength(SERIES_COUNT);
+  });
+
+  it('goes on after a client that went away in the middle of an answer', async () => {
+    const gone = new AbortController();
+    const asked = fetch(`${url}/api/v1/query_range?query=e2e_total&${range}`, {
+      signal: gone.signal,
+    });
+    await asked.then(() => gone.abort());
+    expect(await json('/api/v1/query?query=1')).toMatchObject({ data: { resultType: 'scalar' } });
+  });
+
+  it.each([
+    ['a syntax error', 'query=sum(', 400, 'bad_data'],
+    ['deep nesting', `query=${'('.repeat(5_000)}1${')'.repeat(5_000)}`, 400, 'bad_data'],
+    ['an absurd time', 'query=up&time=1e300', 400, 'bad_data'],
+    ['a time long ago', 'query=up&time=-9999999999', 200, undefined],
+    ['a negative limit', 'query=up&limit=-1', 400, 'bad_data'],
+    ['series that do not match', 'query=e2e_total*on()e2e_total', 422, 'execution'],
+    ['too many samples', 'query=count_over_time(e2e_total[1h:1ms])', 422, 'execution'],
+    ['a heavy regular expression', 'query=e2e_total{id=~"(a%2B)%2B$"}', 200, undefined],
+  ])('answers %s at once', async (_, parameters, status, errorType) => {
+    const began = performance.now();
+    const response = await fetch(`${url}/api/v1/query?${parameters}`);
+    const body = (await response.json()) as { errorType?: string };
+    expect({ status: response.status, errorType: body.errorType }).toEqual({ status, errorType });
+    expect(performance.now() - began).toBeLessThan(1_000);
+  });
+
+  it('refuses a query of a megabyte', async () => {
+    const body = new URLSearchParams({ query: `up${' + up'.repeat(200_000)}` });
+    const began = performance.now();
+    const response = await fetch(`${url}/api/v1/query`, { method: 'POST', body });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ errorType: 'bad_data' });
+    expect(performance.now() - began).toBeLessThan(1_000);
+  });
+
+  it.each([
+    ['start=10&end=5&step=1', 'end timestamp must not be before start time'],
+    ['start=0&end=5&step=-1', 'zero or negative query resolution'],
+    ['start=0&end=11001&step=1', 'exceeded maximum resolution of 11,000 points'],
+  ])('refuses the range %s', async (parameters, message) => {
+    const response = await fetch(`${url}/api/v1/query_range?query=up&${parameters}`);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
+      errorType: 'bad_data',
+      error: expect.stringContaining(message),
+    });
+  });
+
+  it('counts its queries', async () => {
+    const text = await (await fetch(`${url}/metrics`)).text();
+    expect(text).toMatch(/binnacle_query_requests_total\{outcome="success"\} [1-9]/);
+    expect(text).toMatch(/binnacle_query_requests_total\{outcome="bad_data"\} [1-9]/);
+    expect(text).toContain('binnacle_query_running 0');
+  });
+});
