@@ -107,8 +107,8 @@ export interface Unary {
 export type ArithmeticOperator = '+' | '-' | '*' | '/' | '%' | '^' | 'atan2';
 export type ComparisonOperator = '==' | '!=' | '<' | '<=' | '>' | '>=';
 /** `</` and `>/` trim native histograms. */
-export type TrimOperator = '</' | '>/';
-export type SetOperator = 'and' | 'or' | 'unless';
+type TrimOperator = '</' | '>/';
+type SetOperator = 'and' | 'or' | 'unless';
 export type BinaryOperator = ArithmeticOperator | ComparisonOperator | TrimOperator | SetOperator;
 
 export interface VectorMatching {

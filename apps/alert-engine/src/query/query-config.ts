@@ -11,5 +11,3 @@ export const queryLimitsSchema = z.strictObject({
   /** How far back a selector looks for its newest sample. */
   lookback_delta: positiveDurationMs.prefault('5m'),
 });
-
-export type QueryLimitsConfig = z.output<typeof queryLimitsSchema>;

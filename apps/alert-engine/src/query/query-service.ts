@@ -17,7 +17,7 @@ import { MAX_TIME_MS, type QueryParameters } from './query-parameters.ts';
 import type { Store } from '../store/store.ts';
 
 /** Most points a range query may ask of each series. */
-export const MAX_POINTS_PER_SERIES = 11_000;
+const MAX_POINTS_PER_SERIES = 11_000;
 
 const DOCUMENTED_TYPES: Readonly<Record<string, string>> = {
   string: 'string',

@@ -19,12 +19,12 @@ import {
 /** A command of a test script. `line` is that of its head, counted from 1. */
 export type ScriptCommand = ClearCommand | LoadCommand | EvalCommand;
 
-export interface ClearCommand {
+interface ClearCommand {
   readonly kind: 'clear';
   readonly line: number;
 }
 
-export interface LoadedSeries extends NotedSeries {
+interface LoadedSeries extends NotedSeries {
   /** Relative to each sample, null where not given; null for a series without any. */
   readonly startsMs: readonly (number | null)[] | null;
 }
