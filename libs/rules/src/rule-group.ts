@@ -3,7 +3,7 @@ import type { Labels } from '#libs/labels';
 import { type SampleBatch, SampleBatchBuilder, STALE_MARKER } from '#libs/samples';
 import { type ActiveAlert, AlertingRule, AlertLimitError } from './alerting-rule.ts';
 import { groupKeyOf, type GroupSchedule, scheduleOf } from './group-schedule.ts';
-import type { StoredAlerts } from './ports.ts';
+import type { AlertStateChange, StoredAlerts } from './ports.ts';
 import { RecordingRule } from './recording-rule.ts';
 import type { Round, RuleContext, RuleOutput } from './rule-context.ts';
 import type { RuleConfig, RuleGroupConfig } from './rule-file.ts';
@@ -64,6 +64,8 @@ export class RuleGroup {
   #lastEvaluationMs: number | null = null;
   #running: Promise<void> | null = null;
   #isStopped = false;
+  /** Changes that could not be saved yet, the latest of each alert. */
+  readonly #unsaved = new Map<string, AlertStateChange>();
 
   /** @throws TemplateParseError */
   constructor(config: RuleGroupConfig, context: RuleContext) {
@@ -136,7 +138,7 @@ export class RuleGroup {
   }
 
   async #evaluateAll(slotMs: number, nowMs: number): Promise<void> {
-    const { clockMs, timing, stateStore } = this.context;
+    const { clockMs, timing } = this.context;
     const startedMs = clockMs();
     this.#lastSlotMs = slotMs;
     this.#lastEvaluationMs = nowMs;
@@ -151,13 +153,10 @@ export class RuleGroup {
       if (this.#isStopped) return;
       await this.#evaluateRule(entry, round, nowMs + (clockMs() - startedMs));
     }
-    if (this.rules.some(({ rule }) => rule.kind === 'alerting' && rule.state !== 'inactive')) {
-      try {
-        await stateStore.save([{ kind: 'evaluated', group: this.key, timeMs: slotMs }]);
-      } catch (error) {
-        if (error instanceof InvariantError) throw error;
-        // Only the length of an outage is told less exactly; a change of state that can't be kept fails its rule.
-      }
+    const hasActive = ({ rule }: RuleEntry): boolean =>
+      rule.kind === 'alerting' && rule.state !== 'inactive';
+    if (this.rules.some(hasActive)) {
+      await this.#save([{ kind: 'evaluated', group: this.key, timeMs: slotMs }]);
     }
     this.#lastDurationMs = clockMs() - startedMs;
   }
@@ -169,10 +168,16 @@ export class RuleGroup {
     let lastError = '';
     let sampleCount = 0;
     try {
-      const output =
-        entry.rule.kind === 'alerting'
-          ? await this.#evaluateAlerting(entry, entry.rule, round)
-          : await entry.rule.evaluate(round);
+      let output: RuleOutput;
+      if (entry.rule.kind === 'recording') output = await entry.rule.evaluate(round);
+      else {
+        const outcome = await entry.rule.evaluate(round, entry.key);
+        const problem = await this.#save(outcome.changes);
+        entry.rule.commit(outcome);
+        this.#announce(entry.rule, round);
+        if (problem !== null) lastError = `the state of alerts could not be kept: ${problem}`;
+        ({ output } = outcome);
+      }
       sampleCount = output.labels.length;
       const series = new Map(output.labels.map((labels) => [labels.key, labels]));
       await this.context.sink.append(
@@ -182,14 +187,14 @@ export class RuleGroup {
     } catch (error) {
       if (error instanceof InvariantError || !(error instanceof Error)) throw error;
       lastError = error.message;
-      this.counters.failures++;
       if (entry.rule.kind === 'alerting') {
-        if (error instanceof AlertLimitError) await this.#dropAlerts(entry, entry.rule);
+        if (error instanceof AlertLimitError) await this.#save(entry.rule.dropAll(entry.key));
         // Firing alerts are told again although this round failed: otherwise a few failures in a row would pass for
         // their end.
         this.#announce(entry.rule, round);
       }
     }
+    if (lastError !== '') this.counters.failures++;
     entry.health = {
       health: lastError === '' ? 'ok' : 'err',
       lastError,
@@ -199,23 +204,23 @@ export class RuleGroup {
     };
   }
 
-  async #evaluateAlerting(entry: RuleEntry, rule: AlertingRule, round: Round): Promise<RuleOutput> {
-    const outcome = await rule.evaluate(round, entry.key);
-    if (outcome.changes.length > 0) await this.context.stateStore.save(outcome.changes);
-    rule.commit(outcome);
-    this.#announce(rule, round);
-    return outcome.output;
-  }
-
-  async #dropAlerts(entry: RuleEntry, rule: AlertingRule): Promise<void> {
-    const changes = rule.dropAll(entry.key);
-    if (changes.length === 0) return;
+  /**
+   * Saves changes, and those that could not be saved before. A disk that takes nothing must not keep an alert from being
+   * told (it may be the alert about that disk), so a failure is shown and made up for, not waited out.
+   * @returns what went wrong, or null
+   */
+  async #save(changes: readonly AlertStateChange[]): Promise<string | null> {
+    for (const change of changes) this.#unsaved.set(changeKeyOf(change), change);
+    if (this.#unsaved.size === 0) return null;
+    const all = [...this.#unsaved.values()];
     try {
-      await this.context.stateStore.save(changes);
+      await this.context.stateStore.save(all);
     } catch (error) {
-      if (error instanceof InvariantError) throw error;
-      // They would come back at the next start and be resolved by its first rounds.
+      if (error instanceof InvariantError || !(error instanceof Error)) throw error;
+      return error.message;
     }
+    this.#unsaved.clear();
+    return null;
   }
 
   #announce(rule: AlertingRule, round: Round): void {
@@ -229,6 +234,7 @@ export class RuleGroup {
     if (this.intervalMs === previous.intervalMs) this.#lastSlotMs = previous.#lastSlotMs;
     this.#lastDurationMs = previous.#lastDurationMs;
     this.#lastEvaluationMs = previous.#lastEvaluationMs;
+    for (const [key, change] of previous.#unsaved) this.#unsaved.set(key, change);
     const left = new Map(previous.rules.map((entry) => [entry.key, entry]));
     for (const entry of this.rules) {
       const old = left.get(entry.key);
@@ -260,6 +266,11 @@ export class RuleGroup {
       for (const alert of rule.alerts.values()) if (alert.state.kind !== 'inactive') yield alert;
     }
   }
+}
+
+/** What a later change of the same thing takes the place of. */
+function changeKeyOf(change: AlertStateChange): string {
+  return change.kind === 'evaluated' ? '' : `${change.rule}\0${change.alert}`;
 }
 
 /** Name, kind and labels of each rule, and its place among those that agree in them. */

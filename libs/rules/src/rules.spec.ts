@@ -210,17 +210,36 @@ groups:
     expect(world.manager.groups[0]!.rules[0]!.health.lastError).toBe('disk full');
     expect(world.sent).toHaveLength(1);
   });
-  it('announces nothing that is not safe on disk', async () => {
+  it('saves before it announces', async () => {
+    const world = new RuleWorld();
+    world.feed([{ series: 'up{instance="a"}', values: '0x9' }]);
+    await world.load(DOWN.replace('for: 2m', 'for: 0s'));
+    let savedBefore = -1;
+    world.onSent = () => {
+      savedBefore = world.disk.changes.filter(({ kind }) => kind === 'put').length;
+    };
+    await world.round(0);
+    expect(savedBefore).toBe(1);
+  });
+  it('announces even while no state can be kept, says so, and keeps it once it can', async () => {
     const world = new RuleWorld();
     world.feed([{ series: 'up{instance="a"}', values: '0x9' }]);
     await world.load(DOWN.replace('for: 2m', 'for: 0s'));
     world.stateFailure = 'no space';
-    await world.round(0);
-    expect(world.sent).toEqual([]);
-    expect(world.manager.groups[0]!.rules[0]!.health.lastError).toBe('no space');
-    world.stateFailure = null;
-    await world.round(MINUTE);
+    await world.rounds(0, MINUTE);
     expect(world.sent).toHaveLength(1);
+    const [entry] = world.manager.groups[0]!.rules;
+    expect(entry!.health).toMatchObject({
+      health: 'err',
+      lastError: 'the state of alerts could not be kept: no space',
+    });
+    expect(world.disk.changes).toEqual([]);
+    world.stateFailure = null;
+    await world.round(2 * MINUTE);
+    expect(entry!.health.health).toBe('ok');
+    const kinds = world.disk.changes.map(({ kind }) => kind);
+    expect(new Set(kinds)).toEqual(new Set(['evaluated', 'put']));
+    expect(kinds.filter((kind) => kind === 'put')).toHaveLength(1);
   });
   it('writes stale markers for series that vanish and for groups that are removed', async () => {
     const world = new RuleWorld();

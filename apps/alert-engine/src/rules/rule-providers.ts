@@ -25,13 +25,18 @@ export const ruleProviders: Provider[] = [
     useFactory: (registry: Registry): RuleMetrics => new RuleMetrics(registry),
   },
   {
+    provide: StoredAlertStates,
+    inject: [STATE_STORE],
+    useFactory: (state: StateStore): StoredAlertStates => new StoredAlertStates(state),
+  },
+  {
     provide: RuleManager,
     inject: [
       ENGINE_CONFIG,
       RUN_OPTIONS,
       QUERY_ENGINE,
       VOLATILE_STORE_WRITER,
-      STATE_STORE,
+      StoredAlertStates,
       ALERT_SINK,
       RuleMetrics,
     ],
@@ -40,7 +45,7 @@ export const ruleProviders: Provider[] = [
       options: RunOptions,
       engine: QueryEngine,
       store: VolatileStoreWriter,
-      state: StateStore,
+      stateStore: StoredAlertStates,
       alertSink: AlertSink,
       metrics: RuleMetrics,
     ): RuleManager => {
@@ -48,7 +53,7 @@ export const ruleProviders: Provider[] = [
         ...ruleLinks(config, options),
         evaluator: new QueryEngineEvaluator(engine),
         sink: new StoreRuleSink(store, (reason, count) => metrics.rejected(reason, count)),
-        stateStore: new StoredAlertStates(state),
+        stateStore,
         alertSink,
         clockMs: () => performance.now(),
         yieldToLoop: () => yieldToLoop(),

@@ -8,6 +8,7 @@ import {
 } from '@nestjs/common';
 import {
   AppLogger,
+  describeError,
   HealthState,
   ReloadService,
   RUN_OPTIONS,
@@ -20,14 +21,17 @@ import { STORE, type Store } from '../store/store.ts';
 import { findRuleFiles, readRuleFiles, type RuleFilesOptions } from './read-rule-files.ts';
 import { RuleMetrics } from './rule-metrics.ts';
 import { RuleScheduler } from './rule-scheduler.ts';
+import { StoredAlertStates } from './stored-alert-states.ts';
 import { ruleLinks } from './rule-links.ts';
 
 const LOOK_AT_STORE_MS = 50;
+const RESTORE_AGAIN_MS = 5_000;
 
 /** Loads the rules, evaluates them when they are due, and takes new ones while it runs. */
 @Injectable()
 export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
   readonly #manager: RuleManager;
+  readonly #states: StoredAlertStates;
   readonly #metrics: RuleMetrics;
   readonly #store: Store;
   readonly #health: HealthState;
@@ -36,11 +40,13 @@ export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModu
   readonly #runOptions: RunOptions;
   #config: EngineConfig;
   #files: readonly RuleFile[] = [];
+  #loading: Promise<void> = Promise.resolve();
   #isStopped = false;
   #isStarted = false;
 
   constructor(
     manager: RuleManager,
+    states: StoredAlertStates,
     metrics: RuleMetrics,
     health: HealthState,
     logger: AppLogger,
@@ -50,6 +56,7 @@ export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModu
     @Inject(RUN_OPTIONS) runOptions: RunOptions,
   ) {
     this.#manager = manager;
+    this.#states = states;
     this.#metrics = metrics;
     this.#health = health;
     this.#logger = logger;
@@ -96,11 +103,31 @@ export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModu
       });
       if (this.#isStopped) return;
     }
-    await this.#manager.restore();
-    if (this.#isStopped) return;
+    if (!(await this.#restore())) return;
     this.#isStarted = true;
     await this.#load();
     this.#health.set('rules', true);
+  }
+
+  /** Brings back the alerts kept on disk, however long it takes to read them. @returns false once it is too late */
+  async #restore(): Promise<boolean> {
+    while (!this.#isStopped) {
+      try {
+        await this.#manager.restore();
+        const { unreadable } = this.#states;
+        if (unreadable > 0)
+          this.#logger.error('alerts kept on disk are unreadable', { unreadable });
+        return !this.#isStopped;
+      } catch (error) {
+        const detail = describeError(error);
+        this.#health.set('rules', false, `the state of alerts cannot be read: ${detail}`);
+        this.#logger.error('the state of alerts cannot be read', { error: detail });
+        await new Promise((proceed) => {
+          setTimeout(proceed, RESTORE_AGAIN_MS).unref();
+        });
+      }
+    }
+    return false;
   }
 
   async #take(config: EngineConfig, files: readonly RuleFile[]): Promise<void> {
@@ -110,7 +137,13 @@ export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModu
     if (this.#isStarted && !this.#isStopped) await this.#load();
   }
 
-  async #load(): Promise<void> {
+  /** One load after the other: a reload may come while the start still loads. */
+  #load(): Promise<void> {
+    this.#loading = this.#loading.then(() => this.#loadNow());
+    return this.#loading;
+  }
+
+  async #loadNow(): Promise<void> {
     const links = ruleLinks(this.#config, this.#runOptions);
     const report = await this.#manager.load(this.#files, Date.now(), links);
     this.#scheduler.sync();

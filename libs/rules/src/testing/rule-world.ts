@@ -38,6 +38,8 @@ export class RuleWorld {
   readonly sent: SentAlert[] = [];
   /** Makes the sink fail with this message until it is null again. */
   sinkFailure: string | null = null;
+  /** Called when alerts are handed on. */
+  onSent: () => void = () => undefined;
   /** Makes saving state fail until it is null again. */
   stateFailure: string | null = null;
   #clockMs = 0;
@@ -69,6 +71,7 @@ export class RuleWorld {
       alertSink: {
         accept: (alerts, nowMs) => {
           for (const alert of alerts) this.sent.push({ atMs: nowMs, alert });
+          this.onSent();
         },
       },
       externalLabels: Labels.fromRecord(externalLabels),
