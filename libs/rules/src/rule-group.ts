@@ -153,8 +153,6 @@ export class RuleGroup {
       if (this.#isStopped) return;
       await this.#evaluateRule(entry, round, nowMs + (clockMs() - startedMs));
     }
-    const hasActive = ({ rule }: RuleEntry): boolean =>
-      rule.kind === 'alerting' && rule.state !== 'inactive';
     if (this.rules.some(hasActive)) {
       await this.#save([{ kind: 'evaluated', group: this.key, timeMs: slotMs }]);
     }
@@ -266,6 +264,10 @@ export class RuleGroup {
       for (const alert of rule.alerts.values()) if (alert.state.kind !== 'inactive') yield alert;
     }
   }
+}
+
+function hasActive({ rule }: RuleEntry): boolean {
+  return rule.kind === 'alerting' && rule.state !== 'inactive';
 }
 
 /** What a later change of the same thing takes the place of. */
