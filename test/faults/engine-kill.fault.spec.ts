@@ -48,18 +48,18 @@ interface Engine {
 }
 
 async function startEngine(dataDir: string): Promise<Engine> {
-  const process_ = startProcess(process.execPath, [
+  const running = startProcess(process.execPath, [
     ENGINE,
     '--data',
     dataDir,
     '--listen',
     '127.0.0.1:0',
   ]);
-  const address = await eventually(`the engine to listen:\n${process_.output()}`, () => {
-    if (process_.child.exitCode !== null) throw new Error(process_.output());
-    return /"address":"([^"]+)"/.exec(process_.output())?.[1] ?? null;
+  const address = await eventually(`the engine to listen:\n${running.output()}`, () => {
+    if (running.child.exitCode !== null) throw new Error(running.output());
+    return /"address":"([^"]+)"/.exec(running.output())?.[1] ?? null;
   });
-  return { process: process_, url: `http://${address}` };
+  return { process: running, url: `http://${address}` };
 }
 
 async function untilReady({ url }: Engine): Promise<void> {

@@ -12,6 +12,7 @@ import { SeriesIndex } from './series-index.ts';
 const ROW_QUARANTINE_MS = 10 * 60_000;
 const MAX_SELECTIONS = 10_000;
 const MAX_NAMED_SERIES = 500;
+const NO_ROWS: ReadonlySet<number> = new Set();
 /** Times beyond are no times; the codec's arithmetic is exact below. */
 const MAX_TIME_MS = 2 ** 52;
 
@@ -287,10 +288,10 @@ export class Head {
   }
 
   /**
-   * Drops samples beyond the retention and the series that have none left.
+   * Drops samples beyond the retention and the series that have none left, but for those in `pinned`.
    * @returns the rows that are free now, for whoever keeps something per row
    */
-  dropExpired(nowMs: number): readonly number[] {
+  dropExpired(nowMs: number, pinned: ReadonlySet<number> = NO_ROWS): readonly number[] {
     while (this.#quarantine.length > 0 && this.#quarantine[0]!.untilMs <= nowMs) {
       this.#index.releaseRows(this.#quarantine.shift()!.rows);
     }
@@ -300,7 +301,7 @@ export class Head {
     let minMs = Infinity;
     for (let row = 0; row < this.#index.rowCount; row++) {
       if (!this.#index.isLive(row)) continue;
-      if (this.#samples.lastMs(row) < cutoffMs) vanished.push(row);
+      if (this.#samples.lastMs(row) < cutoffMs && !pinned.has(row)) vanished.push(row);
       else if (this.#samples.firstMs(row) < minMs) minMs = this.#samples.firstMs(row);
     }
     this.#minMs = Math.max(minMs, cutoffMs);

@@ -50,22 +50,31 @@ export interface ReplayResult {
 
 const FORMAT_VERSION = 1;
 
+export interface ReplayOptions {
+  /** Samples before are left out. */
+  readonly oldestMs: number;
+  /** Asked after every chunk; the replay ends once it says yes. */
+  readonly isStopped: () => boolean;
+  readonly onProgress: (progress: ReplayProgress) => void;
+}
+
 /**
  * Reads all segments back into an empty head, oldest first. It does not fail on anything the segments hold: a torn tail
  * is cut, a segment with damage inside is set aside as a copy and used as far as it is sound.
+ * @returns null when it was stopped; the head then holds a part and is of no use
  */
 export async function replayLog(
   store: SegmentStore,
   head: Head,
-  oldestMs: number,
-  onProgress: (progress: ReplayProgress) => void,
-): Promise<ReplayResult> {
+  { oldestMs, isStopped, onProgress }: ReplayOptions,
+): Promise<ReplayResult | null> {
   const replay = new Replay(head, oldestMs);
   const listed = await store.list();
   const totalBytes = listed.reduce((sum, segment) => sum + segment.bytes, 0);
   const liveSegments: LogSegment[] = [];
   let bytes = 0;
   for (const [index, { sequence, bytes: segmentBytes }] of listed.entries()) {
+    if (isStopped()) return null;
     const progressOf = (segments: number): ReplayProgress => ({
       segments,
       totalSegments: listed.length,
@@ -80,6 +89,7 @@ export async function replayLog(
         scanner.push(chunk);
         bytes += chunk.length;
         onProgress(progressOf(index));
+        if (isStopped()) return null;
       }
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

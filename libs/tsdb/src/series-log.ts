@@ -7,6 +7,11 @@ import { LOW_WORD } from './xor-chunk.ts';
 export interface SeriesLogOptions {
   /** A segment that has reached this size is closed and another begun. */
   readonly segmentBytes: number;
+  /**
+   * Not before it has so many times the size of its definitions, though: with a million series these alone would fill a
+   * segment, and the next one again.
+   */
+  readonly segmentPerDefinitions: number;
   /** What was appended waits at most so long for more before it is written. */
   readonly groupDelayMs: number;
   /** So many bytes are written without waiting. */
@@ -20,6 +25,7 @@ export interface SeriesLogOptions {
 /** Options that fit a disk whose sync takes some milliseconds. */
 export const DEFAULT_LOG_OPTIONS: SeriesLogOptions = {
   segmentBytes: 32 * 1_024 * 1_024,
+  segmentPerDefinitions: 4,
   groupDelayMs: 5,
   groupBytes: 1_024 * 1_024,
   maxPendingBytes: 64 * 1_024 * 1_024,
@@ -88,6 +94,8 @@ export class SeriesLog {
   /** Number of the segment that frames are being encoded for. */
   #sequence: number = NO_SEGMENT;
   #openSequence: number = NO_SEGMENT;
+  /** Bytes of definitions encoded for the segment `#sequence`. */
+  #definitionBytes = 0;
   #pending: PendingBytes = noPending(0);
   #inFlight: PendingBytes | null = null;
   #pendingSinceMs = 0;
@@ -124,6 +132,15 @@ export class SeriesLog {
   /** Bytes that wait to be written or confirmed. */
   get pendingBytes(): number {
     return this.#pending.bytes + this.#writer.length + (this.#inFlight?.bytes ?? 0);
+  }
+
+  /** Rows whose samples are not confirmed; their labels may be needed for another attempt. */
+  pendingRows(): ReadonlySet<number> {
+    const pending = new Set<number>();
+    for (const batch of [this.#pending, this.#inFlight]) {
+      for (const rows of batch?.rows ?? []) for (const row of rows) pending.add(row);
+    }
+    return pending;
   }
 
   get hasRoom(): boolean {
@@ -281,8 +298,10 @@ export class SeriesLog {
       if (this.#seriesIds[row] === 0) this.#seriesIds[row] = this.#nextSeriesId++;
       this.#freshRow(fresh++, row);
     }
+    const before = this.#writer.length;
     let from = 0;
     while (from < fresh) from = this.#writeDefinitions(from, fresh);
+    this.#definitionBytes += this.#writer.length - before;
   }
 
   #freshRow(at: number, row: number): void {
@@ -317,8 +336,12 @@ export class SeriesLog {
     this.#pending = noPending(this.#position);
     // Frames encoded from here on go to the next segment if this write fills the present one.
     const written = this.#segments.find((one) => one.sequence === sequence)?.bytes ?? 0;
-    const isFull = written + batch.bytes >= this.#options.segmentBytes;
-    if (isFull) this.#sequence++;
+    const fullBytes = Math.max(
+      this.#options.segmentBytes,
+      this.#options.segmentPerDefinitions * this.#definitionBytes,
+    );
+    const isFull = written + batch.bytes >= fullBytes;
+    if (isFull) this.#beginSequence(sequence + 1);
     try {
       await this.#write(sequence, batch);
       if (isFull) await this.#closeOpen();
@@ -371,7 +394,7 @@ export class SeriesLog {
     this.#gather();
     const later = this.#pending;
     // A number is never used twice, so what the failed segment holds cannot be continued by mistake.
-    this.#sequence = Math.max(this.#sequence, sequence) + 1;
+    this.#beginSequence(Math.max(this.#sequence, sequence) + 1);
     const rows = [...batch.rows, ...later.rows];
     for (const column of rows) this.#defineRows(column, column.length);
     const definitions = this.#writer.take();
@@ -391,6 +414,11 @@ export class SeriesLog {
       this.#store.close(abandoned).catch(() => undefined);
     }
     for (const waiter of this.#waiters.splice(0)) waiter.reject(this.#failure);
+  }
+
+  #beginSequence(sequence: number): void {
+    this.#sequence = sequence;
+    this.#definitionBytes = 0;
   }
 
   #settleWaiters(): void {

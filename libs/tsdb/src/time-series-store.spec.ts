@@ -14,6 +14,8 @@ import {
 
 const NOW = 1_700_000_000_000;
 const MINUTE = 60_000;
+/** Every write gets a segment of its own. */
+const EACH_ALONE = { segmentBytes: 1, segmentPerDefinitions: 0 };
 
 /** A clock that moves when told to. */
 class ManualTimer implements Timer {
@@ -220,7 +222,7 @@ describe('replaying', () => {
   });
   it('reads each segment without the others', async () => {
     const segments = new MemorySegmentStore();
-    const opened = await open(segments, { segmentBytes: 1 });
+    const opened = await open(segments, { ...EACH_ALONE });
     for (let i = 0; i < 5; i++) await write(opened, 'a', [NOW + i, i]);
     const list = await segments.list();
     expect(list).toHaveLength(5);
@@ -250,7 +252,7 @@ describe('replaying', () => {
   });
   it('reports how far it is', async () => {
     const segments = new MemorySegmentStore();
-    const opened = await open(segments, { segmentBytes: 1 });
+    const opened = await open(segments, { ...EACH_ALONE });
     for (let i = 0; i < 3; i++) await write(opened, 'a', [NOW + i, i]);
     const store = new TimeSeriesStore(segments, new ManualTimer());
     const seen: number[] = [];
@@ -410,7 +412,7 @@ describe('a disk that fails', () => {
 describe('retention', () => {
   it('removes segments and series that are too old, and the segments first when they are too large', async () => {
     const segments = new MemorySegmentStore();
-    const opened = await open(segments, { segmentBytes: 1, retentionMs: 10 * MINUTE });
+    const opened = await open(segments, { ...EACH_ALONE, retentionMs: 10 * MINUTE });
     const { store, timer } = opened;
     await write(opened, 'old', [NOW, 1]);
     await timer.advance(6 * MINUTE);
@@ -427,9 +429,39 @@ describe('retention', () => {
       old: [[12 * MINUTE, 3]],
     });
   });
+  it('goes on while samples wait for the disk, and keeps the labels of those that do', async () => {
+    const segments = new MemorySegmentStore();
+    const opened = await open(segments, { retentionMs: 10 * MINUTE });
+    const { store, timer } = opened;
+    await write(opened, 'old', [NOW, 1]);
+    await timer.advance(9 * MINUTE);
+    segments.faults.failsSync = true;
+    store.append(batch('waiting', [NOW, 2]));
+    await timer.advance(2 * MINUTE);
+    await store.dropExpired();
+    expect(Object.keys(contents(store))).toEqual(['waiting']);
+    segments.faults.failsSync = false;
+    await timer.advance(MINUTE);
+    await store.dropExpired();
+    expect(store.statistics().series).toBe(0);
+  });
+  it('does not fill one segment after the other with definitions', async () => {
+    const segments = new MemorySegmentStore();
+    const opened = await open(segments, { segmentBytes: 1_000 });
+    for (let round = 0; round < 10; round++) {
+      const builder = new SampleBatchBuilder();
+      for (let i = 0; i < 200; i++) {
+        builder.addSeries(Labels.fromRecord({ __name__: 'm', s: `series-${i}` }));
+        builder.addSample(NOW + round, i);
+      }
+      opened.store.append(builder.take());
+      await opened.timer.advance(5);
+    }
+    expect((await segments.list()).length).toBeLessThanOrEqual(3);
+  });
   it('keeps the log within its size', async () => {
     const segments = new MemorySegmentStore();
-    const opened = await open(segments, { segmentBytes: 1, maxLogBytes: 250 });
+    const opened = await open(segments, { ...EACH_ALONE, maxLogBytes: 250 });
     for (let i = 0; i < 20; i++) await write(opened, 'a', [NOW + i, i]);
     await opened.store.dropExpired();
     const list = await segments.list();
@@ -439,6 +471,20 @@ describe('retention', () => {
 });
 
 describe('closing', () => {
+  it('stops a replay that is under way', async () => {
+    const segments = new MemorySegmentStore();
+    const opened = await open(segments, { ...EACH_ALONE });
+    for (let i = 0; i < 5; i++) await write(opened, 'a', [NOW + i, i]);
+    const store = new TimeSeriesStore(segments, new ManualTimer());
+    const seen: number[] = [];
+    const opening = store.open(({ segments: done }) => {
+      seen.push(done);
+      if (done === 2) void store.close();
+    });
+    await expect(opening).rejects.toMatchObject({ code: 'closed' });
+    await store.close();
+    expect(Math.max(...seen)).toBe(2);
+  });
   it('writes what is left, and twice or before opening is harmless', async () => {
     const segments = new MemorySegmentStore();
     const { store } = await open(segments);

@@ -77,6 +77,7 @@ export class TimeSeriesStore {
   readonly #timer: Timer;
   readonly #groupCommit: GroupCommit;
   #state: 'new' | 'replaying' | 'open' | 'closed' = 'new';
+  #opening: Promise<ReplayReport> | null = null;
   #isDiskFull = false;
   #appended = 0;
   #repeated = 0;
@@ -102,12 +103,22 @@ export class TimeSeriesStore {
   /**
    * Reads the log back. Until it resolves nothing can be appended and queries see a part only.
    * @throws what the segment store throws when it cannot even list its segments
+   * @throws StoreUnavailableError when the store is closed meanwhile
    */
-  async open(onProgress: (progress: ReplayProgress) => void = () => {}): Promise<ReplayReport> {
+  open(onProgress: (progress: ReplayProgress) => void = () => {}): Promise<ReplayReport> {
     assert(this.#state === 'new', 'a store opens once');
     this.#state = 'replaying';
-    const oldestMs = this.#timer.nowMs() - this.#options.retentionMs;
-    const result = await replayLog(this.#segments, this.#head, oldestMs, onProgress);
+    this.#opening = this.#open(onProgress);
+    return this.#opening;
+  }
+
+  async #open(onProgress: (progress: ReplayProgress) => void): Promise<ReplayReport> {
+    const result = await replayLog(this.#segments, this.#head, {
+      oldestMs: this.#timer.nowMs() - this.#options.retentionMs,
+      isStopped: () => this.#state === 'closed',
+      onProgress,
+    });
+    if (result === null) throw this.#notOpen();
     this.#log.resume(result.liveSegments, result.highestSeriesId);
     for (const [row, id] of result.idsOfRows) this.#log.adoptSeriesId(row, id);
     this.#state = 'open';
@@ -192,10 +203,8 @@ export class TimeSeriesStore {
   async dropExpired(): Promise<void> {
     if (this.#state !== 'open') return;
     const nowMs = this.#timer.nowMs();
-    // A row that waits to be written must keep its labels: they may have to be written again.
-    if (this.#log.isSettled) {
-      for (const row of this.#head.dropExpired(nowMs)) this.#log.forgetRow(row);
-    }
+    const vanished = this.#head.dropExpired(nowMs, this.#log.pendingRows());
+    for (const row of vanished) this.#log.forgetRow(row);
     await this.#log.removeBefore(nowMs - this.#options.retentionMs);
     await this.#log.shrinkTo(this.#maxLogBytes);
   }
@@ -226,12 +235,14 @@ export class TimeSeriesStore {
     };
   }
 
-  /** Writes what is left. Closing twice, or before opening, is harmless. */
+  /** Stops a replay, writes what is left. Closing twice, or before opening, is harmless. */
   async close(): Promise<void> {
     if (this.#state === 'closed') return;
     const wasOpen = this.#state === 'open';
     this.#state = 'closed';
     this.#groupCommit.stop();
+    // A replay that is under way stops at the next chunk.
+    await this.#opening?.catch(() => null);
     if (wasOpen) await this.#log.close(this.#timer.nowMs());
   }
 

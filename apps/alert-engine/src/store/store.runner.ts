@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { AppLogger, describeError, HealthState } from '#libs/platform';
-import { type ReplayReport, TimeSeriesStore } from '#libs/tsdb';
+import { type ReplayReport, StoreUnavailableError, TimeSeriesStore } from '#libs/tsdb';
 import { DataDirectory } from './data-directory.ts';
 import { isNearlyFull } from './disk-watch.ts';
 import { MeasuredSegmentStore } from './measured-segment-store.ts';
@@ -108,8 +108,9 @@ export class StoreRunner implements OnModuleInit, OnApplicationBootstrap {
       const seconds = (performance.now() - startedMs) / 1000;
       this.#metrics.replayed(report, seconds);
       this.#logReplay(report, seconds);
-      this.#health.set('store', this.#store.isOpen, this.#store.isOpen ? '' : 'closed');
+      this.#health.set('store', true);
     } catch (error) {
+      if (error instanceof StoreUnavailableError) return; // the app goes down during the replay
       this.#health.set('store', false, 'the log cannot be read');
       this.#logger.error('the store cannot be opened', { error: describeError(error) });
     }
