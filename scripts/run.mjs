@@ -41,6 +41,7 @@ const commands = {
   grafana: () => run(runtimePath(), ['--conditions=repo-source', 'grafana/src/build.ts']),
   simulate: (args) =>
     run(runtimePath(), ['--conditions=repo-source', 'test/simulator/run.ts', ...args]),
+  bench: (args) => run(process.execPath, ['scripts/bench.mjs', ...args]),
   jest: (args) => runTool('jest/bin/jest.js', args, { env: JEST_ENV }),
 };
 

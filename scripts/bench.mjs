@@ -1,0 +1,33 @@
+// `npm run bench`: compares the engine with a real Prometheus that is fed the same data in the same run.
+// `npm run bench -- rules instant` runs some of the benchmarks, `-- --quick` smaller ones; test/bench/README.md says more.
+import { join } from 'node:path';
+import { ensurePeers } from './lib/peers.mjs';
+import {
+  ensureBuilt,
+  ensureInstalled,
+  main,
+  PlainError,
+  root,
+  run,
+  runtimePath,
+} from './lib/workspace.mjs';
+
+await main(async () => {
+  await ensureInstalled();
+  const args = process.argv.slice(2);
+  // Another build can be measured, for a figure of before to put beside the one of after.
+  const hasEngine = args.some((arg) => arg === '--engine' || arg.startsWith('--engine='));
+  if (!hasEngine) {
+    await ensureBuilt();
+    args.push('--engine', join(root, 'dist', 'apps', 'alert-engine', 'src', 'main.js'));
+  }
+  const peers = ensurePeers();
+  if (peers === null)
+    throw new PlainError('the benchmarks need a real Prometheus to compare with.');
+  args.push('--prometheus', join(peers, 'prometheus'));
+  return run(runtimePath(), [
+    '--conditions=repo-source',
+    join(root, 'test', 'bench', 'run.ts'),
+    ...args,
+  ]);
+});

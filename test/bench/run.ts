@@ -1,0 +1,66 @@
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { BenchContext } from './bench-context.ts';
+import { ingestBenchmark } from './benchmarks/ingest.ts';
+import { instantBenchmark } from './benchmarks/instant.ts';
+import { linearBenchmark } from './benchmarks/linear.ts';
+import { loopBenchmark } from './benchmarks/loop.ts';
+import { rangeBenchmark } from './benchmarks/range.ts';
+import { rulesBenchmark } from './benchmarks/rules.ts';
+import { table } from './report.ts';
+
+/** In the order they run: queries are measured before the rules begin, which last until the end. */
+const BENCHMARKS = new Map([
+  ['range', rangeBenchmark],
+  ['linear', linearBenchmark],
+  ['ingest', ingestBenchmark],
+  ['instant', instantBenchmark],
+  ['rules', rulesBenchmark],
+  ['loop', loopBenchmark],
+]);
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    engine: { type: 'string' },
+    prometheus: { type: 'string' },
+    profile: { type: 'string' },
+  },
+});
+const unknown = positionals.filter((name) => !BENCHMARKS.has(name));
+if (unknown.length > 0 || values.engine === undefined || values.prometheus === undefined) {
+  process.stderr.write(
+    `usage: npm run bench -- [--quick] [--profile FOLDER] [--engine MAIN.JS] [${[...BENCHMARKS.keys()].join('|')}]…\n`,
+  );
+  process.exit(2);
+}
+
+const context = await BenchContext.open({
+  programs: { engine: values.engine, prometheus: values.prometheus },
+  isQuick: values.quick,
+  profileDir: values.profile ?? null,
+});
+let failures = 0;
+// Not even an interrupted run leaves its servers behind.
+process.once('SIGINT', () => void context.close().finally(() => process.exit(130)));
+try {
+  for (const [name, benchmark] of BENCHMARKS) {
+    if (positionals.length > 0 && !positionals.includes(name)) continue;
+    process.stderr.write(`${name}\n`);
+    try {
+      await benchmark(context);
+    } catch (error) {
+      failures++;
+      process.stderr.write(`  FAILED: ${error instanceof Error ? error.stack : String(error)}\n`);
+    }
+  }
+} finally {
+  await context.close();
+}
+process.stdout.write(
+  `\n${availableParallelism()} CPUs, Node ${process.version}${values.quick ? ', quick: sizes below those asked for' : ''}. ` +
+    'Ratios are ours to that of Prometheus in this run.\n\n' +
+    `${table(context.findings)}\n`,
+);
+process.exit(failures === 0 ? 0 : 1);
