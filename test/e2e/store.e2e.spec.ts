@@ -11,6 +11,7 @@ import { AppLogger, listen } from '#libs/platform';
 import { createSampleWindow, SampleBatchBuilder } from '#libs/samples';
 import { createApp } from '../../apps/alert-engine/src/app.ts';
 import { STATE_STORE } from '../../apps/alert-engine/src/state/state-store.ts';
+import { eventually, getText } from '../support/processes.ts';
 import { STORE, type Store } from '../../apps/alert-engine/src/store/store.ts';
 import { STORE_WRITER, type StoreWriter } from '../../apps/alert-engine/src/store/store-writer.ts';
 
@@ -98,7 +99,7 @@ describe('the engine’s store', () => {
     expect(await read(second)).toEqual([1, 2]);
     const again = second.app.get<StateStore>(STATE_STORE, { strict: false });
     expect(await again.load('test')).toEqual(new Map([['k', 'v']]));
-    expect((await fetch(`${second.url}/readyz`)).ok).toBe(true);
+    await eventually('readiness', () => getText(`${second.url}/readyz`));
   });
 
   it('starts on a log with a cut-off tail and on a state database that is damaged', async () => {
