@@ -64,6 +64,7 @@ await main(async () => {
     process.stderr.write('\n');
     say(`${signal} received; stopping …`);
   } finally {
+    for (const part of started) part.hush?.();
     // The collector first, so that the engine still takes what it flushes.
     for (const part of started.toReversed()) await part.stop();
   }

@@ -55,8 +55,13 @@ class Demo {
     });
   }
 
-  async stop() {
+  /** Nothing is told any more: what comes now is the stack going down. */
+  hush() {
     this.#isStopped = true;
+  }
+
+  async stop() {
+    this.hush();
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));
   }
@@ -70,9 +75,11 @@ class Demo {
     this.#startMs = Date.now();
     const last = new Map();
     while (!this.#isStopped) {
+      const [probe, alert] = [await this.#probe(engineUrl), await alertState(engineUrl)];
+      if (this.#isStopped) return;
       this.#tellReadiness();
-      this.#tellChange(last, 'probe_success in the store', await this.#probe(engineUrl));
-      this.#tellChange(last, `alert ${ALERT}`, await alertState(engineUrl));
+      this.#tellChange(last, 'probe_success in the store', probe);
+      this.#tellChange(last, `alert ${ALERT}`, alert);
       for (const { atMs, body } of this.#notifications.splice(0))
         this.#tellNotification(atMs, body);
       await sleep(100);

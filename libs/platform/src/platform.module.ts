@@ -25,8 +25,16 @@ export class PlatformModule {
   }
 }
 
+/** Gauges whose names end like a counter's, which linters of metrics object to; their labelled twins stay. */
+const MISNAMED = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+];
+
 function createRegistry(): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
   return registry;
 }

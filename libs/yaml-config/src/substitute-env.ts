@@ -14,6 +14,7 @@ const LITERAL_KEYS = new Set([
   'relabel_configs',
   'metric_relabel_configs',
   'write_relabel_configs',
+  'query_response',
 ]);
 
 /**
