@@ -14,6 +14,7 @@ import {
 } from './block.ts';
 import type { Evaluation } from './evaluation.ts';
 import { groupsOf } from './groups.ts';
+import { isLabelName } from './label-nodes.ts';
 import { QueryError } from './query-error.ts';
 import type { Timeline } from './timeline.ts';
 import { type ScalarNode, type StringNode, VectorNode } from './vector-node.ts';
@@ -118,7 +119,7 @@ export class CountValuesNode extends VectorNode {
 
   protected async compute(evaluation: Evaluation, timeline: Timeline): Promise<Block> {
     const label = this.#label.value;
-    if (label === '' || !label.isWellFormed()) {
+    if (!isLabelName(label)) {
       throw new QueryError('execution', `invalid label name ${JSON.stringify(label)}`);
     }
     const input = await this.input.evaluate(evaluation, timeline);

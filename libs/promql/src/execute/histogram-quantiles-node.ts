@@ -3,6 +3,7 @@ import type { Span } from '../ast.ts';
 import { ABSENT, type Block, BlockBuilder } from './block.ts';
 import type { Evaluation } from './evaluation.ts';
 import { checkQuantiles, quantileReading, readHistograms } from './histogram-quantile-node.ts';
+import { isLabelName } from './label-nodes.ts';
 import { QueryError } from './query-error.ts';
 import { formatOpenMetrics } from './remarks.ts';
 import { stripMetadata } from './series-shape.ts';
@@ -22,7 +23,7 @@ export class HistogramQuantilesNode extends VectorNode {
       input.isStepInvariant && phis.every((phi) => phi.isStepInvariant),
       span,
     );
-    if (label === '' || !label.isWellFormed()) {
+    if (!isLabelName(label)) {
       throw new QueryError('execution', `invalid label name ${JSON.stringify(label)}`);
     }
     this.input = input;

@@ -49,11 +49,9 @@ export class RelabelNode extends VectorNode {
   }
 }
 
-/** Bytes that are no UTF-8 have become U+FFFD when the query was read. */
-const REPLACEMENT = '\ufffd';
-
-function isLabelName(name: string): boolean {
-  return name !== '' && name.isWellFormed() && !name.includes(REPLACEMENT);
+/** Whether a text can be the name of a label. */
+export function isLabelName(name: string): boolean {
+  return name !== '' && name.isWellFormed();
 }
 
 /** `label_replace(v, dst, replacement, src, regex)`. @throws QueryError for arguments that can't be */

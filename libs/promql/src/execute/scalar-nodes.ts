@@ -1,6 +1,7 @@
 import type { Span } from '../ast.ts';
 import { FLOAT } from './block.ts';
 import type { Evaluation } from './evaluation.ts';
+import { shortKey } from './short-key.ts';
 import { singleTime, timeAt, type Timeline } from './timeline.ts';
 import type { ScalarNode, StringNode, VectorNode } from './vector-node.ts';
 
@@ -17,7 +18,13 @@ export function constantNode(value: number, span: Span): ScalarNode {
 }
 
 export function stringNode(value: string, span: Span): StringNode {
-  return { kind: 'string', key: JSON.stringify(value), isStepInvariant: true, span, value };
+  return {
+    kind: 'string',
+    key: shortKey(JSON.stringify(value)),
+    isStepInvariant: true,
+    span,
+    value,
+  };
 }
 
 /** `time()`: the time of the step in seconds. */
@@ -103,7 +110,7 @@ export function combinedScalar(
   }
   return {
     kind: 'scalar',
-    key: `${key}(${operands.map((operand) => operand.key).join(',')})`,
+    key: shortKey(`${key}(${operands.map((operand) => operand.key).join(',')})`),
     isStepInvariant: operands.every((operand) => operand.isStepInvariant),
     span,
     constant: null,

@@ -5,6 +5,7 @@ import type { RememberedBlock } from './block-memo.ts';
 import { ABSENT, type Block, repeatBlock } from './block.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { SeriesShape } from './series-shape.ts';
+import { shortKey } from './short-key.ts';
 import { singleTime, type Timeline } from './timeline.ts';
 
 /** A part of a plan whose value is an instant vector. */
@@ -19,7 +20,7 @@ export abstract class VectorNode {
   isRepeated = false;
 
   constructor(key: string, isStepInvariant: boolean, span: Span) {
-    this.key = key;
+    this.key = shortKey(key);
     this.isStepInvariant = isStepInvariant;
     this.span = span;
   }
