@@ -423,6 +423,8 @@ describe('what the system is', () => {
     expect(await collect('uname', source)).toEqual({
       'node_uname_info{domainname="(none)", machine="x86_64", nodename="node-1", release="6.1.0", sysname="Linux", version="#1 SMP"}': 1,
     });
+    source.nodeName = 'worker-7';
+    expect(Object.keys(await collect('uname', source))[0]).toContain('nodename="worker-7"');
     expect(await collect('os', source)).toEqual({
       'node_os_info{id="a", name="A \\"B\\"", version_id="12.5.1"}': 1,
       'node_os_version{id="a", name="A \\"B\\""}': 12.5,

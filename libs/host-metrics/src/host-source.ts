@@ -41,6 +41,8 @@ export interface FilesystemStats {
 export interface HostFacts {
   /** The hardware name of uname(2), such as `x86_64`. */
   readonly machine: string;
+  /** The node's name where the kernel would tell a container's instead, or null. */
+  readonly nodeName: string | null;
   readonly pageSizeBytes: number;
   /** Abbreviation and offset of the zone at the moment of asking. */
   readonly timeZone: { readonly name: string; readonly offsetSeconds: number };

@@ -9,6 +9,7 @@ import {
 export class MemoryHostSource implements HostSource {
   /** Texts by path; an error in the place of a text is thrown to whoever reads it. */
   readonly files: Map<string, string | HostFileError>;
+  nodeName: string | null = null;
   readonly filesystems = new Map<string, FilesystemStats>();
   #monotonicMs = 0;
 
@@ -41,6 +42,7 @@ export class MemoryHostSource implements HostSource {
   facts(): HostFacts {
     return {
       machine: 'x86_64',
+      nodeName: this.nodeName,
       pageSizeBytes: 4096,
       timeZone: { name: 'UTC', offsetSeconds: 0 },
     };

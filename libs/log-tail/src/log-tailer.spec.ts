@@ -336,6 +336,18 @@ describe('deletion', () => {
     await bench.poll();
     expect(bench.lines).toEqual(['one', 'two', 'other', 'bytes']);
   });
+
+  it('nor one of the same size', async () => {
+    const bench = await started();
+    bench.files.append(LOG, 'one\ntwo\n');
+    await bench.poll();
+    await bench.tailer.stop(bench.nowMs);
+    bench.files.delete(LOG);
+    bench.files.append(LOG, 'six\nten\n');
+    await bench.start();
+    await bench.poll();
+    expect(bench.lines).toEqual(['one', 'two', 'six', 'ten']);
+  });
 });
 
 describe('a restart', () => {
@@ -401,6 +413,23 @@ describe('a restart', () => {
     await bench.start();
     await bench.settle();
     expect(bench.lines).toHaveLength(5);
+  });
+
+  it('tells what an old file still has before the new one, however long ago it was renamed', async () => {
+    const bench = await started({ chunkBytes: 16 });
+    bench.acknowledges = false;
+    bench.files.append(LOG, textOf(numbered(0, 10)));
+    await bench.poll();
+    bench.nowMs += 3_600_000;
+    await bench.poll();
+    await bench.tailer.stop(bench.nowMs);
+    bench.files.rename(LOG, `${LOG}.old`);
+    bench.files.append(LOG, textOf(numbered(10, 20)));
+    bench.lines.length = 0;
+    bench.acknowledges = true;
+    await bench.start({ chunkBytes: 16 });
+    await bench.poll();
+    expect(bench.lines).toEqual(numbered(0, 20));
   });
 
   it('finds a renamed file again also when its path is gone', async () => {

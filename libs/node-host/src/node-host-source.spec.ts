@@ -18,6 +18,7 @@ describe('a host whose trees are mounted somewhere', () => {
       proc: join(folder, 'proc'),
       sys: join(folder, 'sys'),
       root: folder,
+      nodeName: 'node-1',
     });
   }
 
@@ -52,8 +53,9 @@ describe('a host whose trees are mounted somewhere', () => {
   });
 
   it('knows page size, machine and zone', () => {
-    const { machine, pageSizeBytes, timeZone } = source().facts(0);
+    const { machine, nodeName, pageSizeBytes, timeZone } = source().facts(0);
     expect(machine).not.toBe('');
+    expect(nodeName).toBe('node-1');
     expect([4096, 16_384, 65_536]).toContain(pageSizeBytes);
     expect(timeZone.name).not.toBe('');
     expect(Object.is(timeZone.offsetSeconds, -0)).toBe(false);

@@ -18,6 +18,8 @@ export interface NodeHostPaths {
   readonly sys?: string;
   /** The host's root folder, under which its mount points are asked for their sizes. Default `/`. */
   readonly root?: string;
+  /** The node's name; in a container the kernel would tell the container's. */
+  readonly nodeName?: string;
   /** How long a filesystem may take to answer. Default 5 s. */
   readonly statfsTimeoutMs?: number;
 }
@@ -43,6 +45,7 @@ export class NodeHostSource implements HostSource {
   readonly #net: string;
   readonly #statfsTimeoutMs: number;
   readonly #pageSizeBytes: number;
+  readonly #nodeName: string | null;
   readonly #zoneNames = new Intl.DateTimeFormat('en-US', { timeZoneName: 'short' });
   /** Mount points whose filesystem has not answered yet: each such call holds a thread, so it is not asked again. */
   readonly #stalled = new Set<string>();
@@ -55,6 +58,7 @@ export class NodeHostSource implements HostSource {
     // `/proc/net` is a link to the reader's own network namespace; process 1 of a mounted /proc is in the host's.
     this.#net = join(this.#proc, this.#proc === '/proc' ? 'net' : '1/net');
     this.#statfsTimeoutMs = paths.statfsTimeoutMs ?? 5_000;
+    this.#nodeName = paths.nodeName ?? null;
     this.#pageSizeBytes = readPageSizeBytes();
   }
 
@@ -137,6 +141,7 @@ export class NodeHostSource implements HostSource {
     const offsetSeconds = now.getTimezoneOffset() === 0 ? 0 : now.getTimezoneOffset() * -60;
     return {
       machine: machine(),
+      nodeName: this.#nodeName,
       pageSizeBytes: this.#pageSizeBytes,
       timeZone: { name: zone?.value ?? '', offsetSeconds },
     };

@@ -41,6 +41,7 @@ describe('the section for host metrics', () => {
       sysPath: '/sys',
       rootPath: '/',
       instance: 'mine',
+      nodeName: 'node-1',
     });
     expect(hostSurroundings(parse('proc_path: /p'), env)).toMatchObject({
       procPath: '/p',

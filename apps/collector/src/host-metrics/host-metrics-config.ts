@@ -63,6 +63,8 @@ export interface HostSurroundings {
   readonly sysPath: string;
   readonly rootPath: string;
   readonly instance: string;
+  /** The node's name where the collector runs in a container that has a name of its own, or null. */
+  readonly nodeName: string | null;
 }
 
 /** The configuration's word, then the environment's, then the machine's own. */
@@ -75,6 +77,7 @@ export function hostSurroundings(
     sysPath: config.sys_path ?? given(env['BINNACLE_HOST_SYS']) ?? '/sys',
     rootPath: config.root_path ?? given(env['BINNACLE_HOST_ROOT']) ?? '/',
     instance: config.instance ?? given(env['NODE_NAME']) ?? hostname(),
+    nodeName: given(env['NODE_NAME']),
   };
 }
 

@@ -79,8 +79,13 @@ export class HostMetricsRunner implements OnModuleInit, OnApplicationBootstrap, 
   #start(): void {
     const config = this.#config;
     if (!(config.enabled ?? process.platform === 'linux')) return;
-    const { procPath, sysPath, rootPath, instance } = this.#host;
-    const source = new NodeHostSource({ proc: procPath, sys: sysPath, root: rootPath });
+    const { procPath, sysPath, rootPath, instance, nodeName } = this.#host;
+    const source = new NodeHostSource({
+      proc: procPath,
+      sys: sysPath,
+      root: rootPath,
+      ...(nodeName !== null && { nodeName }),
+    });
     const collector = new HostMetricsCollector({
       baseLabels: Labels.fromRecord({ job: config.job, instance }),
       ...(config.mount_points_exclude !== undefined && {

@@ -5,6 +5,7 @@ import type { HostCollector } from './collector.ts';
 export const unameCollector: HostCollector = {
   name: 'uname',
   collect(source, writer, nowMs): void {
+    const { machine, nodeName } = source.facts(nowMs);
     const kernel = (name: string): string => source.readText(`proc/sys/kernel/${name}`).trim();
     writer.add(
       'node_uname_info',
@@ -13,8 +14,8 @@ export const unameCollector: HostCollector = {
       1,
       [
         ['domainname', kernel('domainname')],
-        ['machine', source.facts(nowMs).machine],
-        ['nodename', kernel('hostname')],
+        ['machine', machine],
+        ['nodename', nodeName ?? kernel('hostname')],
         ['release', kernel('osrelease')],
         ['sysname', kernel('ostype')],
         ['version', kernel('version')],
