@@ -139,7 +139,7 @@ describe('the engine’s query API', () => {
     const response = await fetch(`${url}/api/v1/query?${parameters}`);
     const body = (await response.json()) as { errorType?: string };
     expect({ status: response.status, errorType: body.errorType }).toEqual({ status, errorType });
-    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(performance.now() - began).toBeLessThan(3_000);
   });
 
   it('refuses a query of a megabyte', async () => {
@@ -148,7 +148,7 @@ describe('the engine’s query API', () => {
     const response = await fetch(`${url}/api/v1/query`, { method: 'POST', body });
     expect(response.status).toBe(400);
     expect(await response.json()).toMatchObject({ errorType: 'bad_data' });
-    expect(performance.now() - began).toBeLessThan(1_000);
+    expect(performance.now() - began).toBeLessThan(3_000);
   });
 
   it.each([

@@ -4,11 +4,15 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { QueryEngine } from '#libs/promql';
 import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
 import { STORE, type Store } from '../store/store.ts';
+import { PlanCache } from './plan-cache.ts';
 import { QueryGate } from './query-gate.ts';
 import { QueryService } from './query-service.ts';
 
 /** The engine that all duties evaluate with. */
 export const QUERY_ENGINE = Symbol('QueryEngine');
+
+/** Queries whose plans are kept; more than the panels of a dashboard. */
+const KEPT_PLANS = 64;
 
 /** Queries that may wait for each that may run. */
 const WAITING_PER_RUNNING = 50;
@@ -46,7 +50,7 @@ export const queryProviders: Provider[] = [
       );
       registerGauges(gate, registry);
       return new QueryService({
-        engine,
+        plans: new PlanCache(engine, KEPT_PLANS),
         store,
         gate,
         timeoutMs: query.timeout,

@@ -1,3 +1,4 @@
+import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { compareUtf8, isValidUtf8Name, type Labels, type Matcher } from '#libs/labels';
 import {
   compareLabels,
@@ -6,14 +7,15 @@ import {
   parseExpr,
   type Plan,
   prettyExpr,
-  type QueryEngine,
   type QueryResult,
 } from '#libs/promql';
 import { unescapeLabelName } from './escaped-label-name.ts';
 import { QueryApiError, invalidParameter, toApiError } from './query-api-error.ts';
 import { type QueryTimings, TRUNCATED, writeQueryBody } from './query-body.ts';
+import type { PlanCache } from './plan-cache.ts';
 import type { QueryGate } from './query-gate.ts';
 import { MAX_TIME_MS, type QueryParameters } from './query-parameters.ts';
+import { sortInTurns } from './sort-in-turns.ts';
 import type { Store } from '../store/store.ts';
 
 /** Most points a range query may ask of each series. */
@@ -25,7 +27,7 @@ const DOCUMENTED_TYPES: Readonly<Record<string, string>> = {
 };
 
 export interface QueryServiceOptions {
-  readonly engine: QueryEngine;
+  readonly plans: PlanCache;
   readonly store: Store;
   readonly gate: QueryGate;
   /** Longest that a query may take, its wait included. */
@@ -44,15 +46,15 @@ export interface ListAnswer<T> {
 
 /** What Prometheus's HTTP API answers to queries, without its transport. */
 export class QueryService {
-  readonly #engine: QueryEngine;
+  readonly #plans: PlanCache;
   readonly #store: Store;
   readonly #gate: QueryGate;
   readonly #timeoutMs: number;
   readonly #nowMs: () => number;
   readonly #observer: (outcome: string, seconds: number) => void;
 
-  constructor({ engine, store, gate, timeoutMs, nowMs, observer }: QueryServiceOptions) {
-    this.#engine = engine;
+  constructor({ plans, store, gate, timeoutMs, nowMs, observer }: QueryServiceOptions) {
+    this.#plans = plans;
     this.#store = store;
     this.#gate = gate;
     this.#timeoutMs = timeoutMs;
@@ -144,13 +146,17 @@ export class QueryService {
     this.#requireOpenStore();
     const { limit, startMs, endMs } = listParameters(parameters);
     const sets = parameters.matcherSets(true);
+    const [only] = sets;
+    if (sets.length === 1 && only !== undefined) {
+      return cut(this.#store.series(only, startMs, endMs), limit);
+    }
     const found = new Map<string, Labels>();
     for (const matchers of sets) {
       for (const labels of this.#store.series(matchers, startMs, endMs)) {
         found.set(labels.key, labels);
       }
     }
-    return cut([...found.values()].toSorted(compareLabels), limit);
+    return cut(await sortInTurns([...found.values()], compareLabels, () => yieldToLoop()), limit);
   }
 
   /** `/api/v1/labels`. */
@@ -196,8 +202,7 @@ export class QueryService {
     let outcome = 'success';
     try {
       this.#requireOpenStore();
-      const text = parameters.get('query');
-      const plan = this.#engine.prepare(parseExpr(text), text);
+      const plan = this.#plans.planOf(parameters.get('query'));
       const prepared = performance.now();
       const timed = AbortSignal.any([signal, AbortSignal.timeout(Math.max(0, timeoutMs))]);
       let entered = prepared;
@@ -262,13 +267,13 @@ function listParameters(parameters: QueryParameters): {
 /** What any of the matcher sets gives, or all there is where there are no sets, sorted. */
 async function union(
   sets: readonly (readonly Matcher[])[],
-  find: (matchers: readonly Matcher[]) => readonly string[] | Promise<readonly string[]>,
-): Promise<string[]> {
+  find: (matchers: readonly Matcher[]) => readonly string[],
+): Promise<readonly string[]> {
+  const [only = []] = sets;
+  if (sets.length <= 1) return find(only);
   const found = new Set<string>();
-  for (const matchers of sets.length === 0 ? [[]] : sets) {
-    for (const name of await find(matchers)) found.add(name);
-  }
-  return [...found].toSorted(compareUtf8);
+  for (const matchers of sets) for (const name of find(matchers)) found.add(name);
+  return sortInTurns([...found], compareUtf8, () => yieldToLoop());
 }
 
 function cut<T>(list: readonly T[], limit: number): ListAnswer<T> {

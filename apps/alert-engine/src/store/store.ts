@@ -8,9 +8,9 @@ export interface Store extends SeriesSource {
   unavailability(): StoreUnavailableError | null;
   /** The label sets that fulfil all matchers and may have samples in the time range, in any order. */
   series(matchers: readonly Matcher[], minMs: number, maxMs: number): readonly Labels[];
-  /** The names of their labels. */
+  /** The names of their labels, in UTF-8 byte order. */
   labelNames(matchers: readonly Matcher[], minMs: number, maxMs: number): readonly string[];
-  /** The values that one of their labels has. */
+  /** The values that one of their labels has, in UTF-8 byte order. */
   labelValues(
     name: string,
     matchers: readonly Matcher[],

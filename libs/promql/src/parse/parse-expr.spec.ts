@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import type { Expr } from '../ast.ts';
 import { MAX_QUERY_LENGTH, parseExpr, parseMetricSelector } from './parse-expr.ts';
+import { PromqlSyntaxError } from './promql-syntax-error.ts';
 import { MAX_QUERY_DEPTH, MAX_QUERY_NESTING } from './token-cursor.ts';
 
 describe('parseExpr', () => {
@@ -262,9 +264,40 @@ describe('parseExpr', () => {
     ['a megabyte of text', 'a'.repeat(1_048_576)],
     ['a megabyte of string', `"${'\\n'.repeat(524_288)}"`],
   ])('refuses %s at once', (_, query) => {
-    const began = performance.now();
-    expect(() => parseExpr(query)).toThrow(expect.objectContaining({ name: 'PromqlSyntaxError' }));
-    expect(performance.now() - began).toBeLessThan(100);
+    // The best of some tries, as others may want the machine as well.
+    const times = [1, 2, 3, 4].map(() => {
+      const began = performance.now();
+      expect(() => parseExpr(query)).toThrow(PromqlSyntaxError);
+      return performance.now() - began;
+    });
+    expect(Math.min(...times)).toBeLessThan(100);
+  });
+
+  it('never fails in any other way', () => {
+    const piece = fc.oneof(
+      fc.constantFrom(
+        ...'( ) { } [ ] , : = =~ !~ != == < > <= >= </ >/ + - * / % ^ @ # \n " \' ` \\ . _ 1 1m 0x1 1e5 NaN Inf'.split(
+          ' ',
+        ),
+        ...'sum by without on ignoring group_left fill bool offset and or unless atan2 anchored start end step'.split(
+          ' ',
+        ),
+        ...'a rate( abs( topk( min_of( {b="c"} [5m] [5m:1m] offset 1m @ 1 @ start()'.split(' '),
+      ),
+      fc.string({ unit: 'binary', maxLength: 3 }),
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 15 }), fc.constantFrom('', ' '), (pieces, glue) => {
+        let failure: unknown = null;
+        try {
+          parseExpr(pieces.join(glue));
+        } catch (error) {
+          failure = error;
+        }
+        expect(failure === null || failure instanceof PromqlSyntaxError).toBe(true);
+      }),
+      { numRuns: 5000 },
+    );
   });
 
   it('takes what is just within its limits', () => {
