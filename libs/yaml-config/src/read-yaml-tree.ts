@@ -9,7 +9,7 @@ import {
   type Node,
   parseAllDocuments,
 } from 'yaml';
-import { ConfigTextError } from './config-text-error.ts';
+import { type ConfigProblem, ConfigTextError } from './config-text-error.ts';
 import type { ParseYamlOptions } from './parse-yaml-config.ts';
 
 /** A YAML value with its place, for formats that need each value's line and the text of scalars as written. */
@@ -63,6 +63,9 @@ export function readYamlTree(text: string, options: ParseYamlOptions): YamlTreeD
     const message = `the text has ${text.length} characters; at most ${maxLength} are accepted`;
     throw new ConfigTextError(file, [{ line: 0, path: '', message }]);
   }
+  if (opensTooDeep(text)) {
+    throw new ConfigTextError(file, [{ line: 1, path: '', message: TOO_DEEP }]);
+  }
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, {
     lineCounter: lines,
@@ -74,26 +77,59 @@ export function readYamlTree(text: string, options: ParseYamlOptions): YamlTreeD
   const document = documents[0];
   if (document === undefined) return { root: null, hasMoreDocuments: false };
   if (document.errors.length > 0) {
-    const problems = document.errors.map((error) => ({
-      line: lines.linePos(error.pos[0]).line,
-      path: '',
-      message: error.message.split('\n', 1)[0]!,
-    }));
-    throw new ConfigTextError(file, problems);
+    throw new ConfigTextError(file, problemsOf(document, lines));
   }
-  const root = new TreeBuilder(document, lines, file).build(document.contents);
+  const root = new TreeBuilder(lines, file).build(document.contents);
   return { root, hasMoreDocuments: documents.length > 1 };
 }
 
+const TOO_DEEP = 'the text is nested too deeply';
+/** More brackets open at a time than any text for people has, those inside its strings included. */
+const MAX_OPEN_BRACKETS = 2_000;
+
+/** A cheap look before the reader, which takes a second over 64 Ki brackets before its stack ends. */
+function opensTooDeep(text: string): boolean {
+  let open = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === 0x5b || code === 0x7b) {
+      if (++open > MAX_OPEN_BRACKETS) return true;
+    } else if ((code === 0x5d || code === 0x7d) && open > 0) open--;
+  }
+  return false;
+}
+
+/** Most problems that are told at once. */
+const MAX_PROBLEMS = 20;
+
+function problemsOf(document: Document.Parsed, lines: LineCounter): ConfigProblem[] {
+  const { errors } = document;
+  // The reader recurses; where that ends, everything after it is a consequence.
+  const overflow = errors.find(({ message }) => /call stack|stack overflow/i.test(message));
+  if (overflow !== undefined) {
+    const { line } = lines.linePos(overflow.pos[0]);
+    return [{ line, path: '', message: TOO_DEEP }];
+  }
+  return errors.slice(0, MAX_PROBLEMS).map((error) => ({
+    line: lines.linePos(error.pos[0]).line,
+    path: '',
+    message: error.message.split('\n', 1)[0]!,
+  }));
+}
+
+/** Most entries that merge keys may add in one text; each level of a chain of them adds all those before it. */
+const MAX_MERGED_ENTRIES = 100_000;
+
 class TreeBuilder {
-  readonly #document: Document.Parsed;
   readonly #lines: LineCounter;
   readonly #file: string;
   readonly #built = new Map<unknown, YamlTree>();
   readonly #underway = new Set<unknown>();
+  /** The node each anchor stood at last; an alias means the one before it. */
+  readonly #anchors = new Map<string, unknown>();
+  #mergedCount = 0;
 
-  constructor(document: Document.Parsed, lines: LineCounter, file: string) {
-    this.#document = document;
+  constructor(lines: LineCounter, file: string) {
     this.#lines = lines;
     this.#file = file;
   }
@@ -113,10 +149,10 @@ class TreeBuilder {
 
   #buildNew(node: Node, line: number, column: number): YamlTree {
     if (isAlias(node)) {
-      const target = node.resolve(this.#document);
-      const tree = target === undefined ? null : this.build(target);
-      return tree ?? this.#fail(line, 'unknown alias');
+      const target = this.#anchors.get(node.source);
+      return this.build(target) ?? this.#fail(line, `no anchor &${node.source} before this alias`);
     }
+    if (node.anchor !== undefined && node.anchor !== '') this.#anchors.set(node.anchor, node);
     if (isScalar(node)) {
       const { value } = node;
       const isNull = value === null;
@@ -147,7 +183,11 @@ class TreeBuilder {
   }
 
   #mergedEntries(value: YamlTree, line: number): readonly YamlEntry[] {
-    if (value.kind === 'map') return value.entries;
+    if (value.kind === 'map') {
+      this.#mergedCount += value.entries.length;
+      if (this.#mergedCount <= MAX_MERGED_ENTRIES) return value.entries;
+      this.#fail(line, `merge keys add more than ${MAX_MERGED_ENTRIES} entries`);
+    }
     if (value.kind === 'list')
       return value.items.flatMap((item) => this.#mergedEntries(item, line));
     return this.#fail(line, 'a merge key takes a map or a list of maps');
