@@ -41,7 +41,7 @@ beforeAll(async () => {
     }
   }
   await app.get<StoreWriter>(STORE_WRITER, { strict: false }).append(builder.take());
-});
+}, 30_000);
 
 afterAll(async () => {
   await app.close();
