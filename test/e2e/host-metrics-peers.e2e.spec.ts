@@ -1,0 +1,130 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { createExpositionParser } from '#libs/exposition';
+import {
+  DEFAULT_EXCLUDED_MOUNT_POINTS,
+  HostMetricsCollector,
+  hostMetricsCollectorNames,
+} from '#libs/host-metrics';
+import { Labels } from '#libs/labels';
+import { NodeHostSource } from '#libs/node-host';
+import { describeWithPeers } from '../support/peers.ts';
+import {
+  eventually,
+  freePort,
+  getText,
+  type RunningProcess,
+  startProcess,
+} from '../support/processes.ts';
+
+interface HostMetrics {
+  /** By series as PromQL writes it. */
+  readonly values: ReadonlyMap<string, number>;
+  /** By metric name. */
+  readonly types: ReadonlyMap<string, string>;
+}
+
+/** About the exporter itself, not about the machine. */
+const ABOUT_ITSELF =
+  /^(go_|process_|promhttp_|node_exporter_build_info|node_scrape_collector_|up\{|up$)/;
+/** The peer's release asks the kernel by netlink, which gives no statistics of the loopback device. */
+const UNKNOWN_TO_THE_PEER = /^node_network_(receive|transmit)_.*device="lo"/;
+/** Say the same at every look. */
+const CONSTANT =
+  /^node_(\w+_info\{|boot_time|memory_(Mem|Swap)Total|filesystem_(size|files\{|readonly)|network_(up|mtu|speed|iface)|filefd_maximum|nf_conntrack_entries_limit)/;
+/** Go up and down by any amount between two looks at a machine, however close together. */
+const VOLATILE = /^node_(memory_(Dirty|Writeback)_bytes|procs_(running|blocked)|entropy|softnet_)/;
+
+function readExposition(text: string): HostMetrics {
+  const values = new Map<string, number>();
+  const types = new Map<string, string>();
+  const parser = createExpositionParser('text', Buffer.from(text));
+  for (let entry = parser.next(); entry !== null; entry = parser.next()) {
+    if (entry === 'type') {
+      // Both names mean the same; the text format writes the one, OpenMetrics the other.
+      const type = parser.metricType === 'unknown' ? 'untyped' : parser.metricType;
+      types.set(parser.metricFamily(), type);
+    }
+    if (entry === 'series') values.set(parser.labels().toString(), parser.value);
+  }
+  return { values, types };
+}
+
+async function ownMetrics(): Promise<HostMetrics> {
+  const collector = new HostMetricsCollector({ baseLabels: Labels.EMPTY });
+  const { batch } = await collector.collect(new NodeHostSource({}), Date.now());
+  const values = new Map<string, number>();
+  batch.labels.forEach((labels, series) => {
+    values.set(labels.toString(), batch.values[batch.firstSample[series]!]!);
+  });
+  const types = new Map([...collector.families].map(([name, { type }]) => [name, type]));
+  return { values, types };
+}
+
+describeWithPeers(
+  'host metrics beside a real node_exporter',
+  ['prometheus-node-exporter'],
+  ([program]) => {
+    let exporter: RunningProcess;
+    let theirs: HostMetrics;
+    let before: HostMetrics;
+    let ours: HostMetrics;
+
+    beforeAll(async () => {
+      const port = await freePort();
+      exporter = startProcess(program!, [
+        `--web.listen-address=127.0.0.1:${port}`,
+        '--collector.disable-defaults',
+        ...hostMetricsCollectorNames.map((name) => `--collector.${name}`),
+        // Debian has a default of its own.
+        `--collector.filesystem.mount-points-exclude=${DEFAULT_EXCLUDED_MOUNT_POINTS}`,
+      ]);
+      const url = `http://127.0.0.1:${port}/metrics`;
+      await eventually('node_exporter', () => getText(url));
+      before = await ownMetrics();
+      theirs = readExposition((await getText(url))!);
+      ours = await ownMetrics();
+    }, 60_000);
+
+    afterAll(() => exporter.stop());
+
+    const aboutTheMachine = (metrics: HostMetrics): string[] =>
+      [...metrics.values.keys()].filter((series) => !ABOUT_ITSELF.test(series));
+
+    it('has every series it has', () => {
+      const missing = aboutTheMachine(theirs).filter((series) => !ours.values.has(series));
+      expect(missing).toEqual([]);
+      expect(aboutTheMachine(theirs).length).toBeGreaterThan(200);
+    });
+
+    it('has no series it lacks', () => {
+      const more = aboutTheMachine(ours).filter(
+        (series) => !theirs.values.has(series) && !UNKNOWN_TO_THE_PEER.test(series),
+      );
+      expect(more).toEqual([]);
+    });
+
+    it('has the same type for every name', () => {
+      for (const [name, type] of theirs.types) {
+        if (!ABOUT_ITSELF.test(name)) expect([name, ours.types.get(name)]).toEqual([name, type]);
+      }
+    });
+
+    it('has the same values, between what we saw just before and just after', () => {
+      const apart: string[] = [];
+      for (const series of aboutTheMachine(theirs)) {
+        if (VOLATILE.test(series)) continue;
+        const their = theirs.values.get(series)!;
+        const [least, most] = [before.values.get(series)!, ours.values.get(series)!].toSorted(
+          (a, b) => a - b,
+        );
+        // What counts things may have moved by a few in between.
+        const slack = CONSTANT.test(series) ? 0 : 20 + 0.1 * Math.abs(most!);
+        const isClose = Number.isNaN(their)
+          ? Number.isNaN(most)
+          : their >= least! - slack && their <= most! + slack;
+        if (!isClose) apart.push(`${series}: ${their} there, ${least} to ${most} here`);
+      }
+      expect(apart).toEqual([]);
+    });
+  },
+);
