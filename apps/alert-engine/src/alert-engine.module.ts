@@ -8,8 +8,12 @@ import {
   readEngineConfig,
 } from './config/engine-config.ts';
 import { IngestModule } from './ingest/ingest.module.ts';
+import { NotificationsModule } from './notifications/notifications.module.ts';
+import { QueryModule } from './query/query.module.ts';
+import { RulesModule } from './rules/rules.module.ts';
 import { StateModule } from './state/state.module.ts';
 import { StoreModule } from './store/store.module.ts';
+import { TargetsModule } from './targets/targets.module.ts';
 
 /** The engine's composition root: every choice of adapter is made here or in the modules named here. */
 @Module({})
@@ -32,8 +36,12 @@ export class AlertEngineModule {
           metricPrefix: 'prometheus',
         }),
         StoreModule,
+        TargetsModule,
+        QueryModule,
         IngestModule,
         StateModule,
+        RulesModule,
+        NotificationsModule,
       ],
     };
   }

@@ -2,7 +2,7 @@ import { compareUtf8, type Labels } from '#libs/labels';
 
 const FIRST_BY = ['job', 'instance'];
 
-/** Alertmanager's order of alerts in a notification: by `job`, by `instance`, fewer labels first, then by the rest. */
+/** Alertmanager's order of alerts in a notification: by `job`, by `instance`, then as label sets. */
 export function compareAlertLabels(a: Labels, b: Labels): number {
   for (const name of FIRST_BY) {
     const left = a.get(name);
@@ -12,6 +12,11 @@ export function compareAlertLabels(a: Labels, b: Labels): number {
     if (right === '') return -1;
     return compareUtf8(left, right);
   }
+  return compareLabelSets(a, b);
+}
+
+/** Alertmanager's order of label sets: fewer labels first, then by names and values. */
+export function compareLabelSets(a: Labels, b: Labels): number {
   if (a.size !== b.size) return a.size - b.size;
   for (let i = 0; i < a.flat.length; i += 2) {
     // Where the names differ, the set that lacks the smaller name comes first.

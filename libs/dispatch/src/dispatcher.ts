@@ -194,9 +194,14 @@ export class Dispatcher {
         wakeUpMs = group.nextFlushMs;
       }
     }
+    return { records: this.takeRecords(), withdrawn, notifications, wakeUpMs };
+  }
+
+  /** The changes since the last decision, for whoever only wants to write down what is known, as at the end. */
+  takeRecords(): readonly DispatchRecord[] {
     const records = this.#records;
     this.#records = [];
-    return { records, withdrawn, notifications, wakeUpMs };
+    return records;
   }
 
   /** The shortest list of records that gives the present state; it may take the place of the log so far. */

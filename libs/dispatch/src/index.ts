@@ -1,6 +1,6 @@
 export { type Alert, type AlertSink, type IncomingAlert, isResolved } from './alert.ts';
 export { type AlertGroup } from './alert-group.ts';
-export { compareAlertLabels } from './alert-order.ts';
+export { compareAlertLabels, compareLabelSets } from './alert-order.ts';
 export {
   type AlertmanagerConfig,
   type EmailIntegration,
@@ -15,6 +15,7 @@ export {
   type WebhookIntegration,
 } from './config/alertmanager-config.ts';
 export { parseAlertmanagerConfig } from './config/parse-alertmanager-config.ts';
+export { redactAlertmanagerConfig } from './config/redact-alertmanager-config.ts';
 export {
   type AlertStatus,
   type Decision,

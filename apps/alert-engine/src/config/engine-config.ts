@@ -1,5 +1,6 @@
 import { readConfigFile } from '#libs/platform';
 import { z } from 'zod';
+import { alertmanagerConfigSchema } from '../notifications/notifications-config.ts';
 import { queryLimitsSchema } from '../query/query-config.ts';
 import { storageConfigSchema, storageLimitsSchema } from '../store/store-config.ts';
 import { ruleFilesSchema } from '../rules/rules-config.ts';
@@ -14,6 +15,7 @@ export const engineConfigSchema = z.strictObject({
     .optional(),
   external_labels: z.record(z.string(), z.string()).default({}),
   rule_files: ruleFilesSchema,
+  alertmanager_config: alertmanagerConfigSchema,
   storage: storageConfigSchema.prefault({}),
   limits: z
     .strictObject({

@@ -4,6 +4,7 @@ import { ConfigTextError } from '#libs/yaml-config';
 import { groupKeyOf, groupLabelsOf, matchingRoutes } from '../route-tree.ts';
 import type { EmailIntegration, WebhookIntegration } from './alertmanager-config.ts';
 import { parseAlertmanagerConfig } from './parse-alertmanager-config.ts';
+import { redactAlertmanagerConfig } from './redact-alertmanager-config.ts';
 
 const parse = (text: string) => parseAlertmanagerConfig(text, 'am.yml');
 
@@ -274,5 +275,24 @@ receivers:
       'route: {receiver: r, routes: [{match: {__proto__: x, constructor: y}}]}\nreceivers: [{name: r}]',
     );
     expect(config.route.routes[0]!.key).toBe('{}/{__proto__="x",constructor="y"}');
+  });
+});
+
+describe('redactAlertmanagerConfig', () => {
+  it('shows the configuration without its secrets and comments', () => {
+    const shown = redactAlertmanagerConfig(`
+global: {smtp_auth_password: canary, smtp_smarthost: 'mail:25', smtp_auth_password_file: /etc/pw}
+# canary
+route: &r {receiver: ops, match: {}}
+receivers:
+- name: ops
+  webhook_configs:
+  - url: http://x/canary
+    http_config: {authorization: {credentials: canary}, tls_config: {key: canary, key_file: /k}}
+`);
+    expect(shown).not.toContain('canary');
+    expect(shown).toContain('smtp_smarthost: mail:25');
+    expect(shown).toContain('smtp_auth_password_file: /etc/pw');
+    expect(shown.match(/<secret>/g)).toHaveLength(4);
   });
 });

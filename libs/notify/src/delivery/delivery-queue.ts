@@ -135,9 +135,14 @@ export class DeliveryQueue {
       const isIdle = lane.waiting.size === 0 && lane.inFlight.size === 0;
       if (isIdle && lane.pausedUntilMs <= nowMs) this.#lanes.delete(key);
     }
+    return { attempts, ended: this.takeEnded(), wakeUpMs };
+  }
+
+  /** Which messages have ended since the last call, for whoever starts nothing more. */
+  takeEnded(): readonly EndedDelivery[] {
     const ended = this.#ended;
     this.#ended = [];
-    return { attempts, ended, wakeUpMs };
+    return ended;
   }
 
   #planLane(lane: Lane, nowMs: number, attempts: DeliveryAttempt[]): number | null {

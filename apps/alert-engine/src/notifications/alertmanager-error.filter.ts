@@ -1,0 +1,46 @@
+import { type ArgumentsHost, Catch, HttpException } from '@nestjs/common';
+import { BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AlertmanagerApiError } from './alertmanager-api-error.ts';
+
+/**
+ * Errors of Alertmanager's API in its forms. It is a global filter, because a body that is no JSON is refused before any
+ * controller is chosen; everything under other paths it passes on.
+ */
+@Catch()
+export class AlertmanagerErrorFilter extends BaseExceptionFilter {
+  constructor(host: HttpAdapterHost) {
+    super(host.httpAdapter);
+  }
+
+  override catch(error: unknown, host: ArgumentsHost): void {
+    const http = host.switchToHttp();
+    const request = http.getRequest<FastifyRequest>();
+    const known = /^\/api\/v2(?:[/?]|$)/.test(request.raw.url ?? '')
+      ? toApiError(error, request)
+      : null;
+    if (known === null) {
+      // oxlint-disable-next-line promise/valid-params, promise/no-promise-in-callback -- a filter's, not a promise's
+      super.catch(error, host);
+      return;
+    }
+    const reply = http.getResponse<FastifyReply>();
+    if (known.status === 503) void reply.header('retry-after', '1');
+    void reply.code(known.status).type('application/json').send(JSON.stringify(known.body));
+  }
+}
+
+/** Nest has made its own errors of Fastify's by now; their status says what they were. */
+function toApiError(error: unknown, request: FastifyRequest): AlertmanagerApiError | null {
+  if (error instanceof AlertmanagerApiError) return error;
+  if (!(error instanceof HttpException)) return null;
+  const status = error.getStatus();
+  if (status === 415) {
+    return AlertmanagerApiError.unsupportedMediaType(request.headers['content-type'] ?? '');
+  }
+  if (status === 400) {
+    const message = `parsing alerts body failed, because ${error.message}`;
+    return AlertmanagerApiError.malformed(status, message);
+  }
+  return AlertmanagerApiError.malformed(status, error.message);
+}

@@ -1,0 +1,95 @@
+import {
+  type BeforeApplicationShutdown,
+  Inject,
+  Injectable,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
+import {
+  AppLogger,
+  HealthState,
+  ReloadService,
+  RUN_OPTIONS,
+  type RunOptions,
+} from '#libs/platform';
+import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
+import { alertmanagerConfigPath, loadAlertmanagerConfig } from './alertmanager-config-file.ts';
+import { AlertmanagerStatus } from './alertmanager-status.ts';
+import { createDelivery, type Delivery, DELIVERY } from './delivery.ts';
+import { NotificationMetrics } from './notification-metrics.ts';
+import { NotificationService } from './notification-service.ts';
+
+/** Starts and stops notifying, and takes a new configuration while it runs. */
+@Injectable()
+export class NotificationsRunner
+  implements OnModuleInit, OnModuleDestroy, BeforeApplicationShutdown
+{
+  readonly #service: NotificationService;
+  readonly #health: HealthState;
+  readonly #logger: AppLogger;
+  /** The last is in use; connections of the others end by themselves. */
+  #delivery: Delivery;
+  #path: string | null;
+
+  constructor(
+    service: NotificationService,
+    metrics: NotificationMetrics,
+    status: AlertmanagerStatus,
+    health: HealthState,
+    logger: AppLogger,
+    reloads: ReloadService<EngineConfig>,
+    @Inject(DELIVERY) delivery: Delivery,
+    @Inject(ENGINE_CONFIG) config: EngineConfig,
+    @Inject(RUN_OPTIONS) options: RunOptions,
+  ) {
+    this.#service = service;
+    this.#health = health;
+    this.#logger = logger;
+    this.#delivery = delivery;
+    this.#path = alertmanagerConfigPath(config.alertmanager_config, options);
+    metrics.watch(service);
+    metrics.configured(service.config, Date.now());
+    health.set('notifications', false, 'restoring');
+    reloads.register({
+      name: 'notifications',
+      prepare: async (next) => {
+        const path = alertmanagerConfigPath(next.alertmanager_config, options);
+        try {
+          const loaded = await loadAlertmanagerConfig(path);
+          return () => {
+            this.#path = path;
+            this.#delivery = createDelivery(loaded.folder, next, options);
+            service.reconfigure(loaded.config, this.#delivery.ports, this.#delivery.context);
+            status.configured(loaded.shownText);
+            metrics.configured(loaded.config, Date.now());
+          };
+        } catch (error) {
+          metrics.configurationRefused();
+          throw error;
+        }
+      },
+      watchedFiles: () => (this.#path === null ? [] : [this.#path]),
+    });
+  }
+
+  onModuleInit(): void {
+    this.#service.start().then(
+      () => this.#health.set('notifications', true),
+      (error: unknown) => {
+        this.#logger.error('the notification log cannot be restored', error);
+        this.#health.set('notifications', false, 'the notification log cannot be restored');
+      },
+    );
+  }
+
+  /** Messages on the wire may arrive; nothing new is sent. */
+  async onModuleDestroy(): Promise<void> {
+    await this.#service.stop();
+  }
+
+  /** By now rules and clients have said their last. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.#service.flush();
+    await this.#delivery.close();
+  }
+}

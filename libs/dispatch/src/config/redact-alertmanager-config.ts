@@ -1,0 +1,26 @@
+import { parse, stringify } from 'yaml';
+
+const SHOWN = '<secret>';
+
+/** Keys whose texts are credentials, or addresses that let whoever has them in. */
+const SECRET_KEY = /(?:^|_)(?:password|secret|token|credentials|key|url)$/;
+
+/**
+ * The text of an `alertmanager.yml` for others to see: secrets give way to `<secret>`, as Alertmanager does it, and
+ * comments, which may hold anything, are left out. The text must be one that was accepted.
+ */
+export function redactAlertmanagerConfig(text: string): string {
+  const value: unknown = parse(text, { merge: true });
+  return stringify(redact(value, '') ?? {}, { aliasDuplicateObjects: false, lineWidth: 0 });
+}
+
+function redact(value: unknown, key: string): unknown {
+  if (Array.isArray(value)) return value.map((item: unknown) => redact(item, key));
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(
+      Object.entries(value).map(([name, inner]: [string, unknown]) => [name, redact(inner, name)]),
+    );
+  }
+  const isEmpty = value === null || value === undefined || value === '';
+  return !isEmpty && SECRET_KEY.test(key) ? SHOWN : value;
+}
