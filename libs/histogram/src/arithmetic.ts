@@ -109,7 +109,7 @@ function alignZeroBuckets(a: FloatHistogram, b: FloatHistogram): [FloatHistogram
 }
 
 /** Takes all buckets that begin below `threshold` into the zero bucket; the threshold grows to the end of the last. */
-export function widenZeroBucket(histogram: FloatHistogram, threshold: number): FloatHistogram {
+function widenZeroBucket(histogram: FloatHistogram, threshold: number): FloatHistogram {
   const { schema } = histogram;
   const positive = positiveBucketsOf(histogram);
   const negative = negativeBucketsOf(histogram);

@@ -9,7 +9,7 @@ import type { Timeline } from './timeline.ts';
 import { VectorNode } from './vector-node.ts';
 
 /** A function that changes labels and nothing else. */
-export class RelabelNode extends VectorNode {
+class RelabelNode extends VectorNode {
   readonly input: VectorNode;
   readonly #target: string;
   readonly #relabel: (labels: Labels) => Labels;

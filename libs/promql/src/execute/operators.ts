@@ -21,7 +21,7 @@ export function arithmetic(operator: ArithmeticOperator, left: number, right: nu
 }
 
 /** Go's `math.Pow`, which unlike JavaScript's operator answers 1 for 1^x and (-1)^±Inf whatever x is. */
-export function power(base: number, exponent: number): number {
+function power(base: number, exponent: number): number {
   if (base === 1) return 1;
   if (base === -1 && (exponent === Infinity || exponent === -Infinity)) return 1;
   return base ** exponent;

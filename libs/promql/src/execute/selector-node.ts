@@ -17,6 +17,8 @@ export type SelectedAspect = 'value' | 'value-with-resets' | 'timestamp' | 'star
 
 /** Samples read between two looks at the clock. */
 const WORK_PER_CHECK = 20_000;
+/** The part of the lookback that is looked at first. */
+const PROBE_SHARE = 4;
 /** How often a scan starts over when rows change under it before it stops pausing. */
 const MAX_RESTARTS = 3;
 
@@ -74,6 +76,9 @@ export class SelectorNode extends VectorNode {
     const firstMs = refs.startMs - lookbackMs + 1;
     const isSmoothed = this.selector.extension === 'smoothed';
     const lastMs = timeAt(refs, refs.count - 1) + (isSmoothed ? lookbackMs : 0);
+    // An instant query wants the newest sample alone, which mostly is among those a store need not decode.
+    const isNewestEnough = refs.count === 1 && !isSmoothed && this.#aspect !== 'value-with-resets';
+    const probeMs = isNewestEnough ? lastMs - Math.floor(lookbackMs / PROBE_SHARE) : firstMs;
     let work = 0;
     for (let i = 0; i < rows.length; i++) {
       if (work >= WORK_PER_CHECK && mayPause) {
@@ -85,7 +90,10 @@ export class SelectorNode extends VectorNode {
       }
       window.histograms = null;
       window.startTimesMs = null;
-      selection.read(rows[i]!, firstMs, lastMs, window);
+      selection.read(rows[i]!, probeMs, lastMs, window);
+      if (probeMs !== firstMs && window.start === window.end) {
+        selection.read(rows[i]!, firstMs, lastMs, window);
+      }
       const count = window.end - window.start;
       work += count + refs.count + 8;
       evaluation.samplesRead += count;

@@ -77,7 +77,7 @@ function floatsOnly(present: Uint8Array): Uint8Array {
 const CHUNKS = /\d+|\D+/g;
 
 /** Orders texts so that numbers in them count as numbers: `node9` before `node10`. */
-export function compareNaturally(a: string, b: string): number {
+function compareNaturally(a: string, b: string): number {
   const left = a.match(CHUNKS) ?? [];
   const right = b.match(CHUNKS) ?? [];
   for (let i = 0; i < left.length && i < right.length; i++) {

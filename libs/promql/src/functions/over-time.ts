@@ -1,7 +1,7 @@
 import { ABSENT, FLOAT, HISTOGRAM } from '../execute/block.ts';
 import { QueryError } from '../execute/query-error.ts';
 import { invalidQuantile } from '../execute/remarks.ts';
-import { isInfinite, kahanMean, kahanSum, KahanSum } from './kahan.ts';
+import { isInfinite, KahanSum } from './kahan.ts';
 import { quantileOf } from './quantile.ts';
 import type { RangeContext, RangeKernel } from './range-context.ts';
 
@@ -14,8 +14,6 @@ function ofFloats(compute: (context: RangeContext, lo: number, hi: number) => nu
   };
 }
 
-export const sumOverTime = ofFloats((c, lo, hi) => kahanSum(c.values, lo, hi));
-export const avgOverTime = ofFloats((c, lo, hi) => kahanMean(c.values, lo, hi));
 export const countOverTime = ofFloats((_, lo, hi) => hi - lo);
 export const presentOverTime = ofFloats(() => 1);
 export const minOverTime = ofFloats((c, lo, hi) => c.values[indexOfMin(c.values, lo, hi)]!);

@@ -27,7 +27,7 @@ export function startWithinWindow(context: RangeContext, lo: number): number {
 }
 
 /** Whether sample `index` counts from a start after the sample before it. */
-export function startsAnew(context: RangeContext, index: number): boolean {
+function startsAnew(context: RangeContext, index: number): boolean {
   const starts = context.startTimesMs!;
   const { timesMs } = context;
   return isNewStart(starts[index - 1]!, timesMs[index - 1]!, starts[index]!, timesMs[index]!);
