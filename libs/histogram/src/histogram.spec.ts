@@ -316,6 +316,8 @@ describe('trimming', () => {
   it('at the same value from both sides leaves all observations with one of the two', () => {
     fc.assert(
       fc.property(exponential, fc.double({ min: -20, max: 20, noNaN: true }), (histogram, cut) => {
+        // What is exactly zero is neither above nor below it.
+        fc.pre(cut !== 0 || histogram.zeroThreshold > 0);
         const below = trimHistogram(histogram, cut, 'above');
         const above = trimHistogram(histogram, cut, 'below');
         expect(below.count + above.count).toBeCloseTo(histogram.count, 8);
