@@ -116,15 +116,15 @@ describe('a tailer that is killed again and again while files rotate', () => {
     expect(await exitOf(writer)).toBe(0);
     expect(kills).toBeGreaterThan(2);
     const tail = startProcess('log-tail.process.ts', args);
-    await sleep(3_000);
+    const expected = expectedMessages(20_000, 40);
+    let missing = expected;
+    for (const end = Date.now() + 20_000; missing.length > 0 && Date.now() < end;) {
+      await sleep(500);
+      const counts = countsOf(readFileSync(output, 'utf8').split('\n').map(messageOf));
+      missing = expected.filter((message) => !counts.has(message));
+    }
     tail.kill('SIGTERM');
     expect(await exitOf(tail)).toBe(0);
-
-    const lines = readFileSync(output, 'utf8')
-      .split('\n')
-      .filter((line) => line !== '');
-    const counts = countsOf(lines.map(messageOf));
-    const expected = expectedMessages(20_000, 40);
-    expect(expected.filter((message) => !counts.has(message))).toEqual([]);
+    expect(missing).toEqual([]);
   }, 60_000);
 });

@@ -71,7 +71,6 @@ export const entropyCollector: HostCollector = {
   },
 };
 
-const MICROSECONDS_PER_SECOND = 1e6;
 const PRESSURES = [
   [
     'cpu',
@@ -124,7 +123,8 @@ export const pressureCollector: HostCollector = {
       if (match === null) {
         throw new HostTextError(path, `no total in the line \`${share}\`, found ${excerpt(text)}`);
       }
-      writer.add(name, 'counter', help, Number(match[1]) / MICROSECONDS_PER_SECOND);
+      // Microseconds; divided twice as node_exporter does, so that the last digits are the same.
+      writer.add(name, 'counter', help, Number(match[1]) / 1000 / 1000);
     }
   },
 };
