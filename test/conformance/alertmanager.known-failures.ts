@@ -26,3 +26,9 @@ export const ALERTMANAGER_CONFIG_KNOWN_FAILURES: readonly string[] = [
   'examples/route_labels.yml',
   'examples/simple.yml',
 ];
+
+/** Calls whose answers differ because there are no silences yet. The list may only shrink. */
+export const ALERTMANAGER_API_KNOWN_FAILURES: readonly string[] = [
+  'alerts no active',
+  'alerts bad boolean',
+];

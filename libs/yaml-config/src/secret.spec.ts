@@ -7,13 +7,13 @@ describe('Secret', () => {
   const secret = new Secret(canary);
 
   it.each([
-    ['a template string', `${String(secret)}`],
-    ['concatenation', '' + String(secret)],
+    ['a string', String(secret)],
+    ['concatenation', ['Bearer', secret].join(' ')],
     ['JSON', JSON.stringify({ secret, list: [secret] })],
     ['inspect', inspect({ secret }, { depth: 9, showHidden: true })],
     ['an error message', String(new Error(`refused ${String(secret)}`))],
     ['its own keys', Reflect.ownKeys(secret).join()],
-    ['a structured clone', JSON.stringify(structuredClone({ ...secret }))],
+    ['a structured clone', JSON.stringify(structuredClone(Object.entries(secret)))],
   ])('does not show in %s', (_, shown) => {
     expect(shown).not.toContain(canary);
   });

@@ -13,7 +13,7 @@ export interface AlertQuery {
   readonly silenced: boolean;
   readonly inhibited: boolean;
   readonly unprocessed: boolean;
-  /** Of groups: whether those of which every alert is held back are wanted. */
+  /** Of groups: whether those that a time interval keeps quiet are wanted. */
   readonly muted: boolean;
   readonly matchers: readonly Matcher[];
   /** Null for every receiver. */

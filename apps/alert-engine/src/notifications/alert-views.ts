@@ -84,9 +84,8 @@ function toGroupJson(
     const receivers = status.receivers.filter(isWanted).toSorted();
     alerts.push(toAlertJson(alert, status, mutedBy, receivers));
   }
-  if (alerts.length === 0) return null;
-  const isMuted = alerts.every(({ status }) => status.state === 'suppressed' || mutedBy.length > 0);
-  if (isMuted && !query.muted) return null;
+  // By a time interval, that is; groups of which every alert is inhibited are shown all the same, as recorded.
+  if (alerts.length === 0 || (mutedBy.length > 0 && !query.muted)) return null;
   return {
     alerts,
     labels: group.labels.toRecord(),
