@@ -26,6 +26,8 @@ function quoteCharacter(character: string): string {
   if (PRINTABLE.test(character)) return character;
   const code = character.codePointAt(0)!;
   if (code < 0x80) return `\\x${code.toString(16).padStart(2, '0')}`;
+  // How the query language keeps a byte that is not part of UTF-8; Go shows such bytes like this.
+  if (code >= 0xdc80 && code <= 0xdcff) return `\\x${(code - 0xdc00).toString(16)}`;
   if (code >= 0xd800 && code <= 0xdfff) return '\\ufffd';
   if (code <= 0xffff) return `\\u${code.toString(16).padStart(4, '0')}`;
   return `\\U${code.toString(16).padStart(8, '0')}`;

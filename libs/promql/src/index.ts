@@ -27,7 +27,7 @@ export {
 } from './parse/parse-expr.ts';
 export type { PromqlFeatures } from './parse/parser.ts';
 export { describePosition, PromqlSyntaxError } from './parse/promql-syntax-error.ts';
-export { MAX_QUERY_DEPTH, MAX_QUERY_NESTING } from './parse/token-cursor.ts';
+export { MAX_QUERY_DEPTH, MAX_QUERY_NESTING, MAX_QUERY_PATTERNS } from './parse/token-cursor.ts';
 export { valueTypeOf } from './parse/type-check.ts';
 export { exprToJson, type ExprJson } from './print/expr-to-json.ts';
 export { prettyExpr } from './print/pretty-expr.ts';

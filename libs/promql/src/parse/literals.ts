@@ -81,20 +81,29 @@ function decodeUtf8(bytes: Buffer): string {
   if (!text.includes('\ufffd')) return text;
   let decoded = '';
   for (let i = 0; i < bytes.length;) {
-    const length = [1, 2, 3, 4].find((size) => isCharacter(bytes.subarray(i, i + size)));
+    const length = characterLength(bytes, i);
     decoded +=
-      length === undefined
+      length === 0
         ? String.fromCharCode(0xdc00 + bytes[i]!)
         : bytes.toString('utf8', i, i + length);
-    i += length ?? 1;
+    i += Math.max(length, 1);
   }
   return decoded;
 }
 
-function isCharacter(bytes: Buffer): boolean {
-  const text = bytes.toString('utf8');
-  const code = text.codePointAt(0) ?? 0;
-  return text.length === (code > 0xffff ? 2 : 1) && Buffer.from(text).equals(bytes);
+/** How many bytes the UTF-8 character at `start` has, or 0 where there is none. */
+function characterLength(bytes: Buffer, start: number): number {
+  const lead = bytes[start]!;
+  if (lead < 0x80) return 1;
+  if (lead < 0xc2 || lead > 0xf4) return 0;
+  const length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  // What is overlong, a surrogate or beyond U+10FFFF shows in the second byte.
+  const second = bytes[start + 1] ?? 0;
+  const lowest = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
+  const highest = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf;
+  if (second < lowest || second > highest) return 0;
+  for (let i = 2; i < length; i++) if (((bytes[start + i] ?? 0) & 0xc0) !== 0x80) return 0;
+  return length;
 }
 
 /** A character in single quotes, as Go's `%q` writes a rune; U+FFFD stands for the end of the text. */

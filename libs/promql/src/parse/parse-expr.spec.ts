@@ -49,6 +49,7 @@ describe('parseExpr', () => {
     ['`raw \\n "text"`', 'raw \\n "text"'],
     ['"\\u00e4\\U0001f600"', 'ä😀'],
     ['"\\xc3\\xa4\\303\\244"', 'ää'],
+    ['"\\xff\\xe2\\x82\\xac\\xc0\\xed\\xa0"', '\udcff€\udcc0\udced\udca0'],
     ['"\\a\\v\\f\\b\\t\\r"', '\u0007\v\f\b\t\r'],
   ])('reads the string %s', (query, value) => {
     expect(parseExpr(query)).toMatchObject({ kind: 'string', value });
@@ -261,6 +262,10 @@ describe('parseExpr', () => {
     ['durations', `a[${'('.repeat(50_000)}`],
     ['a chain of durations', `a[1${'+1'.repeat(50_000)}]`],
     ['signs of durations', `a[${'-'.repeat(50_000)}1]`],
+    [
+      'thousands of regular expressions',
+      `a{${Array.from({ length: 8_000 }, (_, i) => `b=~"(x${i}|y)+"`).join()}}`,
+    ],
     ['a megabyte of text', 'a'.repeat(1_048_576)],
     ['a megabyte of string', `"${'\\n'.repeat(524_288)}"`],
   ])('refuses %s at once', (_, query) => {
@@ -300,6 +305,21 @@ describe('parseExpr', () => {
     );
   }, 30_000);
 
+  it.each([
+    ['labels', `a + on (${list(15_000, 'x')}) group_left (${list(15_000, 'y')}) b`],
+    ['matchers', `a{${Array.from({ length: 15_000 }, (_, i) => `b="${i}"`).join()}}`],
+    ['arguments', `label_join(a, "b", "c", ${Array.from({ length: 50_000 }, () => '"d"').join()})`],
+    ['escapes', `"${'\\xff'.repeat(50_000)}"`],
+    ['comments', '#\n'.repeat(100_000) + '1'],
+  ])('takes many %s in good time', (_, query) => {
+    const times = [1, 2, 3].map(() => {
+      const began = performance.now();
+      expect(() => parseExpr(query)).not.toThrow();
+      return performance.now() - began;
+    });
+    expect(Math.min(...times)).toBeLessThan(500);
+  });
+
   it('takes what is just within its limits', () => {
     const levels = MAX_QUERY_NESTING - 1;
     expect(() => parseExpr('('.repeat(levels) + '1' + ')'.repeat(levels))).not.toThrow();
@@ -333,6 +353,10 @@ describe('parseMetricSelector', () => {
     expect(() => parseMetricSelector(query)).toThrow('parse error');
   });
 });
+
+function list(count: number, prefix: string): string {
+  return Array.from({ length: count }, (_, i) => `${prefix}${i}`).join();
+}
 
 /** The expression with every binary operation in parentheses and without modifiers. */
 function groups(expr: Expr): string {

@@ -70,11 +70,14 @@ function takeMatcher(cursor: TokenCursor): Matcher {
   }
   cursor.take();
   const value = cursor.within('in label matching, expected string', () => cursor.expect('STRING'));
+  const text = unquoteString(value.text);
+  const span = { start: label.start, end: value.end };
+  if (kind === '=~' || kind === '!~') cursor.countPattern(text, span);
   try {
-    return new Matcher(name, kind, unquoteString(value.text));
+    return new Matcher(name, kind, text);
   } catch (error) {
     if (!(error instanceof RegExpSyntaxError)) throw error;
-    return cursor.fail(error.message, { start: label.start, end: value.end });
+    return cursor.fail(error.message, span);
   }
 }
 

@@ -9,6 +9,9 @@ export const MAX_QUERY_NESTING = 500;
 /** How many levels the tree of a query may have; the one of a chain such as `a + b + c` has as many as operators. */
 export const MAX_QUERY_DEPTH = 1000;
 
+/** How many different regular expressions a query may have; compiling one takes up to some milliseconds. */
+export const MAX_QUERY_PATTERNS = 256;
+
 /** A place in the tokens of a query, with one token of foresight, and what to say where they do not fit. */
 export class TokenCursor {
   readonly query: string;
@@ -17,6 +20,7 @@ export class TokenCursor {
   #lastEnd = 0;
   #context = '';
   #depth = 0;
+  readonly #patterns = new Set<string>();
 
   /** @throws PromqlSyntaxError */
   constructor(query: string) {
@@ -95,6 +99,16 @@ export class TokenCursor {
 
   leave(): void {
     this.#depth--;
+  }
+
+  /** Refuses a regular expression that is one too many, before it is compiled. */
+  countPattern(pattern: string, span: Span): void {
+    this.#patterns.add(pattern);
+    if (this.#patterns.size <= MAX_QUERY_PATTERNS) return;
+    this.fail(
+      `query has more than the ${MAX_QUERY_PATTERNS} different regular expressions that are accepted`,
+      span,
+    );
   }
 
   /** Refuses a tree that reaches `height` levels below here. */

@@ -172,8 +172,9 @@ class TypeChecker {
     }
     let { matching } = binary;
     if (matching?.isOn === true) {
+      const included = new Set(matching.include);
       for (const label of matching.labels) {
-        if (!matching.include.includes(label)) continue;
+        if (!included.has(label)) continue;
         this.#fail(
           `label ${quoteLabelValue(label)} must not occur in ON and GROUP clause at once`,
           this.#operatorSpan(binary),

@@ -36,6 +36,7 @@ describe('printExpr', () => {
     ['+inf', '+Inf'],
     ['5m', '5m'],
     ["'x\"y'", '"x\\"y"'],
+    ['"\\xff\\xc3\\xa4"', '"\\xffä"'],
     ['- a', '-a'],
     ['sum by ("a b") (c)', 'sum by ("a b") (c)'],
   ])('writes %s as %s', (query, printed) => {
