@@ -159,7 +159,7 @@ describe(`kill -9 of the engine while it takes samples (FAULT_SEED=${SEED})`, ()
       expect(ledger.acknowledgedCount).toBeGreaterThan(ROUNDS * 20);
       expect(ledger.audit(await readBack(engine))).toEqual({ lost: [], invented: [] });
     },
-    ROUNDS * 6_000 + 30_000,
+    ROUNDS * 12_000 + 60_000,
   );
 
   it('is seen by this test when the log does not hold what was acknowledged', async () => {

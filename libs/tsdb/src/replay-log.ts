@@ -1,4 +1,5 @@
 import type { Labels } from '#libs/labels';
+import { grown, nextCapacity } from './growing-columns.ts';
 import type { Head } from './head.ts';
 import { FrameScanner } from './log-frame.ts';
 import { readRecord, RecordError, type RecordVisitor } from './log-record.ts';
@@ -31,7 +32,7 @@ export interface ReplayReport {
   readonly damagedBytes: number;
   /** Records with a valid checksum that this version does not understand. */
   readonly unknownRecords: number;
-  /** Samples of series whose definition was in a damaged record. */
+  /** Samples of series of which every definition was in a damaged record. */
   readonly orphanedSamples: number;
   /** Segments of which a copy was kept because of damage. */
   readonly segmentsSetAside: readonly number[];
@@ -49,6 +50,8 @@ export interface ReplayResult {
 }
 
 const FORMAT_VERSION = 1;
+/** So many samples wait for a definition; more are given up. */
+const MAX_WAITING_SAMPLES = 2_000_000;
 
 export interface ReplayOptions {
   /** Samples before are left out. */
@@ -112,6 +115,7 @@ export async function replayLog(
     liveSegments.push({ sequence, bytes: segmentBytes, maxMs: replay.segmentMaxMs });
     onProgress(progressOf(index + 1));
   }
+  replay.adoptOrphans();
   return {
     report: replay.report(listed.length),
     liveSegments,
@@ -148,6 +152,10 @@ class Replay implements RecordVisitor {
   #repeatedSamples = 0;
   #expiredSamples = 0;
   #orphanedSamples = 0;
+  // Samples whose series was not defined yet; the definition that was damaged comes again further on.
+  readonly #waitingIds: number[] = [];
+  readonly #waitingTimesMs: number[] = [];
+  #waitingWords = new Uint32Array(0);
   #unknownRecords = 0;
 
   constructor(head: Head, oldestMs: number) {
@@ -190,7 +198,7 @@ class Replay implements RecordVisitor {
     if (row === undefined) {
       // Never to be given to another series, or that one would inherit these samples at the next start.
       if (id > this.highestId) this.highestId = id;
-      this.#orphanedSamples++;
+      this.#wait(id, timeMs, firstWord, secondWord);
     } else if (timeMs < this.#oldestMs) {
       this.#expiredSamples++;
     } else if (this.#head.restoreSample(row, timeMs, firstWord, secondWord)) {
@@ -198,6 +206,33 @@ class Replay implements RecordVisitor {
     } else {
       this.#repeatedSamples++;
     }
+  }
+
+  /** Gives samples that were waiting to their series, if its definition has come. */
+  adoptOrphans(): void {
+    for (const [i, id] of this.#waitingIds.entries()) {
+      if (this.#rowsOfIds.has(id)) {
+        const [first, second] = this.#waitingWords.subarray(2 * i);
+        this.sample(id, this.#waitingTimesMs[i]!, first!, second!);
+      } else {
+        this.#orphanedSamples++;
+      }
+    }
+  }
+
+  #wait(id: number, timeMs: number, firstWord: number, secondWord: number): void {
+    const count = this.#waitingIds.length;
+    if (count === MAX_WAITING_SAMPLES) {
+      this.#orphanedSamples++;
+      return;
+    }
+    if (2 * count === this.#waitingWords.length) {
+      this.#waitingWords = grown(this.#waitingWords, 2 * nextCapacity(count + 1));
+    }
+    this.#waitingIds.push(id);
+    this.#waitingTimesMs.push(timeMs);
+    this.#waitingWords[2 * count] = firstWord;
+    this.#waitingWords[2 * count + 1] = secondWord;
   }
 
   report(segments: number): ReplayReport {

@@ -85,6 +85,9 @@ export class SeriesLog {
   readonly #segments: LogSegment[] = [];
   /** The rows about to be defined. */
   #fresh = new Uint32Array(1_024);
+  /** Rows defined for the first time ever, in the frames being gathered and in those flushed last. */
+  #firstDefined: number[] = [];
+  #toRepeat: number[] = [];
 
   // One entry per row.
   #seriesIds = new Float64Array(0);
@@ -200,6 +203,7 @@ export class SeriesLog {
     if (this.#pending.bytes + this.#writer.length === 0) this.#pendingSinceMs = nowMs;
     if (this.#sequence === NO_SEGMENT) this.#sequence = 1;
     this.#position++;
+    this.#repeatDefinitions();
     this.#defineRows(rows, count);
     for (let start = 0; start < count; start += MAX_SAMPLES_PER_FRAME) {
       const end = Math.min(count, start + MAX_SAMPLES_PER_FRAME);
@@ -295,13 +299,32 @@ export class SeriesLog {
       if (row >= this.#seriesIds.length) this.#growTo(row);
       if (this.#definedIn[row] === this.#sequence) continue;
       this.#definedIn[row] = this.#sequence;
-      if (this.#seriesIds[row] === 0) this.#seriesIds[row] = this.#nextSeriesId++;
+      if (this.#seriesIds[row] === 0) {
+        this.#seriesIds[row] = this.#nextSeriesId++;
+        this.#firstDefined.push(row);
+      }
       this.#freshRow(fresh++, row);
     }
+    this.#defineFresh(fresh);
+  }
+
+  #defineFresh(count: number): void {
     const before = this.#writer.length;
     let from = 0;
-    while (from < fresh) from = this.#writeDefinitions(from, fresh);
+    while (from < count) from = this.#writeDefinitions(from, count);
     this.#definitionBytes += this.#writer.length - before;
+  }
+
+  /**
+   * Defines new series a second time, in the frames of the next flush: until another segment defines them again, damage to
+   * one record would else cost samples in all that follow.
+   */
+  #repeatDefinitions(): void {
+    if (this.#toRepeat.length === 0) return;
+    let count = 0;
+    for (const row of this.#toRepeat) if (this.#seriesIds[row] !== 0) this.#freshRow(count++, row);
+    this.#toRepeat = [];
+    this.#defineFresh(count);
   }
 
   #freshRow(at: number, row: number): void {
@@ -334,6 +357,8 @@ export class SeriesLog {
     const sequence = this.#sequence;
     this.#inFlight = batch;
     this.#pending = noPending(this.#position);
+    this.#toRepeat = [...this.#toRepeat, ...this.#firstDefined];
+    this.#firstDefined = [];
     // Frames encoded from here on go to the next segment if this write fills the present one.
     const written = this.#segments.find((one) => one.sequence === sequence)?.bytes ?? 0;
     const fullBytes = Math.max(

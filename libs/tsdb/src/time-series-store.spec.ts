@@ -265,8 +265,8 @@ describe('replaying', () => {
     const segments = new MemorySegmentStore();
     const opened = await open(segments);
     await write(opened, 'a', [NOW, 1]);
-    const whole = segments.bytesOf(1).length;
     await write(opened, 'a', [NOW + 1, 2]);
+    const whole = segments.bytesOf(1).lastIndexOf('BLF1');
     await segments.truncate(1, segments.bytesOf(1).length - 3);
     const { report, store } = await open(segments);
     expect(report).toMatchObject({ tornSegments: 1, damagedRecords: 0, segmentsSetAside: [] });
@@ -276,6 +276,7 @@ describe('replaying', () => {
   it('loses to damage in the middle only the record touched, and sets the segment aside', async () => {
     const segments = new MemorySegmentStore();
     const opened = await open(segments);
+    await write(opened, 'a', [NOW - 1, 0]);
     await write(opened, 'a', [NOW, 1]);
     const from = segments.bytesOf(1).length;
     await write(opened, 'a', [NOW + 1, 2]);
@@ -285,6 +286,7 @@ describe('replaying', () => {
     expect(report).toMatchObject({ damagedRecords: 1, segmentsSetAside: [1], tornBytes: 0 });
     expect(contents(store)).toEqual({
       a: [
+        [-1, 0],
         [0, 1],
         [2, 3],
       ],
@@ -294,13 +296,59 @@ describe('replaying', () => {
     const segments = new MemorySegmentStore();
     const opened = await open(segments);
     await write(opened, 'a', [NOW, 1]);
+    await write(opened, 'a', [NOW + 1, 4]);
     const from = segments.bytesOf(1).length;
     await write(opened, 'b', [NOW, 2]);
     segments.bytesOf(1)[from + 20]! ^= 0x40;
     const second = await open(segments);
     expect(second.report).toMatchObject({ damagedRecords: 1, orphanedSamples: 1 });
     await write(second, 'c', [NOW + 1, 3]);
-    expect(contents((await open(segments)).store)).toEqual({ a: [[0, 1]], c: [[1, 3]] });
+    expect(contents((await open(segments)).store)).toEqual({
+      a: [
+        [0, 1],
+        [1, 4],
+      ],
+      c: [[1, 3]],
+    });
+  });
+  it('loses no sample of other records when the definition of a new series is damaged', async () => {
+    const segments = new MemorySegmentStore();
+    const opened = await open(segments);
+    await write(opened, 'a', [NOW, 1]);
+    await write(opened, 'a', [NOW + 1, 4]);
+    const from = segments.bytesOf(1).length;
+    await write(opened, 'b', [NOW, 2]);
+    await write(opened, 'b', [NOW + 1, 3]);
+    segments.bytesOf(1)[from + 20]! ^= 0x40;
+    const { store, report } = await open(segments);
+    expect(report).toMatchObject({ damagedRecords: 1, orphanedSamples: 0, samples: 4 });
+    expect(contents(store)).toEqual({
+      a: [
+        [0, 1],
+        [1, 4],
+      ],
+      b: [
+        [0, 2],
+        [1, 3],
+      ],
+    });
+  });
+  it('finds a damaged definition again in the next segment', async () => {
+    const segments = new MemorySegmentStore();
+    const opened = await open(segments, EACH_ALONE);
+    await write(opened, 'a', [NOW, 1]);
+    await write(opened, 'a', [NOW + 1, 2]);
+    // The first frame of a segment is its header, the second the definition.
+    const second = segments.bytesOf(1).indexOf('BLF1', 1);
+    segments.bytesOf(1)[second + 20]! ^= 0x40;
+    const { store, report } = await open(segments);
+    expect(report).toMatchObject({ damagedRecords: 1, orphanedSamples: 0 });
+    expect(contents(store)).toEqual({
+      a: [
+        [0, 1],
+        [1, 2],
+      ],
+    });
   });
   it('starts on any bytes at all', async () => {
     await fc.assert(
