@@ -109,7 +109,7 @@ function remarkOnBadBounds(
     const from = row * input.stepCount;
     for (let cell = from; cell < from + input.stepCount; cell++) {
       if (input.present[cell] !== FLOAT) continue;
-      const name = input.shape.originalNameAt(row);
+      const name = input.shape.metricNameAt(row);
       badBucketLabel(evaluation, name, input.shape.labelAt(row, 'le'), span);
       break;
     }

@@ -160,7 +160,7 @@ export class RangeFunctionNode extends VectorNode {
     const { typeAndUnitLabels } = evaluation.options;
     for (const row of doubtfulCounters(shape, typeAndUnitLabels)) {
       if (!hasFloat(present, row * stepCount, stepCount)) continue;
-      const name = shape.originalNameAt(row);
+      const name = shape.metricNameAt(row);
       if (typeAndUnitLabels) {
         const type = shape.labelAt(row, '__type__');
         possibleNonCounterLabel(evaluation, name, type, this.range.span);
@@ -177,7 +177,7 @@ function doubtfulCounters(shape: SeriesShape, byType: boolean): readonly number[
     const rows: number[] = [];
     let trusted = '';
     for (let row = 0; row < shape.count; row++) {
-      const name = shape.originalNameAt(row);
+      const name = shape.metricNameAt(row);
       if (name === trusted) continue;
       const type = byType ? shape.labelAt(row, '__type__') : '';
       if (byType ? type === 'counter' || type === 'histogram' : COUNTER_NAME.test(name)) {

@@ -82,9 +82,9 @@ export class SeriesShape {
     return key;
   }
 
-  /** The metric name the row's series was read under, whether or not it has been dropped since. */
-  originalNameAt(row: number): string {
-    return this.#baseAt(row).get(METRIC_NAME);
+  /** The metric name of a row, empty where it has been dropped; one that is only marked to go is still there. */
+  metricNameAt(row: number): string {
+    return this.labelAt(row, METRIC_NAME);
   }
 
   isPendingDrop(row: number): boolean {

@@ -49,7 +49,7 @@ export function readSmoothed(
     const right = histograms?.[after] ?? null;
     const share = (refMs - timesMs[before]!) / (timesMs[after]! - timesMs[before]!);
     if (isMixed(window, kept, refMs - lookbackMs, refMs + lookbackMs)) {
-      mixedFloatsHistograms(evaluation, block.shape.originalNameAt(row), span);
+      mixedFloatsHistograms(evaluation, block.shape.metricNameAt(row), span);
       block.present[cell] = ABSENT;
     } else if (left === null || right === null) {
       block.values[cell] = values[before]! + (values[after]! - values[before]!) * share;
@@ -57,7 +57,7 @@ export function readSmoothed(
     } else {
       const between = interpolated(left, right, share);
       if (between === null) {
-        mixedSchemas(evaluation, block.shape.originalNameAt(row), span);
+        mixedSchemas(evaluation, block.shape.metricNameAt(row), span);
         continue;
       }
       histogramsOf(block)[cell] = between;

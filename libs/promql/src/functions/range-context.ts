@@ -71,7 +71,7 @@ export class RangeContext implements RowSamples {
 
   /** The metric name of the row, for remarks. */
   metricName(): string {
-    return this.shape.originalNameAt(this.row);
+    return this.shape.metricNameAt(this.row);
   }
 }
 

@@ -1,0 +1,96 @@
+import { Labels, type Matcher } from '#libs/labels';
+import { parseExpr, QueryEngine, type SeriesSelection, type SeriesSource } from '#libs/promql';
+
+/*
+ * Range queries of six hours at a step of 30 s: `rate` over 1,000 series and `histogram_quantile` over 500 histograms of 12
+ * buckets, at 15 s between samples. Prints what each costs and the longest time the event loop had to wait meanwhile. Run
+ * with `node --conditions=repo-source libs/promql/bench/range.bench.ts`.
+ */
+
+const STEP_MS = 15_000;
+const SAMPLES = (7 * 3_600_000) / STEP_MS;
+const START_MS = 1_700_000_000_000;
+const BOUNDS = [
+  '0.005',
+  '0.01',
+  '0.025',
+  '0.05',
+  '0.1',
+  '0.25',
+  '0.5',
+  '1',
+  '2.5',
+  '5',
+  '10',
+  '+Inf',
+];
+
+interface Row {
+  readonly labels: Labels;
+  readonly perSample: number;
+}
+
+const timesMs = Float64Array.from({ length: SAMPLES }, (_, i) => START_MS + i * STEP_MS);
+
+function sourceOf(rows: readonly Row[]): SeriesSource {
+  const values = rows.map(({ perSample }) => Float64Array.from(timesMs, (_, i) => i * perSample));
+  const selection: SeriesSelection = {
+    version: 1,
+    rows: Uint32Array.from(rows, (_, row) => row),
+    labelsOf: (row) => rows[row]!.labels,
+    read: (row, minMs, maxMs, window) => {
+      window.timesMs = timesMs;
+      window.values = values[row]!;
+      window.start = Math.max(0, Math.ceil((minMs - START_MS) / STEP_MS));
+      window.end = Math.min(SAMPLES, Math.floor((maxMs - START_MS) / STEP_MS) + 1);
+    },
+  };
+  return { select: (_: readonly Matcher[]) => selection };
+}
+
+async function measure(text: string, rows: readonly Row[]): Promise<void> {
+  const engine = new QueryEngine({
+    source: sourceOf(rows),
+    nowMs: () => performance.now(),
+    yieldToLoop: () => new Promise((resolve) => setImmediate(resolve)),
+    maxSamples: 50_000_000,
+  });
+  const plan = engine.prepare(parseExpr(text), text);
+  const startMs = START_MS + 3_600_000;
+  const endMs = startMs + 6 * 3_600_000;
+  await plan.range(startMs, endMs, 30_000);
+  let longestMs = 0;
+  let lastMs = performance.now();
+  const timer = setInterval(() => {
+    longestMs = Math.max(longestMs, performance.now() - lastMs);
+    lastMs = performance.now();
+  }, 1);
+  const rounds = 5;
+  const from = process.cpuUsage();
+  for (let i = 0; i < rounds; i++) await plan.range(startMs, endMs, 30_000);
+  const used = process.cpuUsage(from);
+  clearInterval(timer);
+  const perRoundMs = (used.user + used.system) / 1_000 / rounds;
+  console.log(
+    `${text.padEnd(60)} ${rows.length} series: ${perRoundMs.toFixed(0)} ms CPU, the loop waited ${longestMs.toFixed(0)} ms at most`,
+  );
+}
+
+const plain: Row[] = Array.from({ length: 1_000 }, (_, i) => ({
+  labels: Labels.fromRecord({ __name__: 'x_total', g: `g${i % 20}`, i: String(i) }),
+  perSample: (i % 7) + 1,
+}));
+const buckets: Row[] = Array.from({ length: 500 * BOUNDS.length }, (_, i) => ({
+  labels: Labels.fromRecord({
+    __name__: 'x_bucket',
+    i: String(Math.floor(i / BOUNDS.length)),
+    le: BOUNDS[i % BOUNDS.length]!,
+  }),
+  perSample: (i % BOUNDS.length) + 1,
+}));
+
+await measure('rate(x_total[5m])', plain);
+await measure('sum by (g) (rate(x_total[5m]))', plain);
+await measure('histogram_quantile(0.9, rate(x_bucket[5m]))', buckets);
+await measure('histogram_quantile(0.9, sum by (le) (rate(x_bucket[5m])))', buckets);
+await measure('max_over_time(x_total[1h])', plain);
