@@ -1,0 +1,40 @@
+import { describe, expect, it } from '@jest/globals';
+import { storageConfigSchema, storageLimitsSchema, toStoreOptions } from './store-config.ts';
+
+describe('the configuration of the store', () => {
+  it('has defaults for everything', () => {
+    const options = toStoreOptions(storageConfigSchema.parse({}), storageLimitsSchema.parse({}));
+    expect(options).toEqual({
+      retentionMs: 3 * 86_400_000,
+      outOfOrderWindowMs: 300_000,
+      maxLogBytes: Infinity,
+      maxSeries: 1_000_000,
+      maxLabelsPerSeries: 64,
+      maxLabelNameBytes: 1_024,
+      maxLabelValueBytes: 4_096,
+    });
+  });
+  it('reads sizes and durations as Prometheus writes them', () => {
+    const storage = storageConfigSchema.parse({
+      retention_time: '1w',
+      retention_size: '10GB',
+      out_of_order_time_window: '0s',
+    });
+    expect(storage).toEqual({
+      retention_time: 7 * 86_400_000,
+      retention_size: 10 * 2 ** 30,
+      out_of_order_time_window: 0,
+    });
+  });
+  it.each([
+    [{ retention_size: '10' }, 'expected a size such as 512MB or 10GB'],
+    [{ retention_size: '-1GB' }, 'expected a size such as 512MB or 10GB'],
+    [{ retention_time: '0s' }, 'must be more than 0'],
+    [{ retention_time: 'soon' }, 'not a valid duration string'],
+    [{ out_of_order_time_window: '1x' }, 'not a valid duration string'],
+    [{ retention: '1d' }, 'Unrecognized key'],
+  ])('refuses %j', (input, message) => {
+    const { error } = storageConfigSchema.safeParse(input);
+    expect(error?.message).toContain(message);
+  });
+});
