@@ -34,7 +34,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /** After a failure of the log, before it is tried again. */
 const LOG_RETRY_MS = 1_000;
 /** How long messages on the wire may take once the engine stops; then they stay owed. */
-const DRAIN_MS = 8_000;
+const DRAIN_MS = 6_000;
 
 export interface NotificationServiceOptions {
   readonly config: AlertmanagerConfig;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { Labels } from '#libs/labels';
 import { ConfigTextError } from '#libs/yaml-config';
 import { groupKeyOf, groupLabelsOf, matchingRoutes } from '../route-tree.ts';
@@ -268,6 +269,47 @@ receivers:
   - {url: "ftp://${secret}", http_config: {basic_auth: {password: {a: ${secret}}}, authorization: {credentials: ${secret}}}}
 `;
     expect(messageFor(text)).not.toContain(secret);
+  });
+
+  it('refuses with its own error whatever it is given', () => {
+    const pieces = fc.constantFrom(
+      ...[
+        'route',
+        'routes',
+        'receiver',
+        'receivers',
+        'name',
+        'matchers',
+        'match_re',
+        'times',
+        '-',
+        ':',
+      ],
+      ...[
+        ' ',
+        '\n',
+        '\n  ',
+        '\n  - ',
+        '[',
+        ']',
+        '{',
+        '}',
+        '"',
+        '*a',
+        '&a',
+        'a',
+        '~',
+        '1',
+        '!!str',
+        '---',
+      ],
+    );
+    fc.assert(
+      fc.property(fc.array(pieces, { maxLength: 60 }), (parts) => {
+        expect(typeof messageFor(parts.join(''))).toBe('string');
+      }),
+      { numRuns: 1_000 },
+    );
   });
 
   it('takes labels named like parts of a prototype', () => {

@@ -118,7 +118,7 @@ function linksOf({ annotations, generatorUrl }: NotifiedAlert): AlertDescription
 }
 
 /** Whether a link is safe to offer: `javascript:` and the like are not. */
-export function isWebUrl(url: string): boolean {
+function isWebUrl(url: string): boolean {
   return /^https?:\/\/[^\s"'<>]+$/i.test(url);
 }
 
