@@ -1,6 +1,13 @@
 import { allBuckets, type FloatHistogram } from '#libs/histogram';
 import type { Labels } from '#libs/labels';
-import type { MatrixSeries, QueryResult, QueryStats, QueryValue, VectorResult } from '#libs/promql';
+import type {
+  MatrixResult,
+  MatrixSeries,
+  QueryResult,
+  QueryStats,
+  QueryValue,
+  VectorResult,
+} from '#libs/promql';
 
 /** How long the parts of a query took, in seconds. */
 export interface QueryTimings {
@@ -57,16 +64,21 @@ function* writeValue(value: QueryValue, limit: number): Generator<string, void, 
       yield* writeVector(value, limit);
       return;
     case 'matrix':
-      yield '[';
-      for (const [index, series] of value.series.entries()) {
-        if (index >= limit) break;
-        yield `${index === 0 ? '' : ','}{"metric":${writeLabels(series.labels)}`;
-        yield* writePoints('values', series, false);
-        if (series.histograms !== null) yield* writePoints('histograms', series, true);
-        yield '}';
-      }
-      yield ']';
+      yield* writeMatrix(value, limit);
   }
+}
+
+function* writeMatrix(matrix: MatrixResult, limit: number): Generator<string, void, undefined> {
+  const times = new TimeTexts();
+  yield '[';
+  for (const [index, series] of matrix.series.entries()) {
+    if (index >= limit) break;
+    yield `${index === 0 ? '' : ','}{"metric":${writeLabels(series.labels)}`;
+    yield* writePoints('values', series, false, times);
+    if (series.histograms !== null) yield* writePoints('histograms', series, true, times);
+    yield '}';
+  }
+  yield ']';
 }
 
 function* writeVector(vector: VectorResult, limit: number): Generator<string, void, undefined> {
@@ -89,18 +101,42 @@ function* writePoints(
   field: string,
   series: MatrixSeries,
   wantsHistograms: boolean,
+  times: TimeTexts,
 ): Generator<string, void, undefined> {
   const { timesMs, values, histograms } = series;
-  let separator = `,"${field}":[`;
+  let text = '';
+  let separator = `,"${field}":[[`;
   for (let i = 0; i < timesMs.length; i++) {
     const histogram = histograms === null ? null : (histograms[i] ?? null);
     if ((histogram !== null) !== wantsHistograms) continue;
     const point =
-      histogram === null ? `"${formatSampleValue(values[i]!)}"` : writeHistogram(histogram);
-    yield `${separator}[${formatSeconds(timesMs[i]!)},${point}]`;
-    separator = ',';
+      histogram === null
+        ? `,"${formatSampleValue(values[i]!)}"]`
+        : `,${writeHistogram(histogram)}]`;
+    text += separator + times.textAt(timesMs, i) + point;
+    separator = ',[';
+    if (text.length < CHUNK_LENGTH) continue;
+    yield text;
+    text = '';
   }
-  if (separator === ',') yield ']';
+  if (separator === ',[') yield `${text}]`;
+}
+
+/** The texts of a query's steps. The series of an answer mostly have the same times, so each is written out once. */
+class TimeTexts {
+  readonly #timesMs: number[] = [];
+  readonly #texts: string[] = [];
+
+  textAt(timesMs: ArrayLike<number>, index: number): string {
+    const timeMs = timesMs[index]!;
+    if (this.#timesMs[index] === timeMs) return this.#texts[index]!;
+    const text = formatSeconds(timeMs);
+    if (index <= this.#timesMs.length) {
+      this.#timesMs[index] = timeMs;
+      this.#texts[index] = text;
+    }
+    return text;
+  }
 }
 
 function writeLabels(labels: Labels): string {
@@ -157,10 +193,17 @@ export function formatSeconds(timeMs: number): string {
 
 /** A sample's value in the fewest digits that give it back, as Go writes it in JSON. */
 export function formatSampleValue(value: number): string {
-  if (value === Number.POSITIVE_INFINITY) return '+Inf';
-  if (value === Number.NEGATIVE_INFINITY) return '-Inf';
+  // Twice as fast for fractions as String(), which looks each of them up in a cache first.
+  if (value % 1 !== 0 && Math.abs(value) >= 1e-6) return formatFraction(value);
   if (Object.is(value, -0)) return '-0';
   const text = String(value);
   // Go writes exponents with two digits at least; both begin to use them at the same sizes.
-  return text.replace(/e([+-])(\d)$/, 'e$10$2');
+  return Math.abs(value) < 1e-6 ? text.replace(/e([+-])(\d)$/, 'e$10$2') : text;
+}
+
+/** Of a number that is no integer, and not so small as to have an exponent; infinities and NaN are such. */
+function formatFraction(value: number): string {
+  if (value === Number.POSITIVE_INFINITY) return '+Inf';
+  if (value === Number.NEGATIVE_INFINITY) return '-Inf';
+  return JSON.stringify(value);
 }

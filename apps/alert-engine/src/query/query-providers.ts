@@ -1,9 +1,9 @@
-import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import type { Provider } from '@nestjs/common';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { QueryEngine } from '#libs/promql';
 import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
 import { STORE, type Store } from '../store/store.ts';
+import { nextTurn } from './loop-turns.ts';
 import { PlanCache } from './plan-cache.ts';
 import { QueryGate } from './query-gate.ts';
 import { QueryService } from './query-service.ts';
@@ -26,7 +26,7 @@ export const queryProviders: Provider[] = [
       const { query } = config.limits;
       return new QueryEngine({
         nowMs: () => performance.now(),
-        yieldToLoop: () => yieldToLoop(),
+        yieldToLoop: nextTurn,
         source: store,
         timeoutMs: query.timeout,
         maxSamples: query.max_samples,

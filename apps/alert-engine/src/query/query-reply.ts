@@ -1,9 +1,12 @@
 import { Readable } from 'node:stream';
 import { createGzip, createZstdCompress } from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { nextTurn } from './loop-turns.ts';
 
 /** Answers shorter than this are not worth compressing. */
 const MIN_COMPRESSED_LENGTH = 1024;
+/** Longest that an answer is written before the event loop turns. */
+const TURN_MS = 4;
 
 /** Sends JSON text as it is made, compressed with what the client takes if it is long. */
 export function sendChunks(
@@ -33,13 +36,20 @@ export function sendChunks(
   void reply.header('content-encoding', encoding).send(body.pipe(compressor));
 }
 
-function* joined(
+/** A socket that takes all it is given would have a long answer written in one go, so the event loop gets its turns. */
+async function* joined(
   start: string,
   second: IteratorResult<string, unknown>,
   rest: Iterator<string>,
-): Generator<Buffer, void, undefined> {
+): AsyncGenerator<Buffer, void, undefined> {
   yield Buffer.from(start);
-  for (let next = second; next.done !== true; next = rest.next()) yield Buffer.from(next.value);
+  let resumedMs = performance.now();
+  for (let next = second; next.done !== true; next = rest.next()) {
+    yield Buffer.from(next.value);
+    if (performance.now() - resumedMs < TURN_MS) continue;
+    await nextTurn();
+    resumedMs = performance.now();
+  }
 }
 
 /** The best of the encodings we have that an `Accept-Encoding` allows. */

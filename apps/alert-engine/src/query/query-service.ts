@@ -1,4 +1,3 @@
-import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { compareUtf8, isValidUtf8Name, type Labels, type Matcher } from '#libs/labels';
 import {
   compareLabels,
@@ -12,6 +11,7 @@ import {
 import { unescapeLabelName } from './escaped-label-name.ts';
 import { QueryApiError, invalidParameter, toApiError } from './query-api-error.ts';
 import { type QueryTimings, TRUNCATED, writeQueryBody } from './query-body.ts';
+import { nextTurn } from './loop-turns.ts';
 import type { PlanCache } from './plan-cache.ts';
 import type { QueryGate } from './query-gate.ts';
 import { MAX_TIME_MS, type QueryParameters } from './query-parameters.ts';
@@ -156,7 +156,7 @@ export class QueryService {
         found.set(labels.key, labels);
       }
     }
-    return cut(await sortInTurns([...found.values()], compareLabels, () => yieldToLoop()), limit);
+    return cut(await sortInTurns([...found.values()], compareLabels, nextTurn), limit);
   }
 
   /** `/api/v1/labels`. */
@@ -273,7 +273,7 @@ async function union(
   if (sets.length <= 1) return find(only);
   const found = new Set<string>();
   for (const matchers of sets) for (const name of find(matchers)) found.add(name);
-  return sortInTurns([...found], compareUtf8, () => yieldToLoop());
+  return sortInTurns([...found], compareUtf8, nextTurn);
 }
 
 function cut<T>(list: readonly T[], limit: number): ListAnswer<T> {

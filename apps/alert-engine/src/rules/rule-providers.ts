@@ -1,4 +1,3 @@
-import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import type { Provider } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import type { AlertSink } from '#libs/dispatch';
@@ -8,6 +7,7 @@ import type { QueryEngine } from '#libs/promql';
 import { DEFAULT_RULE_TIMING, QueryEngineEvaluator, RuleManager } from '#libs/rules';
 import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
 import { ALERT_SINK } from '../notifications/alert-sink.ts';
+import { nextTurn } from '../query/loop-turns.ts';
 import { QUERY_ENGINE } from '../query/query-providers.ts';
 import { STATE_STORE } from '../state/state-store.ts';
 import { VOLATILE_STORE_WRITER, type VolatileStoreWriter } from '../store/store-writer.ts';
@@ -56,7 +56,7 @@ export const ruleProviders: Provider[] = [
         stateStore,
         alertSink,
         clockMs: () => performance.now(),
-        yieldToLoop: () => yieldToLoop(),
+        yieldToLoop: nextTurn,
         timing: DEFAULT_RULE_TIMING,
       });
       metrics.watch(manager);
