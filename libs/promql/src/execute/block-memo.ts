@@ -23,6 +23,10 @@ export class BlockMemo {
     return fresh;
   }
 
+  has(key: string): boolean {
+    return this.#entries.has(key);
+  }
+
   clear(): void {
     this.#entries.clear();
   }

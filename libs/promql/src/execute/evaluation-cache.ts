@@ -6,6 +6,9 @@ export interface SharingPlan {
   readonly sharableKeys: readonly string[];
 }
 
+/** Cells after which a cache is full; nine bytes each. */
+const MAX_CELLS = 20_000_000;
+
 /**
  * What queries over the same data at the same time share: equal selectors and subexpressions are evaluated once. Make one
  * for a round of rules from the plans it is about to run, and drop it afterwards; samples written meanwhile may not be seen
@@ -14,6 +17,7 @@ export interface SharingPlan {
 export class EvaluationCache {
   readonly #memo = new BlockMemo();
   readonly #shared = new Set<string>();
+  #cells = 0;
 
   constructor(plans: Iterable<SharingPlan>) {
     const seen = new Set<string>();
@@ -30,7 +34,13 @@ export class EvaluationCache {
     return this.#shared.has(key);
   }
 
+  /** What is under `key`; once the cache is full, new answers are no longer kept. */
   get(key: string, evaluate: () => Promise<RememberedBlock>): Promise<RememberedBlock> {
-    return this.#memo.get(key, evaluate);
+    if (this.#cells >= MAX_CELLS && !this.#memo.has(key)) return evaluate();
+    return this.#memo.get(key, async () => {
+      const remembered = await evaluate();
+      this.#cells += remembered.block.present.length;
+      return remembered;
+    });
   }
 }

@@ -63,6 +63,10 @@ async function buildGroups(
     }
     groupOfRow[row] = group;
   }
+  // Groups whose last row has gone stay, so that the others keep their numbers; but not for ever.
+  if (before !== null && countUsed(groupOfRow, labels.length) * 2 < labels.length) {
+    return buildGroups(evaluation, shape, grouping, isWithout, null);
+  }
   const isUnchanged = before !== null && labels.length === before.known.labels.length;
   let groupShape: SeriesShape;
   if (isUnchanged) {
@@ -75,6 +79,16 @@ async function buildGroups(
     groupShape = SeriesShape.ofDistinct(labels);
   }
   return { groupOfRow, shape: groupShape, numberByKey, labels };
+}
+
+function countUsed(groupOfRow: Int32Array, groupCount: number): number {
+  const isUsed = new Uint8Array(groupCount);
+  let used = 0;
+  for (const group of groupOfRow) {
+    used += 1 - isUsed[group]!;
+    isUsed[group] = 1;
+  }
+  return used;
 }
 
 function withoutLabels(labels: Labels, names: ReadonlySet<string>): Labels {

@@ -29,18 +29,6 @@ export function matchLabels(labels: Labels, matching: VectorMatching): Labels {
 /** A mask: rows between two looks at the clock, less one. */
 const ROWS_PER_CHECK = 2_047;
 
-let nextShapeNumber = 1;
-const shapeNumbers = new WeakMap<SeriesShape, number>();
-
-function numberOf(shape: SeriesShape): number {
-  let known = shapeNumbers.get(shape);
-  if (known === undefined) {
-    known = nextShapeNumber++;
-    shapeNumbers.set(shape, known);
-  }
-  return known;
-}
-
 /** A text for everything about a matching that its groups and results depend on. */
 export function matchingKey(matching: VectorMatching): string {
   return JSON.stringify([
@@ -53,25 +41,36 @@ export function matchingKey(matching: VectorMatching): string {
   ]);
 }
 
-/** The match groups of two shapes, kept with the left one. */
+/** Right sides for which a left one keeps its match groups. */
+const MAX_PARTNERS = 4;
+
+interface Partner {
+  readonly shape: SeriesShape;
+  readonly groups: MatchGroups;
+}
+
+/** The match groups of two shapes, kept with the left one for the right ones it has met last. */
 export async function matchGroupsOf(
   evaluation: Evaluation,
   left: SeriesShape,
   right: SeriesShape,
   matching: VectorMatching,
 ): Promise<MatchGroups> {
-  const key = `match:${matchingKey(matching)}:${numberOf(right)}`;
-  return left.derivedLater<MatchGroups>(key, async () => {
-    const numbers = new Map<string, number>();
-    const leftGroups = await numberRows(evaluation, left, matching, numbers);
-    const rightGroups = await numberRows(evaluation, right, matching, numbers);
-    return {
-      groupCount: numbers.size,
-      left: leftGroups,
-      right: rightGroups,
-      derivedPairs: new Map(),
-    };
-  });
+  const partners = left.derived<Partner[]>(`match:${matchingKey(matching)}`, () => []);
+  const known = partners.find((partner) => partner.shape === right);
+  if (known !== undefined) return known.groups;
+  const numbers = new Map<string, number>();
+  const leftGroups = await numberRows(evaluation, left, matching, numbers);
+  const rightGroups = await numberRows(evaluation, right, matching, numbers);
+  const groups: MatchGroups = {
+    groupCount: numbers.size,
+    left: leftGroups,
+    right: rightGroups,
+    derivedPairs: new Map(),
+  };
+  partners.unshift({ shape: right, groups });
+  partners.length = Math.min(partners.length, MAX_PARTNERS);
+  return groups;
 }
 
 async function numberRows(

@@ -69,7 +69,7 @@ export class QueryPlan implements Plan {
       }
       case 'vector': {
         const block = await root.evaluate(evaluation, singleTime(timeMs));
-        return vectorOf(dropPendingMetadata(block), timeMs);
+        return vectorOf(evaluation, dropPendingMetadata(block), timeMs);
       }
       case 'matrix':
         return matrixOf(evaluation, root, timeMs);
@@ -169,7 +169,11 @@ export class QueryPlan implements Plan {
   }
 }
 
-function vectorOf(block: Block, timeMs: number): VectorResult {
+async function vectorOf(
+  evaluation: Evaluation,
+  block: Block,
+  timeMs: number,
+): Promise<VectorResult> {
   const { shape, present } = block;
   let count = 0;
   for (let row = 0; row < shape.count; row++) if (present[row] !== ABSENT) count++;
@@ -180,6 +184,8 @@ function vectorOf(block: Block, timeMs: number): VectorResult {
   for (let row = 0; row < shape.count; row++) {
     const kind = present[row]!;
     if (kind === ABSENT) continue;
+    // Labels may only be made here.
+    if ((labels.length & 2_047) === 0 && evaluation.isPauseDue()) await evaluation.pause();
     const own = shape.labelsAt(row);
     if (seen !== null) {
       if (seen.has(own.key)) {
