@@ -61,12 +61,16 @@ receivers:
 ${extra}`;
 }
 
-async function start(yaml: string | null = alertmanagerYaml()): Promise<void> {
+async function start(
+  yaml: string | null = alertmanagerYaml(),
+  rules: string | null = null,
+): Promise<void> {
   const configFile = join(folder, 'engine.yml');
   await writeFile(
     configFile,
-    `external_url: https://alerts.example.org\n${yaml === null ? '' : 'alertmanager_config: am.yml\n'}`,
+    `external_url: https://alerts.example.org\n${yaml === null ? '' : 'alertmanager_config: am.yml\n'}${rules === null ? '' : 'rule_files: [rules.yml]\n'}`,
   );
+  if (rules !== null) await writeFile(join(folder, 'rules.yml'), rules);
   if (yaml !== null) await writeFile(join(folder, 'am.yml'), yaml);
   const address = { host: '127.0.0.1', port: 0 };
   app = await createApp(
@@ -176,6 +180,31 @@ describe('the engine', () => {
       expect(metrics).toContain(line);
     }
     expect(`${logLines.join('')}${metrics}`).not.toContain('canary');
+  });
+
+  it('tells a webhook of an alert that a rule of its own gives', async () => {
+    const rules = `
+groups:
+- name: g
+  interval: 1s
+  rules:
+  - {alert: Always, expr: vector(42), labels: {severity: info}, annotations: {summary: 'is {{ $value }}'}}
+`;
+    await start(alertmanagerYaml(), rules);
+    await until(() => payloads.length === 1);
+    expect(payloads[0]).toMatchObject({
+      status: 'firing',
+      alerts: [
+        {
+          labels: { alertname: 'Always', severity: 'info' },
+          annotations: { summary: 'is 42' },
+          generatorURL: expect.stringContaining('https://alerts.example.org/graph?'),
+        },
+      ],
+    });
+    expect(await (await fetch(`${base}/metrics`)).text()).toMatch(
+      /prometheus_notifications_sent_total{alertmanager="built-in"} [1-9]/,
+    );
   });
 
   it('refuses what Alertmanager refuses, in its form', async () => {

@@ -30,3 +30,41 @@ export function groupIdOf(receiver: string, key: string): string {
 export function firstFlushMs(alert: Alert, route: Route, nowMs: number): number {
   return Math.min(Math.max(alert.startsAtMs + route.groupWaitMs, nowMs), nowMs + route.groupWaitMs);
 }
+
+/** The next flush of a group that had one at `lastMs` and has kept its pace since. */
+export function nextBeat(lastMs: number, { groupIntervalMs }: Route, nowMs: number): number {
+  const beats = Math.max(0, Math.floor((nowMs - lastMs) / groupIntervalMs)) + 1;
+  // A clock that was set back must not silence the group.
+  return Math.min(lastMs + beats * groupIntervalMs, nowMs + groupIntervalMs);
+}
+
+/** A group without members yet. */
+export function newGroup(
+  id: string,
+  key: string,
+  route: Route,
+  labels: Labels,
+  nextFlushMs: number,
+): AlertGroup {
+  const { receiver } = route;
+  const members = new Map<string, boolean>();
+  return {
+    id,
+    key,
+    receiver,
+    labels,
+    route,
+    members,
+    hasFlushed: false,
+    nextFlushMs,
+    emptySinceMs: null,
+  };
+}
+
+/** An emptied group is kept so long, so that an alert that flaps does not start a new one each time. */
+const EMPTY_GROUP_KEEP_MS = 30_000;
+
+/** Whether a group has been empty for long enough to go. */
+export function isExpired(group: AlertGroup, nowMs: number): boolean {
+  return group.emptySinceMs !== null && nowMs - group.emptySinceMs >= EMPTY_GROUP_KEEP_MS;
+}

@@ -1,7 +1,14 @@
 import { Labels } from '#libs/labels';
 import { assert } from '#libs/invariant';
 import { type Alert, type IncomingAlert, isResolved, mergeAlert, toAlert } from './alert.ts';
-import { type AlertGroup, firstFlushMs, groupIdOf } from './alert-group.ts';
+import {
+  type AlertGroup,
+  firstFlushMs,
+  groupIdOf,
+  isExpired,
+  newGroup,
+  nextBeat,
+} from './alert-group.ts';
 import { compareAlertLabels } from './alert-order.ts';
 import type {
   AlertmanagerConfig,
@@ -10,20 +17,13 @@ import type {
   Route,
 } from './config/alertmanager-config.ts';
 import { Inhibitor } from './inhibitor.ts';
-import {
-  currentIntent,
-  entryRecords,
-  Ledger,
-  type LedgerEntry,
-  openAlerts,
-  targetKey,
-} from './ledger.ts';
-import { type GroupState, type Message, nextMessage } from './next-message.ts';
+import { toKeyedChanges } from './keyed-changes.ts';
+import { currentIntent, Ledger, type LedgerEntry, openAlerts } from './ledger.ts';
+import { LoggedAlerts } from './logged-alerts.ts';
+import { type GroupState, nextMessage, saysTheSame } from './next-message.ts';
 import type { Notification, NotifiedAlert } from './notification.ts';
 import {
   type DispatchRecord,
-  encodeDispatchRecord,
-  encodeDispatchRecords,
   type Intent,
   type KeyedChange,
   type NotificationOutcome,
@@ -31,7 +31,7 @@ import {
 } from './notification-log.ts';
 import { groupKeyOf, groupLabelsOf, matchingRoutes } from './route-tree.ts';
 import { type Silence, silencesMatching } from './silence.ts';
-import { containsInstant } from './time/time-interval.ts';
+import { mutesOf } from './time/mutes-of.ts';
 
 export interface DispatcherOptions {
   /** Most alerts kept; further new ones are dropped and counted. */
@@ -75,9 +75,6 @@ export interface AlertStatus {
   readonly receivers: readonly string[];
 }
 
-/** An emptied group is kept so long, so that an alert that flaps does not start a new one each time. */
-const EMPTY_GROUP_KEEP_MS = 30_000;
-
 /**
  * Decides which notifications are due. It is told of alerts and of the outcomes of deliveries, and asked what to do at
  * an instant; it does nothing by itself and reads no clock. The records it yields restore it after a restart.
@@ -86,8 +83,7 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #ledger = new Ledger();
   readonly #alerts = new Map<string, Alert>();
-  /** The end of each alert as it is in the log, to tell when the log has become too old. */
-  readonly #loggedEndMs = new Map<string, number>();
+  readonly #logged = new LoggedAlerts();
   readonly #groups = new Map<string, AlertGroup>();
   readonly #groupsOfAlert = new Map<string, Set<string>>();
   readonly #drops: DispatchDrops = { alerts: 0, closings: 0, targets: 0 };
@@ -140,7 +136,7 @@ export class Dispatcher {
     }
     const graceMs = nowMs + this.#config.resolveTimeoutMs;
     for (const alert of this.#alerts.values()) {
-      this.#loggedEndMs.set(alert.fingerprint, alert.endsAtMs);
+      this.#logged.restore(alert);
       if (alert.endsAtMs > lastSeenMs && alert.endsAtMs < graceMs) {
         this.#alerts.set(alert.fingerprint, { ...alert, endsAtMs: graceMs, isTimeout: true });
       }
@@ -215,20 +211,7 @@ export class Dispatcher {
    * that the store holds the present state and never grows beyond it. Ask at once, before anything else is told.
    */
   keyedChanges(records: readonly DispatchRecord[]): KeyedChange[] {
-    const changes = new Map<string, string | null>();
-    for (const record of records) {
-      if (record.kind === 'alert') {
-        changes.set(alertKey(record.alert.fingerprint), encodeDispatchRecord(record));
-      } else if (record.kind === 'alert-gone') {
-        changes.set(alertKey(record.fingerprint), null);
-      } else {
-        const target = record.kind === 'intent' ? record.intent.target : record.target;
-        const entry = this.#ledger.get(target);
-        const value = entry === null ? null : encodeDispatchRecords(entryRecords(entry));
-        changes.set(`target ${targetKey(target)}`, value);
-      }
-    }
-    return [...changes].map(([key, value]) => ({ key, value }));
+    return toKeyedChanges(records, this.#ledger);
   }
 
   /** Where an alert stands at `nowMs`. */
@@ -247,13 +230,7 @@ export class Dispatcher {
 
   /** The time intervals that keep a group quiet at `nowMs`, by name. */
   mutesOf(group: Readonly<AlertGroup>, nowMs: number): readonly string[] {
-    const { muteTimeIntervals, activeTimeIntervals } = group.route;
-    const isWithin = (name: string) =>
-      this.#config.timeIntervals.get(name)?.some((interval) => containsInstant(interval, nowMs)) ??
-      false;
-    const mutes = muteTimeIntervals.filter(isWithin);
-    if (mutes.length > 0) return mutes;
-    return activeTimeIntervals.some(isWithin) ? [] : activeTimeIntervals;
+    return mutesOf(group.route, this.#config.timeIntervals, nowMs);
   }
 
   #settleIntent(id: string, outcome: NotificationOutcome, nowMs: number): Intent | null {
@@ -277,7 +254,9 @@ export class Dispatcher {
     const alert = known === undefined ? update : mergeAlert(known, update);
     this.#alerts.set(alert.fingerprint, alert);
     this.#inhibitor.put(alert);
-    this.#logIfNeeded(alert, known);
+    if (this.#logged.isNews(alert, known, this.#config.resolveTimeoutMs)) {
+      this.#records.push({ kind: 'alert', alert });
+    }
     // An alert that fires on is in its groups already; only one that ended may have left some.
     if (known !== undefined && !isResolved(known, nowMs)) return;
     for (const route of matchingRoutes(this.#config.route, alert.labels)) {
@@ -299,23 +278,6 @@ export class Dispatcher {
       else this.settle(intent.id, 'abandoned', nowMs);
     }
     this.#owed = [];
-  }
-
-  /**
-   * An alert is repeated every minute or so, with a later end and perhaps another value in its annotations. Only what a
-   * restart could not do without is logged: that it exists, when it started, and roughly how long it is believed in.
-   */
-  #logIfNeeded(alert: Alert, known: Alert | undefined): void {
-    const loggedEndMs = this.#loggedEndMs.get(alert.fingerprint) ?? Number.NEGATIVE_INFINITY;
-    const isLateEnough = alert.endsAtMs > loggedEndMs + this.#config.resolveTimeoutMs;
-    const hasNews =
-      known === undefined ||
-      known.startsAtMs !== alert.startsAtMs ||
-      alert.endsAtMs < known.endsAtMs ||
-      alert.endsAtMs < loggedEndMs;
-    if (!hasNews && !isLateEnough) return;
-    this.#loggedEndMs.set(alert.fingerprint, alert.endsAtMs);
-    this.#records.push({ kind: 'alert', alert });
   }
 
   #join(alert: Alert, route: Route, nowMs: number): AlertGroup {
@@ -512,7 +474,7 @@ export class Dispatcher {
     if (alert === undefined) return;
     this.#inhibitor.remove(alert);
     this.#alerts.delete(fingerprint);
-    this.#loggedEndMs.delete(fingerprint);
+    this.#logged.forget(fingerprint);
     this.#records.push({ kind: 'alert-gone', fingerprint });
   }
 
@@ -592,58 +554,8 @@ export class Dispatcher {
   }
 }
 
-/** The next flush of a group that had one at `lastMs` and has kept its pace since. */
-function nextBeat(lastMs: number, { groupIntervalMs }: Route, nowMs: number): number {
-  const beats = Math.max(0, Math.floor((nowMs - lastMs) / groupIntervalMs)) + 1;
-  // A clock that was set back must not silence the group.
-  return Math.min(lastMs + beats * groupIntervalMs, nowMs + groupIntervalMs);
-}
-
-function alertKey(fingerprint: string): string {
-  return `alert ${fingerprint}`;
-}
-
 function receiversByName(config: AlertmanagerConfig): ReadonlyMap<string, Receiver> {
   return new Map(config.receivers.map((receiver) => [receiver.name, receiver]));
-}
-
-function newGroup(
-  id: string,
-  key: string,
-  route: Route,
-  labels: Labels,
-  nextFlushMs: number,
-): AlertGroup {
-  const { receiver } = route;
-  const members = new Map<string, boolean>();
-  return {
-    id,
-    key,
-    receiver,
-    labels,
-    route,
-    members,
-    hasFlushed: false,
-    nextFlushMs,
-    emptySinceMs: null,
-  };
-}
-
-function isExpired(group: AlertGroup, nowMs: number): boolean {
-  return group.emptySinceMs !== null && nowMs - group.emptySinceMs >= EMPTY_GROUP_KEEP_MS;
-}
-
-function saysTheSame(intent: Intent, message: Message): boolean {
-  return (
-    hasSameMembers(intent.firing, message.firing) &&
-    hasSameMembers(intent.resolved, message.resolved)
-  );
-}
-
-function hasSameMembers(left: readonly string[], right: readonly string[]): boolean {
-  if (left.length !== right.length) return false;
-  const members = new Set(left);
-  return right.every((member) => members.has(member));
 }
 
 function timeOf(record: Exclude<DispatchRecord, { kind: 'alert' | 'alert-gone' | 'forgotten' }>) {

@@ -1,5 +1,6 @@
 import { type LedgerEntry, openAlerts } from './ledger.ts';
 import type { NotificationReason } from './notification.ts';
+import type { Intent } from './notification-log.ts';
 
 /** How the alerts of a group stand at a flush, by fingerprint. */
 export interface GroupState {
@@ -64,4 +65,18 @@ function reasonFor(
   if (firing.length === 0) return null;
   const toldAtMs = entry?.toldAtMs ?? nowMs;
   return nowMs - toldAtMs >= repeatIntervalMs ? 'repeat interval elapsed' : null;
+}
+
+/** Whether a message that was handed out says what would be said now. */
+export function saysTheSame(intent: Intent, message: Message): boolean {
+  return (
+    hasSameMembers(intent.firing, message.firing) &&
+    hasSameMembers(intent.resolved, message.resolved)
+  );
+}
+
+function hasSameMembers(left: readonly string[], right: readonly string[]): boolean {
+  if (left.length !== right.length) return false;
+  const members = new Set(left);
+  return right.every((member) => members.has(member));
 }
