@@ -84,6 +84,24 @@ const custom: fc.Arbitrary<FloatHistogram> = fc
 const pair = fc.oneof(fc.tuple(exponential, exponential), fc.tuple(custom, custom));
 const any = fc.oneof(exponential, custom);
 
+function ofCustom(customValues: number[], positiveBuckets: number[]): FloatHistogram {
+  return createFloatHistogram({
+    schema: CUSTOM_BUCKETS_SCHEMA,
+    customValues,
+    positiveBuckets,
+    positiveSpans: [{ offset: 0, length: positiveBuckets.length }],
+  });
+}
+
+function ofCount(count: number): FloatHistogram {
+  return createFloatHistogram({
+    count,
+    sum: count,
+    positiveSpans: [{ offset: 0, length: 1 }],
+    positiveBuckets: [count],
+  });
+}
+
 function bucketTotal(histogram: FloatHistogram): number {
   return allBuckets(histogram).reduce((total, { count }) => total + count, 0);
 }
@@ -158,14 +176,9 @@ describe('a sum of two histograms', () => {
     expect(addHistograms(nhcb, createFloatHistogram())).toBeNull();
   });
   it('with other custom bounds has those in common', () => {
-    const of = (customValues: number[], positiveBuckets: number[]): FloatHistogram =>
-      createFloatHistogram({
-        schema: CUSTOM_BUCKETS_SCHEMA,
-        customValues,
-        positiveBuckets,
-        positiveSpans: [{ offset: 0, length: positiveBuckets.length }],
-      });
-    const sum = addHistograms(of([1, 2, 5], [1, 2, 3, 4]), of([2, 3, 5], [10, 20, 30, 40]))!;
+    const left = ofCustom([1, 2, 5], [1, 2, 3, 4]);
+    const right = ofCustom([2, 3, 5], [10, 20, 30, 40]);
+    const sum = addHistograms(left, right)!;
     expect(sum.hasReconciledBounds).toBe(true);
     expect(sum.histogram.customValues).toEqual([2, 5]);
     expect(sum.histogram.positiveBuckets).toEqual([13, 53, 44]);
@@ -209,20 +222,13 @@ describe('a sum of many histograms', () => {
     );
   });
   it('keeps what rounding takes away from a plain sum', () => {
-    const of = (count: number): FloatHistogram => createFloatHistogram({ count, sum: count });
-    const sum = new HistogramSum(of(1));
-    for (const count of [1e100, 1, -1e100]) sum.add(of(count));
+    const sum = new HistogramSum(ofCount(1));
+    for (const count of [1e100, 1, -1e100]) sum.add(ofCount(count));
     expect(sum.value.sum).toBe(2);
   });
   it('has a mean where it would overflow itself', () => {
-    const of = (count: number): FloatHistogram =>
-      createFloatHistogram({
-        count,
-        positiveSpans: [{ offset: 0, length: 1 }],
-        positiveBuckets: [count],
-      });
-    const mean = new HistogramSum(of(1.5e308));
-    mean.addToMean(of(1.7e308));
+    const mean = new HistogramSum(ofCount(1.5e308));
+    mean.addToMean(ofCount(1.7e308));
     expect(mean.mean.count).toBeCloseTo(1.6e308, -300);
     expect(mean.mean.positiveBuckets[0]! / 1.6e308).toBeCloseTo(1, 12);
   });
