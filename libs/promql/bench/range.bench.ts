@@ -1,4 +1,4 @@
-import { Labels, type Matcher } from '#libs/labels';
+import { Labels } from '#libs/labels';
 import { parseExpr, QueryEngine, type SeriesSelection, type SeriesSource } from '#libs/promql';
 
 /*
@@ -45,14 +45,17 @@ function sourceOf(rows: readonly Row[]): SeriesSource {
       window.end = Math.min(SAMPLES, Math.floor((maxMs - START_MS) / STEP_MS) + 1);
     },
   };
-  return { select: (_: readonly Matcher[]) => selection };
+  return { select: () => selection };
 }
 
 async function measure(text: string, rows: readonly Row[]): Promise<void> {
   const engine = new QueryEngine({
     source: sourceOf(rows),
     nowMs: () => performance.now(),
-    yieldToLoop: () => new Promise((resolve) => setImmediate(resolve)),
+    yieldToLoop: () =>
+      new Promise((resolve) => {
+        setImmediate(resolve);
+      }),
     maxSamples: 50_000_000,
   });
   const plan = engine.prepare(parseExpr(text), text);

@@ -1,4 +1,4 @@
-import { Labels, type Matcher } from '#libs/labels';
+import { Labels } from '#libs/labels';
 import {
   EvaluationCache,
   parseExpr,
@@ -53,13 +53,16 @@ function columnSource(count: number): SeriesSource {
       window.end = end;
     },
   };
-  return { select: (_: readonly Matcher[]) => selection };
+  return { select: () => selection };
 }
 
 const engine = new QueryEngine({
   source: columnSource(SERIES),
   nowMs: () => performance.now(),
-  yieldToLoop: () => new Promise((resolve) => setImmediate(resolve)),
+  yieldToLoop: () =>
+    new Promise((resolve) => {
+      setImmediate(resolve);
+    }),
   maxSamples: 50_000_000,
 });
 

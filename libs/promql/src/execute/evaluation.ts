@@ -50,8 +50,10 @@ export class Evaluation {
   #heldSamples = 0;
   #resumedMs: number;
   readonly #startedMs: number;
-  /** Values of parts that stand more than once in the plan or are the same at every step. */
+  /** Values of parts that stand more than once in the plan, for the piece that is being evaluated. */
   readonly memo = new BlockMemo();
+  /** Values of parts that are the same at every step. */
+  readonly lastingMemo = new BlockMemo();
   /** What an answer depends on besides the expression and its timeline. */
   readonly memoPrefix: string;
 

@@ -45,7 +45,8 @@ export abstract class VectorNode {
     if (!isShared && !this.isRepeated && !this.isStepInvariant) {
       return this.#computeCounted(evaluation, timeline);
     }
-    const memo = isShared ? cache : evaluation.memo;
+    const ownMemo = this.isStepInvariant ? evaluation.lastingMemo : evaluation.memo;
+    const memo = isShared ? cache : ownMemo;
     const time = this.isStepInvariant
       ? 'once'
       : `${timeline.startMs},${timeline.stepMs},${timeline.count}`;
