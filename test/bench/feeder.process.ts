@@ -23,8 +23,7 @@ class Feeder {
   #isStopped = false;
   #samples = 0;
   #longestDelayMs = 0;
-  #senders = 0;
-  #live = 0;
+  #isLive = false;
 
   constructor(spec: FeedSpec) {
     this.#spec = spec;
@@ -37,9 +36,18 @@ class Feeder {
 
   /** Ends when the last step is written, or the feeder was stopped. */
   async run(): Promise<void> {
-    const senders = Math.min(SENDERS, this.#chunks);
-    this.#senders = senders;
-    await Promise.all(Array.from({ length: senders }, (_, sender) => this.#send(sender, senders)));
+    const { steps, stepsPerRequest } = this.#spec;
+    const lastStep = steps ?? Infinity;
+    const encoders = Array.from(
+      { length: Math.min(SENDERS, this.#chunks) },
+      () => new WriteEncoder('prometheus.WriteRequest'),
+    );
+    // Step by step: Prometheus refuses samples that are much older than the youngest it has seen of any series.
+    for (let step = 0; step < lastStep && !this.#isStopped; step += stepsPerRequest) {
+      const count = Math.min(stepsPerRequest, lastStep - step);
+      await Promise.all(encoders.map((_, sender) => this.#send(encoders, sender, step, count)));
+    }
+    this.#becomeLive();
   }
 
   stop(): void {
@@ -54,35 +62,33 @@ class Feeder {
     };
   }
 
-  /** One of several loops, each with requests of its own, so that every series stays in order. */
-  async #send(sender: number, senders: number): Promise<void> {
-    const { startMs, stepMs, steps, stepsPerRequest } = this.#spec;
-    const encoder = new WriteEncoder('prometheus.WriteRequest');
-    let isLive = false;
-    for (let step = 0; step < (steps ?? Infinity); step += stepsPerRequest) {
-      const count = Math.min(stepsPerRequest, (steps ?? Infinity) - step);
-      for (let chunk = sender; chunk < this.#chunks; chunk += senders) {
-        if (this.#isStopped) return;
-        // The requests of a step are spread over it, as scrapes are.
-        const timeMs = startMs + step * stepMs + Math.floor((chunk * stepMs) / this.#chunks);
-        const aheadMs = timeMs - Date.now();
-        if (aheadMs > 0) {
-          if (!isLive) this.#becomeLive();
-          isLive = true;
-          await sleep(aheadMs);
-          if (this.#isStopped) return;
-        }
-        const body = compressBlock(this.#encode(encoder, chunk, timeMs, count));
-        await Promise.all(this.#spec.urls.map((url) => post(url, body)));
-        if (isLive) this.#longestDelayMs = Math.max(this.#longestDelayMs, Date.now() - timeMs);
+  /** One of several loops, each with requests of its own. */
+  async #send(
+    encoders: readonly WriteEncoder[],
+    sender: number,
+    step: number,
+    count: number,
+  ): Promise<void> {
+    const { startMs, stepMs, urls } = this.#spec;
+    for (let chunk = sender; chunk < this.#chunks; chunk += encoders.length) {
+      // The requests of a step are spread over it, as scrapes are.
+      const timeMs = startMs + step * stepMs + Math.floor((chunk * stepMs) / this.#chunks);
+      const aheadMs = timeMs - Date.now();
+      if (aheadMs > 0) {
+        this.#becomeLive();
+        await sleep(aheadMs);
       }
+      if (this.#isStopped) return;
+      const body = compressBlock(this.#encode(encoders[sender]!, chunk, timeMs, count));
+      await Promise.all(urls.map((url) => post(url, body)));
+      if (this.#isLive) this.#longestDelayMs = Math.max(this.#longestDelayMs, Date.now() - timeMs);
     }
-    if (!isLive) this.#becomeLive();
   }
 
   #becomeLive(): void {
-    this.#live++;
-    if (this.#live === this.#senders) tell({ kind: 'caught-up', ...this.report() });
+    if (this.#isLive) return;
+    this.#isLive = true;
+    tell({ kind: 'caught-up', ...this.report() });
   }
 
   #encode(encoder: WriteEncoder, chunk: number, timeMs: number, steps: number): Buffer {

@@ -35,6 +35,46 @@ export function timedGet(
   });
 }
 
+/** Times of one query at both, and the CPU time that went into them, which other work on the machine changes less. */
+export interface Duel {
+  readonly ourMs: number[];
+  readonly theirMs: number[];
+  ourCpuSeconds: number;
+  theirCpuSeconds: number;
+  points: number;
+}
+
+/**
+ * Asks both the same, in turns, and checks that they answer the same.
+ * @param parametersOf what to ask in a round, the query included
+ */
+export async function duel(
+  ours: Contender,
+  theirs: Contender,
+  path: string,
+  rounds: number,
+  parametersOf: () => Readonly<Record<string, string | number>>,
+): Promise<Duel> {
+  const result: Duel = { ourMs: [], theirMs: [], ourCpuSeconds: 0, theirCpuSeconds: 0, points: 0 };
+  for (let round = 0; round < rounds; round++) {
+    const parameters = parametersOf();
+    const theirCpu = await theirs.cpuSeconds();
+    const theirAnswer = await timedGet(theirs, path, parameters);
+    result.theirCpuSeconds += (await theirs.cpuSeconds()) - theirCpu;
+    const ourCpu = await ours.cpuSeconds();
+    const ourAnswer = await timedGet(ours, path, parameters);
+    result.ourCpuSeconds += (await ours.cpuSeconds()) - ourCpu;
+    result.ourMs.push(ourAnswer.ms);
+    result.theirMs.push(theirAnswer.ms);
+    result.points = requireSameAnswer(
+      String(parameters['query']),
+      ourAnswer.body,
+      theirAnswer.body,
+    );
+  }
+  return result;
+}
+
 interface Answer {
   readonly data: {
     readonly result: readonly {
@@ -46,7 +86,7 @@ interface Answer {
 }
 
 /** Checks that both gave the same answer; a fast answer that is wrong is worth nothing. @throws Error */
-export function requireSameAnswer(query: string, ours: string, theirs: string): number {
+function requireSameAnswer(query: string, ours: string, theirs: string): number {
   const mine = pointsOf(ours);
   const other = pointsOf(theirs);
   if (mine.size !== other.size) {

@@ -133,12 +133,15 @@ class RequestWorkload implements Workload {
   readonly seriesCount: number;
   readonly #counters: number;
   readonly #values: Float64Array;
+  /** By how much each grew last. */
+  readonly #growth: Float64Array;
   readonly #random = new Random();
 
   constructor(instances: number) {
     this.#counters = instances * COUNTERS_PER_INSTANCE;
     this.seriesCount = this.#counters + instances * HISTOGRAMS_PER_INSTANCE * BUCKETS.length;
     this.#values = new Float64Array(this.seriesCount);
+    this.#growth = new Float64Array(this.seriesCount);
   }
 
   labelsOf(series: number): Labels {
@@ -167,11 +170,12 @@ class RequestWorkload implements Workload {
   nextValue(series: number): number {
     const random = this.#random.next();
     if (series < this.#counters) return (this.#values[series]! += Math.floor(random * 300));
-    // A higher bucket holds what the lower ones hold: it grows by at least as much at every step.
+    // A higher bucket counts what the lower ones count, and more.
     const bucket = (series - this.#counters) % BUCKETS.length;
-    const below = bucket === 0 ? 0 : this.#values[series - 1]!;
-    const own = Math.max(this.#values[series]!, below);
-    return (this.#values[series] = own + Math.floor(random * 20));
+    const below = bucket === 0 ? 0 : this.#growth[series - 1]!;
+    const growth = below + Math.floor(random * 20);
+    this.#growth[series] = growth;
+    return (this.#values[series]! += growth);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { BenchContext } from '../bench-context.ts';
-import { requireSameAnswer, timedGet } from '../query-client.ts';
+import { duel } from '../query-client.ts';
 import { asFraction, percentile, plain, ratioFinding } from '../report.ts';
 import { podName } from '../workload.ts';
 
@@ -31,26 +31,22 @@ export async function instantBenchmark(context: BenchContext): Promise<void> {
   const mine: number[] = [];
   const other: number[] = [];
   const first: [number, number] = [0, 0];
+  const cpu: [number, number] = [0, 0];
   for (const query of QUERIES) {
-    const mineHere: number[] = [];
-    const otherHere: number[] = [];
-    let points = 0;
-    for (let round = 0; round < rounds; round++) {
-      const time = Date.now() / 1_000 - BEHIND_SECONDS;
-      const theirAnswer = await timedGet(theirs, '/api/v1/query', { query, time });
-      const ourAnswer = await timedGet(ours, '/api/v1/query', { query, time });
-      points = requireSameAnswer(query, ourAnswer.body, theirAnswer.body);
-      mineHere.push(ourAnswer.ms);
-      otherHere.push(theirAnswer.ms);
-    }
-    first[0] += mineHere[0]!;
-    first[1] += otherHere[0]!;
-    const [a, b] = [percentile(mineHere, 0.5), percentile(otherHere, 0.5)];
+    const result = await duel(ours, theirs, '/api/v1/query', rounds, () => ({
+      query,
+      time: Date.now() / 1_000 - BEHIND_SECONDS,
+    }));
+    first[0] += result.ourMs[0]!;
+    first[1] += result.theirMs[0]!;
+    cpu[0] += result.ourCpuSeconds;
+    cpu[1] += result.theirCpuSeconds;
+    const [a, b] = [percentile(result.ourMs, 0.5), percentile(result.theirMs, 0.5)];
     context.say(
-      `${asFraction(a / b).padStart(6)}  ${plain(a)} ms against ${plain(b)} ms, ${points} points: ${query}`,
+      `${asFraction(a / b).padStart(6)}  ${plain(a)} ms against ${plain(b)} ms, ${result.points} points: ${query}`,
     );
-    mine.push(...mineHere);
-    other.push(...otherHere);
+    mine.push(...result.ourMs);
+    other.push(...result.theirMs);
   }
   const what = `${QUERIES.length} dashboard queries, ${seriesCount} series`;
   for (const [share, name, limit] of [
@@ -62,5 +58,8 @@ export async function instantBenchmark(context: BenchContext): Promise<void> {
       ratioFinding('instant', `${name} of ${what}`, limit, a, b, `${plain(a)} ms / ${plain(b)} ms`),
     );
   }
+  context.say(
+    `CPU of all: ${plain(cpu[0])} s against ${plain(cpu[1])} s, ingestion of the time included`,
+  );
   context.say(`all for the first time: ${plain(first[0])} ms against ${plain(first[1])} ms`);
 }

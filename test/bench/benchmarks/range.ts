@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchContext } from '../bench-context.ts';
 import type { Contender } from '../contender.ts';
-import { requireSameAnswer, timedGet } from '../query-client.ts';
-import { percentile, plain, ratioFinding } from '../report.ts';
+import { duel } from '../query-client.ts';
+import { asFraction, percentile, plain, ratioFinding } from '../report.ts';
 
 const INSTANCES = 50;
 const SCRAPE_MS = 15_000;
@@ -46,23 +46,14 @@ export async function rangeBenchmark(context: BenchContext): Promise<void> {
   context.say(`${samples} samples written in ${seconds.toFixed(0)} s`);
   if (hours > 3) await untilCompacted(theirs, context);
   for (const [what, query] of QUERIES) {
-    const mine: number[] = [];
-    const other: number[] = [];
-    const parameters = {
+    const result = await duel(ours, theirs, '/api/v1/query_range', rounds, () => ({
       query,
       start: startMs / 1_000 + 300 + OFF_EDGE_SECONDS,
       end: endMs / 1_000 + OFF_EDGE_SECONDS,
       step: STEP_SECONDS,
-    };
-    let points = 0;
-    for (let round = 0; round < rounds; round++) {
-      const theirAnswer = await timedGet(theirs, '/api/v1/query_range', parameters);
-      const ourAnswer = await timedGet(ours, '/api/v1/query_range', parameters);
-      points = requireSameAnswer(query, ourAnswer.body, theirAnswer.body);
-      mine.push(ourAnswer.ms);
-      other.push(theirAnswer.ms);
-    }
-    const [a, b] = [percentile(mine, 0.5), percentile(other, 0.5)];
+    }));
+    const [a, b] = [percentile(result.ourMs, 0.5), percentile(result.theirMs, 0.5)];
+    const cpuRatio = asFraction(result.ourCpuSeconds / result.theirCpuSeconds);
     context.add(
       ratioFinding(
         'range',
@@ -70,7 +61,7 @@ export async function rangeBenchmark(context: BenchContext): Promise<void> {
         1 / 3,
         a,
         b,
-        `${plain(a)} ms / ${plain(b)} ms, ${points} points`,
+        `${plain(a)} ms / ${plain(b)} ms, CPU ${cpuRatio}; ${result.points} points`,
       ),
     );
   }
