@@ -3,13 +3,14 @@ import { spawn } from 'node:child_process';
 import {
   closeSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   openSync,
   renameSync,
   statSync,
   truncateSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { PlainError, root, runtimePath } from './workspace.mjs';
 
 const LARGEST_LOG_BYTES = 16 * 1024 * 1024;
@@ -110,11 +111,26 @@ function rotateLog(file) {
   }
 }
 
+/**
+ * Makes a folder and those above it. Node's own recursive mkdir never comes back where a file system such as /proc says of
+ * every new folder that it is not there.
+ */
+function makeFolder(path) {
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if (error.code === 'EEXIST' && statSync(path).isDirectory()) return;
+    if (error.code !== 'ENOENT' || existsSync(dirname(path))) throw error;
+    makeFolder(dirname(path));
+    mkdirSync(path);
+  }
+}
+
 /** Makes the folders of the local stack. @throws PlainError where that is not allowed */
 export function makeDataFolders(dataDir) {
   for (const name of ['', 'engine', 'collector', 'log']) {
     try {
-      mkdirSync(join(dataDir, name), { recursive: true });
+      makeFolder(join(dataDir, name));
       closeSync(openSync(join(dataDir, name, '.writable'), 'w'));
     } catch (error) {
       const reason = {
@@ -123,6 +139,7 @@ export function makeDataFolders(dataDir) {
         ENOTDIR: 'it is not a folder',
         EEXIST: 'it is not a folder',
         ENOSPC: 'the disk is full',
+        ENOENT: 'the file system does not allow it',
       };
       throw new PlainError(
         `cannot use the data directory ${join(dataDir, name)}: ${reason[error.code] ?? error.message}; choose another with --data.`,

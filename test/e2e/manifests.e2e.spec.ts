@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
+import { describeWithKubectl } from '../support/kubectl.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 
@@ -30,16 +31,6 @@ interface Manifest {
   };
 }
 
-/** kubectl new enough to render folders (1.21), or null. */
-function kubectl(): string | null {
-  const { status, stdout } = spawnSync('kubectl', ['version', '--client', '-o', 'json'], {
-    encoding: 'utf8',
-  });
-  if (status !== 0) return null;
-  const minor = Number(/"minor":\s*"(\d+)/.exec(stdout)?.[1] ?? 0);
-  return minor >= 21 ? 'kubectl' : null;
-}
-
 function render(): Manifest[] {
   const { status, stdout, stderr } = spawnSync(
     'kubectl',
@@ -52,78 +43,71 @@ function render(): Manifest[] {
   return parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
 }
 
-if (kubectl() === null) {
-  describe('the kustomize base', () => {
-    it.skip('needs kubectl 1.21 or newer, which this machine does not have', () => {});
-  });
-} else {
+describeWithKubectl('the kustomize base', () => {
   const manifests = render();
 
-  describe('the kustomize base', () => {
-    it('renders few objects, each in a namespace of the base', () => {
-      const kinds = manifests.map(({ kind }) => kind);
-      expect(kinds).toEqual(expect.arrayContaining(['DaemonSet', 'StatefulSet', 'Service']));
-      expect(manifests.length).toBeLessThanOrEqual(40);
-      for (const { kind, metadata } of manifests) {
-        if (kind !== 'Namespace')
-          expect(['binnacle', 'binnacle-nodes']).toContain(metadata.namespace);
-      }
-    });
-
-    it.each(
-      manifests.map((manifest): [string, Manifest] => [
-        `${manifest.kind}/${manifest.metadata.name}`,
-        manifest,
-      ]),
-    )('%s is small enough for kubectl apply', (_name, manifest) => {
-      expect(JSON.stringify(manifest).length).toBeLessThan(200_000);
-    });
-
-    const workloads = manifests.filter(({ spec }) => spec?.template !== undefined);
-
-    it.each(workloads.map((workload): [string, Manifest] => [workload.metadata.name, workload]))(
-      '%s drops its rights, has limits, and mounts only what exists',
-      (_name, { spec, metadata }) => {
-        const pod = spec!.template!.spec;
-        expect(pod.automountServiceAccountToken).toBe(false);
-        const volumes = new Set([
-          ...pod.volumes.map(({ name }) => name),
-          ...(spec!.volumeClaimTemplates ?? []).map((claim) => claim.metadata.name),
-        ]);
-        for (const container of pod.containers) {
-          expect(container.securityContext).toMatchObject({
-            allowPrivilegeEscalation: false,
-            readOnlyRootFilesystem: true,
-            capabilities: { drop: ['ALL'] },
-          });
-          expect(container.resources.limits).toHaveProperty('memory');
-          for (const { name } of container.volumeMounts) expect(volumes).toContain(name);
-        }
-        const configMaps = new Set(
-          manifests
-            .filter(
-              (one) => one.kind === 'ConfigMap' && one.metadata.namespace === metadata.namespace,
-            )
-            .map((one) => one.metadata.name),
-        );
-        for (const { configMap } of pod.volumes) {
-          if (configMap !== undefined) expect(configMaps).toContain(configMap.name);
-        }
-      },
-    );
-
-    it.each(['binnacle-engine-config', 'binnacle-collector-config'])(
-      '%s holds the files that lie beside its kustomization',
-      (name) => {
-        const folder = join(root, 'deploy', 'base', name.split('-')[1]!);
-        const { data } = manifests.find(({ metadata }) => metadata.name === name)!;
-        for (const [file, text] of Object.entries(data!)) {
-          expect(text).toBe(readFileSync(join(folder, file), 'utf8'));
-        }
-      },
-    );
+  it('renders few objects, each in a namespace of the base', () => {
+    const kinds = manifests.map(({ kind }) => kind);
+    expect(kinds).toEqual(expect.arrayContaining(['DaemonSet', 'StatefulSet', 'Service']));
+    expect(manifests.length).toBeLessThanOrEqual(40);
+    const namespaces = manifests
+      .filter(({ kind }) => kind !== 'Namespace')
+      .map(({ metadata }) => metadata.namespace);
+    expect(new Set(namespaces)).toEqual(new Set(['binnacle', 'binnacle-nodes']));
   });
-}
+
+  it.each(
+    manifests.map((manifest): [string, Manifest] => [
+      `${manifest.kind}/${manifest.metadata.name}`,
+      manifest,
+    ]),
+  )('%s is small enough for kubectl apply', (_name, manifest) => {
+    expect(JSON.stringify(manifest).length).toBeLessThan(200_000);
+  });
+
+  const workloads = manifests.filter(({ spec }) => spec?.template !== undefined);
+
+  it.each(workloads.map((workload): [string, Manifest] => [workload.metadata.name, workload]))(
+    '%s drops its rights, has limits, and mounts only what exists',
+    (_name, { spec, metadata }) => {
+      const pod = spec!.template!.spec;
+      expect(pod.automountServiceAccountToken).toBe(false);
+      const volumes = new Set([
+        ...pod.volumes.map(({ name }) => name),
+        ...(spec!.volumeClaimTemplates ?? []).map((claim) => claim.metadata.name),
+      ]);
+      for (const container of pod.containers) {
+        expect(container.securityContext).toMatchObject({
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        });
+        expect(container.resources.limits).toHaveProperty('memory');
+        for (const { name } of container.volumeMounts) expect(volumes).toContain(name);
+      }
+      const configMaps = new Set(
+        manifests
+          .filter(
+            (one) => one.kind === 'ConfigMap' && one.metadata.namespace === metadata.namespace,
+          )
+          .map((one) => one.metadata.name),
+      );
+      const mounted = pod.volumes.flatMap(({ configMap }) => configMap?.name ?? []);
+      expect(mounted.filter((name) => !configMaps.has(name))).toEqual([]);
+    },
+  );
+
+  it.each(['binnacle-engine-config', 'binnacle-collector-config'])(
+    '%s holds the files that lie beside its kustomization',
+    (name) => {
+      const folder = join(root, 'deploy', 'base', name.split('-')[1]!);
+      const { data } = manifests.find(({ metadata }) => metadata.name === name)!;
+      for (const [file, text] of Object.entries(data!)) {
+        expect(text).toBe(readFileSync(join(folder, file), 'utf8'));
+      }
+    },
+  );
+});
 
 describe('the images', () => {
   it.each(['alert-engine', 'collector'])('%s copies what exists and runs as a number', (app) => {

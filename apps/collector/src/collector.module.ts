@@ -1,6 +1,12 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
-import { AppConfigModule, type AppLogger, PlatformModule, type RunOptions } from '#libs/platform';
+import {
+  AppConfigModule,
+  type AppLogger,
+  DataDirectoryModule,
+  PlatformModule,
+  type RunOptions,
+} from '#libs/platform';
 import {
   COLLECTOR_CONFIG,
   type CollectorConfig,
@@ -33,6 +39,7 @@ export class CollectorModule {
           readConfig: () => readCollectorConfig(options.configFile, env),
           metricPrefix: 'binnacle_collector',
         }),
+        DataDirectoryModule,
         OutputsModule,
         ScrapeModule,
         HostMetricsModule,

@@ -54,6 +54,8 @@ export class AppLogger implements LoggerService {
 
   /** @param rest an Error, which is told by its message and causes, or fields */
   error(message: unknown, ...rest: unknown[]): void {
+    // Nest logs what ends the start and throws it as well; whoever catches it tells the user.
+    if (rest.at(-1) === 'ExceptionHandler') return;
     this.#logger.error(fieldsOf(rest), String(message));
   }
 

@@ -7,6 +7,8 @@ export {
   type LogLevel,
 } from './app-logger.ts';
 export { readConfigFile, readTextFile } from './config-file.ts';
+export { DataDirectory } from './data-directory.ts';
+export { DataDirectoryModule } from './data-directory.module.ts';
 export { type HealthCheck, HealthState } from './health-state.ts';
 export { closeOnSignals, createHttpApp, type HttpLimits, listen } from './http-app.ts';
 export { errorCode, PlainError } from './plain-error.ts';

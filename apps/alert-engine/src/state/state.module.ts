@@ -2,9 +2,7 @@ import { join } from 'node:path';
 import { Global, Module } from '@nestjs/common';
 import { Gauge, Registry } from 'prom-client';
 import { SqliteStateStore, StateStoreError } from '#libs/node-state';
-import { AppLogger, PlainError } from '#libs/platform';
-import { DataDirectory } from '../store/data-directory.ts';
-import { DataDirectoryModule } from '../store/data-directory.module.ts';
+import { AppLogger, PlainError, DataDirectory, DataDirectoryModule } from '#libs/platform';
 import { STATE_STORE } from './state-store.ts';
 
 /** Alert states, silences and the notification log, in `state.db` under the data directory. */

@@ -1,3 +1,4 @@
+import { DataDirectory, DataDirectoryModule } from '#libs/platform';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Global, Module } from '@nestjs/common';
@@ -5,8 +6,6 @@ import { Registry } from 'prom-client';
 import { syncDirectory } from '#libs/node-files';
 import { TimeSeriesStore, type Timer } from '#libs/tsdb';
 import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
-import { DataDirectory } from './data-directory.ts';
-import { DataDirectoryModule } from './data-directory.module.ts';
 import { DurableStoreWriter } from './durable-store-writer.ts';
 import { MeasuredSegmentStore } from './measured-segment-store.ts';
 import { STORE } from './store.ts';

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
-import { AppLogger, describeError, HealthState } from '#libs/platform';
+import { AppLogger, describeError, HealthState, DataDirectory } from '#libs/platform';
 import { type ReplayReport, StoreUnavailableError, TimeSeriesStore } from '#libs/tsdb';
-import { DataDirectory } from './data-directory.ts';
 import { isNearlyFull } from './disk-watch.ts';
 import { MeasuredSegmentStore } from './measured-segment-store.ts';
 import { StoreMetrics } from './store-metrics.ts';

@@ -14,11 +14,10 @@ describe('PeriodicTimer', () => {
     });
     timer.start();
     timer.start();
-    await pause(60);
+    while (planned.length < 2) await pause(5);
     timer.stop();
     timer.stop();
     const runs = planned.length;
-    expect(runs).toBeGreaterThan(1);
     expect(new Set(planned)).toEqual(new Set([3]));
     await pause(30);
     expect(planned).toHaveLength(runs);

@@ -6,7 +6,7 @@ import {
   ensureDataDirectory,
   lockDirectory,
 } from '#libs/node-files';
-import { PlainError } from '#libs/platform';
+import { PlainError } from './plain-error.ts';
 
 /**
  * The directory that this process alone writes to. Whoever keeps something in it registers how that is closed; the

@@ -1,6 +1,6 @@
 import { Global, Module } from '@nestjs/common';
-import { RUN_OPTIONS, type RunOptions } from '#libs/platform';
 import { DataDirectory } from './data-directory.ts';
+import { RUN_OPTIONS, type RunOptions } from './run-options.ts';
 
 /** The data directory, locked before anything in it is opened. */
 @Global()
