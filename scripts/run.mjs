@@ -19,7 +19,7 @@ const JEST_ENV = {
 
 const commands = {
   build: async () => {
-    rmSync(join(root, 'dist'), { recursive: true, force: true });
+    rmSync(join(root, 'dist', '.binnacle-build'), { force: true });
     await ensureBuilt();
     return 0;
   },

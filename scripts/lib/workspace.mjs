@@ -2,7 +2,7 @@
 // Node.js from 20 up, before anything is installed, so it imports nothing but Node itself.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,7 @@ export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 const OLDEST_RUNTIME = [24, 15];
 const INSTALL_STAMP = join(root, 'node_modules', '.binnacle-install');
-const BUILD_STAMP = join(root, 'dist', '.binnacle-build');
+const BUILD_STAMP = '.binnacle-build';
 
 /** A failure whose message is all the user needs to read. */
 export class PlainError extends Error {}
@@ -86,13 +86,21 @@ export async function ensureInstalled() {
 /** Compiles the sources to `dist` unless they are compiled already. */
 export async function ensureBuilt() {
   const wanted = fingerprintOf(sourceFiles());
-  if (readStamp(BUILD_STAMP) === wanted) return;
+  if (readStamp(join(root, 'dist', BUILD_STAMP)) === wanted) return;
   say('building …');
   const startMs = Date.now();
-  rmSync(join(root, 'dist'), { recursive: true, force: true });
-  const code = await runTool('@typescript/native/bin/tsc', ['-p', 'tsconfig.build.json']);
-  if (code !== 0) throw new PlainError('the build failed; the compiler says why above.');
-  writeFileSync(BUILD_STAMP, wanted);
+  // Built beside the old one and then put in its place, so that there is never half a build.
+  const fresh = join(root, `dist.${process.pid}`);
+  try {
+    const args = ['-p', 'tsconfig.build.json', '--outDir', fresh];
+    const code = await runTool('@typescript/native/bin/tsc', args);
+    if (code !== 0) throw new PlainError('the build failed; the compiler says why above.');
+    writeFileSync(join(fresh, BUILD_STAMP), wanted);
+    rmSync(join(root, 'dist'), { recursive: true, force: true });
+    renameSync(fresh, join(root, 'dist'));
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+  }
   say(`built in ${seconds(startMs)} s`);
 }
 

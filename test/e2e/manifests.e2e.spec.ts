@@ -117,6 +117,7 @@ describe('the images', () => {
     }
     expect(text).toMatch(/^USER 65532:65532$/m);
     const [, entry] = /ENTRYPOINT \["\/app\/bin\/node", "\/app\/(.+)"\]/.exec(text)!;
-    expect(existsSync(join(root, entry!))).toBe(true);
+    const source = entry!.replace(/^dist\//, '').replace(/\.js$/, '.ts');
+    expect(existsSync(join(root, source))).toBe(true);
   });
 });
