@@ -109,6 +109,26 @@ describeWithKubectl('the kustomize base', () => {
   );
 });
 
+describe('the configuration in the base', () => {
+  it.each([
+    ['alert-engine', 'engine'],
+    ['collector', 'collector'],
+  ])('is taken by the %s', (app, name) => {
+    const main = join(root, 'dist', 'apps', app, 'src', 'main.js');
+    const file = join(root, 'deploy', 'base', name, `${name}.yml`);
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [main, '--check', '--config', file],
+      {
+        encoding: 'utf8',
+        env: { NODE_NAME: 'node-1' },
+      },
+    );
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout).toContain(`${name}.yml: good`);
+  });
+});
+
 describe('the images', () => {
   it.each(['alert-engine', 'collector'])('%s copies what exists and runs as a number', (app) => {
     const text = readFileSync(join(root, 'deploy', 'images', `${app}.Dockerfile`), 'utf8');

@@ -1,12 +1,22 @@
 import { type Command, type CommandIo, CommandUsageError, type ExitCode } from './command.ts';
 import { alertsCommand } from './commands/alerts.ts';
 import { promqltestCommand } from './commands/promqltest.ts';
+import {
+  checkAlertmanagerCommand,
+  checkCollectorCommand,
+  checkEngineCommand,
+  checkRulesCommand,
+} from './commands/check.ts';
 import { queryCommand } from './commands/query.ts';
 import { collectorCommand, engineCommand } from './commands/run-service.ts';
 
 const COMMANDS: readonly Command[] = [
   engineCommand,
   collectorCommand,
+  checkEngineCommand,
+  checkCollectorCommand,
+  checkRulesCommand,
+  checkAlertmanagerCommand,
   queryCommand,
   alertsCommand,
   promqltestCommand,

@@ -112,6 +112,9 @@ export async function runMain(
   }
 }
 
+/** The errors of the libs that read configuration; their messages name file and line. */
 function isConfigError(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'ConfigTextError';
+  return (
+    error instanceof Error && (error.name === 'ConfigTextError' || error.name === 'RuleFileError')
+  );
 }

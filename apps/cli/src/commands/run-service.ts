@@ -9,8 +9,7 @@ function serviceCommand(name: string, folder: string, summary: string): Command 
     name,
     usage: '[--config FILE] [--data DIR] [--listen HOST:PORT] [--log-level LEVEL]',
     summary,
-    run: (args) =>
-      runService(fileURLToPath(new URL(`../../../${folder}/src/main.js`, import.meta.url)), args),
+    run: (args) => runService(folder, args),
   };
 }
 
@@ -26,7 +25,12 @@ export const collectorCommand = serviceCommand(
   'run the node agent: scraping, host metrics, probes, logs',
 );
 
-function runService(entry: string, args: readonly string[]): Promise<ExitCode> {
+/**
+ * Runs a service to its end.
+ * @param app the folder of its app
+ */
+export function runService(app: string, args: readonly string[]): Promise<ExitCode> {
+  const entry = fileURLToPath(new URL(`../../../${app}/src/main.js`, import.meta.url));
   const child = spawn(process.execPath, [entry, ...args], { stdio: 'inherit' });
   const passOn = (signal: NodeJS.Signals): void => {
     child.kill(signal);

@@ -1,0 +1,25 @@
+import { dirname, resolve } from 'node:path';
+import type { RunOptions } from '#libs/platform';
+import { type Environment, readEngineConfig } from './config/engine-config.ts';
+import {
+  alertmanagerConfigPath,
+  loadAlertmanagerConfig,
+} from './notifications/alertmanager-config-file.ts';
+import { readRuleFiles } from './rules/read-rule-files.ts';
+
+/**
+ * Reads everything the engine would read at its start and runs nothing.
+ * @returns a line that says what was found
+ * @throws ConfigTextError, RuleFileError, PlainError for the first file with something wrong in it
+ */
+export async function checkConfig(options: RunOptions, env: Environment): Promise<string> {
+  const { configFile } = options;
+  const config = await readEngineConfig(configFile, env);
+  const folder = configFile === null ? process.cwd() : dirname(resolve(configFile));
+  const files = await readRuleFiles({ patterns: config.rule_files, folder });
+  const rules = files.flatMap(({ groups }) => groups).flatMap((group) => group.rules);
+  const path = alertmanagerConfigPath(config.alertmanager_config, options);
+  const alerting = await loadAlertmanagerConfig(path);
+  const receivers = alerting.config.receivers.length;
+  return `${configFile ?? '(defaults)'}: good; ${rules.length} rules in ${files.length} files, ${receivers} receivers`;
+}

@@ -1,0 +1,79 @@
+import { readFile } from 'node:fs/promises';
+import { parseAlertmanagerConfig } from '#libs/dispatch';
+import { parseRuleFile } from '#libs/rules';
+import { type Command, type CommandIo, CommandUsageError, type ExitCode } from '../command.ts';
+import { runService } from './run-service.ts';
+
+/** `binnacle check engine|collector FILE…`: the services read their own files, and start nothing. */
+export const checkEngineCommand: Command = {
+  name: 'check engine',
+  usage: 'FILE…',
+  summary: 'check an engine configuration and the files it names',
+  run: (args) => checkWithService('alert-engine', args),
+};
+
+export const checkCollectorCommand: Command = {
+  name: 'check collector',
+  usage: 'FILE…',
+  summary: 'check a collector configuration and the files it names',
+  run: (args) => checkWithService('collector', args),
+};
+
+/** `binnacle check rules FILE…`. */
+export const checkRulesCommand: Command = {
+  name: 'check rules',
+  usage: 'FILE…',
+  summary: 'check Prometheus rule files',
+  run: (args, io) =>
+    checkFiles(args, io, (text, file) => {
+      const { groups, warnings } = parseRuleFile(text, { file });
+      for (const warning of warnings) io.err(`${file}: ${warning}\n`);
+      return `${groups.reduce((sum, { rules }) => sum + rules.length, 0)} rules found`;
+    }),
+};
+
+/** `binnacle check alertmanager FILE…`. */
+export const checkAlertmanagerCommand: Command = {
+  name: 'check alertmanager',
+  usage: 'FILE…',
+  summary: 'check alertmanager.yml files',
+  run: (args, io) =>
+    checkFiles(args, io, (text, file) => {
+      const { receivers, inhibitRules } = parseAlertmanagerConfig(text, file);
+      return `${receivers.length} receivers, ${inhibitRules.length} inhibit rules`;
+    }),
+};
+
+async function checkWithService(app: string, args: readonly string[]): Promise<ExitCode> {
+  let worst: ExitCode = 0;
+  for (const file of filesOf(args)) {
+    const code = await runService(app, ['--check', '--config', file]);
+    if (code !== 0) worst = 1;
+  }
+  return worst;
+}
+
+async function checkFiles(
+  args: readonly string[],
+  io: CommandIo,
+  check: (text: string, file: string) => string,
+): Promise<ExitCode> {
+  let worst: ExitCode = 0;
+  for (const file of filesOf(args)) {
+    try {
+      io.out(`${file}: good; ${check(await readFile(file, 'utf8'), file)}\n`);
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+      io.err(`${error.message}\n`);
+      worst = 1;
+    }
+  }
+  return worst;
+}
+
+function filesOf(args: readonly string[]): readonly string[] {
+  const option = args.find((arg) => arg.startsWith('-'));
+  if (option !== undefined) throw new CommandUsageError(`unknown option ${option}`);
+  if (args.length === 0) throw new CommandUsageError('takes at least one file');
+  return args;
+}
