@@ -4,7 +4,8 @@ const NODE_IO =
 /** The libs, lowest first. An engine may import engines of a lower rank only; `docs/adr/0002` has the table. */
 const RANKS = [
   ['invariant'],
-  ['labels', 'yaml-config'],
+  ['calendar', 'labels'],
+  ['yaml-config'],
   ['histogram'],
   ['samples'],
   ['exposition'],

@@ -1,13 +1,6 @@
+import { dateFromDays, daysFromDate } from '#libs/calendar';
 import { assert } from '#libs/invariant';
-import {
-  type CivilTime,
-  civilFromDays,
-  daysFromCivil,
-  formatLayout,
-  MONTHS,
-  parseLayout,
-  WEEKDAYS,
-} from './time-layout.ts';
+import { type CivilTime, formatLayout, MONTHS, parseLayout, WEEKDAYS } from './time-layout.ts';
 import { fixedZone, type TimeZone, UTC } from './time-zone.ts';
 
 const ZERO_SECONDS = -62_135_596_800;
@@ -41,7 +34,7 @@ export class GoTime {
    */
   static parse(layout: string, text: string): GoTime {
     const parts = parseLayout(layout, text);
-    const days = daysFromCivil(parts.year, parts.month, parts.day);
+    const days = daysFromDate(parts.year, parts.month, parts.day);
     const local = days * 86_400 + parts.hour * 3_600 + parts.minute * 60 + parts.second;
     const offset = parts.offsetSeconds ?? 0;
     return new GoTime(local - offset, parts.nanosecond, fixedZone(offset));
@@ -76,7 +69,7 @@ export class GoTime {
     const { offsetSeconds, name } = this.zone.at(this.epochSeconds);
     const local = this.epochSeconds + offsetSeconds;
     const days = Math.floor(local / 86_400);
-    const { year, month, day } = civilFromDays(days);
+    const { year, month, day } = dateFromDays(days);
     const second = local - days * 86_400;
     return {
       year,
@@ -87,7 +80,7 @@ export class GoTime {
       second: second % 60,
       nanosecond: this.nanosecond,
       weekday: (((days + 4) % 7) + 7) % 7,
-      yearDay: days - daysFromCivil(year, 1, 1) + 1,
+      yearDay: days - daysFromDate(year, 1, 1) + 1,
       offsetSeconds,
       zoneName: name,
     };

@@ -1,3 +1,4 @@
+import { dateFromDays, daysFromDate } from '#libs/calendar';
 import { GoFunctionError } from './errors.ts';
 import { quoteGo } from './quote-go.ts';
 
@@ -42,37 +43,6 @@ export const WEEKDAYS = [
   'Friday',
   'Saturday',
 ] as const;
-
-/** Days since 1970-01-01 of a date in the Gregorian calendar. */
-export function daysFromCivil(year: number, month: number, day: number): number {
-  const shifted = month <= 2 ? year - 1 : year;
-  const era = Math.floor(shifted / 400);
-  const yearOfEra = shifted - era * 400;
-  const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1;
-  const dayOfEra =
-    yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear;
-  return era * 146_097 + dayOfEra - 719_468;
-}
-
-/** The date of a number of days since 1970-01-01. */
-export function civilFromDays(days: number): { year: number; month: number; day: number } {
-  const shifted = days + 719_468;
-  const era = Math.floor(shifted / 146_097);
-  const dayOfEra = shifted - era * 146_097;
-  const yearOfEra = Math.floor(
-    (dayOfEra -
-      Math.floor(dayOfEra / 1_460) +
-      Math.floor(dayOfEra / 36_524) -
-      Math.floor(dayOfEra / 146_096)) /
-      365,
-  );
-  const dayOfYear =
-    dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
-  const shiftedMonth = Math.floor((5 * dayOfYear + 2) / 153);
-  const day = dayOfYear - Math.floor((153 * shiftedMonth + 2) / 5) + 1;
-  const month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9;
-  return { year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day };
-}
 
 const ELEMENT =
   /January|Jan|Monday|Mon|MST|2006|Z070000|Z07:00:00|Z0700|Z07:00|Z07|-070000|-07:00:00|-0700|-07:00|-07|[.,]0+(?![0-9])|[.,]9+(?![0-9])|__2|_2006|_2|002|01|02|03|04|05|06|15|PM|pm|1|2|3|4|5/g;
@@ -343,7 +313,7 @@ export function parseLayout(layout: string, text: string): ParsedTime {
   if (rest !== '') fail('', '', `: extra text: ${quoteGo(rest)}`);
   if (isAfternoon === true && time.hour < 12) time.hour += 12;
   if (isAfternoon === false && time.hour === 12) time.hour = 0;
-  const { month } = civilFromDays(daysFromCivil(time.year, time.month, time.day));
+  const { month } = dateFromDays(daysFromDate(time.year, time.month, time.day));
   if (month !== time.month || time.day < 1) fail('', '', ': day out of range');
   return time;
 }

@@ -1,3 +1,5 @@
+import { daysFromDate, daysInMonth } from '#libs/calendar';
+
 /** A moment: whole seconds since the epoch, which may be before it, and nanoseconds above them. */
 export class Moment {
   seconds = Number.NaN;
@@ -24,7 +26,7 @@ export function readRfc3339(bytes: Uint8Array, start: number, end: number, into:
   const second = twoDigits(bytes, start + 17);
   if (century < 0 || yearInCentury < 0 || minute < 0 || second < 0) return false;
   const year = century * 100 + yearInCentury;
-  if (month < 1 || month > 12 || day < 1 || day > daysIn(year, month)) return false;
+  if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) return false;
   // A leap second is told as the first of the next minute, as everyone's clocks do.
   if (hour < 0 || hour > 23 || minute > 59 || second > 60) return false;
   let at = start + 19;
@@ -44,7 +46,7 @@ export function readRfc3339(bytes: Uint8Array, start: number, end: number, into:
   const offset = offsetSeconds(bytes, at, end);
   if (Number.isNaN(offset)) return false;
   into.seconds =
-    daysFromCivil(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset;
+    daysFromDate(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset;
   into.nanos = nanos;
   return true;
 }
@@ -66,20 +68,4 @@ function offsetSeconds(bytes: Uint8Array, at: number, end: number): number {
   if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return Number.NaN;
   const seconds = hours * 3600 + minutes * 60;
   return sign === 45 ? -seconds : seconds;
-}
-
-function daysIn(year: number, month: number): number {
-  if (month === 2) return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 ? 29 : 28;
-  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
-}
-
-/** Days since 1970-01-01 of a date in the Gregorian calendar, by counting years from March on. */
-function daysFromCivil(year: number, month: number, day: number): number {
-  const y = month <= 2 ? year - 1 : year;
-  const era = Math.floor(y / 400);
-  const yearOfEra = y - era * 400;
-  const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1;
-  const dayOfEra =
-    yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear;
-  return era * 146_097 + dayOfEra - 719_468;
 }

@@ -1,4 +1,3 @@
-export { formatRfc3339 } from './calendar.ts';
 export { deliver } from './deliver.ts';
 export {
   type DeliveryContext,
@@ -17,7 +16,7 @@ export {
   type DeliveryQueueOptions,
   type EndedDelivery,
 } from './delivery/delivery-queue.ts';
-export { type HttpAnswer, judgeHttpAnswer, parseRetryAfterMs } from './delivery/http-verdict.ts';
+export { type HttpAnswer, judgeHttpAnswer } from './delivery/http-verdict.ts';
 export { DEFAULT_RETRY_POLICY, type RetryPolicy } from './delivery/retry-policy.ts';
 export { judgeSmtpResponse } from './delivery/smtp-verdict.ts';
 export { MessageTemplates, type TemplateFault } from './message/message-templates.ts';

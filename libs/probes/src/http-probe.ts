@@ -1,4 +1,4 @@
-import { parseHttpDateSeconds } from './http-date.ts';
+import { parseHttpDateMs } from '#libs/calendar';
 import { addAddressMetrics, addTlsMetrics } from './common-metrics.ts';
 import type { HeaderCondition, HttpProbeModule } from './http-module.ts';
 import type { HttpAnswer, HttpExchange, HttpProbeTransport, PhaseSeconds } from './observations.ts';
@@ -146,9 +146,9 @@ export function judgeHttp(
   metrics.set('probe_http_uncompressed_body_length', answer?.body.length ?? 0);
   metrics.set('probe_http_version', answer === null ? 0 : Number(answer.httpVersion));
   if (answer !== null) {
-    const modifiedSeconds = parseHttpDateSeconds(headerValues(answer, 'last-modified')[0] ?? '');
-    if (modifiedSeconds !== null) {
-      metrics.set('probe_http_last_modified_timestamp_seconds', modifiedSeconds);
+    const modifiedMs = parseHttpDateMs(headerValues(answer, 'last-modified')[0] ?? '');
+    if (modifiedMs !== null) {
+      metrics.set('probe_http_last_modified_timestamp_seconds', modifiedMs / 1_000);
     }
     if (answer.tls !== null) addTlsMetrics(metrics, answer.tls);
   }

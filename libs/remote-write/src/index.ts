@@ -17,13 +17,7 @@ export {
   type SendQueueOptions,
 } from './send-queue.ts';
 export { compressBlock, uncompressBlock } from './snappy-block.ts';
-export {
-  answerOf,
-  parseRetryAfterMs,
-  RETRY_REASONS,
-  type RetryReason,
-  type WriteAnswer,
-} from './write-answer.ts';
+export { answerOf, RETRY_REASONS, type RetryReason, type WriteAnswer } from './write-answer.ts';
 export {
   WRITE_CONTENT_TYPES,
   WRITE_VERSIONS,

@@ -1,3 +1,5 @@
+import { parseRetryAfterMs } from '#libs/calendar';
+
 /** What an answer means for the samples that were sent. */
 export type WriteAnswer =
   | { readonly kind: 'accepted' }
@@ -31,41 +33,6 @@ export function answerOf(status: number, retryAfter: string | null, nowMs: numbe
   return {
     kind: 'retry',
     reason: status === 429 ? 'throttled' : 'server_error',
-    retryAfterMs: retryAfter === null ? null : parseRetryAfterMs(retryAfter, nowMs),
+    retryAfterMs: parseRetryAfterMs(retryAfter, nowMs, MAX_RETRY_AFTER_MS),
   };
-}
-
-/**
- * Reads a `Retry-After` header (RFC 9110, section 10.2.3): seconds, or a date in the form all senders must use.
- * @returns milliseconds from now, at most ten minutes, or null where it is neither
- */
-export function parseRetryAfterMs(header: string, nowMs: number): number | null {
-  const text = header.trim();
-  const waitMs = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : dateMs(text) - nowMs;
-  return Number.isNaN(waitMs) ? null : Math.min(Math.max(waitMs, 0), MAX_RETRY_AFTER_MS);
-}
-
-const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-const IMF_DATE =
-  /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\d\d) ([A-Z][a-z][a-z]) (\d{4}) (\d\d):(\d\d):(\d\d) GMT$/;
-const DAY_MS = 86_400_000;
-
-/** An IMF-fixdate as milliseconds since the epoch, or NaN. */
-function dateMs(text: string): number {
-  const match = IMF_DATE.exec(text);
-  if (match === null) return Number.NaN;
-  const month = MONTHS.indexOf(match[2]!);
-  if (month < 0) return Number.NaN;
-  const [day, year, hours, minutes, seconds] = [1, 3, 4, 5, 6].map((group) => Number(match[group]));
-  const timeMs = ((hours! * 60 + minutes!) * 60 + seconds!) * 1000;
-  return daysSinceEpoch(year!, month, day!) * DAY_MS + timeMs;
-}
-
-/** Days from 1970-01-01 in the Gregorian calendar; `month` from 0. The year is begun in March, so that leap days come last. */
-function daysSinceEpoch(year: number, month: number, day: number): number {
-  const marchYear = month < 2 ? year - 1 : year;
-  const marchMonth = (month + 10) % 12;
-  const leapDays =
-    Math.floor(marchYear / 4) - Math.floor(marchYear / 100) + Math.floor(marchYear / 400);
-  return marchYear * 365 + leapDays + Math.floor((153 * marchMonth + 2) / 5) + day - 719_469;
 }

@@ -1,3 +1,4 @@
+import { daysInMonth } from '#libs/calendar';
 import type { LocalClock } from './local-clock.ts';
 
 /** An inclusive range of whole numbers. */
@@ -54,12 +55,4 @@ function isInOne(ranges: readonly NumberRange[] | null, value: number): boolean 
 
 function isBetween(value: number, first: number, last: number): boolean {
   return value >= first && value <= last;
-}
-
-function daysInMonth(year: number, month: number): number {
-  if (month === 2) {
-    const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
-    return isLeap ? 29 : 28;
-  }
-  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
 }

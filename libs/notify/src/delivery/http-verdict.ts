@@ -1,4 +1,4 @@
-import { parseHttpDate } from '../calendar.ts';
+import { parseRetryAfterMs } from '#libs/calendar';
 import { DeliveryError } from './delivery-error.ts';
 
 /** What came back from a receiver. */
@@ -22,7 +22,7 @@ export function judgeHttpAnswer(answer: HttpAnswer, nowMs: number): DeliveryErro
   if (status >= 200 && status < 300) return null;
   const excerpt = printable(answer.excerpt);
   const message = `the receiver answered ${status}${excerpt === '' ? '' : `: ${excerpt}`}`;
-  const retryAfterMs = parseRetryAfterMs(answer.retryAfter, nowMs);
+  const retryAfterMs = parseRetryAfterMs(answer.retryAfter, nowMs, MAX_RETRY_AFTER_MS);
   if (status === 429) return new DeliveryError('rate_limited', message, { retryAfterMs });
   if (status >= 500) return new DeliveryError('server_error', message, { retryAfterMs });
   // The server waited in vain for us, or will not risk a replay; both ask for another try.
@@ -36,19 +36,6 @@ export function judgeHttpAnswer(answer: HttpAnswer, nowMs: number): DeliveryErro
     return new DeliveryError('redirected', `${message}; redirects are not followed`);
   }
   return new DeliveryError('rejected', message);
-}
-
-/**
- * Reads a `Retry-After` header: seconds or a date (RFC 9110, section 10.2.3).
- * @returns milliseconds from `nowMs`, at most a day; null where there is nothing to go by
- */
-export function parseRetryAfterMs(header: string | null, nowMs: number): number | null {
-  if (header === null) return null;
-  const text = header.trim();
-  const waitMs = /^[0-9]{1,10}$/.test(text)
-    ? Number(text) * 1_000
-    : (parseHttpDate(text) ?? Number.NaN) - nowMs;
-  return Number.isNaN(waitMs) ? null : Math.min(Math.max(waitMs, 0), MAX_RETRY_AFTER_MS);
 }
 
 const MAX_EXCERPT = 300;

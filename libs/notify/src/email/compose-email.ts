@@ -1,6 +1,6 @@
+import { dateFromDays } from '#libs/calendar';
 import type { EmailIntegration, Notification } from '#libs/dispatch';
 import { Labels } from '#libs/labels';
-import { dateFromDays } from '../calendar.ts';
 import type { DeliveryContext } from '../delivery-context.ts';
 import { DeliveryError } from '../delivery/delivery-error.ts';
 import { toMessageData } from '../message/message-data.ts';

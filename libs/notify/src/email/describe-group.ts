@@ -1,6 +1,6 @@
+import { formatRfc3339 } from '#libs/calendar';
 import type { NotifiedAlert } from '#libs/dispatch';
 import { formatDurationMs, type Labels } from '#libs/labels';
-import { formatForPeople } from '../calendar.ts';
 import { firingFirst, type MessageData } from '../message/message-data.ts';
 
 /** A notification in words, for whatever medium: what, where, since when, and where to look. */
@@ -106,6 +106,12 @@ function whenOf(alert: NotifiedAlert, nowMs: number): string {
   const end = alert.endsAtMs;
   if (end === null) return `since ${start} (${duration(nowMs - alert.startsAtMs)})`;
   return `from ${start} to ${formatForPeople(end)} (${duration(end - alert.startsAtMs)})`;
+}
+
+/** `2026-02-03 04:05:06 UTC`. */
+function formatForPeople(timeMs: number): string {
+  const wholeSecond = formatRfc3339(Math.floor(timeMs / 1_000) * 1_000);
+  return wholeSecond.replace('T', ' ').replace('Z', ' UTC');
 }
 
 function duration(durationMs: number): string {

@@ -1,5 +1,5 @@
+import { formatRfc3339 } from '#libs/calendar';
 import type { Notification } from '#libs/dispatch';
-import { formatRfc3339 } from '../calendar.ts';
 import { toMessageData } from '../message/message-data.ts';
 
 /** Alertmanager's body of a webhook, version 4. */
