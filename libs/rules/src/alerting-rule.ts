@@ -49,10 +49,10 @@ export class AlertingRule {
   readonly config: AlertingRuleConfig;
   /** The expression in Prometheus's normal form. */
   readonly query: string;
+  readonly expression: PreparedExpression;
   readonly labels: Labels;
   readonly annotations: Labels;
   readonly #context: RuleContext;
-  readonly #expression: PreparedExpression;
   readonly #labelTemplates: PairTemplates;
   readonly #annotationTemplates: PairTemplates;
   readonly #timing: AlertTiming;
@@ -66,7 +66,7 @@ export class AlertingRule {
     this.query = printExpr(config.expr);
     this.labels = Labels.fromPairs(config.labels);
     this.annotations = Labels.fromPairs(config.annotations);
-    this.#expression = context.evaluator.prepare(config.expr, config.exprText);
+    this.expression = context.evaluator.prepare(config.expr, config.exprText);
     this.#labelTemplates = new PairTemplates(config.name, config.labels, context);
     this.#annotationTemplates = new PairTemplates(config.name, config.annotations, context);
     this.#timing = { holdMs: config.holdMs, keepFiringMs: config.keepFiringMs };
@@ -122,7 +122,7 @@ export class AlertingRule {
    * @throws EvaluationError
    */
   async evaluate(round: Round, ruleKey: string): Promise<AlertingOutcome> {
-    const vector = await this.#expression.evaluate(round.evaluationMs);
+    const vector = await this.expression.evaluate(round.evaluationMs, round.shared);
     const seen = await this.#seenAlerts(vector, round);
     const alerts = this.#nextAlerts(seen, round.slotMs);
     let activeCount = 0;

@@ -11,16 +11,33 @@ export interface EvaluatedVector {
   readonly histograms: readonly (FloatHistogram | null)[] | null;
 }
 
+/**
+ * What the expressions of one round share: what two of them have in common is read and computed once. It has to be told of
+ * every write in between, or a later expression would not see it.
+ */
+export interface SharedReads {
+  /** Series of these metrics may have new samples; called when they are written. */
+  wrote(metricNames: Iterable<string>): void;
+}
+
 /** An expression made ready, to be evaluated again and again. */
 export interface PreparedExpression {
-  /** @throws EvaluationError */
-  evaluate(timeMs: number): Promise<EvaluatedVector>;
+  /**
+   * @param shared what an evaluator gave for the round, or null to read everything anew
+   * @throws EvaluationError
+   */
+  evaluate(timeMs: number, shared: SharedReads | null): Promise<EvaluatedVector>;
 }
 
 /** Evaluates expressions, over the embedded store or elsewhere. */
 export interface Evaluator {
   /** @param text the expression as written, for positions in messages */
   prepare(expr: Expr, text: string): PreparedExpression;
+  /**
+   * Begins a round of expressions that this evaluator prepared.
+   * @returns null where they have nothing in common
+   */
+  share(expressions: readonly PreparedExpression[]): SharedReads | null;
   /**
    * Evaluates the text of a template's `query`.
    * @throws EvaluationError

@@ -1,11 +1,20 @@
 import { InvariantError } from '#libs/invariant';
 import { Labels } from '#libs/labels';
-import { type Expr, parseExpr, type Plan, type QueryEngine, type QueryValue } from '#libs/promql';
+import {
+  EvaluationCache,
+  type Expr,
+  parseExpr,
+  type Plan,
+  type QueryEngine,
+  QueryError,
+  type QueryValue,
+} from '#libs/promql';
 import {
   type EvaluatedVector,
   EvaluationError,
   type Evaluator,
   type PreparedExpression,
+  type SharedReads,
 } from './ports.ts';
 
 /** Evaluates rules with the embedded query engine. */
@@ -17,17 +26,17 @@ export class QueryEngineEvaluator implements Evaluator {
   }
 
   prepare(expr: Expr, text: string): PreparedExpression {
-    let plan: Plan | null = null;
-    return {
-      evaluate: async (timeMs) => {
-        try {
-          plan ??= this.#engine.prepare(expr, text);
-          return toVector((await plan.instant(timeMs)).value);
-        } catch (error) {
-          throw asEvaluationError(error);
-        }
-      },
-    };
+    return new PlannedExpression(this.#engine, expr, text);
+  }
+
+  share(expressions: readonly PreparedExpression[]): SharedReads | null {
+    const plans: Plan[] = [];
+    for (const expression of expressions) {
+      const plan = expression instanceof PlannedExpression ? expression.planOrNull() : null;
+      if (plan !== null) plans.push(plan);
+    }
+    const cache = new EvaluationCache(plans);
+    return cache.isEmpty ? null : new CachedReads(cache);
   }
 
   async query(text: string, timeMs: number): Promise<EvaluatedVector> {
@@ -37,6 +46,56 @@ export class QueryEngineEvaluator implements Evaluator {
     } catch (error) {
       throw asEvaluationError(error);
     }
+  }
+}
+
+/** An expression whose plan is made when it is first needed. */
+class PlannedExpression implements PreparedExpression {
+  readonly #engine: QueryEngine;
+  readonly #expr: Expr;
+  readonly #text: string;
+  #plan: Plan | null = null;
+
+  constructor(engine: QueryEngine, expr: Expr, text: string) {
+    this.#engine = engine;
+    this.#expr = expr;
+    this.#text = text;
+  }
+
+  async evaluate(timeMs: number, shared: SharedReads | null): Promise<EvaluatedVector> {
+    try {
+      const options = shared instanceof CachedReads ? { cache: shared.cache } : {};
+      return toVector((await this.#planned().instant(timeMs, options)).value);
+    } catch (error) {
+      throw asEvaluationError(error);
+    }
+  }
+
+  /** Null where there can be none; the reason comes with the evaluation. */
+  planOrNull(): Plan | null {
+    try {
+      return this.#planned();
+    } catch (error) {
+      if (error instanceof QueryError) return null;
+      throw error;
+    }
+  }
+
+  #planned(): Plan {
+    this.#plan ??= this.#engine.prepare(this.#expr, this.#text);
+    return this.#plan;
+  }
+}
+
+class CachedReads implements SharedReads {
+  readonly cache: EvaluationCache;
+
+  constructor(cache: EvaluationCache) {
+    this.cache = cache;
+  }
+
+  wrote(metricNames: Iterable<string>): void {
+    this.cache.forget(metricNames);
   }
 }
 

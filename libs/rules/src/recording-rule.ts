@@ -10,16 +10,16 @@ export class RecordingRule {
   readonly config: RecordingRuleConfig;
   /** The expression in Prometheus's normal form. */
   readonly query: string;
+  readonly expression: PreparedExpression;
   readonly labels: Labels;
   readonly #context: RuleContext;
-  readonly #expression: PreparedExpression;
 
   constructor(config: RecordingRuleConfig, context: RuleContext) {
     this.config = config;
     this.#context = context;
     this.query = printExpr(config.expr);
     this.labels = Labels.fromPairs(config.labels);
-    this.#expression = context.evaluator.prepare(config.expr, config.exprText);
+    this.expression = context.evaluator.prepare(config.expr, config.exprText);
   }
 
   get name(): string {
@@ -28,7 +28,7 @@ export class RecordingRule {
 
   /** @throws EvaluationError */
   async evaluate(round: Round): Promise<RuleOutput> {
-    const vector = await this.#expression.evaluate(round.evaluationMs);
+    const vector = await this.expression.evaluate(round.evaluationMs, round.shared);
     const count = vector.labels.length;
     if (round.limit > 0 && count > round.limit) {
       throw new EvaluationError(`exceeded limit of ${round.limit} with ${count} series`);

@@ -1,7 +1,7 @@
 import type { GoFunction } from '#libs/go-template';
 import type { Labels } from '#libs/labels';
 import type { OutageOptions } from './alert-state.ts';
-import type { AlertSink, AlertStateStore, Evaluator, RuleSink } from './ports.ts';
+import type { AlertSink, AlertStateStore, Evaluator, RuleSink, SharedReads } from './ports.ts';
 
 /** What all rules share. */
 export interface RuleContext {
@@ -55,6 +55,8 @@ export interface Round {
   readonly intervalMs: number;
   /** Most series or alerts per rule, 0 for no limit. */
   readonly limit: number;
+  /** What the round's expressions share, or null. */
+  readonly shared: SharedReads | null;
 }
 
 /** How many samples or alerts are handled before the event loop gets a turn. */

@@ -1,5 +1,5 @@
 import { InvariantError } from '#libs/invariant';
-import type { Labels } from '#libs/labels';
+import { type Labels, METRIC_NAME } from '#libs/labels';
 import { type SampleBatch, SampleBatchBuilder, STALE_MARKER } from '#libs/samples';
 import { type ActiveAlert, AlertingRule, AlertLimitError } from './alerting-rule.ts';
 import { groupKeyOf, type GroupSchedule, scheduleOf } from './group-schedule.ts';
@@ -148,6 +148,7 @@ export class RuleGroup {
       evaluationMs: slotMs - (this.config.queryOffsetMs ?? timing.defaultQueryOffsetMs),
       intervalMs: this.intervalMs,
       limit: this.config.limit,
+      shared: this.context.evaluator.share(this.rules.map(({ rule }) => rule.expression)),
     };
     for (const entry of this.rules) {
       if (this.#isStopped) return;
@@ -178,9 +179,8 @@ export class RuleGroup {
       }
       sampleCount = output.labels.length;
       const series = new Map(output.labels.map((labels) => [labels.key, labels]));
-      await this.context.sink.append(
-        toBatch(output, vanished(entry.lastSeries, series), round.evaluationMs),
-      );
+      const batch = toBatch(output, vanished(entry.lastSeries, series), round.evaluationMs);
+      await this.#write(batch, round);
       entry.lastSeries = series;
     } catch (error) {
       if (error instanceof InvariantError || !(error instanceof Error)) throw error;
@@ -200,6 +200,15 @@ export class RuleGroup {
       durationMs: clockMs() - startedMs,
       sampleCount,
     };
+  }
+
+  async #write(batch: SampleBatch, { shared }: Round): Promise<void> {
+    try {
+      await this.context.sink.append(batch);
+    } finally {
+      // A write that failed may have got some of it in.
+      shared?.wrote(new Set(batch.labels.map((labels) => labels.get(METRIC_NAME))));
+    }
   }
 
   /**

@@ -4,6 +4,7 @@ import { RANGE_FUNCTIONS } from '../functions/range-functions.ts';
 import { AggregationNode } from './aggregation-node.ts';
 import { compileCall } from './compile-call.ts';
 import type { Compiler } from './compiler.ts';
+import type { SharablePart, SharingPlan } from './evaluation-cache.ts';
 import { CountValuesNode, QuantileNode } from './distribution-node.ts';
 import { NegationNode, ScalarVectorNode } from './element-nodes.ts';
 import { arithmetic, compares, isComparison, isSetOperator, isTrim } from './operators.ts';
@@ -24,9 +25,12 @@ import { VectorScalarNode } from './vector-scalar-node.ts';
 import { VectorVectorNode } from './vector-vector-node.ts';
 
 /** Turns a checked expression into nodes that evaluate it. */
-export class ExpressionCompiler implements Compiler {
+export class ExpressionCompiler implements Compiler, SharingPlan {
   readonly #resolverOf: (selector: VectorSelector) => RowResolver;
   readonly #nodesByKey = new Map<string, VectorNode[]>();
+  readonly #parts = new Map<string, SharablePart>();
+  /** In the order they were compiled, so that those of one part stand together. */
+  readonly #selectors: VectorSelector[] = [];
   /** Whether what is being compiled is read for its counts and sums alone. */
   #wantsStatistics = false;
 
@@ -34,9 +38,14 @@ export class ExpressionCompiler implements Compiler {
     this.#resolverOf = resolverOf;
   }
 
-  /** Keys of the parts that read samples, for an evaluation cache. */
-  get vectorKeys(): readonly string[] {
-    return [...this.#nodesByKey.keys()];
+  /** The parts whose value is an instant vector. */
+  get sharableParts(): readonly SharablePart[] {
+    return [...this.#parts.values()];
+  }
+
+  /** Every selector compiled so far. */
+  get selectors(): readonly VectorSelector[] {
+    return this.#selectors;
   }
 
   within<T>(wantsStatistics: boolean, compile: () => T): T {
@@ -50,8 +59,13 @@ export class ExpressionCompiler implements Compiler {
   }
 
   compile(expr: Expr): PlanNode {
+    const from = this.#selectors.length;
     const node = this.#compileUnregistered(expr);
-    if (node instanceof VectorNode) this.#register(node);
+    if (node instanceof VectorNode) {
+      this.#register(node);
+      const { key } = node;
+      if (!this.#parts.has(key)) this.#parts.set(key, { key, from, to: this.#selectors.length });
+    }
     return node;
   }
 
@@ -81,11 +95,12 @@ export class ExpressionCompiler implements Compiler {
   }
 
   resolverOf(selector: VectorSelector): RowResolver {
+    this.#selectors.push(selector);
     return this.#resolverOf(selector);
   }
 
   matrixSelector(expr: MatrixSelector): RangeNode {
-    return matrixSelectorNode(expr, this.#resolverOf(expr.selector), this.#wantsStatistics);
+    return matrixSelectorNode(expr, this.resolverOf(expr.selector), this.#wantsStatistics);
   }
 
   #register(node: VectorNode): void {
@@ -110,7 +125,7 @@ export class ExpressionCompiler implements Compiler {
       case 'vector-selector':
         return new SelectorNode(
           expr,
-          this.#resolverOf(expr),
+          this.resolverOf(expr),
           this.#wantsStatistics ? 'value-with-resets' : 'value',
         );
       case 'matrix-selector':

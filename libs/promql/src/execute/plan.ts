@@ -1,6 +1,6 @@
-import type { Expr, ValueType } from '../ast.ts';
+import type { Expr, ValueType, VectorSelector } from '../ast.ts';
 import type { SeriesSource } from '../series-source.ts';
-import type { EvaluationCache } from './evaluation-cache.ts';
+import type { EvaluationCache, SharablePart } from './evaluation-cache.ts';
 import type { MatrixResult, QueryResult } from './query-result.ts';
 
 /** What an engine is made of. Only the two ports are required. */
@@ -50,8 +50,10 @@ export interface QueryOptions {
 export interface Plan {
   readonly expr: Expr;
   readonly valueType: ValueType;
-  /** Keys of the parts that read samples, for an {@link EvaluationCache}. */
-  readonly sharableKeys: readonly string[];
+  /** The parts whose value is an instant vector, for an {@link EvaluationCache}. */
+  readonly sharableParts: readonly SharablePart[];
+  /** Every selector, those that `info()` adds included. */
+  readonly selectors: readonly VectorSelector[];
   /**
    * The value at one time. A range vector selector gives a matrix.
    * @throws QueryError

@@ -134,8 +134,12 @@ function labelsOf({ value: answer }: QueryResult): readonly Labels[] {
 }
 
 function manySeries(): ChurningSource {
+  return manySeriesOf('a', 50);
+}
+
+function manySeriesOf(name: string, count: number): ChurningSource {
   const source = new ChurningSource();
-  for (let i = 0; i < 50; i++) source.add({ __name__: 'a', i: String(i) }, [1, 2, 3, 4]);
+  for (let i = 0; i < count; i++) source.add({ __name__: name, i: String(i) }, [1, 2, 3, 4]);
   return source;
 }
 
@@ -323,6 +327,40 @@ describe('an evaluation cache', () => {
       [],
     ]);
   });
+  it.each([
+    ['the metric', ['a'], 8],
+    ['another metric', ['b'], 4],
+    ['several, that one among them', ['b', 'a'], 8],
+  ])('reads again after a write to %s', async (_, written, reads) => {
+    const source = manySeriesOf('a', 4);
+    const engine = engineOf(source);
+    const texts = ['sum(rate(a[1m]))', 'max(rate(a[1m]))', 'min(rate(a[1m])) + 1'];
+    const plans = texts.map((text) => planOf(engine, text));
+    const cache = new EvaluationCache(plans);
+    await plans[0]!.instant(45_000, { cache });
+    await plans[1]!.instant(45_000, { cache });
+    expect(source.reads).toBe(4);
+    cache.forget(written);
+    await plans[2]!.instant(45_000, { cache });
+    await plans[0]!.instant(45_000, { cache });
+    expect(source.reads).toBe(reads);
+  });
+  it.each(['{__name__=~"a|z"}', '{i!=""}', 'info(z) or {i!=""}', 'timestamp(a)', 'sum(a)[1m:15s]'])(
+    'knows that %s reads a',
+    async (part) => {
+      const source = manySeriesOf('a', 4);
+      const engine = engineOf(source);
+      const inner = part.includes('[') ? `sum_over_time(${part})` : part;
+      const plans = [planOf(engine, `count(${inner})`), planOf(engine, `sum(${inner})`)];
+      const cache = new EvaluationCache(plans);
+      await plans[0]!.instant(45_000, { cache });
+      const before = source.reads;
+      expect(before).toBeGreaterThan(0);
+      cache.forget(['a']);
+      await plans[1]!.instant(45_000, { cache });
+      expect(source.reads).toBe(2 * before);
+    },
+  );
   it('does not hand a failure on', async () => {
     const source = new ChurningSource();
     for (let i = 0; i < 4; i++) source.add({ __name__: 'a', i: String(i) }, [1, 2, 3]);

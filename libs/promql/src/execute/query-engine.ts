@@ -28,7 +28,7 @@ export class QueryEngine {
   prepare(expr: Expr, text = ''): Plan {
     const compiler = new ExpressionCompiler((selector) => this.#resolverOf(selector));
     const root = compiler.compile(expr);
-    return new QueryPlan(expr, text, root, compiler.vectorKeys, this.options);
+    return new QueryPlan(expr, text, root, compiler, this.options);
   }
 
   /** Plans that select the same series share what was resolved for them. */

@@ -1,11 +1,12 @@
 import type { FloatHistogram } from '#libs/histogram';
 import type { Labels } from '#libs/labels';
-import type { Expr, ValueType } from '../ast.ts';
+import type { Expr, ValueType, VectorSelector } from '../ast.ts';
 import { ABSENT, type Block, FLOAT, HISTOGRAM, noHistograms } from './block.ts';
 import { dropPendingMetadata, mergeCollisions } from './drop-metadata.ts';
 import { Evaluation, type EvaluationOptions, PieceTooLarge } from './evaluation.ts';
 import { compareLabels } from './label-set-order.ts';
 import { MatrixBuilder } from './matrix-builder.ts';
+import type { SharablePart, SharingPlan } from './evaluation-cache.ts';
 import type { Plan, QueryEngineOptions, QueryOptions } from './plan.ts';
 import { QueryError } from './query-error.ts';
 import type {
@@ -31,7 +32,8 @@ const DEFAULT_PIECE_CELLS = 1_000_000;
 export class QueryPlan implements Plan {
   readonly expr: Expr;
   readonly valueType: ValueType;
-  readonly sharableKeys: readonly string[];
+  readonly sharableParts: readonly SharablePart[];
+  readonly selectors: readonly VectorSelector[];
   readonly #text: string;
   readonly #root: PlanNode;
   readonly #engine: QueryEngineOptions;
@@ -40,12 +42,13 @@ export class QueryPlan implements Plan {
     expr: Expr,
     text: string,
     root: PlanNode,
-    sharableKeys: readonly string[],
+    { sharableParts, selectors }: SharingPlan,
     engine: QueryEngineOptions,
   ) {
     this.expr = expr;
     this.valueType = root.kind;
-    this.sharableKeys = sharableKeys;
+    this.sharableParts = sharableParts;
+    this.selectors = selectors;
     this.#text = text;
     this.#root = root;
     this.#engine = engine;

@@ -45,19 +45,22 @@ export abstract class VectorNode {
     if (!isShared && !this.isRepeated && !this.isStepInvariant) {
       return this.#computeCounted(evaluation, timeline);
     }
-    const ownMemo = this.isStepInvariant ? evaluation.lastingMemo : evaluation.memo;
-    const memo = isShared ? cache : ownMemo;
     const time = this.isStepInvariant
       ? 'once'
       : `${timeline.startMs},${timeline.stepMs},${timeline.count}`;
-    const key = `${evaluation.memoPrefix}${time}|${this.key}`;
     let isOwn = false;
     let remembered: RememberedBlock;
     try {
-      remembered = await memo.get(key, async () => {
+      const compute = async (): Promise<RememberedBlock> => {
         isOwn = true;
         return this.#computeRemembered(evaluation, timeline);
-      });
+      };
+      if (isShared) {
+        remembered = await cache.get(this.key, `${evaluation.memoPrefix}${time}`, compute);
+      } else {
+        const memo = this.isStepInvariant ? evaluation.lastingMemo : evaluation.memo;
+        remembered = await memo.get(`${evaluation.memoPrefix}${time}|${this.key}`, compute);
+      }
     } catch (error) {
       if (isOwn) throw error;
       // Another query was evaluating this and failed, perhaps for its own limits or because it was canceled.

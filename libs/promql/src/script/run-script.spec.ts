@@ -27,7 +27,8 @@ function engineAnswering(
     prepare: (expr): Plan => ({
       expr,
       valueType: 'vector',
-      sharableKeys: [],
+      sharableParts: [],
+      selectors: [],
       instant: async () => {
         if (answer instanceof Error) throw answer;
         return answerOf(answer);

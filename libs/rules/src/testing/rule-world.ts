@@ -3,7 +3,13 @@ import { MemorySeriesSource, parseExpr, parseSeriesNotation, QueryEngine } from 
 import { isStaleMarker, type SampleBatch } from '#libs/samples';
 import { MemoryAlertStateStore } from '../memory-alert-state-store.ts';
 import { parseRuleFile } from '../parse-rule-file.ts';
-import type { AlertStateChange, AlertStateStore, OutgoingAlert, RuleSink } from '../ports.ts';
+import type {
+  AlertStateChange,
+  AlertStateStore,
+  Evaluator,
+  OutgoingAlert,
+  RuleSink,
+} from '../ports.ts';
 import { QueryEngineEvaluator } from '../query-engine-evaluator.ts';
 import { DEFAULT_RULE_TIMING, type RuleTimingOptions } from '../rule-context.ts';
 import { type LoadReport, RuleManager } from '../rule-manager.ts';
@@ -48,6 +54,7 @@ export class RuleWorld {
     disk = new Disk(),
     timing: Partial<RuleTimingOptions> = {},
     externalLabels: Record<string, string> = {},
+    evaluatorOf: (engine: QueryEngine) => Evaluator = (engine) => new QueryEngineEvaluator(engine),
   ) {
     this.disk = disk;
     const engine = new QueryEngine({
@@ -65,7 +72,7 @@ export class RuleWorld {
       },
     };
     this.manager = new RuleManager({
-      evaluator: new QueryEngineEvaluator(engine),
+      evaluator: evaluatorOf(engine),
       sink,
       stateStore,
       alertSink: {
