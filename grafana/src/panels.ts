@@ -20,7 +20,7 @@ export interface PanelOptions {
 }
 
 /** A query over the dashboard's time range. */
-export function rangeQuery(refId: string, expr: string, legend: string): DataqueryBuilder {
+function rangeQuery(refId: string, expr: string, legend: string): DataqueryBuilder {
   return new DataqueryBuilder()
     .datasource(DATASOURCE)
     .refId(refId)
@@ -34,7 +34,7 @@ export function instantQuery(refId: string, expr: string): DataqueryBuilder {
   return new DataqueryBuilder().datasource(DATASOURCE).refId(refId).expr(expr).instant();
 }
 
-export function thresholds(steps: readonly ThresholdStep[]): ThresholdsConfigBuilder {
+function thresholds(steps: readonly ThresholdStep[]): ThresholdsConfigBuilder {
   return new ThresholdsConfigBuilder()
     .mode(ThresholdsMode.Absolute)
     .steps(steps.map(([value, color]) => ({ value, color })));

@@ -15,7 +15,7 @@ import type { SimulatedNetwork } from './simulated-network.ts';
 import type { Simulation } from './simulation.ts';
 import type { SimulatedTarget } from './simulated-target.ts';
 
-export const SCRAPE_INTERVAL_MS = 5_000;
+const SCRAPE_INTERVAL_MS = 5_000;
 
 /** The collector's engines in simulated time: scraping one target, queueing, sending. */
 export class SimulatedCollector {

@@ -10,7 +10,7 @@ const peersRoot =
   process.env['BINNACLE_PEERS'] ?? join(repositoryRoot, '.cache', 'peers', 'root', 'usr', 'bin');
 
 /** The path of a real program from Debian's packages, or null where it is not on this machine. */
-export function peerPath(program: string): string | null {
+function peerPath(program: string): string | null {
   if (peersRoot === '') return null;
   const path = join(peersRoot, program);
   return existsSync(path) ? path : null;
