@@ -17,7 +17,8 @@ const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 class Feeder {
   readonly #spec: FeedSpec;
   readonly #workload: Workload;
-  readonly #labels: (Labels | undefined)[];
+  readonly #labels = new Map<number, Labels>();
+  readonly #keepsLabels: boolean;
   readonly #chunks: number;
   readonly #startedMs = performance.now();
   #isStopped = false;
@@ -29,8 +30,7 @@ class Feeder {
     this.#spec = spec;
     this.#workload = createWorkload(spec.workload);
     // A million label sets would take more memory than it takes time to make them again.
-    const isKept = this.#workload.seriesCount <= 200_000;
-    this.#labels = isKept ? new Array<undefined>(this.#workload.seriesCount) : [];
+    this.#keepsLabels = this.#workload.seriesCount <= 200_000;
     this.#chunks = Math.ceil(this.#workload.seriesCount / spec.seriesPerRequest);
   }
 
@@ -108,10 +108,10 @@ class Feeder {
   }
 
   #labelsOf(series: number): Labels {
-    const known = this.#labels[series];
+    const known = this.#labels.get(series);
     if (known !== undefined) return known;
     const labels = this.#workload.labelsOf(series);
-    if (this.#labels.length > 0) this.#labels[series] = labels;
+    if (this.#keepsLabels) this.#labels.set(series, labels);
     return labels;
   }
 }

@@ -42,11 +42,11 @@ export const CONTAINER_COUNTERS = [
 
 export const CONTAINERS = ['app', 'proxy', 'agent', 'cache', 'init'] as const;
 export const NAMESPACES = 20;
-export const NODES = 50;
+const NODES = 50;
 const IMAGES = 7;
 
 /** Upper bounds of the buckets, as client libraries have them by default. */
-export const BUCKETS = [
+const BUCKETS = [
   '0.005',
   '0.01',
   '0.025',
@@ -111,12 +111,12 @@ class ContainerWorkload implements Workload {
 
   nextValue(series: number): number {
     const random = this.#random.next();
-    return (this.#values[series]! += growth(series, random));
+    return (this.#values[series]! += containerGrowth(series, random));
   }
 }
 
 /** A quarter each: seconds with fractions, bytes, packets, and errors that hardly ever happen. */
-function growth(series: number, random: number): number {
+function containerGrowth(series: number, random: number): number {
   switch (series % 4) {
     case 0:
       return random * 15;
