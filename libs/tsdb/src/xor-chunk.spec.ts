@@ -47,6 +47,8 @@ describe('XOR chunks', () => {
         const { bytes, bitLength } = encode(samples, start);
         const end = start + Math.ceil(bitLength / 8);
         expect(decode(bytes, start, end, samples.length)).toEqual(samples);
+        // Nothing behind the end is needed.
+        expect(decode(bytes.slice(0, end), start, end, samples.length)).toEqual(samples);
       }),
       { numRuns: 500 },
     );

@@ -161,41 +161,6 @@ export class ChunkError extends Error {
   override readonly name = 'ChunkError';
 }
 
-/** Reads chunks; one object used for all in turn. */
-class XorReader {
-  bytes: Uint8Array = new Uint8Array(0);
-  /** Position in bits from the beginning of `bytes`. */
-  position = 0;
-  end = 0;
-
-  /** How long the number is that says how much the distance of the times has changed; 64 for a time in full. */
-  readChangeBits(): number {
-    if (this.readBits(1) === 0) return 14;
-    if (this.readBits(1) === 0) return 17;
-    return this.readBits(1) === 0 ? 20 : 64;
-  }
-
-  readBits(count: number): number {
-    if (this.position + count > this.end) throw new ChunkError('chunk ends within a sample');
-    const { bytes } = this;
-    let place = this.position >>> 3;
-    const used = this.position & 7;
-    this.position += count;
-    const room = 8 - used;
-    let value = bytes[place]! & (0xff >>> used);
-    if (count <= room) return value >>> (room - count);
-    let left = count - room;
-    while (left >= 8) {
-      value = (value << 8) | bytes[++place]!;
-      left -= 8;
-    }
-    if (left > 0) value = (value << left) | (bytes[++place]! >>> (8 - left));
-    return value >>> 0;
-  }
-}
-
-const reader = new XorReader();
-
 /**
  * Decodes `count` samples of the chunk in `bytes` from byte `start` to `end` into columns, from index `at` on.
  * @param valueWords the values column seen as 32-bit words, two a value, in the machine's order
@@ -211,58 +176,99 @@ export function decodeXorChunk(
   at: number,
 ): void {
   if (count === 0) return;
-  reader.bytes = bytes;
-  reader.position = start * 8;
-  reader.end = end * 8;
-  words[1 - LOW_WORD] = reader.readBits(32);
-  words[LOW_WORD] = reader.readBits(32);
+  const lastBit = end * 8;
+  let bit = start * 8;
+  words[1 - LOW_WORD] = bitsAt(bytes, bit);
+  words[LOW_WORD] = bitsAt(bytes, bit + 32);
   let timeMs = doubles[0]!;
   let deltaMs = 0;
-  let high = reader.readBits(32);
-  let low = reader.readBits(32);
+  let high = bitsAt(bytes, bit + 64);
+  let low = bitsAt(bytes, bit + 96);
   let leading = 0;
   let length = 0;
-  let hasWindow = false;
+  bit += 128;
   timesMs[at] = timeMs;
   valueWords[2 * at + LOW_WORD] = low;
   valueWords[2 * at + 1 - LOW_WORD] = high;
   for (let i = at + 1; i < at + count; i++) {
-    if (reader.readBits(1) === 0) timeMs += deltaMs;
-    else {
+    // The next 32 bits; its sign is the first of them. Bits that are not there count as 0 and are noticed at the end.
+    let next = bitsAt(bytes, bit);
+    if (next >= 0) {
+      timeMs += deltaMs;
+      bit += 1;
+      next <<= 1;
+    } else {
       const previousMs = timeMs;
-      const changeBits = reader.readChangeBits();
-      if (changeBits === 64) {
-        words[1 - LOW_WORD] = reader.readBits(32);
-        words[LOW_WORD] = reader.readBits(32);
-        timeMs = doubles[0]!;
+      if (next << 1 >= 0) {
+        timeMs += deltaMs + ((next << 2) >> 18);
+        bit += 16;
+      } else if (next << 2 >= 0) {
+        timeMs += deltaMs + ((next << 3) >> 15);
+        bit += 20;
+      } else if (next << 3 >= 0) {
+        timeMs += deltaMs + ((next << 4) >> 12);
+        bit += 24;
       } else {
-        const unused = 32 - changeBits;
-        timeMs += deltaMs + ((reader.readBits(changeBits) << unused) >> unused);
+        words[1 - LOW_WORD] = bitsAt(bytes, bit + 4);
+        words[LOW_WORD] = bitsAt(bytes, bit + 36);
+        timeMs = doubles[0]!;
+        bit += 68;
       }
       deltaMs = timeMs - previousMs;
+      next = bitsAt(bytes, bit);
     }
-    if (reader.readBits(1) === 1) {
-      if (reader.readBits(1) === 1) {
-        leading = reader.readBits(5);
-        length = reader.readBits(6);
+    if (next >= 0) bit += 1;
+    else {
+      if (next << 1 >= 0) {
+        bit += 2;
+        next <<= 2;
+      } else {
+        leading = (next >>> 25) & 31;
+        length = (next >>> 19) & 63;
         if (length === 0) length = 64;
-        hasWindow = true;
+        bit += 13;
+        next <<= 13;
       }
       const trailing = 64 - leading - length;
-      if (!hasWindow || trailing < 0) throw new ChunkError('chunk with an impossible value');
-      const windowHigh = length > 32 ? reader.readBits(length - 32) : 0;
-      const windowLow = reader.readBits(length > 32 ? 32 : length);
-      if (trailing >= 32) high ^= windowLow << (trailing - 32);
-      else if (trailing > 0) {
-        high ^= (windowHigh << trailing) | (windowLow >>> (32 - trailing));
-        low ^= windowLow << trailing;
+      if (length === 0 || trailing < 0) throw new ChunkError('chunk with an impossible value');
+      if (length > 32) {
+        const windowHigh = bitsAt(bytes, bit) >>> (64 - length);
+        const windowLow = bitsAt(bytes, bit + length - 32);
+        if (trailing > 0) {
+          high ^= (windowHigh << trailing) | (windowLow >>> (32 - trailing));
+          low ^= windowLow << trailing;
+        } else {
+          high ^= windowHigh;
+          low ^= windowLow;
+        }
       } else {
-        high ^= windowHigh;
-        low ^= windowLow;
+        // What is left of the 32 bits often holds the whole window.
+        const window = (length <= 16 ? next : bitsAt(bytes, bit)) >>> (32 - length);
+        if (trailing >= 32) high ^= window << (trailing - 32);
+        else if (trailing > 0) {
+          high ^= window >>> (32 - trailing);
+          low ^= window << trailing;
+        } else {
+          low ^= window;
+        }
       }
+      bit += length;
     }
     timesMs[i] = timeMs;
     valueWords[2 * i + LOW_WORD] = low;
     valueWords[2 * i + 1 - LOW_WORD] = high;
   }
+  if (bit > lastBit) throw new ChunkError('chunk ends within a sample');
+}
+
+/** The 32 bits from `bit` on as a signed number; what lies beyond the array counts as 0. */
+function bitsAt(bytes: Uint8Array, bit: number): number {
+  const place = bit >>> 3;
+  const used = bit & 7;
+  const word =
+    (bytes[place]! << 24) |
+    (bytes[place + 1]! << 16) |
+    (bytes[place + 2]! << 8) |
+    bytes[place + 3]!;
+  return used === 0 ? word : (word << used) | (bytes[place + 4]! >>> (8 - used));
 }
