@@ -1,4 +1,3 @@
-export { ByteSizeSyntaxError, parseByteSize } from './byte-size.ts';
 export {
   checkHttpClient,
   checkTls,

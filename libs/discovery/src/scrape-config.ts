@@ -1,8 +1,7 @@
 import type { ScrapeProtocol } from '#libs/exposition';
-import { isValidUtf8Name, Labels, METRIC_NAME, parseDurationMs } from '#libs/labels';
-import { yamlText } from '#libs/yaml-config';
+import { isValidUtf8Name, Labels, METRIC_NAME } from '#libs/labels';
+import { byteSize, durationMs, yamlText } from '#libs/yaml-config';
 import { z } from 'zod';
-import { parseByteSize } from './byte-size.ts';
 import {
   checkHttpClient,
   type HttpClientConfig,
@@ -57,24 +56,6 @@ export interface ScrapeConfig {
   readonly staticGroups: readonly TargetGroup[];
 }
 
-const durationMs = z.string().transform((text, context) => {
-  try {
-    return parseDurationMs(text);
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : '' });
-    return z.NEVER;
-  }
-});
-
-const byteSize = yamlText().transform((text, context) => {
-  try {
-    return parseByteSize(text);
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : '' });
-    return z.NEVER;
-  }
-});
-
 const READABLE_PROTOCOLS = [
   'OpenMetricsText1.0.0',
   'OpenMetricsText0.0.1',
@@ -107,10 +88,10 @@ function onlyFalse(reason: string) {
 const NO_NATIVE_HISTOGRAMS = 'this version does not scrape native histograms';
 
 const sharedShape = {
-  scrape_interval: durationMs.optional(),
-  scrape_timeout: durationMs.optional(),
+  scrape_interval: durationMs().optional(),
+  scrape_timeout: durationMs().optional(),
   scrape_protocols: protocols.optional(),
-  body_size_limit: byteSize.optional(),
+  body_size_limit: byteSize().optional(),
   sample_limit: limit.optional(),
   target_limit: limit.optional(),
   label_limit: limit.optional(),
@@ -222,7 +203,7 @@ export const scrapeGlobalSchema = objectOfKnownKeys(
     ...sharedShape,
     external_labels: labelRecord.optional(),
     // In nearly every prometheus.yml, and about rules, which are not evaluated here.
-    evaluation_interval: durationMs.optional(),
+    evaluation_interval: durationMs().optional(),
   },
   (key) => {
     const reason = NOT_IN_THIS_VERSION.get(key);

@@ -3,10 +3,9 @@ import {
   type HttpClientConfig,
   httpClientShape,
   objectOfKnownKeys,
-  parseByteSize,
   toHttpClientConfig,
 } from '#libs/discovery';
-import { yamlText } from '#libs/yaml-config';
+import { byteSize, parsedText, yamlText } from '#libs/yaml-config';
 import { z } from 'zod';
 import { SearchPattern } from './search-pattern.ts';
 
@@ -44,14 +43,7 @@ export interface HttpProbeModule {
 const DEFAULT_BODY_LIMIT = 10 * 1024 * 1024;
 
 /** A pattern that may match anywhere. */
-export const searchPatternSchema = yamlText().transform((pattern, context) => {
-  try {
-    return new SearchPattern(pattern);
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : '' });
-    return z.NEVER;
-  }
-});
+export const searchPatternSchema = parsedText((pattern) => new SearchPattern(pattern));
 
 const headerCondition = z
   .strictObject({
@@ -75,15 +67,6 @@ const headerName = z
   .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, { error: 'not a valid header name' });
 const headerValue = yamlText().regex(/^[\t\x20-\x7e\x80-\xff]*$/, {
   error: 'not a valid header value',
-});
-
-const bodySize = yamlText().transform((text, context) => {
-  try {
-    return parseByteSize(text);
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : '' });
-    return z.NEVER;
-  }
 });
 
 const CANNOT: ReadonlyMap<string, string> = new Map([
@@ -123,7 +106,7 @@ const rawHttpModule = objectOfKnownKeys(
     fail_if_header_matches: z.array(headerCondition).default([]),
     fail_if_header_not_matches: z.array(headerCondition).default([]),
     compression: z.enum(['gzip', 'identity', '']).default(''),
-    body_size_limit: bodySize.optional(),
+    body_size_limit: byteSize().optional(),
   },
   (key) => CANNOT.get(key) ?? null,
 );

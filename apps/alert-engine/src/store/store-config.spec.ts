@@ -27,8 +27,9 @@ describe('the configuration of the store', () => {
     });
   });
   it.each([
-    [{ retention_size: '10' }, 'expected a size such as 512MB or 10GB'],
-    [{ retention_size: '-1GB' }, 'expected a size such as 512MB or 10GB'],
+    [{ retention_size: '10' }, 'accepted are 0 and numbers with a unit such as 512KB'],
+    [{ retention_size: '-1GB' }, 'accepted are 0 and numbers with a unit such as 512KB'],
+    [{ retention_size: '0' }, 'must be more than 0'],
     [{ retention_time: '0s' }, 'must be more than 0'],
     [{ retention_time: 'soon' }, 'not a valid duration string'],
     [{ out_of_order_time_window: '1x' }, 'not a valid duration string'],

@@ -1,40 +1,17 @@
-import { parseDurationMs } from '#libs/labels';
 import { DEFAULT_HEAD_OPTIONS, type TimeSeriesStoreOptions } from '#libs/tsdb';
+import { byteSize, durationMs, positiveDurationMs } from '#libs/yaml-config';
 import { z } from 'zod';
-import { positiveDurationMs } from '../config/duration-schema.ts';
-
-const UNITS: Readonly<Record<string, number>> = {
-  B: 1,
-  KB: 2 ** 10,
-  MB: 2 ** 20,
-  GB: 2 ** 30,
-  TB: 2 ** 40,
-};
-
-const byteSize = z.string().transform((text, context) => {
-  const match = /^(\d{1,9})(B|KB|MB|GB|TB)$/.exec(text);
-  if (match !== null) return Number(match[1]) * UNITS[match[2]!]!;
-  context.addIssue({ code: 'custom', message: 'expected a size such as 512MB or 10GB' });
-  return z.NEVER;
-});
-
-const durationMs = z.string().transform((text, context) => {
-  try {
-    return parseDurationMs(text);
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : '' });
-    return z.NEVER;
-  }
-});
 
 /** `storage`: what the engine keeps, and for how long. */
 export const storageConfigSchema = z.strictObject({
   /** Samples older than this are dropped. All of them lie in memory, at about two bytes each. */
-  retention_time: positiveDurationMs.prefault('3d'),
+  retention_time: positiveDurationMs().prefault('3d'),
   /** The oldest segments of the log go when it is larger; without it there is no such bound. */
-  retention_size: byteSize.optional(),
+  retention_size: byteSize()
+    .refine((bytes) => bytes > 0, { error: 'must be more than 0; leave it out for no bound' })
+    .optional(),
   /** A sample may be so much older than the youngest of its series; 0s takes none out of order. */
-  out_of_order_time_window: durationMs.prefault('5m'),
+  out_of_order_time_window: durationMs().prefault('5m'),
 });
 
 /** `limits.storage`: on by default, so that one careless exporter does not take the store down. */

@@ -1,18 +1,8 @@
 import { hostname } from 'node:os';
 import { hostMetricsCollectorNames } from '#libs/host-metrics';
-import { compileLinearRegExp, parseDurationMs } from '#libs/labels';
+import { compileLinearRegExp } from '#libs/labels';
+import { durationMs } from '#libs/yaml-config';
 import { z } from 'zod';
-
-const interval = z.string().transform((text, context) => {
-  try {
-    const durationMs = parseDurationMs(text);
-    if (durationMs >= 1_000) return durationMs;
-    context.addIssue({ code: 'custom', message: 'at least 1s is accepted' });
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : '' });
-  }
-  return z.NEVER;
-});
 
 const pattern = z.string().superRefine((text, context) => {
   try {
@@ -32,7 +22,7 @@ const path = z.string().startsWith('/', { error: 'expected an absolute path such
 export const hostMetricsConfigSchema = z.strictObject({
   /** By default where the kernel is Linux. */
   enabled: z.boolean().optional(),
-  interval: interval.prefault('15s'),
+  interval: durationMs({ minMs: 1_000 }).prefault('15s'),
   /** Where the host's trees are mounted. By default what the environment says, and then the machine's own. */
   proc_path: path.optional(),
   sys_path: path.optional(),

@@ -1,23 +1,9 @@
 import { isAbsolute } from 'node:path';
-import { isValidLegacyName, parseDurationMs } from '#libs/labels';
+import { isValidLegacyName } from '#libs/labels';
 import { LOG_FORMATS } from '#libs/log-pipeline';
 import { isAcceptedPattern } from '#libs/node-tail';
-import { secretSchema } from '#libs/yaml-config';
+import { durationMs, secretSchema } from '#libs/yaml-config';
 import { z } from 'zod';
-
-/** A duration within bounds, in milliseconds. */
-function durationMs(minMs: number, accepted: string) {
-  return z.string().transform((text, context) => {
-    try {
-      const parsedMs = parseDurationMs(text);
-      if (parsedMs >= minMs) return parsedMs;
-      context.addIssue({ code: 'custom', message: accepted });
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : '' });
-    }
-    return z.NEVER;
-  });
-}
 
 const pattern = z
   .string()
@@ -84,9 +70,9 @@ export const logsConfigSchema = z.strictObject({
     })
     .default([]),
   /** How often files are looked at, besides when the file system tells of a change. */
-  poll_interval: durationMs(10, 'at least 10ms is accepted').prefault('250ms'),
+  poll_interval: durationMs({ minMs: 10 }).prefault('250ms'),
   /** How often the patterns are looked at. */
-  scan_interval: durationMs(100, 'at least 100ms is accepted').prefault('2s'),
+  scan_interval: durationMs({ minMs: 100 }).prefault('2s'),
 });
 
 export type LogsConfig = z.output<typeof logsConfigSchema>;
@@ -108,9 +94,9 @@ const fluentdSchema = z.strictObject({
     })
     .default('binnacle'),
   /** How long the server may take to acknowledge before it is sent to again. */
-  ack_timeout: durationMs(100, 'at least 100ms is accepted').prefault('30s'),
-  min_backoff: durationMs(10, 'at least 10ms is accepted').prefault('500ms'),
-  max_backoff: durationMs(10, 'at least 10ms is accepted').prefault('30s'),
+  ack_timeout: durationMs({ minMs: 100 }).prefault('30s'),
+  min_backoff: durationMs({ minMs: 10 }).prefault('500ms'),
+  max_backoff: durationMs({ minMs: 10 }).prefault('30s'),
   shared_key: secretSchema.optional(),
 });
 

@@ -7,13 +7,12 @@ import {
   type RelabelRule,
   toHttpClientConfig,
 } from '#libs/discovery';
-import { parseDurationMs } from '#libs/labels';
 import {
   DEFAULT_SEND_QUEUE_OPTIONS,
   type SendQueueOptions,
   type WriteMessage,
 } from '#libs/remote-write';
-import { Secret, yamlText } from '#libs/yaml-config';
+import { positiveDurationMs, Secret, yamlText } from '#libs/yaml-config';
 import { z } from 'zod';
 import { fluentdOutputsSchema } from '../logs/logs-config.ts';
 
@@ -35,24 +34,13 @@ export interface RemoteWriteConfig {
 const DEFAULT_URL = 'http://127.0.0.1:9370/api/v1/write';
 const DEFAULT_TIMEOUT_MS = 30_000;
 
-const positiveDurationMs = z.string().transform((text, context) => {
-  try {
-    const durationMs = parseDurationMs(text);
-    if (durationMs > 0) return durationMs;
-    context.addIssue({ code: 'custom', message: 'must be more than 0' });
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : '' });
-  }
-  return z.NEVER;
-});
-
 const queueSchema = objectOfKnownKeys(
   {
     capacity: z.int().min(1).optional(),
     max_samples_per_send: z.int().min(1).max(500_000).optional(),
-    batch_send_deadline: positiveDurationMs.optional(),
-    min_backoff: positiveDurationMs.optional(),
-    max_backoff: positiveDurationMs.optional(),
+    batch_send_deadline: positiveDurationMs().optional(),
+    min_backoff: positiveDurationMs().optional(),
+    max_backoff: positiveDurationMs().optional(),
   },
   (key) => {
     if (key === 'min_shards' || key === 'max_shards') {
@@ -82,7 +70,7 @@ const remoteWriteSchema = objectOfKnownKeys(
   {
     url: yamlText(),
     name: yamlText().min(1).optional(),
-    remote_timeout: positiveDurationMs.optional(),
+    remote_timeout: positiveDurationMs().optional(),
     headers: headersSchema.optional(),
     protobuf_message: z
       .enum(['prometheus.WriteRequest', 'io.prometheus.write.v2.Request'])

@@ -1,4 +1,4 @@
-import { isValidUtf8Name, Labels, METRIC_NAME, parseDurationMs } from '#libs/labels';
+import { isValidUtf8Name, Labels, METRIC_NAME } from '#libs/labels';
 import {
   type HttpProbeModule,
   httpModuleSchema,
@@ -6,7 +6,7 @@ import {
   type TcpProbeModule,
   tcpModuleSchema,
 } from '#libs/probes';
-import { yamlText } from '#libs/yaml-config';
+import { durationMs, positiveDurationMs, yamlText } from '#libs/yaml-config';
 import { z } from 'zod';
 
 /** What is done to a target. */
@@ -30,25 +30,14 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 const MIN_INTERVAL_MS = 100;
 const MAX_TARGETS = 10_000;
 
-const durationMs = z.string().transform((text, context) => {
-  try {
-    return parseDurationMs(text);
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : '' });
-    return z.NEVER;
-  }
-});
-
 const probeSchema = z
   .strictObject({
     name: yamlText().min(1),
     module: z.enum(['http', 'tcp']),
     target: yamlText().min(1).optional(),
     targets: z.array(yamlText().min(1)).max(MAX_TARGETS).optional(),
-    interval: durationMs
-      .refine((ms) => ms >= MIN_INTERVAL_MS, { error: 'must be at least 100ms' })
-      .default(DEFAULT_INTERVAL_MS),
-    timeout: durationMs.refine((ms) => ms > 0, { error: 'must be more than 0' }).optional(),
+    interval: durationMs({ minMs: MIN_INTERVAL_MS }).default(DEFAULT_INTERVAL_MS),
+    timeout: positiveDurationMs().optional(),
     labels: z
       .record(z.string().refine(isValidUtf8Name, { error: 'not a valid label name' }), yamlText())
       .refine((labels) => !Object.hasOwn(labels, METRIC_NAME), {

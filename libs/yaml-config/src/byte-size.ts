@@ -1,3 +1,6 @@
+import type { z } from 'zod';
+import { parsedText } from './parsed-text.ts';
+
 /** A text that is not a size such as `15MB`. */
 export class ByteSizeSyntaxError extends Error {
   override readonly name = 'ByteSizeSyntaxError';
@@ -9,7 +12,8 @@ export class ByteSizeSyntaxError extends Error {
 }
 
 const UNIT_LETTERS = 'KMGTPE';
-const PART = /([0-9]*\.?[0-9]+|[0-9]+\.)([KMGTPE]?)(i?)B/y;
+// No two ways to read the same digits: a long row of them without a unit would be tried in all of their splits.
+const PART = /([0-9]+(?:\.[0-9]*)?|\.[0-9]+)([KMGTPE]?)(i?)B/y;
 
 /**
  * Reads a size as Prometheus does: numbers with `B`, `KB`, `MB`, … or `KiB`, `MiB`, …, all of them powers of 1024, one
@@ -32,4 +36,9 @@ export function parseByteSize(text: string): number {
   }
   if (sum > Number.MAX_SAFE_INTEGER) throw new ByteSizeSyntaxError('it is out of range');
   return Math.floor(sum);
+}
+
+/** A size such as `512KB` or `1.5GiB` (see {@link parseByteSize}); bytes once it is read. */
+export function byteSize(): z.ZodType<number, string> {
+  return parsedText(parseByteSize);
 }
