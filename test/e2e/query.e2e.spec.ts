@@ -91,6 +91,13 @@ describe('the engine’s query API', () => {
     });
   });
 
+  it('leads the links in alerts to the value of their expression', async () => {
+    const response = await fetch(`${url}/graph?g0.expr=${encodeURIComponent('count(e2e_total)')}`);
+    expect(await response.json()).toMatchObject({
+      data: { result: [{ value: [expect.any(Number), '2000'] }] },
+    });
+  });
+
   it('takes a form', async () => {
     const body = new URLSearchParams({ query: 'sum(e2e_total{id=~"1|2"})' });
     const response = await fetch(`${url}/api/v1/query`, { method: 'POST', body });

@@ -15,6 +15,18 @@ import { StateModule } from './state/state.module.ts';
 import { StoreModule } from './store/store.module.ts';
 import { TargetsModule } from './targets/targets.module.ts';
 
+const INDEX_PAGE = `Binnacle alert engine
+
+/api/v1/query?query=up     PromQL; also query_range, series, labels, label/<name>/values
+/api/v1/rules              rules and their state
+/api/v1/alerts             alerts that are pending or firing
+/api/v1/targets            scrape targets, as their samples tell
+/api/v1/write              remote write
+/api/v1/status/tsdb        the store
+/api/v2/alerts             Alertmanager's API: alerts, alerts/groups, receivers, status
+/metrics /livez /readyz    the engine itself
+`;
+
 /** The engine's composition root: every choice of adapter is made here or in the modules named here. */
 @Module({})
 export class AlertEngineModule {
@@ -27,7 +39,7 @@ export class AlertEngineModule {
     return {
       module: AlertEngineModule,
       imports: [
-        PlatformModule.forApp(options, logger),
+        PlatformModule.forApp(options, logger, INDEX_PAGE),
         ScheduleModule.forRoot(),
         AppConfigModule.forApp<EngineConfig>({
           token: ENGINE_CONFIG,

@@ -19,6 +19,14 @@ import { OutputsModule } from './outputs/outputs.module.ts';
 import { ProbesModule } from './probes/probes.module.ts';
 import { ScrapeModule } from './scrape/scrape.module.ts';
 
+const INDEX_PAGE = `Binnacle collector
+
+/api/v1/targets            scrape targets: health, last error, dropped ones
+/api/v1/probes             probes: last result and reason
+/api/v1/logs/files         log files that are followed
+/metrics /livez /readyz    the collector itself
+`;
+
 /** The collector's composition root: every choice of adapter is made here or in the modules named here. */
 @Module({})
 export class CollectorModule {
@@ -31,7 +39,7 @@ export class CollectorModule {
     return {
       module: CollectorModule,
       imports: [
-        PlatformModule.forApp(options, logger),
+        PlatformModule.forApp(options, logger, INDEX_PAGE),
         ScheduleModule.forRoot(),
         AppConfigModule.forApp<CollectorConfig>({
           token: COLLECTOR_CONFIG,

@@ -30,7 +30,10 @@ const options: RunOptions = {
 };
 const logger = AppLogger.create({ app: 'test', level: 'silent' });
 
-@Module({ imports: [PlatformModule.forApp(options, logger)], controllers: [EchoController] })
+@Module({
+  imports: [PlatformModule.forApp(options, logger, 'look here\n')],
+  controllers: [EchoController],
+})
 class TestModule {}
 
 let app: NestFastifyApplication;
@@ -98,6 +101,10 @@ describe('createHttpApp', () => {
     health.stop();
     expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(503);
     expect((await fetch(`http://127.0.0.1:${port}/livez`)).status).toBe(200);
+  });
+
+  it('says at its root where to look', async () => {
+    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('look here\n');
   });
 
   it('says in one sentence that a port is taken', async () => {

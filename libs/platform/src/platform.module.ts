@@ -3,6 +3,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { AppLogger } from './app-logger.ts';
 import { HealthController } from './health.controller.ts';
 import { HealthState } from './health-state.ts';
+import { INDEX_PAGE, IndexPageController } from './index-page.controller.ts';
 import { MetricsController } from './metrics.controller.ts';
 import { RUN_OPTIONS, type RunOptions } from './run-options.ts';
 
@@ -10,13 +11,15 @@ import { RUN_OPTIONS, type RunOptions } from './run-options.ts';
 @Global()
 @Module({})
 export class PlatformModule {
-  static forApp(options: RunOptions, logger: AppLogger): DynamicModule {
+  /** @param indexPage what the root path says */
+  static forApp(options: RunOptions, logger: AppLogger, indexPage = ''): DynamicModule {
     return {
       module: PlatformModule,
-      controllers: [HealthController, MetricsController],
+      controllers: [HealthController, IndexPageController, MetricsController],
       providers: [
         { provide: AppLogger, useValue: logger },
         { provide: RUN_OPTIONS, useValue: options },
+        { provide: INDEX_PAGE, useValue: indexPage },
         { provide: Registry, useFactory: createRegistry },
         HealthState,
       ],
