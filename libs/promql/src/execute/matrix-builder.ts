@@ -2,8 +2,12 @@ import type { FloatHistogram } from '#libs/histogram';
 import { assert } from '#libs/invariant';
 import { Labels } from '#libs/labels';
 import { ABSENT, type Block, HISTOGRAM, noHistograms } from './block.ts';
+import type { Evaluation } from './evaluation.ts';
 import { compareLabels } from './label-set-order.ts';
 import type { MatrixResult, MatrixSeries } from './query-result.ts';
+
+/** Cells taken over between two looks at the clock. */
+const WORK_PER_CHECK = 50_000;
 
 /** One series on its way to becoming part of a matrix. */
 interface OpenSeries {
@@ -39,10 +43,16 @@ export class MatrixBuilder {
    * @returns how many points it had
    * @param block no two rows of which have the same labels
    */
-  addBlock(firstStep: number, block: Block): number {
+  async addBlock(evaluation: Evaluation, firstStep: number, block: Block): Promise<number> {
     const { shape, stepCount, present, values, histograms } = block;
     let added = 0;
+    let work = 0;
     for (let row = 0; row < shape.count; row++) {
+      work += stepCount + 8;
+      if (work >= WORK_PER_CHECK) {
+        work = 0;
+        if (evaluation.isPauseDue()) await evaluation.pause();
+      }
       const from = row * stepCount;
       let count = 0;
       for (let step = 0; step < stepCount; step++) if (present[from + step] !== ABSENT) count++;

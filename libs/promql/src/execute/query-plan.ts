@@ -26,7 +26,8 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_SUBQUERY_STEP_MS = 60_000;
 /** Steps of the first piece of a range query; shorter ones follow if the series are many. */
 const FIRST_PIECE_STEPS = 4_096;
-const DEFAULT_PIECE_CELLS = 1_000_000;
+/** Nine bytes each. With fewer, chunks that two pieces reach into are decoded twice more often than they need be. */
+const DEFAULT_PIECE_CELLS = 3_000_000;
 
 /** A compiled query with what it needs to run. */
 export class QueryPlan implements Plan {
@@ -122,12 +123,12 @@ export class QueryPlan implements Plan {
             dropPendingMetadata(await root.evaluate(evaluation, piece)),
           );
           evaluation.releaseDownTo(mark);
-          evaluation.hold(builder.addBlock(first, block));
+          evaluation.hold(await builder.addBlock(evaluation, first, block));
         }
       } catch (error) {
         if (!(error instanceof PieceTooLarge)) throw error;
         evaluation.releaseDownTo(mark);
-        pieceSteps = Math.max(1, Math.floor(evaluation.options.pieceCells / 2 / error.rows));
+        pieceSteps = stepsOfPieces(count - first, evaluation.options.pieceCells / error.rows);
         if (pieceSteps >= steps) pieceSteps = Math.max(1, steps >> 1);
         continue;
       }
@@ -170,6 +171,12 @@ export class QueryPlan implements Plan {
       stats: { samplesRead: evaluation.samplesRead, peakSamples: evaluation.peakSamples },
     };
   }
+}
+
+/** Divides steps into pieces of about the same length, the last of which is not a small rest. */
+function stepsOfPieces(count: number, most: number): number {
+  const pieces = Math.ceil(count / Math.max(1, Math.floor(most)));
+  return Math.ceil(count / pieces);
 }
 
 async function vectorOf(
