@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import { ConfigTextError, parseYamlConfig } from '#libs/yaml-config';
-import * as fc from 'fast-check';
 import { z } from 'zod';
 import { resolveScrapeConfigs, scrapeConfigsSchema, scrapeGlobalSchema } from './index.ts';
 

@@ -10,18 +10,10 @@ export { readConfigFile, readTextFile } from './config-file.ts';
 export { DataDirectory } from './data-directory.ts';
 export { DataDirectoryModule } from './data-directory.module.ts';
 export { type HealthCheck, HealthState } from './health-state.ts';
-export { closeOnSignals, createHttpApp, type HttpLimits, listen } from './http-app.ts';
+export { createHttpApp, type HttpLimits, listen } from './http-app.ts';
 export { errorCode, PlainError } from './plain-error.ts';
 export { PlatformModule } from './platform.module.ts';
 export { type Reloadable, ReloadService, type ReloadServiceOptions } from './reload-service.ts';
-export {
-  type ListenAddress,
-  parseListenAddress,
-  parseRunOptions,
-  RUN_OPTIONS,
-  type RunDefaults,
-  runMain,
-  type RunOptions,
-  UsageError,
-} from './run-options.ts';
-export { startTracing, type StopTracing, withSpan } from './tracing.ts';
+export { type ListenAddress, RUN_OPTIONS, type RunOptions } from './run-options.ts';
+export { runService, type ServiceOptions } from './run-service.ts';
+export { withSpan } from './tracing.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseListenAddress, parseRunOptions, UsageError } from './index.ts';
+import { parseListenAddress, parseRunOptions, UsageError } from './run-options.ts';
 
 const defaults = { app: 'engine', dataDir: './var/engine', port: 9370 };
 

@@ -8,8 +8,11 @@ import {
 } from '@opentelemetry/api';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
-/** Ends tracing, sending what is left. */
+/** Ends tracing, sending what is left; within a second, whether or not somebody takes it. */
 export type StopTracing = () => Promise<void>;
+
+/** The SDK alone would wait for its exporter's timeout, ten seconds: as long as a whole stop may take. */
+const FLUSH_MS = 1_000;
 
 /**
  * Starts the OpenTelemetry SDK where `OTEL_EXPORTER_OTLP_ENDPOINT` (or the traces-only variable) is set, and does nothing
@@ -28,7 +31,12 @@ export async function startTracing(
     instrumentations: [],
   });
   sdk.start();
-  return () => sdk.shutdown();
+  return () => {
+    const timeUp = new Promise<void>((resolve) => {
+      setTimeout(resolve, FLUSH_MS).unref();
+    });
+    return Promise.race([sdk.shutdown(), timeUp]);
+  };
 }
 
 const tracer = trace.getTracer('binnacle');
