@@ -21,8 +21,8 @@ const QUERIES = [
   'sum by (pod) (rate(container_cpu_user_seconds_total[2m])) / on (pod) sum by (pod) (rate(container_cpu_usage_seconds_total[2m])) > 0.9',
 ];
 
-/** Behind the clock, so that both stores hold everything up to then. */
-const BEHIND_SECONDS = 3;
+/** Behind the clock, so that both stores hold everything up to then even where the machine is busy with other work. */
+const BEHIND_SECONDS = 30;
 
 /** Instant queries of dashboards, one at a time at one store after the other, without rules. */
 export async function instantBenchmark(context: BenchContext): Promise<void> {
