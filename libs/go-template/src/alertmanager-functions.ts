@@ -19,15 +19,10 @@ import {
 } from './go-value.ts';
 import { humanizeDuration, onNumber } from './humanize.ts';
 import { quoteGo } from './quote-go.ts';
+import { TIME } from './time-methods.ts';
 import { onStrings, SHARED_TEXT_FUNCTIONS, TEXT, titleCase } from './text-functions.ts';
 import { loadTimeZone } from './time-zone.ts';
 
-const TIME: ParamType = {
-  name: 'time.Time',
-  literal: 'none',
-  isNullable: false,
-  accepts: (value) => value instanceof GoTime,
-};
 const LIST: ParamType = {
   name: '[]interface {}',
   literal: 'none',

@@ -3,7 +3,7 @@ import { asDuration, asTime, GoDuration, GoTime, monthName, weekdayName } from '
 import { type GoMethod, type GoValue, type ParamType, STRING, stringArg } from './go-value.ts';
 import { UTC } from './time-zone.ts';
 
-const TIME: ParamType = {
+export const TIME: ParamType = {
   name: 'time.Time',
   literal: 'none',
   isNullable: false,

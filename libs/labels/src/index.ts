@@ -12,3 +12,4 @@ export { LinearSearch } from './linear-search.ts';
 export { Matcher, type MatcherKind, matchesAll } from './matcher.ts';
 export { isValidLegacyName, isValidUtf8Name } from './names.ts';
 export { quoteLabelValue } from './quote.ts';
+export { unescapeGo } from './unescape-go.ts';

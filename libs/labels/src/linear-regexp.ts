@@ -14,6 +14,28 @@ export class RegExpSyntaxError extends Error {
 export const MAX_PATTERN_LENGTH = 64 * 1024;
 
 /**
+ * A pattern of bounded length, compiled.
+ * @param flags of `RE2JS`
+ * @throws RegExpSyntaxError
+ */
+export function compileRe2(pattern: string, flags: number): RE2JS {
+  if (pattern.length > MAX_PATTERN_LENGTH) {
+    throw new RegExpSyntaxError(
+      pattern.slice(0, 64),
+      `regular expression of ${pattern.length} characters; at most ${MAX_PATTERN_LENGTH} are accepted`,
+    );
+  }
+  try {
+    return RE2JS.compile(pattern, flags);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    // The library shows its own prefix for DOTALL as part of the pattern.
+    const shown = flags === RE2JS.DOTALL ? reason.replace('(?s)', '') : reason;
+    throw new RegExpSyntaxError(pattern, shown, { cause: error });
+  }
+}
+
+/**
  * What a pattern comes down to, where it is one of the common simple shapes. Stores use it to look values up
  * instead of testing all of them.
  */
@@ -39,19 +61,7 @@ export class LinearRegExp {
   /** @throws RegExpSyntaxError */
   constructor(pattern: string) {
     this.pattern = pattern;
-    if (pattern.length > MAX_PATTERN_LENGTH) {
-      throw new RegExpSyntaxError(
-        pattern.slice(0, 64),
-        `regular expression of ${pattern.length} characters; at most ${MAX_PATTERN_LENGTH} are accepted`,
-      );
-    }
-    try {
-      this.#compiled = RE2JS.compile(pattern, RE2JS.DOTALL);
-    } catch (error) {
-      // The library shows its own prefix for DOTALL as part of the pattern.
-      const reason = (error instanceof Error ? error.message : String(error)).replace('(?s)', '');
-      throw new RegExpSyntaxError(pattern, reason, { cause: error });
-    }
+    this.#compiled = compileRe2(pattern, RE2JS.DOTALL);
     this.shape = shapeOf(pattern);
     this.#alternatives = this.shape.kind === 'alternatives' ? new Set(this.shape.values) : null;
   }

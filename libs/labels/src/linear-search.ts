@@ -1,5 +1,5 @@
-import { RE2JS } from 're2js';
-import { expandTemplate, MAX_PATTERN_LENGTH, RegExpSyntaxError } from './linear-regexp.ts';
+import type { RE2JS } from 're2js';
+import { compileRe2, expandTemplate } from './linear-regexp.ts';
 
 /**
  * A regular expression in RE2's syntax searched for anywhere in a text, as Go's `regexp` package does it: not anchored,
@@ -12,18 +12,7 @@ export class LinearSearch {
   /** @throws RegExpSyntaxError */
   constructor(pattern: string) {
     this.pattern = pattern;
-    if (pattern.length > MAX_PATTERN_LENGTH) {
-      throw new RegExpSyntaxError(
-        pattern.slice(0, 64),
-        `regular expression of ${pattern.length} characters; at most ${MAX_PATTERN_LENGTH} are accepted`,
-      );
-    }
-    try {
-      this.#compiled = RE2JS.compile(pattern);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new RegExpSyntaxError(pattern, reason, { cause: error });
-    }
+    this.#compiled = compileRe2(pattern, 0);
   }
 
   /** Whether any part of `text` matches. */

@@ -1,4 +1,5 @@
-import { quoteLabelValue } from '#libs/labels';
+import { assert } from '#libs/invariant';
+import { quoteLabelValue, unescapeGo } from '#libs/labels';
 
 /** A number that is out of bounds or malformed, as Prometheus words it. */
 export class NumberSyntaxError extends Error {
@@ -19,7 +20,9 @@ export function parseNumber(text: string): number {
   if (!areUnderscoresFine(lower)) throw invalid(text, 'invalid syntax');
   const plain = lower.replaceAll('_', '');
   if (plain.startsWith('0x')) {
-    const whole = plain === '0x' ? MAX_INT64 + 1n : BigInt(plain);
+    // A hexadecimal fraction would need an exponent of two, which the language's tokens have no place for.
+    if (!/^0x[0-9a-f]+$/.test(plain)) throw invalid(text, 'invalid syntax');
+    const whole = BigInt(plain);
     if (whole > MAX_INT64) throw invalid(text, 'invalid syntax');
     return Number(whole);
   }
@@ -41,16 +44,6 @@ function invalid(text: string, reason: string): NumberSyntaxError {
   );
 }
 
-const ESCAPES: Readonly<Record<string, string>> = {
-  a: '\u0007',
-  b: '\b',
-  f: '\f',
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  v: '\v',
-};
-
 /**
  * What a string literal stands for, given with its quotes and known to have sound escapes. Escapes of bytes (`\xff`,
  * `\377`) are put together as UTF-8.
@@ -58,18 +51,9 @@ const ESCAPES: Readonly<Record<string, string>> = {
 export function unquoteString(literal: string): string {
   const body = literal.slice(1, -1);
   if (literal[0] === '`' || !body.includes('\\')) return body;
-  const parts: Buffer[] = [];
-  const pattern =
-    /[^\\]+|\\(?:([0-7]{3})|x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))/gsu;
-  for (const [whole, octal, byte, short, long, single] of body.matchAll(pattern)) {
-    if (octal !== undefined) parts.push(Buffer.of(Number.parseInt(octal, 8)));
-    else if (byte !== undefined) parts.push(Buffer.of(Number.parseInt(byte, 16)));
-    else if (short !== undefined || long !== undefined) {
-      parts.push(Buffer.from(String.fromCodePoint(Number.parseInt((short ?? long)!, 16))));
-    } else if (single !== undefined) parts.push(Buffer.from(ESCAPES[single] ?? single));
-    else parts.push(Buffer.from(whole));
-  }
-  return decodeUtf8(Buffer.concat(parts));
+  const bytes = unescapeGo(body, literal[0] === '"' ? '"' : "'");
+  assert(bytes !== null, 'an escape the lexer let through');
+  return decodeUtf8(bytes);
 }
 
 /**
