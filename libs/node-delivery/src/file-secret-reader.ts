@@ -1,12 +1,9 @@
-import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { SecretSource } from '#libs/dispatch';
+import { readSecretFile } from '#libs/node-files';
 import { DeliveryError, type SecretReader } from '#libs/notify';
 import { Secret } from '#libs/yaml-config';
 import { codeOrText } from './connection-error.ts';
-
-/** No credential is larger. */
-const MAX_SECRET_BYTES = 1024 * 1024;
 
 /** Reads secrets from their files each time, so that a rotated one counts at once. */
 export class FileSecretReader implements SecretReader {
@@ -27,9 +24,7 @@ export class FileSecretReader implements SecretReader {
   async readFile(path: string): Promise<string> {
     const file = resolve(this.#baseDir, path);
     try {
-      const { size } = await stat(file);
-      if (size > MAX_SECRET_BYTES) throw new Error('it is larger than 1 MiB');
-      return await readFile(file, 'utf8');
+      return await readSecretFile(file);
     } catch (error) {
       const reason = codeOrText(error);
       throw new DeliveryError('misconfigured', `cannot read ${file}: ${reason}`, { cause: error });

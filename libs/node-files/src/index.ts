@@ -2,3 +2,4 @@ export { ensureDataDirectory, syncDirectory, writeFileAtomically } from './atomi
 export { DataDirectoryError, describeFileError } from './data-directory-error.ts';
 export { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 export { FileSegmentStore } from './file-segment-store.ts';
+export { readSecretFile } from './read-secret-file.ts';

@@ -1,10 +1,8 @@
-import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { ConnectionOptions } from 'node:tls';
 import type { HttpClientConfig, SecretSource, TlsClientConfig } from '#libs/discovery';
+import { readSecretFile } from '#libs/node-files';
 import { codeOf } from './http-get-error.ts';
-
-const MAX_SECRET_BYTES = 1024 * 1024;
 
 /** The part of Node's TLS options that a `tls_config` decides. */
 export type TlsOptions = Pick<
@@ -24,15 +22,13 @@ export class SecretFileError extends Error {
  */
 export async function readSecret(source: SecretSource, baseDir: string): Promise<string> {
   if (source.kind === 'value') return source.secret.reveal();
-  return (await readSecretFile(source.path, baseDir)).trim();
+  return (await readFileOf(source.path, baseDir)).trim();
 }
 
-async function readSecretFile(path: string, baseDir: string): Promise<string> {
+async function readFileOf(path: string, baseDir: string): Promise<string> {
   const file = resolve(baseDir, path);
   try {
-    const { size } = await stat(file);
-    if (size > MAX_SECRET_BYTES) throw new Error('the file is larger than 1 MiB');
-    return await readFile(file, 'utf8');
+    return await readSecretFile(file);
   } catch (error) {
     const reason = codeOf(error) || String(error);
     throw new SecretFileError(`unable to read ${file}: ${reason}`, { cause: error });
@@ -77,7 +73,7 @@ export async function tlsConnectionOptions(
     const source = tls[name];
     if (source === null) continue;
     options[name] =
-      source.kind === 'value' ? source.secret.reveal() : await readSecretFile(source.path, baseDir);
+      source.kind === 'value' ? source.secret.reveal() : await readFileOf(source.path, baseDir);
   }
   if (tls.serverName !== null) options.servername = tls.serverName;
   if (tls.minVersion !== null) options.minVersion = tls.minVersion;

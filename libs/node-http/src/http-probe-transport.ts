@@ -11,7 +11,7 @@ import {
   ProbeFailureError,
   type TlsObservation,
 } from '#libs/probes';
-import { credentialHeaders, SecretFileError, tlsConnectionOptions } from './http-credentials.ts';
+import { credentialHeaders, tlsConnectionOptions } from './http-credentials.ts';
 import { HttpGetError } from './http-get-error.ts';
 import {
   nowMonotonicMs,
@@ -42,7 +42,7 @@ export class NodeHttpProbeTransport implements HttpProbeTransport {
     try {
       await this.#run(request, attempt);
     } catch (error) {
-      attempt.failure = failureOf(error, request.signal);
+      attempt.failure = toProbeFailure(error, 'protocol', 'probing', request.signal).failure;
     } finally {
       attempt.socket?.destroy();
     }
@@ -181,9 +181,4 @@ function toAnswer(response: IncomingMessage, body: Buffer, tls: TlsObservation |
     body,
     tls,
   };
-}
-
-function failureOf(error: unknown, signal: AbortSignal): ProbeFailure {
-  if (error instanceof SecretFileError) return { code: 'configuration', message: error.message };
-  return toProbeFailure(error, 'protocol', 'probing', signal).failure;
 }

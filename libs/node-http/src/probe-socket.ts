@@ -8,7 +8,7 @@ import {
   ProbeFailureError,
   type TlsObservation,
 } from '#libs/probes';
-import type { TlsOptions } from './http-credentials.ts';
+import { SecretFileError, type TlsOptions } from './http-credentials.ts';
 import { toHttpGetError } from './http-get-error.ts';
 
 /** Milliseconds on a clock that never goes back. */
@@ -28,6 +28,9 @@ export function toProbeFailure(
   signal: AbortSignal,
 ): ProbeFailureError {
   if (error instanceof ProbeFailureError) return error;
+  if (error instanceof SecretFileError) {
+    return new ProbeFailureError({ code: 'configuration', message: error.message });
+  }
   if (signal.aborted) {
     if (signal.reason instanceof ProbeFailureError) return signal.reason;
     return new ProbeFailureError({ code: 'timeout', message: `timed out while ${doing}` });

@@ -9,7 +9,7 @@ import {
   type TcpProbeTransport,
   type TlsObservation,
 } from '#libs/probes';
-import { SecretFileError, tlsConnectionOptions } from './http-credentials.ts';
+import { tlsConnectionOptions } from './http-credentials.ts';
 import {
   nowMonotonicMs,
   observeTls,
@@ -46,10 +46,7 @@ export class NodeTcpProbeTransport implements TcpProbeTransport {
       if (request.isTls) await connection.startTls();
       return { address, resolveSeconds, connection, failure: null };
     } catch (error) {
-      const failure =
-        error instanceof SecretFileError
-          ? ({ code: 'configuration', message: error.message } as const)
-          : toProbeFailure(error, 'connect', 'connecting', request.signal).failure;
+      const { failure } = toProbeFailure(error, 'connect', 'connecting', request.signal);
       return { address, resolveSeconds, connection: null, failure };
     }
   }
