@@ -17,3 +17,4 @@ export { type Reloadable, ReloadService, type ReloadServiceOptions } from './rel
 export { type ListenAddress, RUN_OPTIONS, type RunOptions } from './run-options.ts';
 export { runService, type ServiceOptions } from './run-service.ts';
 export { withSpan } from './tracing.ts';
+export { USER_AGENT, VERSION } from './version.ts';

@@ -1,10 +1,9 @@
 import { FileSecretReader, SmtpMailTransport, UndiciHttpTransport } from '#libs/node-delivery';
 import { type DeliveryContext, type DeliveryPorts, MessageTemplates } from '#libs/notify';
-import type { RunOptions } from '#libs/platform';
+import { type RunOptions, USER_AGENT } from '#libs/platform';
 import type { EngineConfig } from '../config/engine-config.ts';
 import { ruleLinks } from '../rules/rule-links.ts';
 
-const USER_AGENT = 'Binnacle/0.1';
 const DEFAULT_TIMEOUT_MS = 10_000;
 
 /** The ways out and what messages say about us. */

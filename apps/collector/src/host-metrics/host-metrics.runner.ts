@@ -8,14 +8,12 @@ import {
 import { HostMetricsCollector } from '#libs/host-metrics';
 import { Labels } from '#libs/labels';
 import { NodeHostSource } from '#libs/node-host';
-import { AppLogger, ReloadService } from '#libs/platform';
+import { AppLogger, ReloadService, VERSION } from '#libs/platform';
 import { Registry } from 'prom-client';
 import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
 import { METRIC_SINK, type MetricSink } from '../outputs/metric-sink.ts';
 import type { HostMetricsConfig, HostSurroundings } from './host-metrics-config.ts';
 import { HostMetricsMetrics } from './host-metrics.metrics.ts';
-
-const VERSION = '0.1.0';
 
 /** Collects this machine's metrics at the configured interval and hands them to the outputs. */
 @Injectable()

@@ -7,7 +7,7 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
-import { ReloadService, RUN_OPTIONS, type RunOptions } from '#libs/platform';
+import { ReloadService, RUN_OPTIONS, type RunOptions, USER_AGENT } from '#libs/platform';
 import { Registry } from 'prom-client';
 import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
 import { configFingerprint } from '../config/config-fingerprint.ts';
@@ -19,7 +19,6 @@ import type { ProbeConfig } from './probes-config.ts';
 
 /** More probes than this at once would only wait for each other. */
 const MAX_CONCURRENT_PROBES = 128;
-const USER_AGENT = 'Binnacle/0.1.0';
 
 /** Keeps a loop for each target of `probes`. */
 @Injectable()

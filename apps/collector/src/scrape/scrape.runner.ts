@@ -9,7 +9,7 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { resolveScrapeConfigs, scrapeConfigsSchema } from '#libs/discovery';
-import { AppLogger, ReloadService } from '#libs/platform';
+import { AppLogger, ReloadService, USER_AGENT } from '#libs/platform';
 import { Registry } from 'prom-client';
 import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
 import { METRIC_SINK, type MetricSink } from '../outputs/metric-sink.ts';
@@ -21,7 +21,6 @@ import type { LoopSurroundings } from './target-loop.ts';
 
 /** More requests than this at once would only wait for each other. */
 const MAX_CONCURRENT_SCRAPES = 128;
-const USER_AGENT = 'Binnacle/0.1.0';
 const SELF_INTERVAL = '15s';
 const SELF_JOB = 'binnacle-collector';
 
