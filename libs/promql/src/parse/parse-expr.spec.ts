@@ -210,6 +210,10 @@ describe('parseExpr', () => {
       '1e999',
       '1:1: parse error: error parsing number: strconv.ParseFloat: parsing "1e999": value out of range',
     ],
+    [
+      '0x.5',
+      '1:1: parse error: error parsing number: strconv.ParseFloat: parsing "0x.5": invalid syntax',
+    ],
     ['ä', "1:1: parse error: unexpected character: 'ä'"],
     ['a{b="ä"} $', "1:11: parse error: unexpected character: '$'"],
     ['a{__name__="b"}', '1:1: parse error: metric name must not be set twice: "a" or "b"'],
