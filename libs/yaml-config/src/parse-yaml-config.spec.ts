@@ -55,6 +55,24 @@ describe('parseYamlConfig', () => {
     );
     expect(messageFor(levels.join('\n'))).toMatch(/alias/i);
   });
+  it('tells no more than a hundred problems of a text that is nothing else', () => {
+    expect(messageFor('}'.repeat(10_000)).split('\n')).toHaveLength(100);
+    expect(messageFor('jobs:\n' + '  - {}\n'.repeat(10_000)).split('\n')).toHaveLength(100);
+    expect(
+      messageFor(Array.from({ length: 1_000 }, (_, i) => `k${i}: 1\n`).join('')).split('\n'),
+    ).toHaveLength(100);
+  });
+  it('looks at 40,000 keys without comparing each with every other', () => {
+    const keys = Array.from({ length: 40_000 }, (_, i) => `k${i}: 1\n`).join('');
+    expect(messageFor(`${keys}k7: 2\n`)).toBe('c.yml:40001: Map keys must be unique');
+  });
+  it.each([
+    ['brackets', '['.repeat(50_000), 'c.yml:1: the text is nested too deeply'],
+    ['lists', '- '.repeat(1_500), 'c.yml:1: the text is nested too deeply'],
+    ['lists beyond the stack', '- '.repeat(30_000), 'c.yml:1: the text is nested too deeply'],
+  ])('refuses a text of %s in one another', (_what, text, expected) => {
+    expect(messageFor(text)).toBe(expected);
+  });
   it('refuses a text over its size limit', () => {
     expect(() => parseYamlConfig('#'.repeat(11), schema, { file: 'c.yml', maxLength: 10 })).toThrow(
       /at most 10/,

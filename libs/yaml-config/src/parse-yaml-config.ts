@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type ConfigProblem, ConfigTextError } from './config-text-error.ts';
 import { unwrapSchema } from './unwrap-schema.ts';
 import { keepScalarTexts } from './yaml-text.ts';
+import { MAX_PROBLEMS, refuseUnreadable, refuseUnsound, YAML_OPTIONS } from './sound-document.ts';
 import { substituteEnv } from './substitute-env.ts';
 
 export interface ParseYamlOptions {
@@ -19,8 +20,8 @@ export interface ParseYamlOptions {
 type Path = readonly PropertyKey[];
 
 /**
- * Reads YAML text against a schema. An empty text is an empty object. All problems are told at once, each with its line
- * and with what would be accepted; the text's values appear in no message, since they may be secrets.
+ * Reads YAML text against a schema. An empty text is an empty object. All problems are told at once, at most a hundred,
+ * each with its line and with what would be accepted; the text's values appear in no message, since they may be secrets.
  * @throws ConfigTextError
  */
 export function parseYamlConfig<Schema extends z.ZodType>(
@@ -29,29 +30,13 @@ export function parseYamlConfig<Schema extends z.ZodType>(
   options: ParseYamlOptions,
 ): z.output<Schema> {
   const { file, maxLength = 4 * 1024 * 1024, maxAliasCount = 100 } = options;
-  if (text.length > maxLength) {
-    const message = `the text has ${text.length} characters; at most ${maxLength} are accepted`;
-    throw new ConfigTextError(file, [{ line: 0, path: '', message }]);
-  }
+  refuseUnreadable(text, file, maxLength);
   const lines = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    prettyErrors: false,
-    version: '1.2',
-    merge: true,
-    stringKeys: true,
-  });
-  if (document.errors.length > 0) {
-    const problems = document.errors.map((error) => ({
-      line: lines.linePos(error.pos[0]).line,
-      path: '',
-      message: firstLine(error.message),
-    }));
-    throw new ConfigTextError(file, problems);
-  }
+  const document = parseDocument(text, { lineCounter: lines, ...YAML_OPTIONS });
+  refuseUnsound(document, lines, file);
   const missing = options.env === undefined ? [] : substituteEnv(document, options.env);
   if (missing.length > 0) {
-    const problems = missing.map(({ name, offset }) => ({
+    const problems = missing.slice(0, MAX_PROBLEMS).map(({ name, offset }) => ({
       line: lines.linePos(offset).line,
       path: '',
       message: `the environment variable ${name} is not set`,
@@ -69,8 +54,10 @@ export function parseYamlConfig<Schema extends z.ZodType>(
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const root = document.contents;
-  const problems = parsed.error.issues.flatMap((issue) => problemsOf(issue, schema, root, lines));
-  throw new ConfigTextError(file, problems);
+  const problems = parsed.error.issues
+    .slice(0, MAX_PROBLEMS)
+    .flatMap((issue) => problemsOf(issue, schema, root, lines));
+  throw new ConfigTextError(file, problems.slice(0, MAX_PROBLEMS));
 }
 
 function problemsOf(
@@ -82,7 +69,7 @@ function problemsOf(
   if (issue.code === 'unrecognized_keys') {
     const accepted = acceptedKeys(schema, issue.path);
     const hint = accepted.length === 0 ? '' : `; accepted are ${accepted.join(', ')}`;
-    return issue.keys.map((key) => ({
+    return issue.keys.slice(0, MAX_PROBLEMS).map((key) => ({
       line: lineOf(root, [...issue.path, key], lines),
       path: formatPath([...issue.path, key]),
       message: `unknown key ${JSON.stringify(key)}${hint}`,

@@ -9,8 +9,9 @@ import {
   type Node,
   parseAllDocuments,
 } from 'yaml';
-import { type ConfigProblem, ConfigTextError } from './config-text-error.ts';
+import { ConfigTextError } from './config-text-error.ts';
 import type { ParseYamlOptions } from './parse-yaml-config.ts';
+import { refuseUnreadable, refuseUnsound, YAML_OPTIONS } from './sound-document.ts';
 
 /** A YAML value with its place, for formats that need each value's line and the text of scalars as written. */
 export type YamlTree = YamlMapTree | YamlListTree | YamlScalarTree;
@@ -59,62 +60,17 @@ export interface YamlTreeDocument {
  */
 export function readYamlTree(text: string, options: ParseYamlOptions): YamlTreeDocument {
   const { file, maxLength = 4 * 1024 * 1024 } = options;
-  if (text.length > maxLength) {
-    const message = `the text has ${text.length} characters; at most ${maxLength} are accepted`;
-    throw new ConfigTextError(file, [{ line: 0, path: '', message }]);
-  }
-  if (opensTooDeep(text)) {
-    throw new ConfigTextError(file, [{ line: 1, path: '', message: TOO_DEEP }]);
-  }
+  refuseUnreadable(text, file, maxLength);
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, {
     lineCounter: lines,
-    prettyErrors: false,
-    version: '1.2',
-    merge: true,
-    stringKeys: true,
+    ...YAML_OPTIONS,
   }) as Document.Parsed[];
   const document = documents[0];
   if (document === undefined) return { root: null, hasMoreDocuments: false };
-  if (document.errors.length > 0) {
-    throw new ConfigTextError(file, problemsOf(document, lines));
-  }
+  refuseUnsound(document, lines, file);
   const root = new TreeBuilder(lines, file).build(document.contents);
   return { root, hasMoreDocuments: documents.length > 1 };
-}
-
-const TOO_DEEP = 'the text is nested too deeply';
-/** More brackets open at a time than any text for people has, those inside its strings included. */
-const MAX_OPEN_BRACKETS = 2_000;
-
-/** A cheap look before the reader, which takes a second over 64 Ki brackets before its stack ends. */
-function opensTooDeep(text: string): boolean {
-  let open = 0;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code === 0x5b || code === 0x7b) {
-      if (++open > MAX_OPEN_BRACKETS) return true;
-    } else if ((code === 0x5d || code === 0x7d) && open > 0) open--;
-  }
-  return false;
-}
-
-/** Most problems that are told at once. */
-const MAX_PROBLEMS = 20;
-
-function problemsOf(document: Document.Parsed, lines: LineCounter): ConfigProblem[] {
-  const { errors } = document;
-  // The reader recurses; where that ends, everything after it is a consequence.
-  const overflow = errors.find(({ message }) => /call stack|stack overflow/i.test(message));
-  if (overflow !== undefined) {
-    const { line } = lines.linePos(overflow.pos[0]);
-    return [{ line, path: '', message: TOO_DEEP }];
-  }
-  return errors.slice(0, MAX_PROBLEMS).map((error) => ({
-    line: lines.linePos(error.pos[0]).line,
-    path: '',
-    message: error.message.split('\n', 1)[0]!,
-  }));
 }
 
 /** Most entries that merge keys may add in one text; each level of a chain of them adds all those before it. */
