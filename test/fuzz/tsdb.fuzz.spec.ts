@@ -1,0 +1,187 @@
+import { crc32 } from 'node:zlib';
+import { beforeAll, describe } from '@jest/globals';
+import { Labels, Matcher } from '#libs/labels';
+import { createSampleWindow, SampleBatchBuilder } from '#libs/samples';
+import { MemorySegmentStore, type ReplayReport, TimeSeriesStore, type Timer } from '#libs/tsdb';
+import { itWithstands, promise } from './fuzz.ts';
+import type { Random } from './random.ts';
+
+const NOW_MS = 1_700_000_000_000;
+const HEADER_BYTES = 16;
+const SERIES = 6;
+const ROUNDS = 8;
+/** A timer that never rings: a store that is replayed and read flushes nothing. */
+const timer: Timer = { nowMs: () => NOW_MS, after: () => () => {} };
+const OPTIONS = { maxSeries: 200 };
+
+/** Fixed words before the id that no random byte resembles. */
+function labelsOf(series: number): Labels {
+  return Labels.fromRecord({ __name__: 'fuzz', series: `s${series}`, zone: 'a'.repeat(series) });
+}
+
+/** A segment as the store writes it: a batch a round, each flushed, so that it has many frames. */
+async function writtenSegment(): Promise<Buffer> {
+  const segments = new MemorySegmentStore();
+  const store = new TimeSeriesStore(segments, timer, OPTIONS);
+  await store.open();
+  for (let round = 0; round < ROUNDS; round++) {
+    const builder = new SampleBatchBuilder();
+    for (let series = 0; series < SERIES; series++) {
+      builder.addSeries(labelsOf(series));
+      builder.addSample(NOW_MS - (ROUNDS - round) * 15_000, series * 1_000 + round + 0.25);
+    }
+    store.append(builder.take());
+    if (round === ROUNDS / 2) await store.dropExpired();
+  }
+  await store.close();
+  const [first] = await segments.list();
+  return Buffer.from(segments.bytesOf(first!.sequence));
+}
+
+interface Frame {
+  readonly header: Buffer;
+  readonly payload: Buffer;
+}
+
+function framesOf(segment: Buffer): Frame[] {
+  const frames: Frame[] = [];
+  for (let at = 0; at < segment.length;) {
+    const end = at + HEADER_BYTES + segment.readUInt32LE(at + 4);
+    frames.push({
+      header: segment.subarray(at, at + HEADER_BYTES),
+      payload: segment.subarray(at + HEADER_BYTES, end),
+    });
+    at = end;
+  }
+  return frames;
+}
+
+/** The payload in a frame whose checksums are right, as a program with a bug or of another version would write it. */
+function framed(header: Buffer, payload: Buffer): Buffer {
+  const bytes = Buffer.concat([header, payload]);
+  bytes.writeUInt32LE(payload.length, 4);
+  bytes.writeUInt32LE(crc32(payload), 8);
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, 12)), 12);
+  return bytes;
+}
+
+async function replayed(
+  segmentTexts: readonly Buffer[],
+): Promise<{ store: TimeSeriesStore; report: ReplayReport }> {
+  const segments = new MemorySegmentStore();
+  for (const [i, bytes] of segmentTexts.entries()) {
+    await segments.create(i + 1);
+    await segments.append(i + 1, bytes);
+  }
+  const store = new TimeSeriesStore(segments, timer, OPTIONS);
+  return { store, report: await store.open() };
+}
+
+/** Reads everything a store has, and checks that it makes sense. @returns how many samples there are */
+function readAll(
+  store: TimeSeriesStore,
+  check: (labels: Labels, timeMs: number, value: number) => void,
+): number {
+  const selection = store.select([new Matcher('__name__', '=~', '.*')], -Infinity, Infinity);
+  const window = createSampleWindow();
+  let count = 0;
+  for (const row of selection.rows) {
+    selection.read(row, -Infinity, Infinity, window);
+    for (let i = window.start; i < window.end; i++) {
+      const timeMs = window.timesMs[i]!;
+      promise(i === window.start || timeMs > window.timesMs[i - 1]!, 'samples out of order');
+      check(selection.labelsOf(row), timeMs, window.values[i]!);
+      count++;
+    }
+  }
+  return count;
+}
+
+/** That a sample was written, and for that series. */
+function checkWritten(labels: Labels, timeMs: number, value: number): void {
+  const series = Math.floor(value / 1_000);
+  const round = value - series * 1_000 - 0.25;
+  promise(
+    series >= 0 &&
+      series < SERIES &&
+      labels.key === labelsOf(series).key &&
+      timeMs === NOW_MS - (ROUNDS - round) * 15_000,
+    () => `nobody wrote ${labels.toString()} ${value} at ${timeMs}`,
+  );
+}
+
+/** The store goes on after the replay: what is written now is there, beside what was found. */
+async function checkGoesOn(store: TimeSeriesStore): Promise<void> {
+  const builder = new SampleBatchBuilder();
+  builder.addSeries(Labels.fromRecord({ __name__: 'after' }));
+  builder.addSample(NOW_MS, 1);
+  const { accepted } = store.append(builder.take());
+  promise(accepted === 1, 'no sample is taken after the replay');
+  await store.close();
+}
+
+describe('the log of the store', () => {
+  const damagedCorpus: Buffer[] = [];
+  const payloadCorpus: Buffer[] = [];
+  let frames: readonly Frame[] = [];
+
+  beforeAll(async () => {
+    const segment = await writtenSegment();
+    frames = framesOf(segment);
+    damagedCorpus.push(segment);
+    payloadCorpus.push(...frames.map(({ payload }) => payload));
+  });
+
+  itWithstands({
+    name: 'damaged segment',
+    corpus: damagedCorpus,
+    tokens: [
+      'BLF1',
+      'BLF1\x00\x00\x00\x00',
+      '\x00\x00\x00\x00',
+      '\x01',
+      '\x7f',
+      'fuzz',
+      '__name__',
+    ],
+    refusals: [],
+    divisor: 4,
+    async decode(input) {
+      const { store, report } = await replayed([input]);
+      promise(readAll(store, checkWritten) === report.samples, 'the report counts wrong');
+      promise(report.damagedBytes + report.tornBytes <= input.length, 'more damage than bytes');
+      await checkGoesOn(store);
+      return report.samples > 0;
+    },
+  });
+
+  itWithstands({
+    name: 'record that lies',
+    corpus: payloadCorpus,
+    tokens: [
+      '\x00',
+      '\x01',
+      '\x02',
+      '\x03',
+      '\x04',
+      '\x7f',
+      '\x01\x00',
+      'fuzz',
+      '__name__',
+      '\x08__name__',
+    ],
+    refusals: [],
+    divisor: 4,
+    async decode(input, random: Random) {
+      const at = random.below(frames.length);
+      const segment = Buffer.concat(
+        frames.map(({ header, payload }, i) => framed(header, i === at ? input : payload)),
+      );
+      const { store, report } = await replayed([segment]);
+      const count = readAll(store, () => {});
+      promise(count <= report.samples, 'more samples than were read');
+      await checkGoesOn(store);
+      return report.unknownRecords === 0;
+    },
+  });
+});
