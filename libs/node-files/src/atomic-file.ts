@@ -1,6 +1,7 @@
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { codeOf, DataDirectoryError, describeFileError } from './data-directory-error.ts';
+import { DataDirectoryError, describeFileError } from './data-directory-error.ts';
+import { errorCode } from './error-code.ts';
 
 /** Makes what happened in a directory (files made, renamed, removed) survive a power cut. */
 export async function syncDirectory(directory: string): Promise<void> {
@@ -9,7 +10,7 @@ export async function syncDirectory(directory: string): Promise<void> {
     await handle.sync();
   } catch (error) {
     // Some file systems refuse to sync a directory; they have nothing to offer beyond that.
-    if (codeOf(error) !== 'EINVAL' && codeOf(error) !== 'ENOTSUP') throw error;
+    if (errorCode(error) !== 'EINVAL' && errorCode(error) !== 'ENOTSUP') throw error;
   } finally {
     await handle.close();
   }
@@ -67,11 +68,11 @@ async function makeDirectory(directory: string): Promise<void> {
     return;
   } catch (error) {
     const parent = dirname(directory);
-    if (codeOf(error) === 'EEXIST') {
+    if (errorCode(error) === 'EEXIST') {
       if ((await stat(directory)).isDirectory()) return;
       throw error;
     }
-    if (codeOf(error) !== 'ENOENT' || parent === directory) throw error;
+    if (errorCode(error) !== 'ENOENT' || parent === directory) throw error;
     await makeDirectory(parent);
   }
   await mkdir(directory);

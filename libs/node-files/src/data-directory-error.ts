@@ -1,3 +1,5 @@
+import { errorCode } from './error-code.ts';
+
 /** A data directory that cannot be used; the message is one sentence that a user can act on. */
 export class DataDirectoryError extends Error {
   override readonly name = 'DataDirectoryError';
@@ -17,12 +19,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** What a file-system error means, in a few words. */
 export function describeFileError(error: unknown): string {
-  const code = codeOf(error);
+  const code = errorCode(error);
   if (Object.hasOwn(REASONS, code)) return REASONS[code]!;
   return error instanceof Error ? error.message : String(error);
-}
-
-/** The `code` of a system error, or the empty string. */
-export function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }

@@ -1,7 +1,8 @@
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { codeOf, DataDirectoryError, describeFileError } from './data-directory-error.ts';
+import { DataDirectoryError, describeFileError } from './data-directory-error.ts';
+import { errorCode } from './error-code.ts';
 
 const LOCK_FILE = 'lock';
 const ATTEMPTS = 5;
@@ -78,7 +79,7 @@ async function isLinked(from: string, to: string): Promise<boolean> {
     await link(from, to);
     return true;
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
+    if (errorCode(error) === 'EEXIST') return false;
     throw error;
   }
 }
@@ -105,7 +106,7 @@ async function isAlive({ pid, started }: Holder): Promise<boolean> {
   try {
     process.kill(pid, 0);
   } catch (error) {
-    if (codeOf(error) === 'ESRCH') return false;
+    if (errorCode(error) === 'ESRCH') return false;
   }
   return started === (await startOf(pid));
 }
@@ -124,5 +125,5 @@ async function startOf(pid: number): Promise<string | null> {
 }
 
 function ignoreMissing(error: unknown): void {
-  if (codeOf(error) !== 'ENOENT') throw error;
+  if (errorCode(error) !== 'ENOENT') throw error;
 }

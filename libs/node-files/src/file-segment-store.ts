@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path';
 import type { DiskSpace, SegmentInfo, SegmentStore } from '#libs/tsdb';
 import { syncDirectory } from './atomic-file.ts';
-import { codeOf } from './data-directory-error.ts';
+import { errorCode } from './error-code.ts';
 
 const SEGMENT_NAME = /^(\d{8,15})\.log$/;
 const READ_BYTES = 1_024 * 1_024;
@@ -128,7 +128,7 @@ async function exists(path: string): Promise<boolean> {
     await stat(path);
     return true;
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false;
+    if (errorCode(error) === 'ENOENT') return false;
     throw error;
   }
 }

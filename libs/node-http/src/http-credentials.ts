@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
 import type { ConnectionOptions } from 'node:tls';
 import type { HttpClientConfig, SecretSource, TlsClientConfig } from '#libs/discovery';
-import { readSecretFile } from '#libs/node-files';
-import { codeOf } from './http-get-error.ts';
+import { errorCode, readSecretFile } from '#libs/node-files';
 
 /** The part of Node's TLS options that a `tls_config` decides. */
 export type TlsOptions = Pick<
@@ -30,7 +29,7 @@ async function readFileOf(path: string, baseDir: string): Promise<string> {
   try {
     return await readSecretFile(file);
   } catch (error) {
-    const reason = codeOf(error) || String(error);
+    const reason = errorCode(error) || String(error);
     throw new SecretFileError(`unable to read ${file}: ${reason}`, { cause: error });
   }
 }

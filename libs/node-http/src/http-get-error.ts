@@ -1,3 +1,5 @@
+import { errorCode } from '#libs/node-files';
+
 /** Why a request brought no answer that can be used; the set is closed because it may become a metric label. */
 export type HttpGetFailure =
   | 'timeout'
@@ -38,7 +40,7 @@ const UNREACHABLE: ReadonlyMap<string, string> = new Map([
 export function toHttpGetError(error: unknown): HttpGetError {
   if (error instanceof HttpGetError) return error;
   const cause = deepestCause(error);
-  const code = codeOf(cause);
+  const code = errorCode(cause);
   const text = UNREACHABLE.get(code);
   if (text !== undefined) return new HttpGetError('unreachable', text, { cause: error });
   const message = cause instanceof Error ? cause.message : String(cause);
@@ -52,12 +54,6 @@ export function toHttpGetError(error: unknown): HttpGetError {
 function deepestCause(error: unknown): unknown {
   if (error instanceof AggregateError && error.errors.length > 0) return error.errors.at(-1);
   return error;
-}
-
-/** Node's and undici's name for what went wrong, or the empty string. */
-export function codeOf(error: unknown): string {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return '';
-  return typeof error.code === 'string' ? error.code : '';
 }
 
 function oneLine(message: string): string {

@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { codeOf, HttpGetError } from './http-get-error.ts';
+import { errorCode } from '#libs/node-files';
+import { HttpGetError } from './http-get-error.ts';
 
 /** No body is ever larger, whatever a limit says. */
 const HARD_MAX_BYTES = 1024 ** 3;
@@ -48,7 +49,7 @@ export async function decodeBody(
   try {
     return await gunzipAsync(body, { maxOutputLength: Math.min(maxBytes, HARD_MAX_BYTES) });
   } catch (error) {
-    if (codeOf(error) === 'ERR_BUFFER_TOO_LARGE') throw tooLarge();
+    if (errorCode(error) === 'ERR_BUFFER_TOO_LARGE') throw tooLarge();
     const reason = error instanceof Error ? error.message : String(error);
     throw new HttpGetError('bad-encoding', `gzip: ${reason}`, { cause: error });
   }

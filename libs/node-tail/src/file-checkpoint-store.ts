@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Checkpoint, CheckpointStore } from '#libs/log-tail';
-import { writeFileAtomically } from '#libs/node-files';
+import { errorCode, writeFileAtomically } from '#libs/node-files';
 import { z } from 'zod';
 
 const VERSION = 1;
@@ -41,7 +41,7 @@ export class FileCheckpointStore implements CheckpointStore {
     try {
       text = await readFile(this.#path, 'utf8');
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') return [];
+      if (errorCode(error) === 'ENOENT') return [];
       throw error;
     }
     const parsed = fileSchema.safeParse(parseJson(text));
@@ -63,8 +63,4 @@ function parseJson(text: string): unknown {
   } catch {
     return null;
   }
-}
-
-function codeOf(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
 }

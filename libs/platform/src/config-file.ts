@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
+import { errorCode } from '#libs/node-files';
 import { parseYamlConfig } from '#libs/yaml-config';
 import type { z } from 'zod';
-import { errorCode, PlainError } from './plain-error.ts';
+import { PlainError } from './plain-error.ts';
 
 /**
  * Reads a service's configuration file against its schema, with `${NAME}` replaced from the environment. Without a file

@@ -3,9 +3,10 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { StandardSchemaValidationPipe } from '@nestjs/common';
+import { errorCode } from '#libs/node-files';
 import type { AppLogger } from './app-logger.ts';
 import { HealthState } from './health-state.ts';
-import { errorCode, PlainError } from './plain-error.ts';
+import { PlainError } from './plain-error.ts';
 import type { ListenAddress } from './run-options.ts';
 import { traceRequests } from './tracing.ts';
 

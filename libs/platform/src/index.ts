@@ -11,7 +11,7 @@ export { DataDirectory } from './data-directory.ts';
 export { DataDirectoryModule } from './data-directory.module.ts';
 export { type HealthCheck, HealthState } from './health-state.ts';
 export { createHttpApp, type HttpLimits, listen } from './http-app.ts';
-export { errorCode, PlainError } from './plain-error.ts';
+export { PlainError } from './plain-error.ts';
 export { PlatformModule } from './platform.module.ts';
 export { type Reloadable, ReloadService, type ReloadServiceOptions } from './reload-service.ts';
 export { type ListenAddress, RUN_OPTIONS, type RunOptions } from './run-options.ts';

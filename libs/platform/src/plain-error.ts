@@ -5,8 +5,3 @@
 export class PlainError extends Error {
   override readonly name = 'PlainError';
 }
-
-/** The `code` of a system error, such as `EADDRINUSE`, or the empty string. */
-export function errorCode(error: unknown): string {
-  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
-}
