@@ -214,6 +214,14 @@ export function parseLayout(layout: string, text: string): ParsedTime {
     if (value > max) fail('', '', `: ${what} out of range`);
     return value;
   };
+  /** The place in the list of the name that comes next, in any case, short where the layout's is. */
+  const takeName = (list: readonly string[], part: string): number => {
+    const names = list.map((name) => (part.length === 3 ? name.slice(0, 3) : name));
+    const index = names.findIndex((name) => rest.toLowerCase().startsWith(name.toLowerCase()));
+    if (index === -1) return fail(part, rest);
+    rest = rest.slice(names[index]!.length);
+    return index;
+  };
   for (const { text: part, isElement } of splitLayout(layout)) {
     if (!isElement) {
       if (!rest.startsWith(part)) fail(part, rest);
@@ -236,14 +244,9 @@ export function parseLayout(layout: string, text: string): ParsedTime {
         time.month = takeNumber(/^[0-9]{1,2}/, part, 12, 'month');
         break;
       case 'Jan':
-      case 'January': {
-        const names = MONTHS.map((name) => (part === 'Jan' ? name.slice(0, 3) : name));
-        const index = names.findIndex((name) => rest.toLowerCase().startsWith(name.toLowerCase()));
-        if (index === -1) fail(part, rest);
-        rest = rest.slice(names[index]!.length);
-        time.month = index + 1;
+      case 'January':
+        time.month = takeName(MONTHS, part) + 1;
         break;
-      }
       case '02':
         time.day = takeNumber(/^[0-9]{2}/, part, 31, 'day');
         break;
@@ -252,13 +255,9 @@ export function parseLayout(layout: string, text: string): ParsedTime {
         time.day = takeNumber(/^ ?[0-9]{1,2}/, part, 31, 'day');
         break;
       case 'Mon':
-      case 'Monday': {
-        const names = WEEKDAYS.map((name) => (part === 'Mon' ? name.slice(0, 3) : name));
-        const name = names.find((each) => rest.toLowerCase().startsWith(each.toLowerCase()));
-        if (name === undefined) fail(part, rest);
-        else rest = rest.slice(name.length);
+      case 'Monday':
+        takeName(WEEKDAYS, part);
         break;
-      }
       case '15':
         time.hour = takeNumber(/^[0-9]{2}/, part, 23, 'hour');
         break;
