@@ -4,12 +4,12 @@ import { ensurePeers } from './lib/peers.mjs';
 import { ensureBuilt, ensureInstalled, main, root, runTool } from './lib/workspace.mjs';
 
 const QUICK = {
-  projects: ['unit', 'conformance', 'simulator', 'e2e', 'faults'],
-  env: { FAULT_ROUNDS: '3', SIMULATOR_SEEDS: '50', FUZZ_RUNS: '1000' },
+  projects: ['unit', 'conformance', 'simulator', 'e2e', 'faults', 'differential'],
+  env: { FAULT_ROUNDS: '3', SIMULATOR_SEEDS: '50', FUZZ_RUNS: '1000', DIFF_RUNS: '400' },
 };
 const LONG = {
-  projects: ['simulator', 'faults', 'fuzz'],
-  env: { FAULT_ROUNDS: '20', SIMULATOR_SEEDS: '2000', FUZZ_RUNS: '100000' },
+  projects: ['simulator', 'faults', 'fuzz', 'differential'],
+  env: { FAULT_ROUNDS: '20', SIMULATOR_SEEDS: '2000', FUZZ_RUNS: '100000', DIFF_RUNS: '10000' },
 };
 
 await main(async () => {

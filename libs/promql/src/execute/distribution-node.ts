@@ -1,3 +1,4 @@
+import { METRIC_NAME } from '#libs/labels';
 import type { Aggregation } from '../ast.ts';
 import { formatPlain, histogramIgnoredInAggregation, invalidQuantile } from './remarks.ts';
 import { quantileOf } from '../functions/quantile.ts';
@@ -124,7 +125,9 @@ export class CountValuesNode extends VectorNode {
     }
     const input = await this.input.evaluate(evaluation, timeline);
     const { isWithout, grouping } = this.#expr;
-    // With `by`, the label of the value counts as if it were among the grouping labels; with `without`, it is replaced.
+    // With `by`, the label of the value counts as if it were among the grouping labels; with `without`, it is replaced,
+    // or dropped where it is listed itself.
+    const isDropped = isWithout && (label === METRIC_NAME || grouping.includes(label));
     const groups = await groupsOf(evaluation, input.shape, grouping, isWithout);
     const builder = new BlockBuilder(timeline.count);
     const counts = new Map<string, Float64Array>();
@@ -138,7 +141,7 @@ export class CountValuesNode extends VectorNode {
           kind === FLOAT
             ? formatPlain(input.values[cell]!)
             : formatHistogram(input.histograms![cell]!);
-        const labels = groupLabels.with(label, text);
+        const labels = isDropped ? groupLabels : groupLabels.with(label, text);
         let column = counts.get(labels.key);
         if (column === undefined) {
           column = new Float64Array(timeline.count);

@@ -10,6 +10,15 @@ function roundTo(value: number, nearest: number): number {
   return Math.floor(value * inverse + 0.5) / inverse;
 }
 
+/** As Go has it, where nothing is larger than an infinity, not even NaN. */
+function larger(a: number, b: number): number {
+  return a === Infinity || b === Infinity ? Infinity : Math.max(a, b);
+}
+
+function smaller(a: number, b: number): number {
+  return a === -Infinity || b === -Infinity ? -Infinity : Math.min(a, b);
+}
+
 /** The functions that look at one float at a time, by name. */
 export const FLOAT_FUNCTIONS: ReadonlyMap<string, FloatFunction> = new Map<string, FloatFunction>([
   ['abs', Math.abs],
@@ -36,8 +45,8 @@ export const FLOAT_FUNCTIONS: ReadonlyMap<string, FloatFunction> = new Map<strin
   ['rad', (value) => (value * Math.PI) / 180],
   ['deg', (value) => (value * 180) / Math.PI],
   ['round', roundTo],
-  ['clamp', (value, low, high) => Math.max(low, Math.min(high, value))],
-  ['clamp_min', (value, low) => Math.max(low, value)],
-  ['clamp_max', (value, high) => Math.min(high, value)],
+  ['clamp', (value, low, high) => larger(low, smaller(high, value))],
+  ['clamp_min', (value, low) => larger(low, value)],
+  ['clamp_max', (value, high) => smaller(high, value)],
   ...CALENDAR_FUNCTIONS,
 ]);
