@@ -1,4 +1,5 @@
 import { RE2JS } from 're2js';
+import { patternCost } from './pattern-cost.ts';
 
 /** A regular expression that RE2 does not accept; the message says why. */
 export class RegExpSyntaxError extends Error {
@@ -13,16 +14,22 @@ export class RegExpSyntaxError extends Error {
 /** Longest pattern taken, in UTF-16 units; compiling takes memory in proportion to it. */
 export const MAX_PATTERN_LENGTH = 64 * 1024;
 
+/** Most that a pattern may come to once its repetitions are written out, see {@link patternCost}. */
+export const MAX_PATTERN_COST = 64 * 1024;
+
 /**
- * A pattern of bounded length, compiled.
+ * A pattern of bounded length and size, compiled.
  * @param flags of `RE2JS`
  * @throws RegExpSyntaxError
  */
 export function compileRe2(pattern: string, flags: number): RE2JS {
-  if (pattern.length > MAX_PATTERN_LENGTH) {
+  refuseTooLong(pattern);
+  // Compiling 64 Ki of it takes about 100 ms.
+  const cost = patternCost(pattern);
+  if (cost > MAX_PATTERN_COST) {
     throw new RegExpSyntaxError(
-      pattern.slice(0, 64),
-      `regular expression of ${pattern.length} characters; at most ${MAX_PATTERN_LENGTH} are accepted`,
+      pattern,
+      `regular expression too large: its groups, classes and repetitions come to about ${Math.round(cost)} characters; at most ${MAX_PATTERN_COST} are accepted`,
     );
   }
   try {
@@ -33,6 +40,14 @@ export function compileRe2(pattern: string, flags: number): RE2JS {
     const shown = flags === RE2JS.DOTALL ? reason.replace('(?s)', '') : reason;
     throw new RegExpSyntaxError(pattern, shown, { cause: error });
   }
+}
+
+function refuseTooLong(pattern: string): void {
+  if (pattern.length <= MAX_PATTERN_LENGTH) return;
+  throw new RegExpSyntaxError(
+    pattern.slice(0, 64),
+    `regular expression of ${pattern.length} characters; at most ${MAX_PATTERN_LENGTH} are accepted`,
+  );
 }
 
 /**
@@ -55,15 +70,22 @@ export type PatternShape =
 export class LinearRegExp {
   readonly pattern: string;
   readonly shape: PatternShape;
-  readonly #compiled: RE2JS;
+  /** Null until it is needed: a list of thousands of values is looked up in, not matched. */
+  #compiled: RE2JS | null = null;
   readonly #alternatives: ReadonlySet<string> | null;
 
   /** @throws RegExpSyntaxError */
   constructor(pattern: string) {
     this.pattern = pattern;
-    this.#compiled = compileRe2(pattern, RE2JS.DOTALL);
+    refuseTooLong(pattern);
     this.shape = shapeOf(pattern);
+    if (this.shape.kind !== 'alternatives') this.#compiled = compileRe2(pattern, RE2JS.DOTALL);
     this.#alternatives = this.shape.kind === 'alternatives' ? new Set(this.shape.values) : null;
+  }
+
+  #program(): RE2JS {
+    this.#compiled ??= compileRe2(this.pattern, RE2JS.DOTALL);
+    return this.#compiled;
   }
 
   /** Whether the whole of `text` matches. */
@@ -89,7 +111,7 @@ export class LinearRegExp {
       case 'contains':
         return text.includes(shape.infix);
       case 'general':
-        return this.#compiled.matcher(text).matches();
+        return this.#program().matcher(text).matches();
     }
   }
 
@@ -98,9 +120,9 @@ export class LinearRegExp {
    * a dollar sign, by the rules of Go's `Regexp.Expand`: an unknown or unmatched group is empty. Otherwise null.
    */
   expand(text: string, template: string): string | null {
-    const matcher = this.#compiled.matcher(text);
+    const matcher = this.#program().matcher(text);
     if (!matcher.matches()) return null;
-    const named = this.#compiled.namedGroups();
+    const named = this.#program().namedGroups();
     return expandTemplate(template, (reference) => {
       if (/^[0-9]+$/.test(reference)) {
         const index = Number(reference);
@@ -112,7 +134,7 @@ export class LinearRegExp {
 
   /** Whether a capturing group of that name exists. */
   hasGroup(name: string): boolean {
-    return Object.hasOwn(this.#compiled.namedGroups(), name);
+    return Object.hasOwn(this.#program().namedGroups(), name);
   }
 }
 
