@@ -55,8 +55,7 @@ await main(async () => {
     );
     await Promise.race([waitForData(engine.url), failed]);
     printWhereToLook(engine.url, collector.url, options, startMs);
-    demo?.follow(engine.url);
-    await failed;
+    await Promise.race(demo === null ? [failed] : [failed, demo.follow(engine.url)]);
   };
 
   try {

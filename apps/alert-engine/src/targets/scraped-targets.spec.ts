@@ -17,7 +17,7 @@ async function storeWith(targets: Record<string, { ups: string; ageMs?: number }
   for (const [instance, { ups, ageMs = 0 }] of Object.entries(targets)) {
     const labels = Labels.fromRecord({ __name__: 'up', job: 'shop', instance });
     builder.addSeries(labels);
-    [...ups].forEach((mark, i) => {
+    ups.split('').forEach((mark, i) => {
       const timeMs = NOW_MS - ageMs - (ups.length - 1 - i) * 15_000;
       if (mark === 's') builder.addSampleFrom(timeMs, STALE_MARKER, 0);
       else builder.addSample(timeMs, Number(mark));
