@@ -57,6 +57,8 @@ export class Contender {
     const startedMs = performance.now();
     const running = startProcess(program, args(port), { cwd: folder });
     this.#process = running;
+    // Not even a harness that fails leaves a server behind.
+    process.once('exit', () => running.child.kill('SIGKILL'));
     const failure = running.ended.then(
       (code) => new Error(`${this.name} ended with ${code}: ${running.output()}`),
       (error: unknown) => new Error(`${this.name} cannot be started`, { cause: error }),
