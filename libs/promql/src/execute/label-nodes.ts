@@ -8,6 +8,9 @@ import { SeriesShape } from './series-shape.ts';
 import type { Timeline } from './timeline.ts';
 import { VectorNode } from './vector-node.ts';
 
+/** A mask: rows between two looks at the clock, less one. */
+const ROWS_PER_CHECK = 255;
+
 /** A function that changes labels and nothing else. */
 class RelabelNode extends VectorNode {
   readonly input: VectorNode;
@@ -30,13 +33,18 @@ class RelabelNode extends VectorNode {
 
   protected async compute(evaluation: Evaluation, timeline: Timeline): Promise<Block> {
     const input = await this.input.evaluate(evaluation, timeline);
-    const shape = input.shape.derived(`relabel:${this.key}`, () => this.#relabeled(input.shape));
+    const shape = await input.shape.derivedLater(`relabel:${this.key}`, async () =>
+      this.#relabeled(evaluation, input.shape),
+    );
     return mergeCollisions({ ...input, shape });
   }
 
-  #relabeled(shape: SeriesShape): SeriesShape {
+  async #relabeled(evaluation: Evaluation, shape: SeriesShape): Promise<SeriesShape> {
     const labels: Labels[] = [];
-    for (let row = 0; row < shape.count; row++) labels.push(this.#relabel(shape.labelsAt(row)));
+    for (let row = 0; row < shape.count; row++) {
+      if ((row & ROWS_PER_CHECK) === 0 && evaluation.isPauseDue()) await evaluation.pause();
+      labels.push(this.#relabel(shape.labelsAt(row)));
+    }
     // A metric name that has just been set is not the one that was to be dropped.
     const isNameSet = this.#target === METRIC_NAME;
     const pendingDrop =
@@ -45,7 +53,9 @@ class RelabelNode extends VectorNode {
         : shape.pendingDrop.map((flag, row) =>
             isNameSet && labels[row] !== shape.labelsAt(row) ? 0 : flag,
           );
-    return new SeriesShape(labels, pendingDrop);
+    const relabeled = new SeriesShape(labels, pendingDrop);
+    await relabeled.lookForCollisions(evaluation);
+    return relabeled;
   }
 }
 

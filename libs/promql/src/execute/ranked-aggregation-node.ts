@@ -39,9 +39,11 @@ export class RankedAggregationNode extends VectorNode {
     // In an instant query the order of the answer is that of the ranking, group after group.
     const order: number[] = [];
     for (let step = 0; step < timeline.count; step++) {
+      if (evaluation.isPauseDue()) await evaluation.pause();
       const parameter = parameters[step]!;
       if (operator === 'limit_ratio') {
-        keepShare(input, step, Math.max(-1, Math.min(1, parameter)), kept);
+        const ratio = Math.max(-1, Math.min(1, parameter));
+        keepShare(input, step, ratio, await hashesOf(evaluation, input.shape), kept);
         continue;
       }
       const count = Math.min(Math.trunc(parameter), input.shape.count);
@@ -159,14 +161,32 @@ function keepFirst(
  * Keeps each series whose labels hash below the ratio. A negative ratio keeps exactly those that its complement leaves
  * out, so `limit_ratio(0.2, x) or limit_ratio(-0.8, x)` is all of `x`.
  */
-function keepShare(input: Block, step: number, ratio: number, kept: Uint8Array): void {
+function keepShare(
+  input: Block,
+  step: number,
+  ratio: number,
+  hashes: Float64Array,
+  kept: Uint8Array,
+): void {
   const { shape, stepCount } = input;
   for (let row = 0; row < shape.count; row++) {
     const cell = row * stepCount + step;
     if (input.present[cell] === ABSENT) continue;
-    const offset = labelSetHash(shape.labelsAt(row));
+    const offset = hashes[row]!;
     if ((ratio >= 0 && offset < ratio) || (ratio < 0 && offset >= 1 + ratio)) kept[cell] = 1;
   }
+}
+
+/** The hash of each row's labels, kept with the shape. */
+async function hashesOf(evaluation: Evaluation, shape: SeriesShape): Promise<Float64Array> {
+  return shape.derivedLater('hashes', async () => {
+    const hashes = new Float64Array(shape.count);
+    for (let row = 0; row < hashes.length; row++) {
+      if ((row & 255) === 0 && evaluation.isPauseDue()) await evaluation.pause();
+      hashes[row] = labelSetHash(shape.labelsAt(row));
+    }
+    return hashes;
+  });
 }
 
 interface Ranking {

@@ -1,4 +1,5 @@
 import { type Labels, METRIC_NAME } from '#libs/labels';
+import type { Evaluation } from './evaluation.ts';
 
 /** Labels that describe the metric itself and go when a function changes what the values mean. */
 export function isMetadataLabel(name: string): boolean {
@@ -123,25 +124,24 @@ export class SeriesShape {
     return this.#collisions;
   }
 
+  /** Finds {@link collisions} out ahead, with turns of the event loop in between. */
+  async lookForCollisions(evaluation: Evaluation): Promise<void> {
+    if (this.#collisions !== undefined) return;
+    const finder = new CollisionFinder(this.count);
+    for (let row = 0; row < this.count; row++) {
+      if ((row & 1_023) === 0 && evaluation.isPauseDue()) await evaluation.pause();
+      finder.add(row, this.labelsAt(row));
+    }
+    this.#collisions = finder.result;
+  }
+
   #findCollisions(): Int32Array | null {
     if (this.count < 2) return null;
     // The series a selector matched differ. Without metadata they still do if that was equal in all of them.
     if (this.#strips && this.#hasUniformMetadata()) return null;
-    const first = new Map<string, number>();
-    const firstRow = new Int32Array(this.count);
-    let hasCollision = false;
-    for (let row = 0; row < this.count; row++) {
-      const { key } = this.labelsAt(row);
-      const known = first.get(key);
-      if (known === undefined) {
-        first.set(key, row);
-        firstRow[row] = row;
-      } else {
-        firstRow[row] = known;
-        hasCollision = true;
-      }
-    }
-    return hasCollision ? firstRow : null;
+    const finder = new CollisionFinder(this.count);
+    for (let row = 0; row < this.count; row++) finder.add(row, this.labelsAt(row));
+    return finder.result;
   }
 
   #hasUniformMetadata(): boolean {
@@ -223,6 +223,29 @@ export class SeriesShape {
     shape.#collisions = null;
     shape.#hasDistinctBase = true;
     return shape;
+  }
+}
+
+/** Finds rows that have the labels of one before. */
+class CollisionFinder {
+  readonly #first = new Map<string, number>();
+  readonly #firstRow: Int32Array;
+  #hasCollision = false;
+
+  constructor(count: number) {
+    this.#firstRow = new Int32Array(count);
+  }
+
+  add(row: number, { key }: Labels): void {
+    const known = this.#first.get(key);
+    if (known === undefined) this.#first.set(key, row);
+    else this.#hasCollision = true;
+    this.#firstRow[row] = known ?? row;
+  }
+
+  /** For each row the first with the same labels, or null when all differ. */
+  get result(): Int32Array | null {
+    return this.#hasCollision ? this.#firstRow : null;
   }
 }
 

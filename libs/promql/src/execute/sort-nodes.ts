@@ -4,6 +4,7 @@ import { ABSENT, type Block, FLOAT } from './block.ts';
 import type { Evaluation } from './evaluation.ts';
 import { compareLabels } from './label-set-order.ts';
 import { reordered } from './ranked-aggregation-node.ts';
+import { sortInPieces } from './sort-in-pieces.ts';
 import type { Timeline } from './timeline.ts';
 import { VectorNode } from './vector-node.ts';
 
@@ -34,18 +35,18 @@ export class SortNode extends VectorNode {
       return { ...input, present, histograms: byLabels === null ? null : input.histograms };
     const rows: number[] = [];
     for (let row = 0; row < input.shape.count; row++) if (present[row] !== ABSENT) rows.push(row);
-    if (byLabels === null) rows.sort((a, b) => this.#compareValues(input, a, b));
-    else {
+    if (byLabels !== null) {
       const labels = rows.map((row) => input.shape.labelsAt(row));
-      const order = rows
-        .map((_, index) => index)
-        .toSorted((a, b) => this.#compareByLabels(labels[a]!, labels[b]!, byLabels));
+      const order = await sortInPieces(evaluation, [...rows.keys()], (a, b) =>
+        this.#compareByLabels(labels[a]!, labels[b]!, byLabels),
+      );
       return reordered(
         input,
         order.map((index) => rows[index]!),
       );
     }
-    return reordered({ ...input, histograms: null }, rows);
+    const sorted = await sortInPieces(evaluation, rows, (a, b) => this.#compareValues(input, a, b));
+    return reordered({ ...input, histograms: null }, sorted);
   }
 
   /** NaN comes last either way. */
