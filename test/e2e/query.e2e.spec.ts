@@ -178,3 +178,62 @@ describe('the engine’s query API', () => {
     expect(text).toContain('binnacle_query_running 0');
   });
 });
+
+describe('input that is meant to hurt', () => {
+  const end = String(nowMs / 1000);
+  const start = String(nowMs / 1000 - 3_600);
+  it.each<readonly [string, string, Readonly<Record<string, string>>, RegExp]>([
+    ['10,000 parentheses', 'query', { query: '('.repeat(10_000) + '1' + ')'.repeat(10_000) }, /./],
+    ['10,000 signs', 'query', { query: `${'-'.repeat(10_000)}1` }, /./],
+    ['10,000 subqueries', 'query', { query: `e2e_total${'[1m:1s]'.repeat(10_000)}` }, /./],
+    ['an expression of 1 MB', 'query', { query: `1${'+1'.repeat(500_000)}` }, /./],
+    ['11,001 steps', 'query_range', { query: '1', start: '0', end: '11001', step: '1' }, /11,000/],
+    ['a negative step', 'query_range', { query: '1', start, end, step: '-1' }, /zero or negative/],
+    ['no step', 'query_range', { query: '1', start, end, step: '0' }, /zero or negative/],
+    [
+      'the end before the start',
+      'query_range',
+      { query: '1', start: end, end: start, step: '1' },
+      /before start/,
+    ],
+    ['a time beyond all calendars', 'query', { query: '1', time: '1e300' }, /time/],
+    ['a time that is none', 'query', { query: '1', time: 'NaN' }, /time/],
+    ['an infinite end', 'query_range', { query: '1', start, end: 'Inf', step: '1' }, /end/],
+    [
+      'copies of copies',
+      'query',
+      { query: 'e2e_total{id=~"((a{1,1000}){1,1000}){1,1000}"}' },
+      /too large/,
+    ],
+    [
+      'fifty repetitions',
+      'query',
+      { query: `e2e_total{id=~"${'a{900}'.repeat(50)}"}` },
+      /too large/,
+    ],
+    [
+      'a deep pattern',
+      'query',
+      { query: `e2e_total{id=~"${'('.repeat(20_000)}${')'.repeat(20_000)}"}` },
+      /too large/,
+    ],
+  ])('answers %s with bad_data', async (_, path, parameters, message) => {
+    const body = new URLSearchParams(parameters);
+    const response = await fetch(`${url}/api/v1/${path}`, { method: 'POST', body });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toEqual({
+      status: 'error',
+      errorType: 'bad_data',
+      error: expect.stringMatching(message),
+    });
+  });
+  it('answers a pattern that a backtracking engine would choke on', async () => {
+    const query = `count(e2e_total{id=~"(([0-9]+)+)+x|1999"})`;
+    expect(await json(`/api/v1/query?query=${encodeURIComponent(query)}`)).toMatchObject({
+      data: { result: [{ value: [expect.any(Number), '1'] }] },
+    });
+  });
+  it('still answers', async () => {
+    expect(await json('/api/v1/query?query=1')).toMatchObject({ status: 'success' });
+  });
+});

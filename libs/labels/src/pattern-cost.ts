@@ -26,7 +26,7 @@ export function patternCost(pattern: string): number {
     frame.isCopied = isCopied;
   };
   for (let i = 0; i < pattern.length; i++) {
-    switch (pattern[i]) {
+    switch (pattern.charAt(i)) {
       case '\\':
         i++;
         add(CLASS);

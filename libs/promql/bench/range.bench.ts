@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Labels } from '#libs/labels';
 import { parseExpr, QueryEngine, type SeriesSelection, type SeriesSource } from '#libs/promql';
 
@@ -92,8 +93,72 @@ const buckets: Row[] = Array.from({ length: 500 * BOUNDS.length }, (_, i) => ({
   perSample: (i % BOUNDS.length) + 1,
 }));
 
-await measure('rate(x_total[5m])', plain);
-await measure('sum by (g) (rate(x_total[5m]))', plain);
-await measure('histogram_quantile(0.9, rate(x_bucket[5m]))', buckets);
-await measure('histogram_quantile(0.9, sum by (le) (rate(x_bucket[5m])))', buckets);
-await measure('max_over_time(x_total[1h])', plain);
+if (process.argv[3] === undefined) await measure('rate(x_total[5m])', plain);
+if (process.argv[3] === undefined) await measure('sum by (g) (rate(x_total[5m]))', plain);
+if (process.argv[3] === undefined)
+  await measure('histogram_quantile(0.9, rate(x_bucket[5m]))', buckets);
+if (process.argv[3] === undefined)
+  await measure('histogram_quantile(0.9, sum by (le) (rate(x_bucket[5m])))', buckets);
+if (process.argv[3] === undefined) await measure('max_over_time(x_total[1h])', plain);
+
+const MANY = Number(process.argv[2] ?? 200_000);
+const many: Row[] = Array.from({ length: MANY }, (_, i) => ({
+  labels: Labels.fromRecord({ __name__: 'y', g: `g${i % 1_000}`, i: String(i) }),
+  perSample: (i * 7_919) % 10_007,
+}));
+const shared = sourceOfFew(many);
+
+/** As many series, all of which have the samples of one. */
+function sourceOfFew(rows: readonly Row[]): SeriesSource {
+  const values = Float64Array.from(timesMs, (_, i) => i);
+  const selection: SeriesSelection = {
+    version: 1,
+    rows: Uint32Array.from(rows, (_, row) => row),
+    labelsOf: (row) => rows[row]!.labels,
+    read: (_, minMs, maxMs, window) => {
+      window.timesMs = timesMs;
+      window.values = values;
+      window.start = Math.max(0, Math.ceil((minMs - START_MS) / STEP_MS));
+      window.end = Math.min(SAMPLES, Math.floor((maxMs - START_MS) / STEP_MS) + 1);
+    },
+  };
+  return { select: () => selection };
+}
+
+/** The delay of the event loop while a heavy instant query is prepared and evaluated for the first time. */
+async function measureDelay(text: string): Promise<void> {
+  const engine = new QueryEngine({
+    source: shared,
+    nowMs: () => performance.now(),
+    yieldToLoop: () =>
+      new Promise((resolve) => {
+        setImmediate(resolve);
+      }),
+    maxSamples: 100_000_000,
+    timeoutMs: 300_000,
+  });
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  const begin = performance.now();
+  await engine.prepare(parseExpr(text), text).instant(START_MS + 6 * 3_600_000);
+  const tookMs = performance.now() - begin;
+  delay.disable();
+  const [p99, max] = [delay.percentile(99), delay.max].map((ns) => (ns / 1e6).toFixed(0));
+  console.log(
+    `${text.padEnd(60)} ${MANY} series: ${tookMs.toFixed(0)} ms, event-loop delay p99 ${p99} ms, max ${max} ms`,
+  );
+}
+
+await measureDelay('y');
+await measureDelay('label_replace(y, "z", "$1", "i", "(.).*")');
+await measureDelay('sort_desc(y)');
+await measureDelay('topk(100, y)');
+await measureDelay('count_values("v", y)');
+await measureDelay('limit_ratio(0.5, y)');
+await measureDelay('y + on (i) group_left () y');
+await measureDelay('y and on (i) y');
+await measureDelay('sum by (i) (y)');
+await measureDelay('quantile by (g) (0.9, y)');
+await measureDelay('sort_by_label(y, "i")');
+await measureDelay('y[2m]');
+await measureDelay('rate(y[5m])');

@@ -4,6 +4,7 @@ import { Labels } from '#libs/labels';
 import { ABSENT, type Block, HISTOGRAM, noHistograms } from './block.ts';
 import type { Evaluation } from './evaluation.ts';
 import { compareLabels } from './label-set-order.ts';
+import { sortInPieces } from './sort-in-pieces.ts';
 import type { MatrixResult, MatrixSeries } from './query-result.ts';
 
 /** Cells taken over between two looks at the clock. */
@@ -70,7 +71,7 @@ export class MatrixBuilder {
     return added;
   }
 
-  build(): MatrixResult {
+  async build(evaluation: Evaluation): Promise<MatrixResult> {
     const series: MatrixSeries[] = [];
     for (const { labels, timesMs, values, histograms, count } of this.#series.values()) {
       series.push({
@@ -80,8 +81,10 @@ export class MatrixBuilder {
         histograms: histograms === null ? null : histograms.slice(0, count),
       });
     }
-    series.sort((a, b) => compareLabels(a.labels, b.labels));
-    return { kind: 'matrix', series };
+    const sorted = await sortInPieces(evaluation, series, (a, b) =>
+      compareLabels(a.labels, b.labels),
+    );
+    return { kind: 'matrix', series: sorted };
   }
 
   #seriesOf(labels: Labels, capacity: number): OpenSeries {

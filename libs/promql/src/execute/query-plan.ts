@@ -17,6 +17,7 @@ import type {
   VectorResult,
 } from './query-result.ts';
 import { createRowSamples } from './range-reader.ts';
+import { sortInPieces } from './sort-in-pieces.ts';
 import { singleTime, type Timeline } from './timeline.ts';
 import type { PlanNode, RangeNode } from './vector-node.ts';
 
@@ -135,7 +136,7 @@ export class QueryPlan implements Plan {
       first += steps;
       if (evaluation.isPauseDue()) await evaluation.pause();
     }
-    return this.#result(evaluation, builder.build());
+    return this.#result(evaluation, await builder.build(evaluation));
   }
 
   #begin(startMs: number, endMs: number, stepMs: number, options: QueryOptions): Evaluation {
@@ -243,6 +244,8 @@ async function matrixOf(
       histograms: samples.histograms?.slice(start, end) ?? null,
     });
   }
-  series.sort((a, b) => compareLabels(a.labels, b.labels));
-  return { kind: 'matrix', series };
+  const sorted = await sortInPieces(evaluation, series, (a, b) =>
+    compareLabels(a.labels, b.labels),
+  );
+  return { kind: 'matrix', series: sorted };
 }

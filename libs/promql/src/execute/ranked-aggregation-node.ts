@@ -77,11 +77,13 @@ export class RankedAggregationNode extends VectorNode {
 export function reordered(block: Block, order: readonly number[]): Block {
   const { shape, values, present, histograms } = block;
   const pendingDrop = shape.pendingDrop;
+  const labels = order.map((row) => shape.labelsAt(row));
+  const pending = pendingDrop === null ? null : Uint8Array.from(order, (row) => pendingDrop[row]!);
   return {
-    shape: new SeriesShape(
-      order.map((row) => shape.labelsAt(row)),
-      pendingDrop === null ? null : Uint8Array.from(order, (row) => pendingDrop[row]!),
-    ),
+    shape:
+      shape.collisions() === null
+        ? SeriesShape.ofDistinct(labels, pending)
+        : new SeriesShape(labels, pending),
     stepCount: 1,
     values: Float64Array.from(order, (row) => values[row]!),
     present: Uint8Array.from(order, (row) => present[row]!),

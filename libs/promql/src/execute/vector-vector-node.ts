@@ -50,7 +50,7 @@ export class VectorVectorNode extends VectorNode {
     const left = await this.left.evaluate(evaluation, timeline);
     const right = await this.right.evaluate(evaluation, timeline);
     const groups = await matchGroupsOf(evaluation, left.shape, right.shape, this.#matching);
-    const pairs = this.#fixedPairs(left.shape, right.shape, groups, evaluation);
+    const pairs = await this.#fixedPairs(left.shape, right.shape, groups, evaluation);
     return pairs === null
       ? this.#matchEachStep(evaluation, left, right, groups, timeline)
       : this.#combinePairs(evaluation, left, right, pairs, timeline);
@@ -73,12 +73,12 @@ export class VectorVectorNode extends VectorNode {
    * Who meets whom, where that can't change from step to step: no two rows of a side that has to be unique are in the same
    * match group. Null otherwise, and with `fill`.
    */
-  #fixedPairs(
+  async #fixedPairs(
     left: SeriesShape,
     right: SeriesShape,
     groups: MatchGroups,
     evaluation: Evaluation,
-  ): FixedPairs | null {
+  ): Promise<FixedPairs | null> {
     const matching = this.#matching;
     if (matching.fillLeft !== null || matching.fillRight !== null) return null;
     const delayed = evaluation.options.delayedNameRemoval ? 'delayed' : 'now';
@@ -86,17 +86,17 @@ export class VectorVectorNode extends VectorNode {
     const key = `pairs:${delayed}:${returnsBool}:${isComparison(operator)}:${matchingKey(matching)}`;
     const known = groups.derivedPairs.get(key);
     if (known !== undefined) return known;
-    const fresh = this.#findPairs(left, right, groups, evaluation);
+    const fresh = await this.#findPairs(left, right, groups, evaluation);
     groups.derivedPairs.set(key, fresh);
     return fresh;
   }
 
-  #findPairs(
+  async #findPairs(
     left: SeriesShape,
     right: SeriesShape,
     groups: MatchGroups,
     evaluation: Evaluation,
-  ): FixedPairs | null {
+  ): Promise<FixedPairs | null> {
     const isSwapped = this.#matching.cardinality === 'one-to-many';
     const manyShape = isSwapped ? right : left;
     const oneShape = isSwapped ? left : right;
@@ -141,6 +141,7 @@ export class VectorVectorNode extends VectorNode {
       return isSwapped ? { left: one, right: many, shape } : { left: many, right: one, shape };
     }
     const shape = new SeriesShape(labels, pendingDrop);
+    await shape.lookForCollisions(evaluation);
     if (shape.collisions() !== null) return null;
     return isSwapped ? { left: one, right: many, shape } : { left: many, right: one, shape };
   }
