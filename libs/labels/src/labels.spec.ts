@@ -180,20 +180,24 @@ describe('LinearRegExp', () => {
     expect(new LinearRegExp('(a+)+').test(`${'a'.repeat(5_000)}!`)).toBe(false);
   });
   it.each([
-    ['((a{1,1000}){1,1000})', false],
-    ['a{900}'.repeat(50), false],
-    ['(a|b.)'.repeat(9_000), false],
-    ['[a-z]'.repeat(13_000), false],
-    ['('.repeat(20_000) + 'a' + ')'.repeat(20_000), false],
-    ['a{1000}', true],
-    ['(?:[a-z0-9]{1,63}\\.){1,10}[a-z]{2,63}', true],
-    ['[{}]{3}x{,2}\\{9', true],
-    [Array.from({ length: 5_000 }, (_, i) => `host-${i}`).join('|'), true],
-    [Array.from({ length: 3_000 }, (_, i) => `host-${i}.*`).join('|'), true],
-  ])('bounds what a pattern may take to compile: %#', (pattern, isAccepted) => {
-    const compile = (): boolean => new LinearRegExp(pattern).test('nothing');
-    if (isAccepted) expect(compile()).toBe(false);
-    else expect(compile).toThrow(/^regular expression too large: .* come to about \d+ characters/);
+    '((a{1,1000}){1,1000})',
+    'a{900}'.repeat(50),
+    '(a|b.)'.repeat(9_000),
+    '[a-z]'.repeat(13_000),
+    '('.repeat(20_000) + 'a' + ')'.repeat(20_000),
+  ])('refuses what would take too long to compile: %#', (pattern) => {
+    expect(() => new LinearRegExp(pattern)).toThrow(
+      /^regular expression too large: .* come to about \d+ characters/,
+    );
+  });
+  it.each([
+    'a{1000}',
+    '(?:[a-z0-9]{1,63}\\.){1,10}[a-z]{2,63}',
+    '[{}]{3}x{,2}\\{9',
+    Array.from({ length: 5_000 }, (_, i) => `host-${i}`).join('|'),
+    Array.from({ length: 3_000 }, (_, i) => `host-${i}.*`).join('|'),
+  ])('takes patterns that people write: %#', (pattern) => {
+    expect(new LinearRegExp(pattern).test('nothing')).toBe(false);
   });
   it.each(['(', '[z-a]', 'a**', '(?=x)'])('refuses %j with a reason', (pattern) => {
     expect(() => new LinearRegExp(pattern)).toThrow(RegExpSyntaxError);

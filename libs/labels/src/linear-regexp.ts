@@ -15,7 +15,7 @@ export class RegExpSyntaxError extends Error {
 export const MAX_PATTERN_LENGTH = 64 * 1024;
 
 /** Most that a pattern may come to once its repetitions are written out, see {@link patternCost}. */
-export const MAX_PATTERN_COST = 64 * 1024;
+const MAX_PATTERN_COST = 64 * 1024;
 
 /**
  * A pattern of bounded length and size, compiled.

@@ -1,5 +1,4 @@
 import { type Labels, METRIC_NAME } from '#libs/labels';
-import type { Evaluation } from './evaluation.ts';
 
 /** Labels that describe the metric itself and go when a function changes what the values mean. */
 export function isMetadataLabel(name: string): boolean {
@@ -125,7 +124,7 @@ export class SeriesShape {
   }
 
   /** Finds {@link collisions} out ahead, with turns of the event loop in between. */
-  async lookForCollisions(evaluation: Evaluation): Promise<void> {
+  async lookForCollisions(evaluation: Pausing): Promise<void> {
     if (this.#collisions !== undefined) return;
     const finder = new CollisionFinder(this.count);
     for (let row = 0; row < this.count; row++) {
@@ -224,6 +223,12 @@ export class SeriesShape {
     shape.#hasDistinctBase = true;
     return shape;
   }
+}
+
+/** What lets the event loop turn when it is time to. */
+interface Pausing {
+  isPauseDue(): boolean;
+  pause(): Promise<void>;
 }
 
 /** Finds rows that have the labels of one before. */
