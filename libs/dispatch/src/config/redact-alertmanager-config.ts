@@ -10,7 +10,8 @@ const SECRET_KEY = /(?:^|_)(?:password|secret|token|credentials|key|url)$/;
  * comments, which may hold anything, are left out. The text must be one that was accepted.
  */
 export function redactAlertmanagerConfig(text: string): string {
-  const value: unknown = parse(text, { merge: true, uniqueKeys: false });
+  // Its warnings would go to the process, and the text has been read once before.
+  const value: unknown = parse(text, { merge: true, uniqueKeys: false, logLevel: 'error' });
   return stringify(redact(value, '') ?? {}, { aliasDuplicateObjects: false, lineWidth: 0 });
 }
 
