@@ -76,7 +76,7 @@ describeConformance('Prometheus’s HTTP API for queries', ['prometheus-api'], (
     app = await createHttpApp(TestModule, logger);
     const { host, port } = await listen(app, { host: '127.0.0.1', port: 0 });
     origin = `http://${host}:${port}`;
-  }, 30_000);
+  });
   afterAll(() => app.close());
 
   for (const call of recordsOf<RecordedCall>(join(folder, 'dataset-http-api.ndjson'))) {

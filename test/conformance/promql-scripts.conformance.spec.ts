@@ -24,7 +24,7 @@ describeConformance('Prometheus’s test scripts', ['promql'], (folder) => {
         for await (const { line, failure } of runScript(commands, engine)) {
           failures.set(line, failure);
         }
-      }, 60_000);
+      });
       const known = new KnownFailures(PROMQL_SCRIPTS_KNOWN_FAILURES[file] ?? []);
       for (const command of commands) {
         if (command.kind !== 'eval') continue;

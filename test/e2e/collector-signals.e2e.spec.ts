@@ -17,9 +17,12 @@ import { SampleLedger, type SeriesSamples } from '../faults/sample-ledger.ts';
 import { type BuiltApp, startBuiltApp } from '../support/built-app.ts';
 import { eventually, getText, temporaryFolder } from '../support/processes.ts';
 
-const COLLECTOR_GRACE_MS = 10_000;
-const ENGINE_GRACE_MS = 15_000;
-const TIMEOUT_MS = 90_000;
+/*
+ * Both end themselves with 1 when their time is up, so that an exit code of 0 says that it was enough. What is more here
+ * is for a machine too busy to tell of the end.
+ */
+const COLLECTOR_GRACE_MS = 10_000 + 20_000;
+const ENGINE_GRACE_MS = 15_000 + 20_000;
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let apps: BuiltApp[] = [];
@@ -82,11 +85,14 @@ describe('the collector', () => {
   /** The values of `scrape_number` that were served whole, and those that arrived. */
   let served: number[];
   let arrived: Set<number>;
+  /** Scrapes that a busy machine let run out of time, as `up` tells. */
+  let failedScrapes: number;
   let target: string;
 
   beforeEach(async () => {
     served = [];
     arrived = new Set();
+    failedScrapes = 0;
     let next = 1;
     const ballast = Array.from({ length: 2_000 }, (_, i) => `ballast{i="${i}"} ${i}\n`).join('');
     target = await serve((_request, response) => {
@@ -98,15 +104,18 @@ describe('the collector', () => {
 
   function takeWrites(delayMs: number): Promise<string> {
     const decoder = new WriteV1Decoder();
+    const upSeries = `up{instance="${target}", job="load"}`;
     return serve((request, response) => {
       const parts: Buffer[] = [];
       request.on('data', (part: Buffer) => parts.push(part));
       request.on('end', () => {
         const { batch } = decoder.decode(uncompressBlock(Buffer.concat(parts), 1 << 26));
         batch.labels.forEach((labels, series) => {
-          if (labels.metricName !== 'scrape_number') return;
           const end = batch.firstSample[series + 1]!;
-          for (let i = batch.firstSample[series]!; i < end; i++) arrived.add(batch.values[i]!);
+          for (let i = batch.firstSample[series]!; i < end; i++) {
+            if (labels.metricName === 'scrape_number') arrived.add(batch.values[i]!);
+            if (labels.toString() === upSeries && batch.values[i] === 0) failedScrapes++;
+          }
         });
         setTimeout(() => response.writeHead(204).end(), delayMs);
       });
@@ -115,81 +124,70 @@ describe('the collector', () => {
 
   function configOf(receiver: string, queue: string): string {
     return (
-      `scrape_configs:\n- job_name: load\n  scrape_interval: 300ms\n  scrape_timeout: 300ms\n` +
+      `scrape_configs:\n- job_name: load\n  scrape_interval: 1s\n  scrape_timeout: 1s\n` +
       `  static_configs: [{targets: ["${target}"]}]\n` +
       `outputs: {remote_write: [{url: "http://${receiver}/w", queue_config: ${queue}}]}\n`
     );
   }
 
-  it(
-    'delivers what it has scraped when it is told to stop, whatever clients hold open',
-    async () => {
-      // Nothing is sent before the stop but full batches, so most of what was scraped is still in the queue then.
-      const receiver = await takeWrites(50);
-      const queue = '{batch_send_deadline: 1h, max_samples_per_send: 5000}';
-      const collector = await start('collector', configOf(receiver, queue));
-      await openHalf(collector);
-      await eventually('ten scrapes', () => (served.length >= 10 ? true : null));
-      // What was served is not scraped yet; one interval later it is.
-      const scraped = [...served];
-      await eventually('one scrape more', () => (served.length > scraped.length ? true : null));
-      const { code, tookMs } = await terminated(collector);
-      expect(code).toBe(0);
-      expect(tookMs).toBeLessThan(COLLECTOR_GRACE_MS);
-      expect(scraped.filter((number) => !arrived.has(number))).toEqual([]);
-    },
-    TIMEOUT_MS,
-  );
+  it('delivers what it has scraped when it is told to stop, whatever clients hold open', async () => {
+    // Nothing is sent before the stop but full batches, so most of what was scraped is still in the queue then.
+    const receiver = await takeWrites(50);
+    const queue = '{batch_send_deadline: 1h, max_samples_per_send: 5000}';
+    const collector = await start('collector', configOf(receiver, queue));
+    await openHalf(collector);
+    await eventually('ten scrapes', () => (served.length >= 10 ? true : null));
+    // What was served is not scraped yet; one interval later it is.
+    const scraped = [...served];
+    await eventually('one scrape more', () => (served.length > scraped.length ? true : null));
+    const { code, tookMs } = await terminated(collector);
+    expect(code).toBe(0);
+    expect(tookMs).toBeLessThan(COLLECTOR_GRACE_MS);
+    const missing = scraped.filter((number) => !arrived.has(number));
+    expect(missing.slice(failedScrapes)).toEqual([]);
+  });
 
-  it(
-    'is gone in time when the receiver of its samples hangs',
-    async () => {
-      const requests: unknown[] = [];
-      const receiver = await serve((request) => {
-        requests.push(request);
-      });
-      const collector = await start('collector', configOf(receiver, '{batch_send_deadline: 20ms}'));
-      await eventually('a request that hangs', () => (requests.length > 0 ? true : null));
-      const { code, tookMs } = await terminated(collector);
-      expect(code).toBe(0);
-      expect(tookMs).toBeLessThan(COLLECTOR_GRACE_MS);
-      expect(collector.process.output()).toContain('samples lost at the stop');
-    },
-    TIMEOUT_MS,
-  );
+  it('is gone in time when the receiver of its samples hangs', async () => {
+    const requests: unknown[] = [];
+    const receiver = await serve((request) => {
+      requests.push(request);
+    });
+    const collector = await start('collector', configOf(receiver, '{batch_send_deadline: 20ms}'));
+    await eventually('a request that hangs', () => (requests.length > 0 ? true : null));
+    const { code, tookMs } = await terminated(collector);
+    expect(code).toBe(0);
+    expect(tookMs).toBeLessThan(COLLECTOR_GRACE_MS);
+    expect(collector.process.output()).toContain('samples lost at the stop');
+  });
 
-  it(
-    'takes a good configuration on SIGHUP and keeps it when a bad one follows',
-    async () => {
-      const receiver = await takeWrites(0);
-      const queue = '{batch_send_deadline: 20ms}';
-      const collector = await start('collector', configOf(receiver, queue));
-      const file = join(folder.path, 'collector.yml');
-      const jobs = async (): Promise<string[]> => {
-        const answer = await getText(`${collector.url}/api/v1/targets`);
-        const { data } = JSON.parse(answer!) as {
-          data: { activeTargets: { scrapePool: string }[] };
-        };
-        return data.activeTargets.map(({ scrapePool }) => scrapePool);
+  it('takes a good configuration on SIGHUP and keeps it when a bad one follows', async () => {
+    const receiver = await takeWrites(0);
+    const queue = '{batch_send_deadline: 20ms}';
+    const collector = await start('collector', configOf(receiver, queue));
+    const file = join(folder.path, 'collector.yml');
+    const jobs = async (): Promise<string[]> => {
+      const answer = await getText(`${collector.url}/api/v1/targets`);
+      const { data } = JSON.parse(answer!) as {
+        data: { activeTargets: { scrapePool: string }[] };
       };
-      expect(await jobs()).toEqual(['load']);
-      await writeFile(file, configOf(receiver, queue).replace('job_name: load', 'job_name: other'));
-      collector.process.child.kill('SIGHUP');
-      await eventually('the new job', async () => ((await jobs())[0] === 'other' ? true : null));
-      expect(await reloadSucceeded(collector)).toBe('1');
+      return data.activeTargets.map(({ scrapePool }) => scrapePool);
+    };
+    expect(await jobs()).toEqual(['load']);
+    await writeFile(file, configOf(receiver, queue).replace('job_name: load', 'job_name: other'));
+    collector.process.child.kill('SIGHUP');
+    await eventually('the new job', async () => ((await jobs())[0] === 'other' ? true : null));
+    expect(await reloadSucceeded(collector)).toBe('1');
 
-      await writeFile(file, configOf(receiver, queue).replace('job_name', 'jobname'));
-      collector.process.child.kill('SIGHUP');
-      await eventually('the refusal', async () =>
-        (await reloadSucceeded(collector)) === '0' ? true : null,
-      );
-      expect(await jobs()).toEqual(['other']);
-      expect(collector.process.output()).toContain('unknown key \\"jobname\\"');
-      const count = served.length;
-      await eventually('scrapes to go on', () => (served.length > count + 1 ? true : null));
-    },
-    TIMEOUT_MS,
-  );
+    await writeFile(file, configOf(receiver, queue).replace('job_name', 'jobname'));
+    collector.process.child.kill('SIGHUP');
+    await eventually('the refusal', async () =>
+      (await reloadSucceeded(collector)) === '0' ? true : null,
+    );
+    expect(await jobs()).toEqual(['other']);
+    expect(collector.process.output()).toContain('unknown key \\"jobname\\"');
+    const count = served.length;
+    await eventually('scrapes to go on', () => (served.length > count + 1 ? true : null));
+  });
 });
 
 function batchOf(series: string, samples: readonly (readonly [number, number])[]): SampleBatch {
@@ -241,59 +239,49 @@ function ruleFile(group: string, expr: string): string {
 describe('the engine', () => {
   const WRITERS = ['w0', 'w1', 'w2', 'w3'];
 
-  it(
-    'stops in time under load and keeps every sample it has acknowledged',
-    async () => {
-      const engine = await start('alert-engine', '{}');
-      await openHalf(engine);
-      const ledger = new SampleLedger(Date.now() - 60_000);
-      const writers = WRITERS.map((series) => writeUntilStopped(engine, series, ledger));
-      await eventually('some load', () => (ledger.acknowledgedCount > 2_000 ? true : null));
-      const { code, tookMs } = await terminated(engine);
-      await Promise.all(writers);
-      expect(code).toBe(0);
-      expect(tookMs).toBeLessThan(ENGINE_GRACE_MS);
-      const again = await start('alert-engine', '{}');
-      expect(ledger.audit(await readBack(again))).toEqual({ lost: [], invented: [] });
-    },
-    TIMEOUT_MS,
-  );
+  it('stops in time under load and keeps every sample it has acknowledged', async () => {
+    const engine = await start('alert-engine', '{}');
+    await openHalf(engine);
+    const ledger = new SampleLedger(Date.now() - 60_000);
+    const writers = WRITERS.map((series) => writeUntilStopped(engine, series, ledger));
+    await eventually('some load', () => (ledger.acknowledgedCount > 2_000 ? true : null));
+    const { code, tookMs } = await terminated(engine);
+    await Promise.all(writers);
+    expect(code).toBe(0);
+    expect(tookMs).toBeLessThan(ENGINE_GRACE_MS);
+    const again = await start('alert-engine', '{}');
+    expect(ledger.audit(await readBack(again))).toEqual({ lost: [], invented: [] });
+  });
 
-  it(
-    'takes good rules on SIGHUP and keeps them when bad ones follow',
-    async () => {
-      const rules = join(folder.path, 'rules.yml');
-      await writeFile(rules, ruleFile('first', '1'));
-      const engine = await start('alert-engine', 'rule_files: [rules.yml]\n');
-      const groups = async (): Promise<string[]> => {
-        const answer = await getText(`${engine.url}/api/v1/rules`);
-        const { data } = JSON.parse(answer!) as { data: { groups: { name: string }[] } };
-        return data.groups.map(({ name }) => name);
-      };
-      expect(await groups()).toEqual(['first']);
-      await writeFile(rules, ruleFile('second', '2'));
-      engine.process.child.kill('SIGHUP');
-      await eventually('the new group', async () =>
-        (await groups())[0] === 'second' ? true : null,
-      );
-      expect(await reloadSucceeded(engine)).toBe('1');
+  it('takes good rules on SIGHUP and keeps them when bad ones follow', async () => {
+    const rules = join(folder.path, 'rules.yml');
+    await writeFile(rules, ruleFile('first', '1'));
+    const engine = await start('alert-engine', 'rule_files: [rules.yml]\n');
+    const groups = async (): Promise<string[]> => {
+      const answer = await getText(`${engine.url}/api/v1/rules`);
+      const { data } = JSON.parse(answer!) as { data: { groups: { name: string }[] } };
+      return data.groups.map(({ name }) => name);
+    };
+    expect(await groups()).toEqual(['first']);
+    await writeFile(rules, ruleFile('second', '2'));
+    engine.process.child.kill('SIGHUP');
+    await eventually('the new group', async () => ((await groups())[0] === 'second' ? true : null));
+    expect(await reloadSucceeded(engine)).toBe('1');
 
-      await writeFile(rules, ruleFile('third', 'sum('));
-      engine.process.child.kill('SIGHUP');
-      await eventually('the refusal', async () =>
-        (await reloadSucceeded(engine)) === '0' ? true : null,
-      );
-      expect(await groups()).toEqual(['second']);
-      expect(engine.process.output()).toContain('rules.yml:6');
+    await writeFile(rules, ruleFile('third', 'sum('));
+    engine.process.child.kill('SIGHUP');
+    await eventually('the refusal', async () =>
+      (await reloadSucceeded(engine)) === '0' ? true : null,
+    );
+    expect(await groups()).toEqual(['second']);
+    expect(engine.process.output()).toContain('rules.yml:6');
 
-      await writeFile(join(folder.path, 'alert-engine.yml'), 'rule_fils: []\n');
-      engine.process.child.kill('SIGHUP');
-      await eventually('the second refusal', () =>
-        engine.process.output().includes('rule_fils') ? true : null,
-      );
-      expect(await reloadSucceeded(engine)).toBe('0');
-      expect(await groups()).toEqual(['second']);
-    },
-    TIMEOUT_MS,
-  );
+    await writeFile(join(folder.path, 'alert-engine.yml'), 'rule_fils: []\n');
+    engine.process.child.kill('SIGHUP');
+    await eventually('the second refusal', () =>
+      engine.process.output().includes('rule_fils') ? true : null,
+    );
+    expect(await reloadSucceeded(engine)).toBe('0');
+    expect(await groups()).toEqual(['second']);
+  });
 });

@@ -11,6 +11,7 @@ import { AppLogger, listen } from '#libs/platform';
 import { uncompressBlock, WriteV1Decoder } from '#libs/remote-write';
 import { isStaleMarker } from '#libs/samples';
 import { createApp } from '../../apps/collector/src/app.ts';
+import { eventually, getText } from '../support/processes.ts';
 
 it('the collector sends this machine’s metrics, and says when they end', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'binnacle-host-'));
@@ -48,13 +49,15 @@ outputs: {remote_write: [{url: "http://127.0.0.1:${port}/", queue_config: {batch
   const logger = AppLogger.create({ app: 'test', level: 'silent' });
   const app = await createApp(options, { NODE_NAME: 'node-7' }, logger);
   const address = await listen(app, options.listen);
-  const metrics = await fetch(`http://127.0.0.1:${address.port}/metrics`).then((r) => r.text());
+  await eventually('a collection to be counted', async () => {
+    const metrics = (await getText(`http://127.0.0.1:${address.port}/metrics`)) ?? '';
+    return /^binnacle_host_metrics_collections_total [1-9]/m.test(metrics) ? true : null;
+  });
   await app.close();
   receiver.closeAllConnections();
   receiver.close();
   rmSync(folder, { recursive: true });
 
-  expect(metrics).toContain('binnacle_host_metrics_collections_total 1');
   const host = 'instance="node-7", job="node-exporter"';
   expect(stale).toContain(`node_load1{${host}}`);
   expect(stale).toContain(`up{${host}}`);

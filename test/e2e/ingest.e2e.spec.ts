@@ -59,7 +59,7 @@ it('what the engine has acknowledged is there after it was started again', async
   const store = second.app.get<Store>(STORE, { strict: false });
   const found = store.series([new Matcher('__name__', '=', 'ingest_probe')], nowMs, nowMs);
   expect(found.map(String)).toEqual(['ingest_probe{job="test"}']);
-}, 30_000);
+});
 
 describeWithPeers('a real Prometheus', ['prometheus'], ([prometheus]) => {
   it('writes to the engine without a sample being refused', async () => {
@@ -93,5 +93,5 @@ remote_write: [{url: ${url}/api/v1/write, queue_config: {batch_send_deadline: 10
     });
     expect(metrics).not.toMatch(/^binnacle_ingest_rejected_samples_total\{.*\} [1-9]/m);
     expect(metrics).not.toMatch(/^binnacle_ingest_requests_total\{.*code="(?!204)/m);
-  }, 60_000);
+  });
 });

@@ -85,7 +85,7 @@ const MODULES: Readonly<Record<string, { prober: 'http' | 'tcp'; settings: strin
   },
 };
 
-const TIMEOUT_MS = 1_000;
+const TIMEOUT_MS = 5_000;
 const FAILED_REGEX = 'probe_failed_due_to_regex';
 const IS_TIME = /(duration|lookup_time)_seconds/;
 
@@ -169,7 +169,7 @@ describeWithPeers(
       ]);
       url = `http://127.0.0.1:${port}`;
       await eventually('blackbox_exporter to be ready', () => getText(`${url}/-/healthy`));
-    }, 30_000);
+    });
 
     afterAll(async () => {
       await exporter.stop();

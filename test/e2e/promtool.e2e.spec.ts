@@ -14,9 +14,9 @@ describeWithPeers('a real promtool', ['promtool'], ([promtool]) => {
       const answer = await getText(`${stack.engineUrl}/api/v1/query?query=${query}`);
       return answer?.includes('"value"') ? true : null;
     });
-  }, 120_000);
+  });
 
-  afterAll(() => stack.stop(), 60_000);
+  afterAll(() => stack.stop());
 
   it.each([
     ['instant', ['query', 'instant'], ['up{job="binnacle-engine"}'], /up\{.*\} => 1 @\[/],

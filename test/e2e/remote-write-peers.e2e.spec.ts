@@ -81,7 +81,7 @@ describeWithPeers('remote write with a real Prometheus', ['prometheus'], ([prome
     await eventually('the series to be gone', async () =>
       (await getText(query))?.includes('"result":[]') === true ? true : null,
     );
-  }, 60_000);
+  });
 
   it('sends what can be read', async () => {
     const decoder = new WriteV1Decoder();
@@ -118,16 +118,15 @@ remote_write:
     metadata_config: {send_interval: 1s}
 `);
     await eventually('up and its metadata', () =>
-      [...received.keys()].some((key) => key.startsWith('up{')) &&
+      [...received].some(([key, value]) => key.startsWith('up{') && value === 1) &&
       received.has('metadata of go_goroutines')
         ? true
         : null,
     );
     const up = [...received].find(([key]) => key.startsWith('up{'))!;
     expect(up[0]).toMatch(/^up\{cluster="test", instance="127\.0\.0\.1:\d+", job="self"\}$/);
-    expect(up[1]).toBe(1);
     expect(received.get('metadata of go_goroutines')).toBe(2);
     expect([...types]).toEqual(['application/x-protobuf']);
     expect([...received.keys()].filter((key) => key.includes('invalid'))).toEqual([]);
-  }, 60_000);
+  });
 });

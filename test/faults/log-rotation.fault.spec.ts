@@ -92,7 +92,7 @@ describe('100 rotations at 10,000 lines a second', () => {
     // Lines of one file, and files of one path, come in order; late ones may come after the next file has begun.
     const numbers = messages.filter((message) => message.startsWith('line '));
     expect(numbers).toEqual(expected.slice(0, 50_000));
-  }, 60_000);
+  });
 });
 
 describe('a tailer that is killed again and again while files rotate', () => {
@@ -118,7 +118,7 @@ describe('a tailer that is killed again and again while files rotate', () => {
     const tail = startProcess('log-tail.process.ts', args);
     const expected = expectedMessages(20_000, 40);
     let missing = expected;
-    for (const end = Date.now() + 20_000; missing.length > 0 && Date.now() < end;) {
+    for (const end = Date.now() + 120_000; missing.length > 0 && Date.now() < end;) {
       await sleep(500);
       const counts = countsOf(readFileSync(output, 'utf8').split('\n').map(messageOf));
       missing = expected.filter((message) => !counts.has(message));
@@ -126,5 +126,5 @@ describe('a tailer that is killed again and again while files rotate', () => {
     tail.kill('SIGTERM');
     expect(await exitOf(tail)).toBe(0);
     expect(missing).toEqual([]);
-  }, 60_000);
+  });
 });

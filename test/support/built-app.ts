@@ -27,6 +27,9 @@ export async function startBuiltApp(
     return /"address":"([^"]+)"/.exec(running.output())?.[1] ?? null;
   });
   const url = `http://${address}`;
-  await eventually(`the ${app} to be ready`, () => getText(`${url}/readyz`));
+  await eventually(`the ${app} to be ready`, () => {
+    if (running.child.exitCode !== null) throw new Error(running.output());
+    return getText(`${url}/readyz`);
+  });
   return { process: running, url };
 }

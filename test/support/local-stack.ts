@@ -41,7 +41,7 @@ export async function startLocalStack(args: readonly string[] = []): Promise<Loc
     await eventually(
       'the stack to say that it runs',
       () => (stack.output().includes('Binnacle is running') ? true : null),
-      120_000,
+      240_000,
     );
   } catch (error) {
     await stop();

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -64,16 +65,27 @@ export async function temporaryFolder(): Promise<{ path: string; remove: () => P
   return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 3 }) };
 }
 
-/** A port on loopback that was free a moment ago, for programs that cannot choose one themselves. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** Below what kernels hand out to connections and to those who ask for any port: nobody else takes one meanwhile. */
+const PORTS_OF_A_WORKER = 2_500;
+const FIRST_PORT = 12_000;
+
+/**
+ * A port on loopback that is free, for programs that cannot choose one themselves. Jest's workers draw from ranges of
+ * their own, so that none is given away between here and the start of the program.
+ */
+export async function freePort(): Promise<number> {
+  const worker = Number(process.env['JEST_WORKER_ID'] ?? 1) % 8;
+  for (;;) {
+    const port = FIRST_PORT + worker * PORTS_OF_A_WORKER + randomInt(PORTS_OF_A_WORKER);
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = address !== null && typeof address === 'object' ? address.port : 0;
-      server.close(() => resolve(port));
-    });
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }
 
@@ -84,7 +96,7 @@ export function freePort(): Promise<number> {
 export async function eventually<T>(
   what: string,
   probe: () => Promise<T | null> | T | null,
-  timeoutMs = 30_000,
+  timeoutMs = 90_000,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   let lastError: unknown = null;
@@ -102,6 +114,6 @@ export async function eventually<T>(
 
 /** GET as text, or null where nothing answers or the status is not 200. */
 export async function getText(url: string): Promise<string | null> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(5_000) }).catch(() => null);
+  const response = await fetch(url, { signal: AbortSignal.timeout(20_000) }).catch(() => null);
   return response?.status === 200 ? response.text() : null;
 }

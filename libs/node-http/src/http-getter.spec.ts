@@ -35,7 +35,7 @@ function get(url: string, more: Partial<HttpGetRequest> = {}) {
   return getter.get({
     url,
     headers: [],
-    timeoutMs: 2_000,
+    timeoutMs: 60_000,
     maxBodyBytes: 1_000,
     followsRedirects: true,
     ...more,
@@ -154,13 +154,13 @@ describe('HttpGetter', () => {
     await expect(pending).rejects.toMatchObject({ code: 'aborted' });
   });
   it('finishes what is under way when it retires', async () => {
+    const { promise: asked, resolve: onAsked } = Promise.withResolvers<void>();
     const url = await serve((_request, response) => {
+      onAsked();
       setTimeout(() => response.end('late'), 50);
     });
     const pending = get(url);
-    await new Promise((resolve) => {
-      setTimeout(resolve, 20);
-    });
+    await asked;
     const retired = getters[0]!.retire();
     expect((await pending).body.toString()).toBe('late');
     await retired;

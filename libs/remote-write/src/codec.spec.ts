@@ -277,7 +277,7 @@ describe('WriteV1Decoder', () => {
         expect(isReadOrRefused(() => new WriteV1Decoder().decode(body))).toBe(true);
         fastestMs = Math.min(fastestMs, performance.now() - startMs);
       }
-      expect(fastestMs).toBeLessThan(100);
+      expect(fastestMs).toBeLessThan(1_000);
     }
   });
 });

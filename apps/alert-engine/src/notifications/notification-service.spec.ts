@@ -103,7 +103,7 @@ const alert = (endsAtMs: number | null) => ({
 });
 
 async function until(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 400 && !holds(); i++) {
+  for (const end = Date.now() + 60_000; !holds() && Date.now() < end;) {
     await new Promise((resolve) => {
       setTimeout(resolve, 5);
     });

@@ -279,7 +279,7 @@ describe('parseExpr', () => {
       expect(() => parseExpr(query)).toThrow(PromqlSyntaxError);
       return performance.now() - began;
     });
-    expect(Math.min(...times)).toBeLessThan(100);
+    expect(Math.min(...times)).toBeLessThan(2_000);
   });
 
   it('never fails in any other way', () => {
@@ -307,7 +307,7 @@ describe('parseExpr', () => {
       }),
       { numRuns: 2000 },
     );
-  }, 30_000);
+  });
 
   it.each([
     ['labels', `a + on (${list(15_000, 'x')}) group_left (${list(15_000, 'y')}) b`],
@@ -321,7 +321,7 @@ describe('parseExpr', () => {
       expect(() => parseExpr(query)).not.toThrow();
       return performance.now() - began;
     });
-    expect(Math.min(...times)).toBeLessThan(500);
+    expect(Math.min(...times)).toBeLessThan(5_000);
   });
 
   it('takes what is just within its limits', () => {
