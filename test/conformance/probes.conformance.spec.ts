@@ -36,20 +36,21 @@ beforeAll(async () => {
 });
 
 afterAll(() => {
+  server.closeAllConnections();
   server.close();
 });
 
 async function http(path: string): Promise<ProbeVerdict> {
   const module = httpModuleSchema.parse({});
   const transport = new NodeHttpProbeTransport({ http: module.http, baseDir: '.' });
-  const options = { userAgent: 'B/1', signal: AbortSignal.timeout(5_000) };
+  const options = { userAgent: 'B/1', signal: AbortSignal.timeout(60_000) };
   return judgeHttp(module, await observeHttp(module, address + path, transport, options), 0.1);
 }
 
 async function refused(): Promise<ProbeVerdict> {
   const module = tcpModuleSchema.parse({});
   const transport = new NodeTcpProbeTransport({ tls: module.tls, baseDir: '.' });
-  const signal = AbortSignal.timeout(5_000);
+  const signal = AbortSignal.timeout(60_000);
   return judgeTcp(await observeTcp(module, '127.0.0.1:1', transport, { signal }), 0.1);
 }
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type Server as HttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
 import { join } from 'node:path';
@@ -173,7 +173,10 @@ describeWithPeers(
 
     afterAll(async () => {
       await exporter.stop();
-      for (const server of servers) server.close();
+      for (const server of servers) {
+        if ('closeAllConnections' in server) (server as HttpServer).closeAllConnections();
+        server.close();
+      }
       await removeFolder();
     });
 
