@@ -7,6 +7,7 @@ import { filterRows, basisOf } from './resolve-matchers.ts';
 import { RowSamples } from './row-samples.ts';
 import { type Selection, SelectionCache } from './selection.ts';
 import { SeriesIndex } from './series-index.ts';
+import type { Pace } from './pace.ts';
 
 /** A removed row is not handed out again for so long; no query runs longer. */
 const ROW_QUARANTINE_MS = 10 * 60_000;
@@ -59,6 +60,11 @@ export class Head {
   #maxMs = -Infinity;
   #createdSeries = 0;
   #removedSeries = 0;
+  /** Samples before this have been handed on; those that come for it later are remembered below. */
+  #handedOnMs = -Infinity;
+  /** Time of the oldest sample that has not been handed on. */
+  #oldestNewMs = Infinity;
+  readonly #lateRows = new Set<number>();
 
   constructor(options: HeadOptions) {
     this.#options = options;
@@ -105,6 +111,40 @@ export class Head {
 
   labelsOf(row: number): Labels {
     return this.#index.labelsOf(row);
+  }
+
+  /** Time of the oldest sample that {@link handedOn} has not been told of, Infinity without any. */
+  get oldestNewMs(): number {
+    return this.#oldestNewMs;
+  }
+
+  /**
+   * Rows that may have samples in the range and among them some that have not been handed on: all of them, or, in a time
+   * that was handed on before, those that got samples late.
+   */
+  rowsToHandOn(minMs: number, maxMs: number): number[] {
+    const rows: number[] = [];
+    if (minMs < this.#handedOnMs) {
+      for (const row of this.#lateRows) if (this.#isInRange(row, minMs, maxMs)) rows.push(row);
+      return rows;
+    }
+    for (let row = 0; row < this.#index.rowCount; row++) {
+      if (this.#index.isLive(row) && this.#isInRange(row, minMs, maxMs)) rows.push(row);
+    }
+    return rows;
+  }
+
+  /** Sorts rows by their labels; no series may be removed meanwhile. */
+  sortRows(rows: number[], pace: Pace): Promise<void> {
+    return this.#index.sortRows(rows, pace);
+  }
+
+  /** Tells that all samples before a time are kept elsewhere. None may have been added since they were read. */
+  handedOn(beforeMs: number): void {
+    // It may go back, after a clock that was ahead: what follows is then handed on once more, and doubles do no harm.
+    this.#handedOnMs = beforeMs;
+    this.#lateRows.clear();
+    this.#oldestNewMs = this.#maxMs >= beforeMs ? beforeMs : Infinity;
   }
 
   /**
@@ -157,6 +197,8 @@ export class Head {
           this.#acceptedSamples[accepted++] = i;
           if (timeMs > this.#maxMs) this.#maxMs = timeMs;
           if (timeMs < this.#minMs) this.#minMs = timeMs;
+          if (timeMs < this.#oldestNewMs) this.#oldestNewMs = timeMs;
+          if (timeMs < this.#handedOnMs) this.#lateRows.add(row);
           continue;
         }
         rejected[reason]++;
@@ -198,6 +240,8 @@ export class Head {
     }
     if (timeMs > this.#maxMs) this.#maxMs = timeMs;
     if (timeMs < this.#minMs) this.#minMs = timeMs;
+    if (timeMs < this.#oldestNewMs) this.#oldestNewMs = timeMs;
+    if (timeMs < this.#handedOnMs) this.#lateRows.add(row);
     return true;
   }
 
@@ -287,15 +331,24 @@ export class Head {
     };
   }
 
+  /** Drops what is beyond the retention; see {@link dropBefore}. */
+  dropExpired(nowMs: number, pinned: ReadonlySet<number> = NO_ROWS): readonly number[] {
+    return this.dropBefore(nowMs - this.#options.retentionMs, nowMs, pinned);
+  }
+
   /**
-   * Drops samples beyond the retention and the series that have none left, but for those in `pinned`.
+   * Drops samples from before a time and the series that have none left, but for those in `pinned`. Some of the samples may
+   * stay.
    * @returns the rows that are free now, for whoever keeps something per row
    */
-  dropExpired(nowMs: number, pinned: ReadonlySet<number> = NO_ROWS): readonly number[] {
+  dropBefore(
+    cutoffMs: number,
+    nowMs: number,
+    pinned: ReadonlySet<number> = NO_ROWS,
+  ): readonly number[] {
     while (this.#quarantine.length > 0 && this.#quarantine[0]!.untilMs <= nowMs) {
       this.#index.releaseRows(this.#quarantine.shift()!.rows);
     }
-    const cutoffMs = nowMs - this.#options.retentionMs;
     this.#samples.dropBefore(cutoffMs);
     const vanished: number[] = [];
     let minMs = Infinity;

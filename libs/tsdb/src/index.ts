@@ -4,6 +4,21 @@ export {
   type Rejection,
   type RejectReason,
 } from './append-result.ts';
+export type { Block, BlockChunk, BlockSeries, ScannedSeries } from './block/block.ts';
+export {
+  ArchiveClosedError,
+  type ArchiveReport,
+  type ArchiveStatistics,
+  BlockArchive,
+  type BlockArchiveOptions,
+  type BlockSummary,
+  DEFAULT_ARCHIVE_OPTIONS,
+  FetchLimitError,
+} from './block/block-archive.ts';
+export type { BlockFileInfo, BlockFiles, BlockHandle, BlockSink } from './block/block-files.ts';
+export type { BlockContents } from './block/block-format.ts';
+export { BlockError } from './block/byte-reader.ts';
+export { BlockFaultError, MemoryBlockFiles } from './block/memory-block-files.ts';
 export type { Timer } from './group-commit.ts';
 export type { CardinalityEntry, CardinalityStatistics } from './head.ts';
 export { DEFAULT_HEAD_OPTIONS, type HeadOptions } from './head-options.ts';
@@ -12,6 +27,8 @@ export {
   SegmentFaultError,
   type SegmentFaults,
 } from './memory-segment-store.ts';
+export type { MergedSelection } from './merged-selection.ts';
+export { NO_PAUSES, type Pace } from './pace.ts';
 export type { ReplayProgress, ReplayReport } from './replay-log.ts';
 export type { DiskSpace, SegmentInfo, SegmentStore } from './segment-store.ts';
 export type { Selection } from './selection.ts';
@@ -23,3 +40,9 @@ export {
   type TimeSeriesStoreOptions,
   type UnavailableReason,
 } from './time-series-store.ts';
+export {
+  DEFAULT_TIERED_OPTIONS,
+  type TieredReport,
+  TieredStore,
+  type TieredStoreOptions,
+} from './tiered-store.ts';

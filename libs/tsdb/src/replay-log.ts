@@ -54,8 +54,8 @@ const FORMAT_VERSION = 1;
 const MAX_WAITING_SAMPLES = 2_000_000;
 
 export interface ReplayOptions {
-  /** Samples before are left out. */
-  readonly oldestMs: number;
+  /** Samples of a segment from before are left out. */
+  readonly oldestMsOf: (sequence: number) => number;
   /** Asked after every chunk; the replay ends once it says yes. */
   readonly isStopped: () => boolean;
   readonly onProgress: (progress: ReplayProgress) => void;
@@ -69,9 +69,9 @@ export interface ReplayOptions {
 export async function replayLog(
   store: SegmentStore,
   head: Head,
-  { oldestMs, isStopped, onProgress }: ReplayOptions,
+  { oldestMsOf, isStopped, onProgress }: ReplayOptions,
 ): Promise<ReplayResult | null> {
-  const replay = new Replay(head, oldestMs);
+  const replay = new Replay(head);
   const listed = await store.list();
   const totalBytes = listed.reduce((sum, segment) => sum + segment.bytes, 0);
   const liveSegments: LogSegment[] = [];
@@ -85,7 +85,7 @@ export async function replayLog(
       totalBytes,
       samples: replay.samples,
     });
-    replay.beginSegment();
+    replay.beginSegment(oldestMsOf(sequence));
     const scanner = new FrameScanner((payload) => replay.take(payload));
     try {
       for await (const chunk of store.read(sequence)) {
@@ -135,7 +135,7 @@ async function ignoringFailure(action: Promise<void>): Promise<void> {
 
 class Replay implements RecordVisitor {
   readonly #head: Head;
-  readonly #oldestMs: number;
+  #oldestMs = -Infinity;
   readonly #rowsOfIds = new Map<number, number>();
   readonly idsOfRows = new Map<number, number>();
   readonly setAside: number[] = [];
@@ -158,12 +158,12 @@ class Replay implements RecordVisitor {
   #waitingWords = new Uint32Array(0);
   #unknownRecords = 0;
 
-  constructor(head: Head, oldestMs: number) {
+  constructor(head: Head) {
     this.#head = head;
-    this.#oldestMs = oldestMs;
   }
 
-  beginSegment(): void {
+  beginSegment(oldestMs: number): void {
+    this.#oldestMs = oldestMs;
     this.segmentMaxMs = -Infinity;
     this.unknownInSegment = 0;
   }

@@ -107,6 +107,9 @@ export class SeriesLog {
   #failure: LogWriteError | null = null;
   #failedAtMs = 0;
   #flushing: Promise<void> | null = null;
+  /** The next flush ends its segment, however small that is. */
+  #rollsNext = false;
+  #rolledTo: number = NO_SEGMENT;
 
   #flushCount = 0;
   #failedFlushCount = 0;
@@ -254,11 +257,29 @@ export class SeriesLog {
     return this.#flushing;
   }
 
-  /** Removes closed segments in which everything is older than `cutoffMs`. @returns how many */
-  async removeBefore(cutoffMs: number): Promise<number> {
+  /**
+   * Begins a segment. When it resolves, all that was appended before the call is on disk in segments with lower numbers.
+   * @returns the segment's number
+   * @throws LogWriteError when that cannot be written
+   */
+  async roll(nowMs: number): Promise<number> {
+    while (this.#flushing !== null) await this.#flushing;
+    this.#rollsNext = true;
+    await this.flush(nowMs);
+    this.#rollsNext = false;
+    if (this.#failure !== null) throw this.#failure;
+    return this.#rolledTo;
+  }
+
+  /**
+   * Removes closed segments in which everything is older than `cutoffMs`, and whose number is below `endSequence`.
+   * @returns how many
+   */
+  async removeBefore(cutoffMs: number, endSequence = Infinity): Promise<number> {
     let removed = 0;
     const expired = this.#segments.filter(
-      ({ sequence, maxMs }) => sequence !== this.#openSequence && maxMs < cutoffMs,
+      ({ sequence, maxMs }) =>
+        sequence !== this.#openSequence && sequence < endSequence && maxMs < cutoffMs,
     );
     for (const segment of expired) {
       await this.#store.remove(segment.sequence);
@@ -352,7 +373,10 @@ export class SeriesLog {
 
   async #flushOnce(nowMs: number): Promise<void> {
     this.#gather();
-    if (this.#pending.bytes === 0) return;
+    if (this.#pending.bytes === 0) {
+      if (this.#rollsNext) this.#endSequence(Math.max(this.#sequence, 1));
+      return;
+    }
     const batch = this.#pending;
     const sequence = this.#sequence;
     this.#inFlight = batch;
@@ -365,8 +389,8 @@ export class SeriesLog {
       this.#options.segmentBytes,
       this.#options.segmentPerDefinitions * this.#definitionBytes,
     );
-    const isFull = written + batch.bytes >= fullBytes;
-    if (isFull) this.#beginSequence(sequence + 1);
+    const isFull = this.#rollsNext || written + batch.bytes >= fullBytes;
+    if (isFull) this.#endSequence(sequence);
     try {
       await this.#write(sequence, batch);
       if (isFull) await this.#closeOpen();
@@ -439,6 +463,12 @@ export class SeriesLog {
       this.#store.close(abandoned).catch(() => undefined);
     }
     for (const waiter of this.#waiters.splice(0)) waiter.reject(this.#failure);
+  }
+
+  #endSequence(sequence: number): void {
+    this.#beginSequence(sequence + 1);
+    this.#rollsNext = false;
+    this.#rolledTo = sequence + 1;
   }
 
   #beginSequence(sequence: number): void {

@@ -23,7 +23,7 @@ export interface TimeSeriesStoreOptions extends Partial<HeadOptions>, Partial<Se
 
 /** Why a store takes no samples at present. */
 export type UnavailableReason =
-  'replaying' | 'log_failing' | 'log_backlog' | 'disk_full' | 'closed';
+  'replaying' | 'log_failing' | 'log_backlog' | 'disk_full' | 'handing_over' | 'closed';
 
 /** The store takes no samples at present; nothing of the batch was stored. To be tried again later. */
 export class StoreUnavailableError extends Error {
@@ -79,6 +79,8 @@ export class TimeSeriesStore {
   #state: 'new' | 'replaying' | 'open' | 'closed' = 'new';
   #opening: Promise<ReplayReport> | null = null;
   #isDiskFull = false;
+  /** While samples from before are being handed over, none may come for that time. */
+  #closedBeforeMs = -Infinity;
   #appended = 0;
   #repeated = 0;
   #unlogged = 0;
@@ -102,19 +104,27 @@ export class TimeSeriesStore {
 
   /**
    * Reads the log back. Until it resolves nothing can be appended and queries see a part only.
+   * @param oldestMsOf samples of a segment from before are left out, besides those beyond the retention
    * @throws what the segment store throws when it cannot even list its segments
    * @throws StoreUnavailableError when the store is closed meanwhile
    */
-  open(onProgress: (progress: ReplayProgress) => void = () => {}): Promise<ReplayReport> {
+  open(
+    onProgress: (progress: ReplayProgress) => void = () => {},
+    oldestMsOf: (sequence: number) => number = () => -Infinity,
+  ): Promise<ReplayReport> {
     assert(this.#state === 'new', 'a store opens once');
     this.#state = 'replaying';
-    this.#opening = this.#open(onProgress);
+    this.#opening = this.#open(onProgress, oldestMsOf);
     return this.#opening;
   }
 
-  async #open(onProgress: (progress: ReplayProgress) => void): Promise<ReplayReport> {
+  async #open(
+    onProgress: (progress: ReplayProgress) => void,
+    oldestMsOf: (sequence: number) => number,
+  ): Promise<ReplayReport> {
+    const retainedMs = this.#timer.nowMs() - this.#options.retentionMs;
     const result = await replayLog(this.#segments, this.#head, {
-      oldestMs: this.#timer.nowMs() - this.#options.retentionMs,
+      oldestMsOf: (sequence) => Math.max(retainedMs, oldestMsOf(sequence)),
       isStopped: () => this.#state === 'closed',
       onProgress,
     });
@@ -133,6 +143,7 @@ export class TimeSeriesStore {
   append(batch: SampleBatch): AppendResult {
     const unavailable = this.unavailability();
     if (unavailable !== null) throw unavailable;
+    this.#requireOpenTimes(batch);
     return this.#append(batch, true);
   }
 
@@ -143,6 +154,7 @@ export class TimeSeriesStore {
    */
   appendVolatile(batch: SampleBatch): AppendResult {
     if (this.#state !== 'open') throw this.#notOpen();
+    this.#requireOpenTimes(batch);
     const isLogged = this.#log.failure === null && this.#log.hasRoom && !this.#isDiskFull;
     return this.#append(batch, isLogged);
   }
@@ -209,6 +221,45 @@ export class TimeSeriesStore {
     await this.#log.shrinkTo(this.#maxLogBytes);
   }
 
+  /** Samples and series in memory, for whoever takes over what is old. */
+  get head(): Head {
+    return this.#head;
+  }
+
+  /**
+   * Begins to hand over all samples from before a time: batches with such samples are refused, to be sent again later, until
+   * {@link endHandover}; and what was appended so far lies in log segments of their own.
+   * @returns the number of the first segment after these; no sample before `beforeMs` is in it
+   * @throws LogWriteError when the log cannot be written; nothing has begun then
+   */
+  async beginHandover(beforeMs: number): Promise<number> {
+    if (this.#state !== 'open') throw this.#notOpen();
+    assert(this.#closedBeforeMs === -Infinity, 'one handover at a time');
+    this.#closedBeforeMs = beforeMs;
+    try {
+      return await this.#log.roll(this.#timer.nowMs());
+    } catch (error) {
+      this.#closedBeforeMs = -Infinity;
+      throw error;
+    }
+  }
+
+  /** Takes batches for any time again. */
+  endHandover(): void {
+    this.#closedBeforeMs = -Infinity;
+  }
+
+  /** Removes from the log what was handed over: segments below `endSequence` with nothing from `beforeMs` on. */
+  async dropLogged(beforeMs: number, endSequence: number): Promise<void> {
+    await this.#log.removeBefore(beforeMs, endSequence);
+  }
+
+  /** Drops samples in memory from before a time, and the series that have none left. Some of the samples may stay. */
+  dropBefore(cutoffMs: number): void {
+    const vanished = this.#head.dropBefore(cutoffMs, this.#timer.nowMs(), this.#log.pendingRows());
+    for (const row of vanished) this.#log.forgetRow(row);
+  }
+
   statistics(): StoreStatistics {
     const head = this.#head;
     const log = this.#log;
@@ -244,6 +295,17 @@ export class TimeSeriesStore {
     // A replay that is under way stops at the next chunk.
     await this.#opening?.catch(() => null);
     if (wasOpen) await this.#log.close(this.#timer.nowMs());
+  }
+
+  #requireOpenTimes(batch: SampleBatch): void {
+    if (this.#closedBeforeMs === -Infinity) return;
+    for (let i = 0; i < batch.sampleCount; i++) {
+      if (batch.timesMs[i]! >= this.#closedBeforeMs) continue;
+      throw new StoreUnavailableError(
+        'handing_over',
+        'samples as old as these are being moved to a block; they can be sent again in a moment',
+      );
+    }
   }
 
   #append(batch: SampleBatch, isLogged: boolean): AppendResult {

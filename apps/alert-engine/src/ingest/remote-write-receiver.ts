@@ -47,6 +47,7 @@ const RETRY_AFTER: Readonly<Record<UnavailableReason, number>> = {
   replaying: 2,
   log_failing: 5,
   log_backlog: 1,
+  handing_over: 1,
   disk_full: 10,
   closed: 5,
 };

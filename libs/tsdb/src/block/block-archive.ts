@@ -1,0 +1,474 @@
+import { compareUtf8, type Labels, type Matcher } from '#libs/labels';
+import {
+  Block,
+  type BlockChunk,
+  type BlockSeries,
+  isSoundChunk,
+  type ScannedSeries,
+} from './block.ts';
+import type { BlockFiles } from './block-files.ts';
+import { type BlockContents, CRC_BYTES } from './block-format.ts';
+import { BlockWriter, compareLabels } from './block-writer.ts';
+import { BlockError } from './byte-reader.ts';
+import { mergeChunks, SampleColumns } from './chunk-merge.ts';
+import { type CompactionPlan, planCompaction } from './plan-compaction.ts';
+import { PageCache } from './page-cache.ts';
+import type { Pace } from '../pace.ts';
+
+export interface BlockArchiveOptions {
+  /** Pages kept in memory, in bytes. */
+  readonly cacheBytes: number;
+  /** Bytes of chunks that one selection may fetch. */
+  readonly maxFetchBytes: number;
+  /** Blocks are joined to such stretches of time, in milliseconds, ascending; each a multiple of the one before. */
+  readonly compactionRangesMs: readonly number[];
+}
+
+const HOUR_MS = 3_600_000;
+
+export const DEFAULT_ARCHIVE_OPTIONS: BlockArchiveOptions = {
+  cacheBytes: 32 * 1_024 * 1_024,
+  maxFetchBytes: 512 * 1_024 * 1_024,
+  compactionRangesMs: [2 * HOUR_MS, 8 * HOUR_MS, 24 * HOUR_MS],
+};
+
+/** A query that asks for more than may be held in memory. */
+export class FetchLimitError extends Error {
+  override readonly name = 'FetchLimitError';
+}
+
+/** The archive is being closed; what was under way has been given up. */
+export class ArchiveClosedError extends Error {
+  override readonly name = 'ArchiveClosedError';
+  constructor() {
+    super('the store is being closed');
+  }
+}
+
+/** A block as its operator sees it. */
+export interface BlockSummary {
+  readonly name: string;
+  readonly bytes: number;
+  readonly contents: BlockContents;
+}
+
+/** What opening an archive found. */
+export interface ArchiveReport {
+  readonly blocks: number;
+  readonly bytes: number;
+  /** Blocks that could not be used, with the reason; they have been set aside. */
+  readonly damaged: readonly { readonly name: string; readonly reason: string }[];
+}
+
+/** Numbers about an archive; the counters start at zero with the process. */
+export interface ArchiveStatistics {
+  readonly blocks: number;
+  readonly bytes: number;
+  readonly samples: number;
+  readonly cacheBytes: number;
+  readonly written: number;
+  readonly compactions: number;
+  readonly expired: number;
+  readonly damaged: number;
+}
+
+/** A series' chunks in memory. */
+export interface FetchedSeries {
+  readonly labels: Labels;
+  /** Ascending by block. */
+  readonly chunks: FetchedChunk[];
+}
+
+export interface FetchedChunk {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+  readonly count: number;
+  readonly encoding: number;
+  readonly minMs: number;
+  readonly maxMs: number;
+}
+
+interface OpenBlock {
+  readonly block: Block;
+  readers: number;
+  isGone: boolean;
+}
+
+/** Reads with less between them are made one. */
+const MAX_GAP_BYTES = 32 * 1_024;
+const MAX_READ_BYTES = 1_024 * 1_024;
+const BLOCK_NAME = /^(\d{8,15})\.block$/;
+
+/** The name of the file of the block with that number. */
+export function blockFileName(sequence: number): string {
+  return `${String(sequence).padStart(8, '0')}.block`;
+}
+
+/**
+ * The blocks of a store: which there are, reading across them, joining small ones to larger ones, and dropping the oldest.
+ * Blocks may overlap in time. At most one of `write`, `compact` and `retain` may run at a time; reading goes on meanwhile.
+ */
+export class BlockArchive {
+  readonly #files: BlockFiles;
+  readonly #pace: Pace;
+  readonly #options: BlockArchiveOptions;
+  readonly #cache: PageCache;
+  /** Ascending by their oldest sample. */
+  #blocks: OpenBlock[] = [];
+  #nextSequence = 1;
+  #isStopped = false;
+  #written = 0;
+  #compactions = 0;
+  #expired = 0;
+  #damaged = 0;
+  /** Told of everything damaged that reading comes across. */
+  onDamage: (block: string, error: Error) => void = () => {};
+
+  constructor(files: BlockFiles, pace: Pace, options: Partial<BlockArchiveOptions> = {}) {
+    this.#files = files;
+    this.#pace = {
+      isDue: () => this.#isStopped || pace.isDue(),
+      rest: () => (this.#isStopped ? Promise.reject(new ArchiveClosedError()) : pace.rest()),
+    };
+    this.#options = { ...DEFAULT_ARCHIVE_OPTIONS, ...options };
+    this.#cache = new PageCache(this.#options.cacheBytes);
+  }
+
+  /** Opens every block there is. What is no sound block is set aside. @throws what the disk says when it cannot list them */
+  async open(): Promise<ArchiveReport> {
+    const damaged: { name: string; reason: string }[] = [];
+    for (const { name } of await this.#files.list()) {
+      const match = BLOCK_NAME.exec(name);
+      if (match === null) continue;
+      this.#nextSequence = Math.max(this.#nextSequence, Number(match[1]) + 1);
+      const reason = await this.#openBlock(name);
+      if (reason !== null) damaged.push({ name, reason });
+    }
+    await this.#dropReplaced();
+    this.#damaged += damaged.length;
+    return { blocks: this.#blocks.length, bytes: this.bytes, damaged };
+  }
+
+  /** Makes what runs end soon with {@link ArchiveClosedError}. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  async close(): Promise<void> {
+    this.#isStopped = true;
+    const blocks = this.#blocks;
+    this.#blocks = [];
+    for (const { block } of blocks) await block.close();
+  }
+
+  get blocks(): readonly BlockSummary[] {
+    return this.#blocks.map(({ block }) => block);
+  }
+
+  get bytes(): number {
+    return this.#blocks.reduce((sum, { block }) => sum + block.bytes, 0);
+  }
+
+  statistics(): ArchiveStatistics {
+    return {
+      blocks: this.#blocks.length,
+      bytes: this.bytes,
+      samples: this.#blocks.reduce((sum, { block }) => sum + block.contents.sampleCount, 0),
+      cacheBytes: this.#cache.bytes,
+      written: this.#written,
+      compactions: this.#compactions,
+      expired: this.#expired,
+      damaged: this.#damaged,
+    };
+  }
+
+  /** Whether any block may hold a sample in the range, both ends included. */
+  overlaps(minMs: number, maxMs: number): boolean {
+    return this.#blocks.some(({ block }) => block.overlaps(minMs, maxMs));
+  }
+
+  /**
+   * Writes a block. When it resolves, the block is durable and is read.
+   * @param fill adds the series, in order; a block without any is not kept
+   * @throws what `fill` and the disk throw; nothing is left behind then
+   */
+  async write(
+    options: { readonly level: number; readonly sources: readonly string[] },
+    fill: (writer: BlockWriter) => Promise<void>,
+  ): Promise<BlockContents | null> {
+    const name = blockFileName(this.#nextSequence++);
+    const sink = await this.#files.create(name);
+    let contents: BlockContents;
+    try {
+      const writer = new BlockWriter(sink, options, this.#pace);
+      await fill(writer);
+      if (writer.seriesCount === 0) {
+        await sink.abort();
+        return null;
+      }
+      contents = await writer.finish();
+    } catch (error) {
+      await sink.abort().catch(() => undefined);
+      throw error;
+    }
+    this.#written++;
+    const reason = await this.#openBlock(name);
+    if (reason !== null) throw new BlockError(`the block just written cannot be read: ${reason}`);
+    return contents;
+  }
+
+  /**
+   * Joins the blocks that a plan names, if there are any to be joined. @param completeMs no block will come for samples before
+   * @returns whether there were
+   */
+  async compact(completeMs: number, retentionMs: number): Promise<boolean> {
+    const ranges = this.#options.compactionRangesMs;
+    const plan = planCompaction(this.blocks, ranges, completeMs, retentionMs);
+    if (plan === null) return false;
+    const sources = this.#blocks.filter(({ block }) => plan.names.includes(block.name));
+    const damaged = new Set<string>();
+    const joined = await this.#using(sources, () => this.#join(sources, plan, damaged));
+    // What could not be copied is still in the old file, for whoever wants to look.
+    for (const one of sources) {
+      if (joined === null || damaged.has(one.block.name))
+        await this.#files.setAside(one.block.name);
+      if (joined === null) await this.#remove(one);
+    }
+    await this.#dropReplaced();
+    this.#compactions++;
+    return true;
+  }
+
+  /** Drops blocks in which everything is older than `oldestMs`, and the oldest while all are larger than `maxBytes`. */
+  async retain(oldestMs: number, maxBytes: number): Promise<void> {
+    for (const one of [...this.#blocks]) {
+      if (one.block.contents.maxMs < oldestMs || (this.bytes > maxBytes && this.#isOldest(one))) {
+        await this.#remove(one);
+        this.#expired++;
+      }
+    }
+  }
+
+  /**
+   * The chunks of all series that fulfil the matchers and reach into the range.
+   * @throws FetchLimitError @throws what the disk says
+   */
+  async fetch(
+    matchers: readonly Matcher[],
+    minMs: number,
+    maxMs: number,
+    signal?: AbortSignal,
+  ): Promise<FetchedSeries[]> {
+    const found = new Map<string, FetchedSeries>();
+    let bytes = 0;
+    await this.#each(minMs, maxMs, async (block) => {
+      const wanted: BlockSeries[] = [];
+      for await (const series of block.select(matchers, minMs, maxMs)) {
+        signal?.throwIfAborted();
+        for (const chunk of series.chunks) bytes += chunk.length;
+        if (bytes > this.#options.maxFetchBytes) throw this.#tooMuch();
+        wanted.push(series);
+      }
+      await this.#fetchChunks(block, wanted, found, signal);
+    });
+    return [...found.values()];
+  }
+
+  /** The label sets that fulfil the matchers and may have samples in the range, each once, in no particular order. */
+  async series(matchers: readonly Matcher[], minMs: number, maxMs: number): Promise<Labels[]> {
+    const found = new Map<string, Labels>();
+    await this.#each(minMs, maxMs, async (block) => {
+      for await (const { labels } of block.select(matchers, minMs, maxMs)) {
+        found.set(labels.key, labels);
+      }
+    });
+    return [...found.values()];
+  }
+
+  /** Names of labels in the blocks that overlap the range. */
+  async labelNames(minMs: number, maxMs: number): Promise<Set<string>> {
+    const names = new Set<string>();
+    await this.#each(minMs, maxMs, async (block) => {
+      for (const name of block.labelNames()) names.add(name);
+    });
+    return names;
+  }
+
+  /** Values of one label in the blocks that overlap the range. */
+  async labelValues(name: string, minMs: number, maxMs: number): Promise<Set<string>> {
+    const values = new Set<string>();
+    await this.#each(minMs, maxMs, async (block) => {
+      for (const value of await block.labelValues(name)) values.add(value);
+    });
+    return values;
+  }
+
+  /** Every series of every block, as it is written; for checks. */
+  async *scan(name: string): AsyncGenerator<ScannedSeries, void, undefined> {
+    const one = this.#blocks.find(({ block }) => block.name === name);
+    if (one === undefined) return;
+    yield* one.block.scan((error) => this.#noticeDamage(name, error));
+  }
+
+  /** Runs something for each block that overlaps, oldest first. A damaged index costs what it was about, not the query. */
+  async #each(minMs: number, maxMs: number, run: (block: Block) => Promise<void>): Promise<void> {
+    const touched = this.#blocks.filter(({ block }) => block.overlaps(minMs, maxMs));
+    await this.#using(touched, async () => {
+      for (const { block } of touched) {
+        try {
+          await run(block);
+        } catch (error) {
+          if (!(error instanceof BlockError)) throw error;
+          this.#noticeDamage(block.name, error);
+        }
+      }
+    });
+  }
+
+  /** Reads the chunks of one block, neighbours together. */
+  async #fetchChunks(
+    block: Block,
+    wanted: readonly BlockSeries[],
+    found: Map<string, FetchedSeries>,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    let run: { readonly series: FetchedSeries; readonly chunk: BlockChunk }[] = [];
+    const readRun = async (): Promise<void> => {
+      if (run.length === 0) return;
+      const start = run[0]!.chunk.offset - CRC_BYTES;
+      const last = run.at(-1)!.chunk;
+      const bytes = await block.read(start, last.offset + last.length - start);
+      signal?.throwIfAborted();
+      for (const { series, chunk } of run) {
+        const at = chunk.offset - start;
+        if (isSoundChunk(bytes, at, chunk.length)) {
+          series.chunks.push({ ...chunk, bytes, start: at, end: at + chunk.length });
+        } else {
+          this.#noticeDamage(block.name, new BlockError('a chunk is damaged'));
+        }
+      }
+      run = [];
+      if (this.#pace.isDue()) await this.#pace.rest();
+    };
+    let runEnd = 0;
+    for (const { labels, chunks } of wanted) {
+      let series = found.get(labels.key);
+      if (series === undefined) found.set(labels.key, (series = { labels, chunks: [] }));
+      for (const chunk of chunks) {
+        const isNear =
+          run.length > 0 &&
+          chunk.offset - runEnd <= MAX_GAP_BYTES &&
+          chunk.offset + chunk.length - run[0]!.chunk.offset <= MAX_READ_BYTES;
+        if (!isNear) await readRun();
+        run.push({ series, chunk });
+        runEnd = chunk.offset + chunk.length;
+      }
+    }
+    await readRun();
+  }
+
+  /** @returns null when nothing in the sources was sound */
+  async #join(
+    sources: readonly OpenBlock[],
+    plan: CompactionPlan,
+    damaged: Set<string>,
+  ): Promise<BlockContents | null> {
+    const scratch = new SampleColumns();
+    return this.write({ level: plan.level, sources: plan.names }, async (writer) => {
+      const cursors: AsyncGenerator<ScannedSeries, void, undefined>[] = [];
+      const heads: (ScannedSeries | null)[] = [];
+      for (const { block } of sources) {
+        const cursor = block.scan((error) => {
+          damaged.add(block.name);
+          this.#noticeDamage(block.name, error);
+        });
+        cursors.push(cursor);
+        heads.push((await cursor.next()).value ?? null);
+      }
+      for (;;) {
+        let least: Labels | null = null;
+        for (const head of heads) {
+          if (head !== null && (least === null || compareLabels(head.labels, least) < 0)) {
+            least = head.labels;
+          }
+        }
+        if (least === null) return;
+        const chunks = [];
+        for (let i = 0; i < heads.length; i++) {
+          const head = heads[i] ?? null;
+          if (head === null || compareLabels(head.labels, least) !== 0) continue;
+          chunks.push(...head.chunks);
+          heads[i] = (await cursors[i]!.next()).value ?? null;
+        }
+        await writer.addSeries(least, mergeChunks(chunks, scratch));
+      }
+    });
+  }
+
+  /** @returns why it could not be opened, or null */
+  async #openBlock(name: string): Promise<string | null> {
+    try {
+      const handle = await this.#files.open(name);
+      let block: Block;
+      try {
+        block = await Block.open(name, handle, this.#cache, this.#pace);
+      } catch (error) {
+        await handle.close();
+        throw error;
+      }
+      this.#blocks.push({ block, readers: 0, isGone: false });
+      this.#blocks.sort(
+        (a, b) =>
+          a.block.contents.minMs - b.block.contents.minMs ||
+          compareUtf8(a.block.name, b.block.name),
+      );
+      return null;
+    } catch (error) {
+      // What the disk does not give may be there at the next start; only what is certainly no block is set aside.
+      if (error instanceof BlockError) await this.#files.setAside(name).catch(() => undefined);
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  /** Removes the sources of blocks made by compaction, also those that a crash has left. */
+  async #dropReplaced(): Promise<void> {
+    const replaced = new Set(this.#blocks.flatMap(({ block }) => block.contents.sources));
+    for (const one of [...this.#blocks]) if (replaced.has(one.block.name)) await this.#remove(one);
+  }
+
+  async #remove(one: OpenBlock): Promise<void> {
+    this.#blocks = this.#blocks.filter((other) => other !== one);
+    one.isGone = true;
+    await this.#files.remove(one.block.name);
+    if (one.readers === 0) await one.block.close();
+  }
+
+  /** Keeps blocks open while something reads them. */
+  async #using<T>(blocks: readonly OpenBlock[], run: () => Promise<T>): Promise<T> {
+    for (const one of blocks) one.readers++;
+    try {
+      return await run();
+    } finally {
+      for (const one of blocks) {
+        if (--one.readers === 0 && one.isGone) await one.block.close();
+      }
+    }
+  }
+
+  #isOldest(one: OpenBlock): boolean {
+    return this.#blocks.every(({ block }) => block.contents.maxMs >= one.block.contents.maxMs);
+  }
+
+  #noticeDamage(block: string, error: Error): void {
+    this.#damaged++;
+    this.onDamage(block, error);
+  }
+
+  #tooMuch(): FetchLimitError {
+    const mebibytes = Math.floor(this.#options.maxFetchBytes / 1_048_576);
+    return new FetchLimitError(
+      `the query needs more than ${mebibytes} MiB of chunks of one selector; ask for fewer series or a shorter time`,
+    );
+  }
+}

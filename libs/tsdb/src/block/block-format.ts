@@ -1,0 +1,161 @@
+import { crc32 } from 'node:zlib';
+import { BlockError, ByteReader } from './byte-reader.ts';
+import { ByteWriter } from './byte-writer.ts';
+
+/*
+ * A block file: the samples of many series in one stretch of time, written once, read in parts.
+ *
+ *   magic            8 bytes
+ *   groups           of 64 series each, in the order of their labels: first the chunks of each series in turn, each a
+ *                    CRC-32 (4 bytes, little endian) and the chunk's bytes, then a page that says whose they are
+ *   postings         for each name and value, in order: which series have it, as differences of ascending numbers
+ *   value pages      of each name in turn: 512 values each, in byte order, with where their postings lie
+ *   contents         what is needed to find the above; the only part that is kept in memory
+ *   footer           offset and length of the contents, their CRC-32, magic: 24 bytes
+ *
+ * Pages, postings and contents are framed: CRC-32 of the rest, then the rest. A page of series holds each of its texts
+ * once. All numbers are below 2^53.
+ */
+
+export const BLOCK_MAGIC = Buffer.from('BNBLOCK1', 'latin1');
+export const FOOTER_BYTES = 24;
+export const CRC_BYTES = 4;
+export const SERIES_PER_PAGE = 64;
+export const VALUES_PER_PAGE = 512;
+/** How the samples of a chunk are written: floats as `xor-chunk.ts` says. */
+export const ENCODING_XOR_FLOATS = 1;
+
+/** Where a part of a block lies, its CRC included. */
+export interface BlockPart {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** A page of the values of one label. */
+export interface ValuePage extends BlockPart {
+  readonly firstValue: string;
+}
+
+/** What a block holds and where; kept in memory while the block is open. */
+export interface BlockContents {
+  /** 0 for a block cut from the head; one more than the highest of its sources for one made by compaction. */
+  readonly level: number;
+  /** Time of the oldest sample. */
+  readonly minMs: number;
+  /** Time of the youngest sample. */
+  readonly maxMs: number;
+  readonly seriesCount: number;
+  readonly chunkCount: number;
+  readonly sampleCount: number;
+  /** The blocks this one replaces. */
+  readonly sources: readonly string[];
+  readonly seriesPages: readonly BlockPart[];
+  readonly values: ReadonlyMap<string, readonly ValuePage[]>;
+}
+
+/** Puts the checksum before a part. */
+export function framed(content: Uint8Array): Buffer {
+  const part = Buffer.allocUnsafe(CRC_BYTES + content.length);
+  part.writeUInt32LE(crc32(content), 0);
+  part.set(content, CRC_BYTES);
+  return part;
+}
+
+/** A reader of a framed part. @throws BlockError when the checksum does not fit */
+export function openFrame(part: Buffer): ByteReader {
+  if (part.length < CRC_BYTES || crc32(part.subarray(CRC_BYTES)) !== part.readUInt32LE(0)) {
+    throw new BlockError('checksum does not fit');
+  }
+  return new ByteReader(part, CRC_BYTES);
+}
+
+export function writeContents(contents: BlockContents): Buffer {
+  const writer = new ByteWriter();
+  writer.varint(contents.level);
+  writer.signed(contents.minMs);
+  writer.signed(contents.maxMs);
+  writer.varint(contents.seriesCount);
+  writer.varint(contents.chunkCount);
+  writer.varint(contents.sampleCount);
+  writer.varint(contents.sources.length);
+  for (const source of contents.sources) writer.text(source);
+  writer.varint(contents.seriesPages.length);
+  for (const part of contents.seriesPages) writePart(writer, part);
+  writer.varint(contents.values.size);
+  for (const [name, pages] of contents.values) {
+    writer.text(name);
+    writer.varint(pages.length);
+    for (const page of pages) {
+      writePart(writer, page);
+      writer.text(page.firstValue);
+    }
+  }
+  return framed(writer.view());
+}
+
+/** @throws BlockError */
+export function readContents(part: Buffer): BlockContents {
+  const reader = openFrame(part);
+  const level = reader.varint();
+  const minMs = reader.signed();
+  const maxMs = reader.signed();
+  const seriesCount = reader.varint();
+  const chunkCount = reader.varint();
+  const sampleCount = reader.varint();
+  const sources = Array.from({ length: reader.count() }, () => reader.text());
+  const seriesPages = Array.from({ length: reader.count() }, () => readPart(reader));
+  const values = new Map<string, ValuePage[]>();
+  for (let left = reader.count(); left > 0; left--) {
+    const name = reader.text();
+    const pages = Array.from({ length: reader.count() }, () => ({
+      ...readPart(reader),
+      firstValue: reader.text(),
+    }));
+    values.set(name, pages);
+  }
+  return {
+    level,
+    minMs,
+    maxMs,
+    seriesCount,
+    chunkCount,
+    sampleCount,
+    sources,
+    seriesPages,
+    values,
+  };
+}
+
+export function writeFooter(contents: BlockPart): Buffer {
+  const footer = Buffer.alloc(FOOTER_BYTES);
+  footer.writeDoubleLE(contents.offset, 0);
+  footer.writeUInt32LE(contents.length, 8);
+  footer.writeUInt32LE(crc32(footer.subarray(0, 12)), 12);
+  BLOCK_MAGIC.copy(footer, 16);
+  return footer;
+}
+
+/** @throws BlockError */
+export function readFooter(footer: Buffer, fileBytes: number): BlockPart {
+  if (footer.length !== FOOTER_BYTES || !footer.subarray(16).equals(BLOCK_MAGIC)) {
+    throw new BlockError('no block, or one that ends early');
+  }
+  if (crc32(footer.subarray(0, 12)) !== footer.readUInt32LE(12)) {
+    throw new BlockError('the footer is damaged');
+  }
+  const offset = footer.readDoubleLE(0);
+  const length = footer.readUInt32LE(8);
+  if (!(offset >= 0) || offset + length + FOOTER_BYTES !== fileBytes) {
+    throw new BlockError('the footer belongs to a file of another length');
+  }
+  return { offset, length };
+}
+
+function writePart(writer: ByteWriter, part: BlockPart): void {
+  writer.varint(part.offset);
+  writer.varint(part.length);
+}
+
+function readPart(reader: ByteReader): BlockPart {
+  return { offset: reader.varint(), length: reader.varint() };
+}

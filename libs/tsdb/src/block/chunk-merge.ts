@@ -1,0 +1,172 @@
+import { createSampleWindow, type SampleWindow } from '#libs/samples';
+import { decodeXorChunk, LOW_WORD, MAX_SAMPLE_BYTES, XorAppender } from '../xor-chunk.ts';
+import { ENCODING_XOR_FLOATS } from './block-format.ts';
+import type { ChunkSource } from './block-writer.ts';
+import { BlockError } from './byte-reader.ts';
+
+/** Samples in a chunk of a block at most. */
+const CHUNK_SAMPLES = 240;
+
+/** Samples in growing columns, ascending in time once {@link SampleColumns.sort} has run. */
+export class SampleColumns {
+  timesMs = new Float64Array(512);
+  values = new Float64Array(512);
+  words = new Uint32Array(this.values.buffer);
+  length = 0;
+  #isAscending = true;
+
+  clear(): void {
+    this.length = 0;
+    this.#isAscending = true;
+  }
+
+  /** Adds the samples of a chunk. @throws BlockError for an encoding that is not known @throws ChunkError */
+  addChunk(chunk: Pick<ChunkSource, 'bytes' | 'start' | 'end' | 'count' | 'encoding'>): void {
+    if (chunk.encoding !== ENCODING_XOR_FLOATS) {
+      throw new BlockError(`chunk of the unknown encoding ${chunk.encoding}`);
+    }
+    const from = this.length;
+    this.#reserve(chunk.count);
+    const { bytes, start, end, count } = chunk;
+    decodeXorChunk(bytes, start, end, count, this.timesMs, this.words, from);
+    this.length += count;
+    this.#noticeOrder(from);
+  }
+
+  /** Adds the samples of a window. */
+  addWindow(window: SampleWindow): void {
+    const count = window.end - window.start;
+    if (count === 0) return;
+    const from = this.length;
+    this.#reserve(count);
+    this.timesMs.set(window.timesMs.subarray(window.start, window.end), from);
+    const { buffer, byteOffset } = window.values;
+    const words = new Uint32Array(buffer, byteOffset + 8 * window.start, 2 * count);
+    this.words.set(words, 2 * from);
+    this.length += count;
+    this.#noticeOrder(from);
+  }
+
+  /** Puts the samples in order; of several at one time the one added first stays. */
+  sort(): void {
+    if (this.#isAscending) return;
+    const order = Array.from({ length: this.length }, (_, i) => i);
+    const { timesMs, words } = this;
+    order.sort((a, b) => timesMs[a]! - timesMs[b]! || a - b);
+    const sortedTimes = new Float64Array(this.length);
+    const sortedValues = new Float64Array(this.length);
+    const sortedWords = new Uint32Array(sortedValues.buffer);
+    let kept = 0;
+    for (const i of order) {
+      if (kept > 0 && sortedTimes[kept - 1] === timesMs[i]) continue;
+      sortedTimes[kept] = timesMs[i]!;
+      sortedWords[2 * kept] = words[2 * i]!;
+      sortedWords[2 * kept + 1] = words[2 * i + 1]!;
+      kept++;
+    }
+    this.timesMs = sortedTimes;
+    this.values = sortedValues;
+    this.words = sortedWords;
+    this.length = kept;
+    this.#isAscending = true;
+  }
+
+  /** Points a window at the samples with `minMs <= t <= maxMs`. */
+  show(minMs: number, maxMs: number, window: SampleWindow): void {
+    window.timesMs = this.timesMs;
+    window.values = this.values;
+    window.start = firstAtOrAfter(this.timesMs, this.length, minMs);
+    window.end = window.start;
+    while (window.end < this.length && this.timesMs[window.end]! <= maxMs) window.end++;
+  }
+
+  #noticeOrder(from: number): void {
+    if (!this.#isAscending) return;
+    for (let i = Math.max(from, 1); i < this.length; i++) {
+      if (this.timesMs[i]! > this.timesMs[i - 1]!) continue;
+      this.#isAscending = false;
+      return;
+    }
+  }
+
+  #reserve(count: number): void {
+    const needed = this.length + count;
+    if (needed <= this.timesMs.length) return;
+    const capacity = Math.max(needed, 2 * this.timesMs.length);
+    const timesMs = new Float64Array(capacity);
+    const values = new Float64Array(capacity);
+    const words = new Uint32Array(values.buffer);
+    timesMs.set(this.timesMs.subarray(0, this.length));
+    words.set(this.words.subarray(0, 2 * this.length));
+    this.timesMs = timesMs;
+    this.values = values;
+    this.words = words;
+  }
+}
+
+/** Encodes the columns' samples. The chunks share one buffer, which is theirs alone. */
+export function encodeChunks(columns: SampleColumns): ChunkSource[] {
+  columns.sort();
+  const { timesMs, words, length } = columns;
+  const bytes = new Uint8Array(length * MAX_SAMPLE_BYTES + 1);
+  const appender = new XorAppender();
+  const chunks: ChunkSource[] = [];
+  let start = 0;
+  for (let from = 0; from < length;) {
+    // The last two are halved, so that none is left with a few.
+    const left = length - from;
+    const count = left > CHUNK_SAMPLES && left < 2 * CHUNK_SAMPLES ? left >> 1 : left;
+    const end = from + Math.min(count, CHUNK_SAMPLES);
+    appender.reset(bytes, start);
+    for (let i = from; i < end; i++) {
+      appender.append(timesMs[i]!, words[2 * i + 1 - LOW_WORD]!, words[2 * i + LOW_WORD]!);
+    }
+    const used = (appender.bitLength + 7) >> 3;
+    chunks.push({
+      bytes,
+      start,
+      end: start + used,
+      encoding: ENCODING_XOR_FLOATS,
+      count: end - from,
+      minMs: timesMs[from]!,
+      maxMs: timesMs[end - 1]!,
+    });
+    start += used;
+    from = end;
+  }
+  return chunks;
+}
+
+/** One series' chunks from several blocks as chunks of one: copied where that will do, else decoded and written anew. */
+export function mergeChunks(chunks: readonly ChunkSource[], scratch: SampleColumns): ChunkSource[] {
+  const ordered = chunks.toSorted((a, b) => a.minMs - b.minMs);
+  let isFine = true;
+  for (let i = 1; i < ordered.length; i++) {
+    const [before, after] = [ordered[i - 1]!, ordered[i]!];
+    const isApart = after.minMs > before.maxMs && before.count + after.count > CHUNK_SAMPLES;
+    isFine &&= isApart;
+  }
+  if (isFine) return ordered;
+  scratch.clear();
+  for (const chunk of chunks) scratch.addChunk(chunk);
+  return encodeChunks(scratch);
+}
+
+/** A window and columns for those who read series after series. */
+export function createScratch(): {
+  readonly window: SampleWindow;
+  readonly columns: SampleColumns;
+} {
+  return { window: createSampleWindow(), columns: new SampleColumns() };
+}
+
+function firstAtOrAfter(timesMs: Float64Array, count: number, timeMs: number): number {
+  let low = 0;
+  let high = count;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (timesMs[middle]! < timeMs) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,432 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { Labels, Matcher } from '#libs/labels';
+import { createSampleWindow, SampleBatchBuilder } from '#libs/samples';
+import {
+  BlockArchive,
+  type BlockArchiveOptions,
+  BlockFaultError,
+  MemoryBlockFiles,
+  MemorySegmentStore,
+  NO_PAUSES,
+  StoreUnavailableError,
+  TieredStore,
+  TimeSeriesStore,
+} from './index.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const START = 1_700_000_000_000 - (1_700_000_000_000 % (24 * HOUR));
+const OPTIONS = {
+  blockMs: 30 * MINUTE,
+  graceMs: 10 * MINUTE,
+  memoryMs: HOUR,
+  retentionMs: 10 * 24 * HOUR,
+};
+
+class Clock {
+  ms = START;
+  nowMs(): number {
+    return this.ms;
+  }
+  after(_delayMs: number, run: () => void): () => void {
+    const handle = setImmediate(run);
+    return () => clearImmediate(handle);
+  }
+}
+
+interface Opened {
+  readonly store: TieredStore;
+  readonly recent: TimeSeriesStore;
+  readonly archive: BlockArchive;
+}
+
+async function open(
+  clock: Clock,
+  segments: MemorySegmentStore,
+  files: MemoryBlockFiles,
+  options: Partial<BlockArchiveOptions> = {},
+  tiered: Partial<typeof OPTIONS> & { maxBlockBytes?: number } = {},
+): Promise<Opened> {
+  const recent = new TimeSeriesStore(segments, clock, {
+    retentionMs: OPTIONS.retentionMs,
+    outOfOrderWindowMs: 2 * HOUR,
+    groupDelayMs: 0,
+  });
+  const archive = new BlockArchive(files, NO_PAUSES, options);
+  const store = new TieredStore(recent, archive, files, clock, NO_PAUSES, {
+    ...OPTIONS,
+    ...tiered,
+  });
+  await store.open();
+  return { store, recent, archive };
+}
+
+async function write(
+  { recent }: Opened,
+  series: Record<string, readonly (readonly [number, number])[]>,
+): Promise<void> {
+  const builder = new SampleBatchBuilder();
+  for (const [name, samples] of Object.entries(series)) {
+    builder.addSeries(Labels.fromRecord({ __name__: name, job: name.slice(0, 1) }));
+    for (const [timeMs, value] of samples) builder.addSample(timeMs, value);
+  }
+  const { position } = recent.append(builder.take());
+  await recent.committed(position);
+}
+
+async function contents(
+  store: TieredStore,
+  minMs = 0,
+  maxMs = Number.MAX_SAFE_INTEGER,
+  matchers: readonly Matcher[] = [new Matcher('__name__', '!=', '')],
+): Promise<Record<string, [number, number][]>> {
+  const selection = await store.select(matchers, minMs, maxMs);
+  const window = createSampleWindow();
+  const found: Record<string, [number, number][]> = {};
+  for (const row of selection.rows) {
+    selection.read(row, minMs, maxMs, window);
+    const samples: [number, number][] = [];
+    for (let i = window.start; i < window.end; i++) {
+      samples.push([window.timesMs[i]!, window.values[i]!]);
+    }
+    if (samples.length > 0) found[selection.labelsOf(row).metricName] = samples;
+  }
+  return found;
+}
+
+/** One sample a minute of each series. */
+function minutes(fromMs: number, toMs: number, factor: number): [number, number][] {
+  const samples: [number, number][] = [];
+  for (let timeMs = fromMs; timeMs < toMs; timeMs += MINUTE) {
+    samples.push([timeMs, ((timeMs - START) / MINUTE) * factor]);
+  }
+  return samples;
+}
+
+/** Runs the clock forward, writing and maintaining every ten minutes. */
+async function live(opened: Opened, clock: Clock, untilMs: number, names: string[]): Promise<void> {
+  while (clock.ms < untilMs) {
+    const fromMs = clock.ms;
+    clock.ms += 10 * MINUTE;
+    const series = names.map((name, i) => [name, minutes(fromMs, clock.ms, i + 1)] as const);
+    await write(opened, Object.fromEntries(series));
+    await opened.store.maintain();
+  }
+}
+
+describe('TieredStore', () => {
+  it('moves old samples to blocks, out of memory and out of the log, and still gives them all', async () => {
+    const clock = new Clock();
+    const segments = new MemorySegmentStore();
+    const opened = await open(clock, segments, new MemoryBlockFiles());
+    await live(opened, clock, START + 6 * HOUR, ['a', 'b']);
+    expect(opened.archive.blocks.length).toBeGreaterThan(2);
+    expect(opened.store.inMemoryFromMs).toBe(START + 5 * HOUR);
+    expect(opened.recent.statistics().logSegments).toBeLessThan(5);
+    expect(await contents(opened.store)).toEqual({
+      a: minutes(START, START + 6 * HOUR, 1),
+      b: minutes(START, START + 6 * HOUR, 2),
+    });
+    expect(await contents(opened.store, START + HOUR, START + 2 * HOUR)).toEqual({
+      a: minutes(START + HOUR, START + 2 * HOUR + 1, 1),
+      b: minutes(START + HOUR, START + 2 * HOUR + 1, 2),
+    });
+    await opened.store.close();
+  });
+
+  it('answers from memory alone, and at once, what is young enough', async () => {
+    const clock = new Clock();
+    const opened = await open(clock, new MemorySegmentStore(), new MemoryBlockFiles());
+    await live(opened, clock, START + 6 * HOUR, ['a']);
+    const matchers = [new Matcher('__name__', '=', 'a')];
+    const young = opened.store.select(matchers, START + 5 * HOUR, clock.ms);
+    expect(young).not.toBeInstanceOf(Promise);
+    const old = opened.store.select(matchers, START + 4 * HOUR, clock.ms);
+    expect(old).toBeInstanceOf(Promise);
+    await old;
+    await opened.store.close();
+  });
+
+  it('comes back whole after a restart, without reading twice what is in blocks', async () => {
+    const clock = new Clock();
+    const segments = new MemorySegmentStore();
+    const files = new MemoryBlockFiles();
+    const opened = await open(clock, segments, files);
+    await live(opened, clock, START + 6 * HOUR, ['a', 'b']);
+    const before = await contents(opened.store);
+    await opened.store.close();
+    const again = await open(clock, segments.powerCut(), files.restarted());
+    expect(await contents(again.store)).toEqual(before);
+    expect(again.recent.statistics().minTimeMs).toBe(again.store.inMemoryFromMs);
+    await again.store.maintain();
+    expect(await contents(again.store)).toEqual(before);
+    await again.store.close();
+  });
+
+  it('joins blocks to larger ones and keeps every sample, once', async () => {
+    const clock = new Clock();
+    const opened = await open(clock, new MemorySegmentStore(), new MemoryBlockFiles());
+    await live(opened, clock, START + 27 * HOUR, ['a', 'b', 'c']);
+    const { blocks } = opened.archive;
+    expect(blocks.some(({ contents: { minMs, maxMs } }) => maxMs - minMs > 20 * HOUR)).toBe(true);
+    expect(blocks.length).toBeLessThan(8);
+    const found = await contents(opened.store);
+    expect(found['c']).toEqual(minutes(START, START + 27 * HOUR, 3));
+    expect(opened.archive.statistics().compactions).toBeGreaterThan(5);
+    await opened.store.close();
+  });
+
+  it('takes samples that come late, in time already in blocks', async () => {
+    const clock = new Clock();
+    const segments = new MemorySegmentStore();
+    const files = new MemoryBlockFiles();
+    const opened = await open(clock, segments, files);
+    await live(opened, clock, START + 4 * HOUR, ['a', 'b']);
+    await write(opened, { a: [[START + 2.5 * HOUR + 1, 42]], old: [[START + 5 * MINUTE, 7]] });
+    const expected = {
+      a: [...minutes(START, START + 4 * HOUR, 1), [START + 2.5 * HOUR + 1, 42]].toSorted(
+        (x, y) => x[0]! - y[0]!,
+      ),
+      b: minutes(START, START + 4 * HOUR, 2),
+      old: [[START + 5 * MINUTE, 7]],
+    };
+    expect(await contents(opened.store)).toEqual(expected);
+    await opened.store.maintain();
+    expect(await contents(opened.store)).toEqual(expected);
+    await opened.store.close();
+    const again = await open(clock, segments.powerCut(), files.restarted());
+    expect(await contents(again.store)).toEqual(expected);
+    clock.ms += 5 * HOUR;
+    await again.store.maintain();
+    await again.store.maintain();
+    expect(await contents(again.store)).toEqual(expected);
+    await again.store.close();
+  });
+
+  it('lets go of series that have vanished, and finds them in their blocks', async () => {
+    const clock = new Clock();
+    const opened = await open(clock, new MemorySegmentStore(), new MemoryBlockFiles());
+    await live(opened, clock, START + HOUR, ['a', 'gone']);
+    await live(opened, clock, START + 4 * HOUR, ['a']);
+    expect(opened.recent.statistics().series).toBe(1);
+    const found = await contents(opened.store);
+    expect(found['gone']).toEqual(minutes(START, START + HOUR, 2));
+    const everything = [new Matcher('__name__', '!=', '')];
+    const names = (labels: readonly Labels[]): string[] =>
+      labels.map(({ metricName }) => metricName).toSorted();
+    expect(names(await opened.store.series(everything, START, clock.ms))).toEqual(['a', 'gone']);
+    expect(names(await opened.store.series(everything, clock.ms - HOUR, clock.ms))).toEqual(['a']);
+    expect(await opened.store.labelValues('job', [], START, clock.ms)).toEqual(['a', 'g']);
+    expect(await opened.store.labelValues('job', [], clock.ms - HOUR, clock.ms)).toEqual(['a']);
+    expect(
+      await opened.store.labelValues(
+        'job',
+        [new Matcher('__name__', '=', 'gone')],
+        START,
+        clock.ms,
+      ),
+    ).toEqual(['g']);
+    expect(await opened.store.labelNames([], START, clock.ms)).toEqual(['__name__', 'job']);
+    await opened.store.close();
+  });
+
+  it('drops blocks beyond the retention and, the oldest first, beyond the size', async () => {
+    const clock = new Clock();
+    const opened = await open(
+      clock,
+      new MemorySegmentStore(),
+      new MemoryBlockFiles(),
+      {},
+      {
+        retentionMs: 8 * HOUR,
+      },
+    );
+    await live(opened, clock, START + 24 * HOUR, ['a']);
+    const [oldest] = opened.archive.blocks;
+    expect(oldest!.contents.minMs).toBe(START + 16 * HOUR);
+    const fromMs = START + 16 * HOUR;
+    expect(await contents(opened.store, fromMs)).toEqual({
+      a: minutes(fromMs, START + 24 * HOUR, 1),
+    });
+    await opened.archive.retain(0, 600);
+    expect(opened.archive.bytes).toBeLessThanOrEqual(600);
+    await opened.store.close();
+  });
+
+  it('puts everything in blocks when nothing comes any more', async () => {
+    const clock = new Clock();
+    const opened = await open(clock, new MemorySegmentStore(), new MemoryBlockFiles());
+    await live(opened, clock, START + HOUR, ['a']);
+    clock.ms += 5 * HOUR;
+    await opened.store.maintain();
+    expect(opened.recent.statistics().series).toBe(0);
+    expect(await contents(opened.store)).toEqual({ a: minutes(START, START + HOUR, 1) });
+    await opened.store.close();
+  });
+
+  it('asks a sender to come again while its samples are being moved', async () => {
+    const clock = new Clock();
+    const opened = await open(clock, new MemorySegmentStore(), new MemoryBlockFiles());
+    await live(opened, clock, START + HOUR, ['a']);
+    await opened.recent.beginHandover(START + HOUR);
+    await expect(write(opened, { b: [[START, 1]] })).rejects.toBeInstanceOf(StoreUnavailableError);
+    await write(opened, { b: [[START + HOUR, 1]] });
+    opened.recent.endHandover();
+    await write(opened, { c: [[START, 1]] });
+    await opened.store.close();
+  });
+
+  it('loses nothing to a clock that was two days ahead for a while', async () => {
+    const clock = new Clock();
+    const segments = new MemorySegmentStore();
+    const files = new MemoryBlockFiles();
+    const opened = await open(clock, segments, files);
+    await live(opened, clock, START + 3 * HOUR, ['a', 'b']);
+    clock.ms += 48 * HOUR;
+    await write(opened, { ahead: [[clock.ms, 1]] });
+    await opened.store.maintain();
+    clock.ms -= 48 * HOUR;
+    await live(opened, clock, START + 6 * HOUR, ['a', 'b']);
+    const expected = {
+      a: minutes(START, START + 6 * HOUR, 1),
+      b: minutes(START, START + 6 * HOUR, 2),
+      ahead: [[START + 51 * HOUR, 1]],
+    };
+    expect(await contents(opened.store)).toEqual(expected);
+    await opened.store.close();
+    const again = await open(clock, segments.powerCut(), files.restarted());
+    expect(await contents(again.store)).toEqual(expected);
+    await again.store.maintain();
+    expect(await contents(again.store)).toEqual(expected);
+    await again.store.close();
+  });
+
+  it('refuses a query that would fetch too much', async () => {
+    const clock = new Clock();
+    const opened = await open(clock, new MemorySegmentStore(), new MemoryBlockFiles(), {
+      maxFetchBytes: 100,
+    });
+    await live(opened, clock, START + 4 * HOUR, ['a', 'b']);
+    await expect(contents(opened.store)).rejects.toThrow(/needs more than 0 MiB of chunks/);
+    await opened.store.close();
+  });
+
+  it('sets a damaged block aside, and leaves out a damaged chunk', async () => {
+    const clock = new Clock();
+    const segments = new MemorySegmentStore();
+    const files = new MemoryBlockFiles();
+    const opened = await open(clock, segments, files);
+    await live(opened, clock, START + 5 * HOUR, ['a', 'b']);
+    const [first, second] = opened.archive.blocks;
+    await opened.store.close();
+    const found = files.restarted();
+    found.put(first!.name, files.bytesOf(first!.name).subarray(0, 100));
+    const bytes = Buffer.from(files.bytesOf(second!.name));
+    bytes[14]! ^= 0xff; // in the first chunk of the series a
+    found.put(second!.name, bytes);
+    const damaged: string[] = [];
+    const again = await open(clock, segments.powerCut(), found);
+    again.archive.onDamage = (name) => damaged.push(name);
+    const left = await contents(again.store);
+    expect([...found.asides.keys()]).toEqual([first!.name]);
+    expect(damaged).toEqual([second!.name]);
+    const secondFrom = second!.contents.minMs;
+    expect(left['b']).toEqual(minutes(secondFrom, START + 5 * HOUR, 2));
+    expect(left['a']!.length).toBeLessThan(left['b']!.length);
+    await again.store.close();
+  });
+
+  it('gives back every acknowledged sample whatever step a kill comes at', async () => {
+    for (let steps = 0; steps < 60; steps++) {
+      const clock = new Clock();
+      const segments = new MemorySegmentStore();
+      const files = new MemoryBlockFiles();
+      const opened = await open(clock, segments, files);
+      await live(opened, clock, START + 70 * MINUTE, ['a', 'b']);
+      files.stepsLeft = steps;
+      let untilMs = clock.ms;
+      try {
+        while (clock.ms < START + 5 * HOUR) {
+          untilMs = clock.ms + 10 * MINUTE;
+          await live(opened, clock, untilMs, ['a', 'b']);
+        }
+      } catch (error) {
+        if (!(error instanceof BlockFaultError)) throw error;
+      }
+      const expected = {
+        a: minutes(START, untilMs, 1),
+        b: minutes(START, untilMs, 2),
+      };
+      // The process that met the fault goes on without loss, and so does the one after it.
+      expect(await contents(opened.store)).toEqual(expected);
+      const again = await open(clock, segments.powerCut(), files.restarted());
+      expect(await contents(again.store)).toEqual(expected);
+      await live(again, clock, untilMs + 3 * HOUR, ['a', 'b']);
+      expect(await contents(again.store)).toEqual({
+        a: minutes(START, untilMs + 3 * HOUR, 1),
+        b: minutes(START, untilMs + 3 * HOUR, 2),
+      });
+      await again.store.close();
+      await opened.store.close();
+    }
+  });
+
+  it('agrees with a plain map under random writes, pauses, moves and restarts', async () => {
+    const step = fc.oneof(
+      fc.record({
+        kind: fc.constant('write' as const),
+        series: fc.integer({ min: 0, max: 4 }),
+        backMs: fc.integer({ min: 0, max: 3 * HOUR }),
+        count: fc.integer({ min: 1, max: 40 }),
+      }),
+      fc.record({ kind: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 2 * HOUR }) }),
+      fc.constant({ kind: 'restart' as const }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const clock = new Clock();
+        let segments = new MemorySegmentStore();
+        let files = new MemoryBlockFiles();
+        let opened = await open(clock, segments, files);
+        const oracle = new Map<string, Map<number, number>>();
+        let value = 0;
+        for (const one of steps) {
+          if (one.kind === 'wait') {
+            clock.ms += one.ms;
+            await opened.store.maintain();
+          } else if (one.kind === 'restart') {
+            await opened.store.close();
+            segments = segments.powerCut();
+            files = files.restarted();
+            opened = await open(clock, segments, files);
+          } else {
+            const name = `s${one.series}`;
+            for (let i = 0; i < one.count; i++) {
+              const timeMs = clock.ms - one.backMs + i * 15_000;
+              const builder = new SampleBatchBuilder();
+              builder.addSeries(Labels.fromRecord({ __name__: name }));
+              builder.addSample(timeMs, ++value);
+              const known = oracle.get(name)?.has(timeMs) ?? false;
+              const { accepted, position } = opened.recent.append(builder.take());
+              await opened.recent.committed(position);
+              if (accepted === 0 || known) continue;
+              if (!oracle.has(name)) oracle.set(name, new Map());
+              oracle.get(name)!.set(timeMs, value);
+            }
+          }
+          const found = await contents(opened.store);
+          const expected = Object.fromEntries(
+            Array.from(oracle, ([name, samples]) => [
+              name,
+              [...samples].toSorted((a, b) => a[0] - b[0]),
+            ]),
+          );
+          expect(found).toEqual(expected);
+        }
+        await opened.store.close();
+      }),
+      { numRuns: 60 },
+    );
+  });
+});

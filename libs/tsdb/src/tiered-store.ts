@@ -1,0 +1,350 @@
+import { compareUtf8, type Labels, type Matcher } from '#libs/labels';
+import { createSampleWindow } from '#libs/samples';
+import type { ArchiveReport, BlockArchive } from './block/block-archive.ts';
+import type { BlockFiles } from './block/block-files.ts';
+import { encodeChunks, SampleColumns } from './block/chunk-merge.ts';
+import type { BlockWriter } from './block/block-writer.ts';
+import type { Timer } from './group-commit.ts';
+import { MergedSelection } from './merged-selection.ts';
+import type { Pace } from './pace.ts';
+import type { ReplayProgress, ReplayReport } from './replay-log.ts';
+import type { Selection } from './selection.ts';
+import { type StoreUnavailableError, type TimeSeriesStore } from './time-series-store.ts';
+
+const MINUTE_MS = 60_000;
+
+export interface TieredStoreOptions {
+  /** A block holds so much time, aligned to its multiples. */
+  readonly blockMs: number;
+  /** A block is written so long after its time is over; samples that come later still go to a block of their own. */
+  readonly graceMs: number;
+  /** Samples stay in memory for so long, in a block or not: what rules look back for, an hour, needs no block then. */
+  readonly memoryMs: number;
+  /** Samples older than this are dropped. */
+  readonly retentionMs: number;
+  /** The oldest blocks go while all of them are larger; Infinity for no bound. */
+  readonly maxBlockBytes: number;
+}
+
+export const DEFAULT_TIERED_OPTIONS: TieredStoreOptions = {
+  blockMs: 30 * MINUTE_MS,
+  graceMs: 10 * MINUTE_MS,
+  memoryMs: 70 * MINUTE_MS,
+  retentionMs: 15 * 24 * 60 * MINUTE_MS,
+  maxBlockBytes: Infinity,
+};
+
+/** Up to where, and in which segments of the log, samples are in blocks. */
+interface Handover {
+  readonly beforeMs: number;
+  /** Segments with lower numbers. */
+  readonly endSequence: number;
+}
+
+/** What opening found. */
+export interface TieredReport {
+  readonly log: ReplayReport;
+  readonly blocks: ArchiveReport;
+}
+
+/**
+ * The embedded store as a whole: what is young is in memory and in the log ({@link TimeSeriesStore}), what is old in block
+ * files ({@link BlockArchive}); a query sees both as one.
+ *
+ * {@link maintain} moves samples from the one to the other. A sample is taken out of memory and log only once the block it
+ * is in is durable, so a crash at any point leaves it in at least one of the two.
+ */
+export class TieredStore {
+  readonly #recent: TimeSeriesStore;
+  readonly #archive: BlockArchive;
+  readonly #files: BlockFiles;
+  readonly #timer: Timer;
+  readonly #pace: Pace;
+  readonly #options: TieredStoreOptions;
+  #handovers: Handover[] = [];
+  /** From here on everything is in memory. */
+  #inMemoryFromMs = -Infinity;
+  #maintaining: Promise<void> | null = null;
+  #isClosed = false;
+
+  constructor(
+    recent: TimeSeriesStore,
+    archive: BlockArchive,
+    files: BlockFiles,
+    timer: Timer,
+    pace: Pace,
+    options: Partial<TieredStoreOptions> = {},
+  ) {
+    this.#recent = recent;
+    this.#archive = archive;
+    this.#files = files;
+    this.#timer = timer;
+    this.#pace = pace;
+    this.#options = { ...DEFAULT_TIERED_OPTIONS, ...options };
+  }
+
+  /**
+   * Opens the blocks and reads the log back.
+   * @throws what the disk throws when blocks or segments cannot even be listed
+   * @throws StoreUnavailableError when the store is closed meanwhile
+   */
+  async open(onProgress: (progress: ReplayProgress) => void = () => {}): Promise<TieredReport> {
+    const blocks = await this.#archive.open();
+    this.#handovers = parseMarks(await this.#files.readMarks());
+    const log = await this.#recent.open(onProgress, (sequence) => this.#handedOverIn(sequence));
+    this.#inMemoryFromMs = this.#handedOverIn(0);
+    return { log, blocks };
+  }
+
+  /** Why samples cannot be taken at present, or null. */
+  unavailability(): StoreUnavailableError | null {
+    return this.#recent.unavailability();
+  }
+
+  /** From this time on a query needs no blocks. */
+  get inMemoryFromMs(): number {
+    return this.#inMemoryFromMs;
+  }
+
+  /** The series that fulfil all matchers. Fits the query engine's `SeriesSource`. */
+  select(
+    matchers: readonly Matcher[],
+    minMs: number,
+    maxMs: number,
+    signal?: AbortSignal,
+  ): Selection | Promise<MergedSelection> {
+    if (!this.#needsBlocks(minMs, maxMs)) return this.#recent.select(matchers, minMs, maxMs);
+    return this.#selectMerged(matchers, minMs, maxMs, signal);
+  }
+
+  /** Label sets that fulfil all matchers and may have samples in the range, in any order. */
+  series(
+    matchers: readonly Matcher[],
+    minMs: number,
+    maxMs: number,
+  ): readonly Labels[] | Promise<readonly Labels[]> {
+    const recent = this.#recent.series(matchers, minMs, maxMs);
+    if (!this.#needsBlocks(minMs, maxMs)) return recent;
+    return this.#seriesMerged(recent, matchers, minMs, maxMs);
+  }
+
+  /** Label names of those series, in byte order. Without matchers, blocks are taken as wholes. */
+  labelNames(
+    matchers: readonly Matcher[],
+    minMs: number,
+    maxMs: number,
+  ): readonly string[] | Promise<readonly string[]> {
+    const recent = this.#recent.labelNames(matchers, minMs, maxMs);
+    if (!this.#needsBlocks(minMs, maxMs)) return recent;
+    return this.#namesMerged(recent, matchers, minMs, maxMs);
+  }
+
+  /** Values of one label among those series, in byte order. Without matchers, blocks are taken as wholes. */
+  labelValues(
+    name: string,
+    matchers: readonly Matcher[],
+    minMs: number,
+    maxMs: number,
+  ): readonly string[] | Promise<readonly string[]> {
+    const recent = this.#recent.labelValues(name, matchers, minMs, maxMs);
+    if (!this.#needsBlocks(minMs, maxMs)) return recent;
+    return this.#valuesMerged(recent, name, matchers, minMs, maxMs);
+  }
+
+  /**
+   * Moves what is old enough to blocks, joins blocks, drops what is beyond the retention. To be called every minute or so;
+   * while a call runs, another one waits for it.
+   * @throws what the disk throws; nothing is lost then, and the next call tries again
+   */
+  maintain(): Promise<void> {
+    this.#maintaining ??= this.#maintain().finally(() => {
+      this.#maintaining = null;
+    });
+    return this.#maintaining;
+  }
+
+  /** Waits for what runs, then closes. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#archive.stop();
+    await this.#maintaining?.catch(() => undefined);
+    await this.#recent.close();
+    await this.#archive.close();
+  }
+
+  async #maintain(): Promise<void> {
+    if (!this.#recent.isOpen) return;
+    const { memoryMs, retentionMs, maxBlockBytes } = this.#options;
+    const { head } = this.#recent;
+    const beforeMs = this.#dueBeforeMs();
+    if (head.oldestNewMs < beforeMs) await this.#handOver(beforeMs);
+    this.#forget(this.#timer.nowMs() - memoryMs);
+    const completeMs = this.#handedOverIn(0);
+    while (!this.#isClosed && (await this.#archive.compact(completeMs, retentionMs)));
+    await this.#archive.retain(this.#timer.nowMs() - retentionMs, maxBlockBytes);
+  }
+
+  /**
+   * Samples from before this time are to be in blocks by now. It follows the samples, since a clock may run ahead of them;
+   * where none come any more, it goes beyond the youngest.
+   */
+  #dueBeforeMs(): number {
+    const { blockMs, graceMs } = this.#options;
+    const youngestMs = this.#recent.head.maxTimeMs;
+    const nowMs = this.#timer.nowMs();
+    const isQuiet = nowMs > youngestMs + blockMs + graceMs;
+    const dueMs = Math.floor((Math.min(nowMs, youngestMs) - graceMs) / blockMs) * blockMs;
+    return isQuiet ? (Math.floor(youngestMs / blockMs) + 1) * blockMs : dueMs;
+  }
+
+  /** Writes blocks of everything before a time that is in none, then forgets it. */
+  async #handOver(beforeMs: number): Promise<void> {
+    const { blockMs } = this.#options;
+    const { head } = this.#recent;
+    const endSequence = await this.#recent.beginHandover(beforeMs);
+    try {
+      const first = Math.floor(head.oldestNewMs / blockMs) * blockMs;
+      for (let fromMs = first; fromMs < beforeMs; fromMs += blockMs) {
+        const rows = head.rowsToHandOn(fromMs, fromMs + blockMs - 1);
+        if (rows.length > 0) await this.#writeBlock(rows, fromMs, fromMs + blockMs - 1);
+      }
+      await this.#mark({ beforeMs, endSequence });
+      head.handedOn(beforeMs);
+    } finally {
+      this.#recent.endHandover();
+    }
+    await this.#recent.dropLogged(beforeMs, endSequence);
+  }
+
+  /** Drops samples from memory that are from before a time and in blocks. */
+  #forget(beforeMs: number): void {
+    const { head } = this.#recent;
+    const cutoffMs = Math.min(beforeMs, head.oldestNewMs);
+    // What is younger than all that has come so far cannot have been dropped, wherever a clock has been.
+    const completeMs = Math.min(cutoffMs, head.maxTimeMs + 1);
+    if (completeMs > this.#inMemoryFromMs) this.#inMemoryFromMs = completeMs;
+    this.#recent.dropBefore(cutoffMs);
+  }
+
+  async #writeBlock(rows: number[], minMs: number, maxMs: number): Promise<void> {
+    const { head } = this.#recent;
+    await head.sortRows(rows, this.#pace);
+    const window = createSampleWindow();
+    const columns = new SampleColumns();
+    await this.#archive.write({ level: 0, sources: [] }, async (writer: BlockWriter) => {
+      for (const row of rows) {
+        head.read(row, minMs, maxMs, window);
+        if (window.start === window.end) continue;
+        columns.clear();
+        columns.addWindow(window);
+        await writer.addSeries(head.labelsOf(row), encodeChunks(columns));
+      }
+    });
+  }
+
+  /** Writes down that a handover is done, so that a start does not read its samples from the log again. */
+  async #mark(handover: Handover): Promise<void> {
+    // One that reached no further and covers fewer segments says nothing any more.
+    const kept = this.#handovers.filter(({ beforeMs }) => beforeMs > handover.beforeMs);
+    const handovers = [...kept, handover];
+    await this.#files.writeMarks(JSON.stringify({ version: 1, handovers }));
+    this.#handovers = handovers;
+  }
+
+  /** Before this time, samples of that segment are in blocks. */
+  #handedOverIn(sequence: number): number {
+    let beforeMs = -Infinity;
+    for (const handover of this.#handovers) {
+      if (sequence < handover.endSequence) beforeMs = Math.max(beforeMs, handover.beforeMs);
+    }
+    return beforeMs;
+  }
+
+  #needsBlocks(minMs: number, maxMs: number): boolean {
+    return minMs < this.#inMemoryFromMs && this.#archive.overlaps(minMs, maxMs);
+  }
+
+  async #selectMerged(
+    matchers: readonly Matcher[],
+    minMs: number,
+    maxMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<MergedSelection> {
+    const fetched = await this.#archive.fetch(matchers, minMs, maxMs, signal);
+    const recent = this.#recent.select(matchers, minMs, maxMs);
+    const headRows: [number, Labels][] = [];
+    for (const row of recent.rows) headRows.push([row, recent.labelsOf(row)]);
+    return new MergedSelection(fetched, headRows, recent);
+  }
+
+  async #seriesMerged(
+    recent: readonly Labels[],
+    matchers: readonly Matcher[],
+    minMs: number,
+    maxMs: number,
+  ): Promise<readonly Labels[]> {
+    const found = new Map<string, Labels>();
+    for (const labels of recent) found.set(labels.key, labels);
+    for (const labels of await this.#archive.series(matchers, minMs, maxMs)) {
+      if (!found.has(labels.key)) found.set(labels.key, labels);
+    }
+    return [...found.values()];
+  }
+
+  async #namesMerged(
+    recent: readonly string[],
+    matchers: readonly Matcher[],
+    minMs: number,
+    maxMs: number,
+  ): Promise<readonly string[]> {
+    const names = new Set(recent);
+    if (matchers.length === 0) {
+      for (const name of await this.#archive.labelNames(minMs, maxMs)) names.add(name);
+    } else {
+      for (const labels of await this.#archive.series(matchers, minMs, maxMs)) {
+        for (const [name] of labels) names.add(name);
+      }
+    }
+    return [...names].toSorted(compareUtf8);
+  }
+
+  async #valuesMerged(
+    recent: readonly string[],
+    name: string,
+    matchers: readonly Matcher[],
+    minMs: number,
+    maxMs: number,
+  ): Promise<readonly string[]> {
+    const values = new Set(recent);
+    if (matchers.length === 0) {
+      for (const value of await this.#archive.labelValues(name, minMs, maxMs)) values.add(value);
+    } else {
+      for (const labels of await this.#archive.series(matchers, minMs, maxMs)) {
+        const value = labels.get(name);
+        if (value !== '') values.add(value);
+      }
+    }
+    return [...values].toSorted(compareUtf8);
+  }
+}
+
+/** Marks that cannot be read cost nothing but work: samples of the log are written to blocks a second time. */
+function parseMarks(text: string | null): Handover[] {
+  if (text === null) return [];
+  let marks: unknown;
+  try {
+    marks = JSON.parse(text);
+  } catch {
+    return [];
+  }
+  const handovers: unknown =
+    typeof marks === 'object' && marks !== null && 'handovers' in marks ? marks.handovers : null;
+  if (!Array.isArray(handovers)) return [];
+  return handovers.filter(
+    (one): one is Handover =>
+      typeof one === 'object' &&
+      one !== null &&
+      Number.isFinite((one as Partial<Handover>).beforeMs) &&
+      Number.isFinite((one as Partial<Handover>).endSequence),
+  );
+}
