@@ -57,7 +57,7 @@ it('what the engine has acknowledged is there after it was started again', async
   await first.app.close();
   const second = await startEngine(folder.path);
   const store = second.app.get<Store>(STORE, { strict: false });
-  const found = store.series([new Matcher('__name__', '=', 'ingest_probe')], nowMs, nowMs);
+  const found = await store.series([new Matcher('__name__', '=', 'ingest_probe')], nowMs, nowMs);
   expect(found.map(String)).toEqual(['ingest_probe{job="test"}']);
 });
 
@@ -83,9 +83,10 @@ remote_write: [{url: ${url}/api/v1/write, queue_config: {batch_send_deadline: 10
     cleanups.push(() => running.stop());
     const store = app.get<Store>(STORE, { strict: false });
     const up = [new Matcher('__name__', '=', 'up')];
-    await eventually('up to be stored', () =>
-      store.series(up, 0, Number.MAX_SAFE_INTEGER).length > 0 ? true : null,
-    );
+    await eventually('up to be stored', async () => {
+      const found = await store.series(up, 0, Number.MAX_SAFE_INTEGER);
+      return found.length > 0 ? true : null;
+    });
     // A sample can be queried some milliseconds before it is on disk and counted.
     const metrics = await eventually('samples to be counted', async () => {
       const text = (await getText(`${url}/metrics`)) ?? '';

@@ -10,11 +10,13 @@ export class SampleLedger {
   readonly #acknowledged = new Map<string, Set<number>>();
   readonly #clocks = new Map<string, number>();
   readonly #startMs: number;
+  readonly #stepMs: number;
   #nextValue = 1;
 
-  /** @param startMs time of each series' first sample; they follow one another by a millisecond */
-  constructor(startMs: number) {
+  /** @param startMs time of each series' first sample; they follow one another by `stepMs` */
+  constructor(startMs: number, stepMs = 1) {
     this.#startMs = startMs;
+    this.#stepMs = stepMs;
   }
 
   get acknowledgedCount(): number {
@@ -30,7 +32,7 @@ export class SampleLedger {
     this.#issued.set(series, issued);
     for (let i = 0; i < count; i++) {
       const timeMs = this.#clocks.get(series) ?? this.#startMs;
-      this.#clocks.set(series, timeMs + 1);
+      this.#clocks.set(series, timeMs + this.#stepMs);
       issued.set(timeMs, this.#nextValue);
       samples.push([timeMs, this.#nextValue++]);
     }

@@ -2,5 +2,6 @@ export { ensureDataDirectory, syncDirectory, writeFileAtomically } from './atomi
 export { DataDirectoryError, describeFileError } from './data-directory-error.ts';
 export { type DirectoryLock, lockDirectory } from './directory-lock.ts';
 export { errorCode } from './error-code.ts';
+export { FileBlockFiles } from './file-block-files.ts';
 export { FileSegmentStore } from './file-segment-store.ts';
 export { readSecretFile } from './read-secret-file.ts';

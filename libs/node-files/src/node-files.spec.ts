@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import {
   DataDirectoryError,
   ensureDataDirectory,
+  FileBlockFiles,
   FileSegmentStore,
   lockDirectory,
   writeFileAtomically,
@@ -25,6 +26,52 @@ async function readAll(store: FileSegmentStore, sequence: number): Promise<strin
   for await (const chunk of store.read(sequence)) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks).toString('latin1');
 }
+
+describe('FileBlockFiles', () => {
+  it('lists a block once it is committed, whole, and gives back any part of it', async () => {
+    const files = new FileBlockFiles(directory);
+    const sink = await files.create('00000001.block');
+    await sink.append(Buffer.from('hello '));
+    await sink.append(Buffer.from('world'));
+    expect((await readdir(directory)).filter((name) => name.endsWith('.block'))).toEqual([]);
+    await sink.commit();
+    expect(await files.list()).toEqual([{ name: '00000001.block', bytes: 11 }]);
+    const handle = await files.open('00000001.block');
+    expect(handle.bytes).toBe(11);
+    expect((await handle.read(6, 5)).toString()).toBe('world');
+    await expect(handle.read(6, 6)).rejects.toThrow('00000001.block ends before byte 12');
+    await files.remove('00000001.block');
+    expect((await handle.read(0, 5)).toString()).toBe('hello');
+    await handle.close();
+    expect(await files.list()).toEqual([]);
+  });
+  it('leaves nothing of a block that is given up, nor of one that was interrupted', async () => {
+    const files = new FileBlockFiles(directory);
+    const sink = await files.create('00000001.block');
+    await sink.append(Buffer.from('x'));
+    await sink.abort();
+    expect(await readdir(directory)).toEqual([]);
+    await writeFile(join(directory, '00000002.block.tmp'), 'half');
+    await writeFile(join(directory, 'notes.txt'), 'not ours');
+    expect(await files.list()).toEqual([]);
+    expect(await readdir(directory)).toEqual(['notes.txt']);
+  });
+  it('sets a block aside under another name', async () => {
+    const files = new FileBlockFiles(directory);
+    await writeFile(join(directory, '00000003.block'), 'damaged');
+    await files.setAside('00000003.block');
+    expect(await files.list()).toEqual([]);
+    expect(await readdir(directory)).toEqual(['00000003.block.corrupt']);
+  });
+  it('keeps marks', async () => {
+    const files = new FileBlockFiles(directory);
+    expect(await files.readMarks()).toBeNull();
+    await files.writeMarks('one');
+    await files.writeMarks('two');
+    expect(await files.readMarks()).toBe('two');
+    expect(await files.list()).toEqual([]);
+  });
+});
 
 describe('FileSegmentStore', () => {
   it('gives back what was appended, in ascending order of segments', async () => {

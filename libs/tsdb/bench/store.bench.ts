@@ -1,11 +1,7 @@
 /*
  * What the store costs per sample and per series. `node --conditions=repo-source libs/tsdb/bench/store.bench.ts [series]`
- *
- * The series look like those of a cluster: ten labels, of which the pod is shared by a hundred series. Of a hundred series
- * 55 never change, 15 are counters that stand still most of the time, 15 counters that always move, 10 gauges of whole
- * numbers, and 5 random fractions, which nothing compresses.
  */
-import { Labels, Matcher } from '#libs/labels';
+import { Matcher } from '#libs/labels';
 import { createSampleWindow, type SampleBatch, SampleBatchBuilder } from '#libs/samples';
 import {
   MemorySegmentStore,
@@ -13,6 +9,7 @@ import {
   TimeSeriesStore,
   type Timer,
 } from '../src/index.ts';
+import { createValues, labelsOf } from './workload.ts';
 
 const SERIES = Number(process.argv[2] ?? 100_000);
 const STEP_MS = 15_000;
@@ -38,42 +35,7 @@ async function settle(): Promise<void> {
   });
 }
 
-function labelsOf(i: number): Labels {
-  const pod = Math.floor(i / 100);
-  return Labels.fromRecord({
-    __name__: `container_metric_${i % 100}`,
-    job: 'kubelet',
-    metrics_path: '/metrics/cadvisor',
-    instance: `10.0.${pod >> 8}.${pod & 255}:10250`,
-    node: `node-${pod % 50}`,
-    namespace: `team-${pod % 40}`,
-    pod: `deployment-${pod % 300}-${pod.toString(16)}-abcde`,
-    container: 'main',
-    image: `registry.example/team-${pod % 40}/service:${pod % 7}`,
-    cluster: 'main',
-  });
-}
-
-// A small generator of its own, so that two runs are the same.
-let seed = 1;
-function random(): number {
-  seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
-  return seed / 2 ** 32;
-}
-
-const values = new Float64Array(SERIES);
-function nextValue(i: number): number {
-  const kind = i % 20;
-  if (kind < 11) return i % 10;
-  if (kind === 19) return random();
-  if (kind >= 17) return Math.floor(random() * 1_000);
-  // Counters: half of them stand still most of the time.
-  const isIdle = kind < 14 && random() > 0.05;
-  const counter = values[i]! + (isIdle ? 0 : 1 + Math.floor(random() * 50));
-  values[i] = counter;
-  return counter;
-}
-
+const nextValue = createValues(SERIES);
 const allLabels = Array.from({ length: SERIES }, (_, i) => labelsOf(i));
 const BATCH = 2_000;
 

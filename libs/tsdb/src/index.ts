@@ -11,12 +11,11 @@ export {
   type ArchiveStatistics,
   BlockArchive,
   type BlockArchiveOptions,
-  type BlockSummary,
   DEFAULT_ARCHIVE_OPTIONS,
   FetchLimitError,
 } from './block/block-archive.ts';
 export type { BlockFileInfo, BlockFiles, BlockHandle, BlockSink } from './block/block-files.ts';
-export type { BlockContents } from './block/block-format.ts';
+export type { BlockContents, BlockSummary } from './block/block-format.ts';
 export { BlockError } from './block/byte-reader.ts';
 export { BlockFaultError, MemoryBlockFiles } from './block/memory-block-files.ts';
 export type { Timer } from './group-commit.ts';

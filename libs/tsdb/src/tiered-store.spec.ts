@@ -104,6 +104,10 @@ function minutes(fromMs: number, toMs: number, factor: number): [number, number]
   return samples;
 }
 
+function metricNames(labels: readonly Labels[]): string[] {
+  return labels.map(({ metricName }) => metricName).toSorted();
+}
+
 /** Runs the clock forward, writing and maintaining every ten minutes. */
 async function live(opened: Opened, clock: Clock, untilMs: number, names: string[]): Promise<void> {
   while (clock.ms < untilMs) {
@@ -213,10 +217,13 @@ describe('TieredStore', () => {
     const found = await contents(opened.store);
     expect(found['gone']).toEqual(minutes(START, START + HOUR, 2));
     const everything = [new Matcher('__name__', '!=', '')];
-    const names = (labels: readonly Labels[]): string[] =>
-      labels.map(({ metricName }) => metricName).toSorted();
-    expect(names(await opened.store.series(everything, START, clock.ms))).toEqual(['a', 'gone']);
-    expect(names(await opened.store.series(everything, clock.ms - HOUR, clock.ms))).toEqual(['a']);
+    expect(metricNames(await opened.store.series(everything, START, clock.ms))).toEqual([
+      'a',
+      'gone',
+    ]);
+    expect(metricNames(await opened.store.series(everything, clock.ms - HOUR, clock.ms))).toEqual([
+      'a',
+    ]);
     expect(await opened.store.labelValues('job', [], START, clock.ms)).toEqual(['a', 'g']);
     expect(await opened.store.labelValues('job', [], clock.ms - HOUR, clock.ms)).toEqual(['a']);
     expect(

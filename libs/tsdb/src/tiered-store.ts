@@ -340,11 +340,16 @@ function parseMarks(text: string | null): Handover[] {
   const handovers: unknown =
     typeof marks === 'object' && marks !== null && 'handovers' in marks ? marks.handovers : null;
   if (!Array.isArray(handovers)) return [];
-  return handovers.filter(
-    (one): one is Handover =>
-      typeof one === 'object' &&
-      one !== null &&
-      Number.isFinite((one as Partial<Handover>).beforeMs) &&
-      Number.isFinite((one as Partial<Handover>).endSequence),
+  return handovers.filter(isHandover);
+}
+
+function isHandover(one: unknown): one is Handover {
+  return (
+    typeof one === 'object' &&
+    one !== null &&
+    'beforeMs' in one &&
+    'endSequence' in one &&
+    Number.isFinite(one.beforeMs) &&
+    Number.isFinite(one.endSequence)
   );
 }

@@ -148,11 +148,11 @@ export class QueryService {
     const sets = parameters.matcherSets(true);
     const [only] = sets;
     if (sets.length === 1 && only !== undefined) {
-      return cut(this.#store.series(only, startMs, endMs), limit);
+      return cut(await this.#store.series(only, startMs, endMs), limit);
     }
     const found = new Map<string, Labels>();
     for (const matchers of sets) {
-      for (const labels of this.#store.series(matchers, startMs, endMs)) {
+      for (const labels of await this.#store.series(matchers, startMs, endMs)) {
         found.set(labels.key, labels);
       }
     }
@@ -267,12 +267,12 @@ function listParameters(parameters: QueryParameters): {
 /** What any of the matcher sets gives, or all there is where there are no sets, sorted. */
 async function union(
   sets: readonly (readonly Matcher[])[],
-  find: (matchers: readonly Matcher[]) => readonly string[],
+  find: (matchers: readonly Matcher[]) => readonly string[] | Promise<readonly string[]>,
 ): Promise<readonly string[]> {
   const [only = []] = sets;
   if (sets.length <= 1) return find(only);
   const found = new Set<string>();
-  for (const matchers of sets) for (const name of find(matchers)) found.add(name);
+  for (const matchers of sets) for (const name of await find(matchers)) found.add(name);
   return sortInTurns([...found], compareUtf8, nextTurn);
 }
 

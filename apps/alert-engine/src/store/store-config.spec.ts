@@ -5,9 +5,8 @@ describe('the configuration of the store', () => {
   it('has defaults for everything', () => {
     const options = toStoreOptions(storageConfigSchema.parse({}), storageLimitsSchema.parse({}));
     expect(options).toEqual({
-      retentionMs: 3 * 86_400_000,
+      retentionMs: 15 * 86_400_000,
       outOfOrderWindowMs: 300_000,
-      maxLogBytes: Infinity,
       maxSeries: 1_000_000,
       maxLabelsPerSeries: 64,
       maxLabelNameBytes: 1_024,

@@ -1,12 +1,16 @@
-import { DEFAULT_HEAD_OPTIONS, type TimeSeriesStoreOptions } from '#libs/tsdb';
+import {
+  DEFAULT_HEAD_OPTIONS,
+  type TieredStoreOptions,
+  type TimeSeriesStoreOptions,
+} from '#libs/tsdb';
 import { byteSize, durationMs, positiveDurationMs } from '#libs/yaml-config';
 import { z } from 'zod';
 
 /** `storage`: what the engine keeps, and for how long. */
 export const storageConfigSchema = z.strictObject({
-  /** Samples older than this are dropped. All of them lie in memory, at about two bytes each. */
-  retention_time: positiveDurationMs().prefault('3d'),
-  /** The oldest segments of the log go when it is larger; without it there is no such bound. */
+  /** Samples older than this are dropped. */
+  retention_time: positiveDurationMs().prefault('15d'),
+  /** The oldest blocks go while all of them together are larger; without it there is no such bound. */
   retention_size: byteSize()
     .refine((bytes) => bytes > 0, { error: 'must be more than 0; leave it out for no bound' })
     .optional(),
@@ -29,7 +33,7 @@ export const storageLimitsSchema = z.strictObject({
 export type StorageConfig = z.output<typeof storageConfigSchema>;
 export type StorageLimits = z.output<typeof storageLimitsSchema>;
 
-/** What the configuration asks of the store. */
+/** What the configuration asks of what lies in memory and in the log. */
 export function toStoreOptions(
   storage: StorageConfig,
   limits: StorageLimits,
@@ -37,10 +41,17 @@ export function toStoreOptions(
   return {
     retentionMs: storage.retention_time,
     outOfOrderWindowMs: storage.out_of_order_time_window,
-    maxLogBytes: storage.retention_size ?? Infinity,
     maxSeries: limits.max_series,
     maxLabelsPerSeries: limits.max_labels_per_series,
     maxLabelNameBytes: limits.max_label_name_bytes,
     maxLabelValueBytes: limits.max_label_value_bytes,
+  };
+}
+
+/** What the configuration asks of the store as a whole. */
+export function toTieredOptions(storage: StorageConfig): Partial<TieredStoreOptions> {
+  return {
+    retentionMs: storage.retention_time,
+    maxBlockBytes: storage.retention_size ?? Infinity,
   };
 }

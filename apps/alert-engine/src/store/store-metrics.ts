@@ -1,5 +1,6 @@
 import { Counter, Gauge, type Registry, Summary } from 'prom-client';
 import {
+  type ArchiveStatistics,
   REJECT_REASONS,
   type RejectReason,
   type ReplayReport,
@@ -25,6 +26,8 @@ export class StoreMetrics {
   readonly #registry: Registry;
   readonly #syncs: Summary;
   readonly #freeBytes: Gauge;
+  readonly #maintenance: Summary;
+  readonly #failedMaintenance: Counter;
 
   constructor(registry: Registry) {
     this.#registry = registry;
@@ -41,6 +44,27 @@ export class StoreMetrics {
       help: 'Free space on the disk under the store.',
       registers: [registry],
     });
+    this.#maintenance = new Summary({
+      name: 'binnacle_store_maintenance_seconds',
+      help: 'How long moving samples to blocks, joining and dropping blocks took.',
+      percentiles: [0.5, 0.99],
+      maxAgeSeconds: 3_600,
+      ageBuckets: 6,
+      registers: [registry],
+    });
+    this.#failedMaintenance = new Counter({
+      name: 'binnacle_store_maintenance_failures_total',
+      help: 'Failed attempts to move samples to blocks, to join or to drop blocks.',
+      registers: [registry],
+    });
+  }
+
+  maintained(seconds: number): void {
+    this.#maintenance.observe(seconds);
+  }
+
+  maintenanceFailed(): void {
+    this.#failedMaintenance.inc();
   }
 
   synced(seconds: number): void {
@@ -52,7 +76,12 @@ export class StoreMetrics {
   }
 
   /** Registers what is read from the store itself at every scrape. */
-  observe(statistics: () => StoreStatistics, isWritable: () => boolean): void {
+  observe(
+    statistics: () => StoreStatistics,
+    isWritable: () => boolean,
+    blocks: () => ArchiveStatistics,
+  ): void {
+    this.#observeBlocks(blocks);
     type Read = (now: StoreStatistics) => number;
     const registry = this.#registry;
     const gauge = (name: string, help: string, read: Read): Gauge =>
@@ -170,6 +199,68 @@ export class StoreMetrics {
     });
     registry.registerMetric(appended);
     registry.registerMetric(rejections);
+  }
+
+  #observeBlocks(statistics: () => ArchiveStatistics): void {
+    const gauges: readonly (readonly [string, string, (now: ArchiveStatistics) => number])[] = [
+      [
+        'prometheus_tsdb_blocks_loaded',
+        'Number of currently loaded data blocks.',
+        (now) => now.blocks,
+      ],
+      [
+        'prometheus_tsdb_storage_blocks_bytes',
+        'The number of bytes that are currently used for local storage by all blocks.',
+        (now) => now.bytes,
+      ],
+      ['binnacle_store_block_samples', 'Samples in blocks.', (now) => now.samples],
+      [
+        'binnacle_store_block_cache_bytes',
+        'Memory held for pages of blocks read last.',
+        (now) => now.cacheBytes,
+      ],
+    ];
+    for (const [name, help, read] of gauges) {
+      const gauge = new Gauge({
+        name,
+        help,
+        registers: [],
+        collect() {
+          this.set(read(statistics()));
+        },
+      });
+      this.#registry.registerMetric(gauge);
+    }
+    const counters: typeof gauges = [
+      ['binnacle_store_blocks_written_total', 'Blocks written.', (now) => now.written],
+      [
+        'prometheus_tsdb_compactions_total',
+        'Total number of compactions that were executed for the partition.',
+        (now) => now.compactions,
+      ],
+      [
+        'binnacle_store_blocks_expired_total',
+        'Blocks dropped because of the retention by time or size.',
+        (now) => now.expired,
+      ],
+      [
+        'binnacle_store_block_damage_total',
+        'Blocks set aside, and damaged parts that reading came across.',
+        (now) => now.damaged,
+      ],
+    ];
+    for (const [name, help, read] of counters) {
+      const counter = new Counter({
+        name,
+        help,
+        registers: [],
+        collect() {
+          this.reset();
+          this.inc(read(statistics()));
+        },
+      });
+      this.#registry.registerMetric(counter);
+    }
   }
 
   /** Publishes what the replay at the start found. */

@@ -3,13 +3,13 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Global, Module } from '@nestjs/common';
 import { Registry } from 'prom-client';
-import { syncDirectory } from '#libs/node-files';
-import { TimeSeriesStore, type Timer } from '#libs/tsdb';
+import { FileBlockFiles, syncDirectory } from '#libs/node-files';
+import { BlockArchive, type Pace, TieredStore, TimeSeriesStore, type Timer } from '#libs/tsdb';
 import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
 import { DurableStoreWriter } from './durable-store-writer.ts';
 import { MeasuredSegmentStore } from './measured-segment-store.ts';
 import { STORE } from './store.ts';
-import { toStoreOptions } from './store-config.ts';
+import { toStoreOptions, toTieredOptions } from './store-config.ts';
 import { StoreMetrics } from './store-metrics.ts';
 import { StoreRunner } from './store.runner.ts';
 import { STORE_WRITER, VOLATILE_STORE_WRITER } from './store-writer.ts';
@@ -23,7 +23,24 @@ const timer: Timer = {
   },
 };
 
-/** The embedded store: its log lies in `metrics` under the data directory. */
+/** What runs in the background steps back after so long. */
+const TURN_MS = 4;
+
+function createPace(): Pace {
+  let resumedMs = performance.now();
+  return {
+    isDue: () => performance.now() - resumedMs >= TURN_MS,
+    rest: () =>
+      new Promise((resolve) => {
+        setImmediate(() => {
+          resumedMs = performance.now();
+          resolve();
+        });
+      }),
+  };
+}
+
+/** The embedded store: its log lies in `metrics` under the data directory, its blocks in `metrics/blocks`. */
 @Global()
 @Module({
   imports: [DataDirectoryModule],
@@ -50,7 +67,40 @@ const timer: Timer = {
       useFactory: (segments: MeasuredSegmentStore, config: EngineConfig) =>
         new TimeSeriesStore(segments, timer, toStoreOptions(config.storage, config.limits.storage)),
     },
-    { provide: STORE, useExisting: TimeSeriesStore },
+    {
+      provide: FileBlockFiles,
+      inject: [DataDirectory],
+      useFactory: async (directory: DataDirectory) => {
+        const path = join(directory.path, 'metrics', 'blocks');
+        await mkdir(path, { recursive: true });
+        await syncDirectory(join(directory.path, 'metrics'));
+        return new FileBlockFiles(path);
+      },
+    },
+    {
+      provide: BlockArchive,
+      inject: [FileBlockFiles],
+      useFactory: (files: FileBlockFiles) => new BlockArchive(files, createPace()),
+    },
+    {
+      provide: TieredStore,
+      inject: [TimeSeriesStore, BlockArchive, FileBlockFiles, ENGINE_CONFIG],
+      useFactory: (
+        recent: TimeSeriesStore,
+        archive: BlockArchive,
+        files: FileBlockFiles,
+        config: EngineConfig,
+      ) =>
+        new TieredStore(
+          recent,
+          archive,
+          files,
+          timer,
+          createPace(),
+          toTieredOptions(config.storage),
+        ),
+    },
+    { provide: STORE, useExisting: TieredStore },
     { provide: VOLATILE_STORE_WRITER, useExisting: TimeSeriesStore },
     {
       provide: STORE_WRITER,

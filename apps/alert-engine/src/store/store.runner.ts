@@ -2,32 +2,41 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { AppLogger, describeError, HealthState, DataDirectory } from '#libs/platform';
-import { type ReplayReport, StoreUnavailableError, TimeSeriesStore } from '#libs/tsdb';
+import {
+  ArchiveClosedError,
+  BlockArchive,
+  type ReplayReport,
+  StoreUnavailableError,
+  TieredStore,
+  TimeSeriesStore,
+} from '#libs/tsdb';
 import { isNearlyFull } from './disk-watch.ts';
 import { MeasuredSegmentStore } from './measured-segment-store.ts';
 import { StoreMetrics } from './store-metrics.ts';
 
-const RETENTION_EVERY_MS = 60_000;
+const MAINTAIN_EVERY_MS = 60_000;
 const DISK_WATCH_EVERY_MS = 5_000;
 const PROGRESS_EVERY_MS = 2_000;
 /** A disk that hangs must not keep the process from going down; what was acknowledged is on it already. */
 const CLOSE_WITHIN_MS = 8_000;
 
-/** Opens the store, keeps it within its retention and its disk, and closes it. */
+/** Opens the store, moves what is old to blocks, keeps it within its retention and its disk, and closes it. */
 @Injectable()
 export class StoreRunner implements OnModuleInit, OnApplicationBootstrap {
   readonly #store: TimeSeriesStore;
+  readonly #tiered: TieredStore;
   readonly #segments: MeasuredSegmentStore;
   readonly #metrics: StoreMetrics;
   readonly #health: HealthState;
   readonly #logger: AppLogger;
-  #isDropping = false;
   #isLooking = false;
   #isDiskFull = false;
   #wasFailing = false;
 
   constructor(
     store: TimeSeriesStore,
+    tiered: TieredStore,
+    archive: BlockArchive,
     segments: MeasuredSegmentStore,
     directory: DataDirectory,
     metrics: StoreMetrics,
@@ -35,6 +44,7 @@ export class StoreRunner implements OnModuleInit, OnApplicationBootstrap {
     logger: AppLogger,
   ) {
     this.#store = store;
+    this.#tiered = tiered;
     this.#segments = segments;
     this.#metrics = metrics;
     this.#health = health;
@@ -43,7 +53,14 @@ export class StoreRunner implements OnModuleInit, OnApplicationBootstrap {
     metrics.observe(
       () => store.statistics(),
       () => store.unavailability() === null,
+      () => archive.statistics(),
     );
+    archive.onDamage = (block, error) => {
+      logger.error('a part of a block is damaged and was left out', {
+        block,
+        error: describeError(error),
+      });
+    };
     directory.beforeRelease(() => this.#close());
   }
 
@@ -56,16 +73,18 @@ export class StoreRunner implements OnModuleInit, OnApplicationBootstrap {
     await this.watchDisk();
   }
 
-  @Interval(RETENTION_EVERY_MS)
-  async dropExpired(): Promise<void> {
-    if (this.#isDropping) return;
-    this.#isDropping = true;
+  @Interval(MAINTAIN_EVERY_MS)
+  async maintain(): Promise<void> {
+    const startedMs = performance.now();
     try {
-      await this.#store.dropExpired();
+      await this.#tiered.maintain();
+      this.#metrics.maintained((performance.now() - startedMs) / 1000);
     } catch (error) {
-      this.#logger.error('old segments could not be removed', { error: describeError(error) });
-    } finally {
-      this.#isDropping = false;
+      if (error instanceof ArchiveClosedError) return;
+      this.#metrics.maintenanceFailed();
+      this.#logger.error('old samples could not be moved to blocks; tried again in a minute', {
+        error: describeError(error),
+      });
     }
   }
 
@@ -97,7 +116,7 @@ export class StoreRunner implements OnModuleInit, OnApplicationBootstrap {
     const startedMs = performance.now();
     let shownMs = startedMs;
     try {
-      const report = await this.#store.open(({ bytes, totalBytes, samples }) => {
+      const { log: report, blocks } = await this.#tiered.open(({ bytes, totalBytes, samples }) => {
         const percent = totalBytes === 0 ? 100 : Math.floor((100 * bytes) / totalBytes);
         this.#health.set('store', false, `reading the log: ${percent} %, ${samples} samples`);
         if (performance.now() - shownMs < PROGRESS_EVERY_MS) return;
@@ -107,7 +126,13 @@ export class StoreRunner implements OnModuleInit, OnApplicationBootstrap {
       const seconds = (performance.now() - startedMs) / 1000;
       this.#metrics.replayed(report, seconds);
       this.#logReplay(report, seconds);
+      this.#logger.info('blocks opened', { blocks: blocks.blocks, bytes: blocks.bytes });
+      for (const { name, reason } of blocks.damaged) {
+        this.#logger.error('a block cannot be used and was set aside', { block: name, reason });
+      }
       this.#health.set('store', true);
+      // What became due while the process was down does not wait for the first interval.
+      void this.maintain();
     } catch (error) {
       if (error instanceof StoreUnavailableError) return; // the app goes down during the replay
       this.#health.set('store', false, 'the log cannot be read');
@@ -148,7 +173,7 @@ export class StoreRunner implements OnModuleInit, OnApplicationBootstrap {
     const giveUp = new AbortController();
     try {
       await Promise.race([
-        this.#store.close(),
+        this.#tiered.close(),
         sleep(CLOSE_WITHIN_MS, undefined, { signal: giveUp.signal }),
       ]);
     } finally {

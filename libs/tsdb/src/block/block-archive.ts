@@ -7,7 +7,7 @@ import {
   type ScannedSeries,
 } from './block.ts';
 import type { BlockFiles } from './block-files.ts';
-import { type BlockContents, CRC_BYTES } from './block-format.ts';
+import { type BlockContents, type BlockSummary, CRC_BYTES } from './block-format.ts';
 import { BlockWriter, compareLabels } from './block-writer.ts';
 import { BlockError } from './byte-reader.ts';
 import { mergeChunks, SampleColumns } from './chunk-merge.ts';
@@ -45,13 +45,6 @@ export class ArchiveClosedError extends Error {
   }
 }
 
-/** A block as its operator sees it. */
-export interface BlockSummary {
-  readonly name: string;
-  readonly bytes: number;
-  readonly contents: BlockContents;
-}
-
 /** What opening an archive found. */
 export interface ArchiveReport {
   readonly blocks: number;
@@ -79,7 +72,7 @@ export interface FetchedSeries {
   readonly chunks: FetchedChunk[];
 }
 
-export interface FetchedChunk {
+interface FetchedChunk {
   readonly bytes: Buffer;
   readonly start: number;
   readonly end: number;
@@ -101,7 +94,7 @@ const MAX_READ_BYTES = 1_024 * 1_024;
 const BLOCK_NAME = /^(\d{8,15})\.block$/;
 
 /** The name of the file of the block with that number. */
-export function blockFileName(sequence: number): string {
+function blockFileName(sequence: number): string {
   return `${String(sequence).padStart(8, '0')}.block`;
 }
 
@@ -242,7 +235,8 @@ export class BlockArchive {
 
   /** Drops blocks in which everything is older than `oldestMs`, and the oldest while all are larger than `maxBytes`. */
   async retain(oldestMs: number, maxBytes: number): Promise<void> {
-    for (const one of [...this.#blocks]) {
+    const blocks = this.#blocks;
+    for (const one of blocks) {
       if (one.block.contents.maxMs < oldestMs || (this.bytes > maxBytes && this.#isOldest(one))) {
         await this.#remove(one);
         this.#expired++;
@@ -434,7 +428,8 @@ export class BlockArchive {
   /** Removes the sources of blocks made by compaction, also those that a crash has left. */
   async #dropReplaced(): Promise<void> {
     const replaced = new Set(this.#blocks.flatMap(({ block }) => block.contents.sources));
-    for (const one of [...this.#blocks]) if (replaced.has(one.block.name)) await this.#remove(one);
+    const blocks = this.#blocks;
+    for (const one of blocks) if (replaced.has(one.block.name)) await this.#remove(one);
   }
 
   async #remove(one: OpenBlock): Promise<void> {

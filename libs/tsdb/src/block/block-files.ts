@@ -23,8 +23,7 @@ export interface BlockHandle {
 }
 
 /**
- * Where blocks lie: files that are written once, appear whole under their name or not at all, and are never changed. Names
- * are those of `blockFileName`.
+ * Where blocks lie: files that are written once, appear whole under their name or not at all, and are never changed.
  */
 export interface BlockFiles {
   list(): Promise<readonly BlockFileInfo[]>;

@@ -53,6 +53,13 @@ export interface BlockContents {
   readonly values: ReadonlyMap<string, readonly ValuePage[]>;
 }
 
+/** A block as its operator sees it. */
+export interface BlockSummary {
+  readonly name: string;
+  readonly bytes: number;
+  readonly contents: BlockContents;
+}
+
 /** Puts the checksum before a part. */
 export function framed(content: Uint8Array): Buffer {
   const part = Buffer.allocUnsafe(CRC_BYTES + content.length);

@@ -179,7 +179,8 @@ export class Block {
   ): Promise<BlockSeries[] | null> {
     try {
       const page = await this.#readSeriesPage(part, -Infinity, Infinity, false);
-      return page.length === 0 ? null : (page as BlockSeries[]);
+      const series = page.filter((one) => one !== null);
+      return series.length === 0 ? null : series;
     } catch (error) {
       if (!(error instanceof BlockError)) throw error;
       onDamage(error);

@@ -1,4 +1,4 @@
-import { createSampleWindow, type SampleWindow } from '#libs/samples';
+import type { SampleWindow } from '#libs/samples';
 import { decodeXorChunk, LOW_WORD, MAX_SAMPLE_BYTES, XorAppender } from '../xor-chunk.ts';
 import { ENCODING_XOR_FLOATS } from './block-format.ts';
 import type { ChunkSource } from './block-writer.ts';
@@ -13,11 +13,12 @@ export class SampleColumns {
   values = new Float64Array(512);
   words = new Uint32Array(this.values.buffer);
   length = 0;
-  #isAscending = true;
+  /** Where samples begin that are not younger than the one before. */
+  readonly #runStarts: number[] = [];
 
   clear(): void {
     this.length = 0;
-    this.#isAscending = true;
+    this.#runStarts.length = 0;
   }
 
   /** Adds the samples of a chunk. @throws BlockError for an encoding that is not known @throws ChunkError */
@@ -49,26 +50,45 @@ export class SampleColumns {
 
   /** Puts the samples in order; of several at one time the one added first stays. */
   sort(): void {
-    if (this.#isAscending) return;
-    const order = Array.from({ length: this.length }, (_, i) => i);
-    const { timesMs, words } = this;
-    order.sort((a, b) => timesMs[a]! - timesMs[b]! || a - b);
-    const sortedTimes = new Float64Array(this.length);
-    const sortedValues = new Float64Array(this.length);
-    const sortedWords = new Uint32Array(sortedValues.buffer);
-    let kept = 0;
-    for (const i of order) {
-      if (kept > 0 && sortedTimes[kept - 1] === timesMs[i]) continue;
-      sortedTimes[kept] = timesMs[i]!;
-      sortedWords[2 * kept] = words[2 * i]!;
-      sortedWords[2 * kept + 1] = words[2 * i + 1]!;
-      kept++;
+    const starts = this.#runStarts;
+    if (starts.length === 0) return;
+    let end = starts[0]!;
+    for (const [i, start] of starts.entries()) {
+      end = this.#mergeRuns(end, start, starts[i + 1] ?? this.length);
     }
-    this.timesMs = sortedTimes;
-    this.values = sortedValues;
-    this.words = sortedWords;
-    this.length = kept;
-    this.#isAscending = true;
+    this.length = end;
+    starts.length = 0;
+  }
+
+  /**
+   * Merges the samples before `leftEnd` with those from `start` to `end`, both ascending, to the front.
+   * @returns how many there are now
+   */
+  #mergeRuns(leftEnd: number, start: number, end: number): number {
+    const { timesMs, words } = this;
+    const mergedTimes = new Float64Array(this.timesMs.length);
+    const mergedValues = new Float64Array(this.timesMs.length);
+    const mergedWords = new Uint32Array(mergedValues.buffer);
+    let left = 0;
+    let right = start;
+    let count = 0;
+    while (left < leftEnd || right < end) {
+      const takesLeft = left < leftEnd && (right >= end || timesMs[left]! <= timesMs[right]!);
+      const from = takesLeft ? left++ : right++;
+      const timeMs = timesMs[from]!;
+      if (count > 0 && mergedTimes[count - 1] === timeMs) continue;
+      mergedTimes[count] = timeMs;
+      mergedWords[2 * count] = words[2 * from]!;
+      mergedWords[2 * count + 1] = words[2 * from + 1]!;
+      count++;
+    }
+    // What comes after stays where it is.
+    mergedTimes.set(timesMs.subarray(end, this.length), end);
+    mergedWords.set(words.subarray(2 * end, 2 * this.length), 2 * end);
+    this.timesMs = mergedTimes;
+    this.values = mergedValues;
+    this.words = mergedWords;
+    return count;
   }
 
   /** Points a window at the samples with `minMs <= t <= maxMs`. */
@@ -81,11 +101,8 @@ export class SampleColumns {
   }
 
   #noticeOrder(from: number): void {
-    if (!this.#isAscending) return;
     for (let i = Math.max(from, 1); i < this.length; i++) {
-      if (this.timesMs[i]! > this.timesMs[i - 1]!) continue;
-      this.#isAscending = false;
-      return;
+      if (this.timesMs[i]! <= this.timesMs[i - 1]!) this.#runStarts.push(i);
     }
   }
 
@@ -150,14 +167,6 @@ export function mergeChunks(chunks: readonly ChunkSource[], scratch: SampleColum
   scratch.clear();
   for (const chunk of chunks) scratch.addChunk(chunk);
   return encodeChunks(scratch);
-}
-
-/** A window and columns for those who read series after series. */
-export function createScratch(): {
-  readonly window: SampleWindow;
-  readonly columns: SampleColumns;
-} {
-  return { window: createSampleWindow(), columns: new SampleColumns() };
 }
 
 function firstAtOrAfter(timesMs: Float64Array, count: number, timeMs: number): number {

@@ -1,4 +1,4 @@
-import type { BlockSummary } from './block-archive.ts';
+import type { BlockSummary } from './block-format.ts';
 
 /** Which blocks to join. */
 export interface CompactionPlan {

@@ -1,0 +1,122 @@
+/*
+ * What blocks cost: cutting them, joining them, reading across them.
+ * `node --expose-gc --conditions=repo-source libs/tsdb/bench/blocks.bench.ts [series] [hours]`
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Matcher } from '#libs/labels';
+import { FileBlockFiles, FileSegmentStore } from '#libs/node-files';
+import { createSampleWindow, SampleBatchBuilder } from '#libs/samples';
+import { BlockArchive, type Pace, TieredStore, TimeSeriesStore } from '../src/index.ts';
+import { createValues, labelsOf } from './workload.ts';
+
+const SERIES = Number(process.argv[2] ?? 100_000);
+const HOURS = Number(process.argv[3] ?? 4);
+const STEP_MS = 15_000;
+const START = 1_700_000_000_000 - (1_700_000_000_000 % 86_400_000);
+const BATCH = 2_000;
+
+const line = (name: string, figure: string): void => console.log(`${name.padEnd(44)} ${figure}`);
+let nowMs = START;
+const timer = {
+  nowMs: () => nowMs,
+  after(delayMs: number, run: () => void) {
+    const handle = setTimeout(run, delayMs);
+    return () => clearTimeout(handle);
+  },
+};
+let longestMs = 0;
+let resumedMs = performance.now();
+const pace: Pace = {
+  isDue: () => performance.now() - resumedMs > 4,
+  rest: () => {
+    longestMs = Math.max(longestMs, performance.now() - resumedMs);
+    return new Promise((resolve) => {
+      setImmediate(() => {
+        resumedMs = performance.now();
+        resolve();
+      });
+    });
+  },
+};
+
+const folder = await mkdtemp(join(tmpdir(), 'binnacle-blocks-'));
+const recent = new TimeSeriesStore(new FileSegmentStore(folder), timer, {
+  maxPendingBytes: Infinity,
+});
+const files = new FileBlockFiles(folder);
+const archive = new BlockArchive(files, pace);
+const store = new TieredStore(recent, archive, files, timer, pace);
+await store.open();
+const nextValue = createValues(SERIES);
+const allLabels = Array.from({ length: SERIES }, (_, i) => labelsOf(i));
+let maintainMs = 0;
+for (let step = 0; step < (HOURS * 3_600_000) / STEP_MS; step++) {
+  nowMs = START + step * STEP_MS;
+  let position = 0;
+  for (let from = 0; from < SERIES; from += BATCH) {
+    const builder = new SampleBatchBuilder();
+    for (let i = from; i < Math.min(SERIES, from + BATCH); i++) {
+      builder.addSeries(allLabels[i]!);
+      builder.addSample(nowMs, nextValue(i));
+    }
+    position = recent.append(builder.take()).position;
+  }
+  await recent.committed(position);
+  if (step % 4 !== 3) continue;
+  const before = archive.statistics().written;
+  resumedMs = performance.now();
+  const started = performance.now();
+  await store.maintain();
+  const spent = performance.now() - started;
+  maintainMs += spent;
+  const { written, compactions, bytes, samples } = archive.statistics();
+  if (written > before) {
+    line(
+      `${((nowMs - START) / 60_000).toFixed(0)} min: ${written} written, ${compactions} joined`,
+      `${spent.toFixed(0)} ms, ${(bytes / samples).toFixed(2)} bytes/sample, ${(process.memoryUsage().rss / 2 ** 20).toFixed(0)} MiB`,
+    );
+  }
+}
+const { samples, bytes } = archive.statistics();
+line('samples in blocks', String(samples));
+line('blocks', `${(bytes / samples).toFixed(2)} bytes/sample`);
+line('cutting and joining', `${((maintainMs * 1e6) / samples).toFixed(0)} ns/sample`);
+line('longest stretch without a pause', `${longestMs.toFixed(1)} ms`);
+line('log kept', `${(recent.statistics().logBytes / 2 ** 20).toFixed(0)} MiB`);
+for (let i = 0; i < 3; i++) globalThis.gc?.();
+line('memory', `${(process.memoryUsage().rss / 2 ** 20).toFixed(0)} MiB`);
+
+const window = createSampleWindow();
+for (const [name, matchers] of [
+  ['one pod', [new Matcher('pod', '=', 'deployment-7-7-abcde')]],
+  ['one metric', [new Matcher('__name__', '=', 'container_metric_18')]],
+  ['a tenth of the metrics', [new Matcher('__name__', '=~', 'container_metric_.7')]],
+] as const) {
+  const started = performance.now();
+  const selection = await store.select(matchers, START, nowMs);
+  const selected = performance.now();
+  let count = 0;
+  for (const row of selection.rows) {
+    selection.read(row, START, nowMs, window);
+    count += window.end - window.start;
+  }
+  const read = performance.now();
+  line(
+    `${HOURS} h of ${name}: ${selection.rows.length} series`,
+    `fetch ${(selected - started).toFixed(1)} ms, read ${(read - selected).toFixed(1)} ms, ${(((read - started) * 1e6) / count).toFixed(0)} ns/sample`,
+  );
+}
+await store.close();
+const again = new TimeSeriesStore(new FileSegmentStore(folder), timer);
+const archiveAgain = new BlockArchive(new FileBlockFiles(folder), pace);
+const reopened = new TieredStore(again, archiveAgain, files, timer, pace);
+const started = performance.now();
+const { log } = await reopened.open();
+line(
+  'start again',
+  `${(performance.now() - started).toFixed(0)} ms, ${log.samples} samples of the log`,
+);
+await reopened.close();
+await rm(folder, { recursive: true });
