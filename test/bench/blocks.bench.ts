@@ -1,6 +1,6 @@
 /*
  * What blocks cost: cutting them, joining them, reading across them.
- * `node --expose-gc --conditions=repo-source libs/tsdb/bench/blocks.bench.ts [series] [hours]`
+ * `node --expose-gc --conditions=repo-source test/bench/blocks.bench.ts [series] [hours]`
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { Matcher } from '#libs/labels';
 import { FileBlockFiles, FileSegmentStore } from '#libs/node-files';
 import { createSampleWindow, SampleBatchBuilder } from '#libs/samples';
-import { BlockArchive, type Pace, TieredStore, TimeSeriesStore } from '../src/index.ts';
-import { createValues, labelsOf } from './workload.ts';
+import { BlockArchive, type Pace, TieredStore, TimeSeriesStore } from '#libs/tsdb';
+import { createValues, labelsOf } from '../../libs/tsdb/bench/workload.ts';
 
 const SERIES = Number(process.argv[2] ?? 100_000);
 const HOURS = Number(process.argv[3] ?? 4);
