@@ -2,7 +2,18 @@ import { crc32 } from 'node:zlib';
 import { beforeAll, describe } from '@jest/globals';
 import { Labels, Matcher } from '#libs/labels';
 import { createSampleWindow, SampleBatchBuilder } from '#libs/samples';
-import { MemorySegmentStore, type ReplayReport, TimeSeriesStore, type Timer } from '#libs/tsdb';
+import {
+  BlockArchive,
+  BlockError,
+  ChunkError,
+  MemoryBlockFiles,
+  MemorySegmentStore,
+  NO_PAUSES,
+  type ReplayReport,
+  TieredStore,
+  TimeSeriesStore,
+  type Timer,
+} from '#libs/tsdb';
 import { itWithstands, promise } from './fuzz.ts';
 import type { Random } from './random.ts';
 
@@ -182,6 +193,131 @@ describe('the log of the store', () => {
       promise(count <= report.samples, 'more samples than were read');
       await checkGoesOn(store);
       return report.unknownRecords === 0;
+    },
+  });
+});
+
+const BLOCK_START_MS = NOW_MS - 4 * 3_600_000;
+
+/** A block as the store writes it. */
+async function writtenBlock(): Promise<Buffer> {
+  const files = new MemoryBlockFiles();
+  const recent = new TimeSeriesStore(new MemorySegmentStore(), timer, OPTIONS);
+  const archive = new BlockArchive(files, NO_PAUSES);
+  const store = new TieredStore(recent, archive, files, timer, NO_PAUSES);
+  await store.open();
+  const builder = new SampleBatchBuilder();
+  for (let series = 0; series < SERIES; series++) {
+    builder.addSeries(labelsOf(series));
+    for (let round = 0; round < ROUNDS; round++) {
+      builder.addSample(BLOCK_START_MS + round * 15_000, series * 1_000 + round + 0.25);
+    }
+  }
+  recent.append(builder.take());
+  await store.maintain();
+  await store.close();
+  const [block] = await files.list();
+  return Buffer.from(files.bytesOf(block!.name));
+}
+
+/** Looks at a block in every way there is. @returns how many samples it gave */
+async function lookAtBlock(
+  bytes: Buffer,
+  check: (series: string, timeMs: number, value: number) => void,
+): Promise<number> {
+  const files = new MemoryBlockFiles();
+  files.put('00000001.block', bytes);
+  const recent = new TimeSeriesStore(new MemorySegmentStore(), timer, OPTIONS);
+  const archive = new BlockArchive(files, NO_PAUSES);
+  const store = new TieredStore(recent, archive, files, timer, NO_PAUSES);
+  const { blocks } = await store.open();
+  promise(blocks.blocks + blocks.damaged.length === 1, 'neither used nor set aside');
+  await store.labelNames([], 0, NOW_MS);
+  await store.labelValues('series', [], 0, NOW_MS);
+  await store.series([new Matcher('series', '!=', 's1')], 0, NOW_MS);
+  for await (const { chunks } of archive.scan('00000001.block')) {
+    promise(chunks.length > 0, 'a series without chunks');
+  }
+  let count = 0;
+  const window = createSampleWindow();
+  const selection = await store.select([new Matcher('zone', '=~', 'a*')], 0, NOW_MS);
+  for (const row of selection.rows) {
+    selection.read(row, 0, NOW_MS, window);
+    for (let i = window.start; i < window.end; i++) {
+      promise(i === window.start || window.timesMs[i]! > window.timesMs[i - 1]!, 'out of order');
+      check(selection.labelsOf(row).key, window.timesMs[i]!, window.values[i]!);
+      count++;
+    }
+  }
+  await store.close();
+  return count;
+}
+
+/** Where the parts with a checksum in front of them lie, as found by trying. */
+function partsOf(bytes: Buffer): { start: number; end: number }[] {
+  const parts: { start: number; end: number }[] = [];
+  for (let start = 8; start < bytes.length - 24;) {
+    let end = start + 5;
+    while (
+      end <= bytes.length - 24 &&
+      crc32(bytes.subarray(start + 4, end)) !== bytes.readUInt32LE(start)
+    ) {
+      end++;
+    }
+    if (end > bytes.length - 24) throw new Error('the block does not consist of framed parts');
+    parts.push({ start, end });
+    start = end;
+  }
+  return parts;
+}
+
+describe('blocks of the store', () => {
+  const blockCorpus: Buffer[] = [];
+  const partCorpus: Buffer[] = [];
+  let block: Buffer = Buffer.alloc(0);
+  let parts: readonly { start: number; end: number }[] = [];
+
+  beforeAll(async () => {
+    block = await writtenBlock();
+    parts = partsOf(block);
+    blockCorpus.push(block);
+    partCorpus.push(...parts.map(({ start, end }) => block.subarray(start + 4, end)));
+  });
+
+  itWithstands({
+    name: 'damaged block',
+    corpus: blockCorpus,
+    tokens: ['BNBLOCK1', '\x00\x00\x00\x00', '\x01', '\x7f', 'fuzz', '__name__'],
+    refusals: [],
+    divisor: 4,
+    async decode(input) {
+      const count = await lookAtBlock(input, (key, timeMs, value) => {
+        const series = Math.floor(value / 1_000);
+        promise(
+          key === labelsOf(series).key &&
+            timeMs === BLOCK_START_MS + (value - series * 1_000 - 0.25) * 15_000,
+          () => `nobody wrote ${value} at ${timeMs}`,
+        );
+      });
+      return count > 0;
+    },
+  });
+
+  itWithstands({
+    name: 'part of a block that lies',
+    corpus: partCorpus,
+    tokens: ['\x00', '\x01', '\x7f', '\xff\xff\xff\xff\x0f', 'fuzz', '__name__', '\x08__name__'],
+    refusals: [BlockError, ChunkError],
+    divisor: 4,
+    async decode(input, random: Random) {
+      const { start, end } = parts[random.below(parts.length)]!;
+      // Of the same length, so that the other parts stay where they are said to be.
+      const content = Buffer.alloc(end - start - 4);
+      input.copy(content);
+      const bytes = Buffer.from(block);
+      content.copy(bytes, start + 4);
+      bytes.writeUInt32LE(crc32(content), start);
+      return (await lookAtBlock(bytes, () => {})) > 0;
     },
   });
 });

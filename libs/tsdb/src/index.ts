@@ -45,3 +45,4 @@ export {
   TieredStore,
   type TieredStoreOptions,
 } from './tiered-store.ts';
+export { ChunkError } from './xor-chunk.ts';

@@ -168,6 +168,23 @@ describe('TieredStore', () => {
     await again.store.close();
   });
 
+  it('needs no marks to find what is in blocks', async () => {
+    const clock = new Clock();
+    const segments = new MemorySegmentStore();
+    const files = new MemoryBlockFiles();
+    const opened = await open(clock, segments, files);
+    await live(opened, clock, START + 6 * HOUR, ['a', 'b']);
+    const before = await contents(opened.store);
+    await opened.store.close();
+    const found = new MemoryBlockFiles();
+    for (const { name } of await files.list()) found.put(name, files.bytesOf(name));
+    const again = await open(clock, segments.powerCut(), found);
+    expect(await contents(again.store)).toEqual(before);
+    await live(again, clock, START + 9 * HOUR, ['a', 'b']);
+    expect((await contents(again.store))['a']).toEqual(minutes(START, START + 9 * HOUR, 1));
+    await again.store.close();
+  });
+
   it('joins blocks to larger ones and keeps every sample, once', async () => {
     const clock = new Clock();
     const opened = await open(clock, new MemorySegmentStore(), new MemoryBlockFiles());

@@ -92,7 +92,9 @@ export class TieredStore {
     const blocks = await this.#archive.open();
     this.#handovers = parseMarks(await this.#files.readMarks());
     const log = await this.#recent.open(onProgress, (sequence) => this.#handedOverIn(sequence));
-    this.#inMemoryFromMs = this.#handedOverIn(0);
+    // Marks may be lost; what is in a block has left the log, whatever they say.
+    const inBlocksMs = this.#archive.blocks.map(({ contents }) => contents.maxMs + 1);
+    this.#inMemoryFromMs = Math.max(this.#handedOverIn(0), ...inBlocksMs);
     return { log, blocks };
   }
 

@@ -395,7 +395,11 @@ export class BlockArchive {
           chunks.push(...head.chunks);
           heads[i] = (await cursors[i]!.next()).value ?? null;
         }
-        await writer.addSeries(least, mergeChunks(chunks, scratch));
+        const merged = mergeChunks(chunks, scratch, (error) => {
+          for (const name of plan.names) damaged.add(name);
+          this.#noticeDamage(plan.names.join(', '), error);
+        });
+        if (merged.length > 0) await writer.addSeries(least, merged);
       }
     });
   }

@@ -47,6 +47,8 @@ interface ValueEntry extends BlockPart {
 
 const NO_SERIES = new Uint32Array(0);
 const MAX_TEXTS_PER_SERIES = 20_000;
+/** A sample takes two bits at least. */
+const MAX_SAMPLES_PER_BYTE = 4;
 
 /**
  * A block open for reading. In memory are its contents alone; everything else is read when asked for, a page at a time, and
@@ -231,6 +233,10 @@ export class Block {
         const chunkMaxMs = chunkMinMs + reader.varint();
         const count = reader.varint();
         const encoding = reader.varint();
+        if (count === 0 || count > MAX_SAMPLES_PER_BYTE * length) {
+          throw new BlockError(`chunk of ${length} bytes with ${count} samples`);
+        }
+        this.#requireInside(offset, CRC_BYTES + length);
         if (chunkMinMs <= maxMs && chunkMaxMs >= minMs) {
           chunks.push({
             offset: offset + CRC_BYTES,
@@ -333,7 +339,12 @@ export class Block {
     return entries;
   }
 
+  #requireInside(offset: number, length: number): void {
+    if (offset + length > this.bytes) throw new BlockError('refers beyond the end of the file');
+  }
+
   async #open(part: BlockPart): Promise<ByteReader> {
+    this.#requireInside(part.offset, part.length);
     const known = this.#cache.get(this.name, part.offset);
     if (known !== null) return openFrame(known);
     const bytes = await this.#handle.read(part.offset, part.length);

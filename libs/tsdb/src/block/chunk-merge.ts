@@ -1,5 +1,11 @@
 import type { SampleWindow } from '#libs/samples';
-import { decodeXorChunk, LOW_WORD, MAX_SAMPLE_BYTES, XorAppender } from '../xor-chunk.ts';
+import {
+  ChunkError,
+  decodeXorChunk,
+  LOW_WORD,
+  MAX_SAMPLE_BYTES,
+  XorAppender,
+} from '../xor-chunk.ts';
 import { ENCODING_XOR_FLOATS } from './block-format.ts';
 import type { ChunkSource } from './block-writer.ts';
 import { BlockError } from './byte-reader.ts';
@@ -154,8 +160,15 @@ export function encodeChunks(columns: SampleColumns): ChunkSource[] {
   return chunks;
 }
 
-/** One series' chunks from several blocks as chunks of one: copied where that will do, else decoded and written anew. */
-export function mergeChunks(chunks: readonly ChunkSource[], scratch: SampleColumns): ChunkSource[] {
+/**
+ * One series' chunks from several blocks as chunks of one: copied where that will do, else decoded and written anew. What
+ * cannot be decoded is told of and left out.
+ */
+export function mergeChunks(
+  chunks: readonly ChunkSource[],
+  scratch: SampleColumns,
+  onDamage: (error: Error) => void,
+): ChunkSource[] {
   const ordered = chunks.toSorted((a, b) => a.minMs - b.minMs);
   let isFine = true;
   for (let i = 1; i < ordered.length; i++) {
@@ -165,7 +178,14 @@ export function mergeChunks(chunks: readonly ChunkSource[], scratch: SampleColum
   }
   if (isFine) return ordered;
   scratch.clear();
-  for (const chunk of chunks) scratch.addChunk(chunk);
+  for (const chunk of chunks) {
+    try {
+      scratch.addChunk(chunk);
+    } catch (error) {
+      if (!(error instanceof BlockError || error instanceof ChunkError)) throw error;
+      onDamage(error);
+    }
+  }
   return encodeChunks(scratch);
 }
 
