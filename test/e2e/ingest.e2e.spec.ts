@@ -1,5 +1,8 @@
 import 'reflect-metadata';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterEach, expect, it } from '@jest/globals';
@@ -94,5 +97,69 @@ remote_write: [{url: ${url}/api/v1/write, queue_config: {batch_send_deadline: 10
     });
     expect(metrics).not.toMatch(/^binnacle_ingest_rejected_samples_total\{.*\} [1-9]/m);
     expect(metrics).not.toMatch(/^binnacle_ingest_requests_total\{.*code="(?!204)/m);
+  });
+
+  it('hands its exemplars and metadata on', async () => {
+    const folder = await temporaryFolder();
+    cleanups.push(folder.remove);
+    const { url } = await startEngine(join(folder.path, 'engine'));
+    let count = 0;
+    const target = createServer((_, response) => {
+      count++;
+      response.setHeader('content-type', 'application/openmetrics-text; version=1.0.0');
+      response.end(
+        '# TYPE demo_requests counter\n# HELP demo_requests Requests answered.\n' +
+          `demo_requests_total{code="200"} ${count} # {trace_id="t${count}"} 0.25\n# EOF\n`,
+      );
+    });
+    target.listen(0, '127.0.0.1');
+    await once(target, 'listening');
+    cleanups.push(async () => {
+      target.closeAllConnections();
+      target.close();
+    });
+    const { port: targetPort } = target.address() as AddressInfo;
+    const port = await freePort();
+    const configFile = join(folder.path, 'prometheus.yml');
+    await writeFile(
+      configFile,
+      `global: {scrape_interval: 1s}
+scrape_configs: [{job_name: demo, static_configs: [{targets: ["127.0.0.1:${targetPort}"]}]}]
+remote_write:
+  - url: ${url}/api/v1/write
+    send_exemplars: true
+    queue_config: {batch_send_deadline: 100ms}
+    metadata_config: {send_interval: 1s}
+`,
+    );
+    const running = startProcess(prometheus!, [
+      `--config.file=${configFile}`,
+      `--storage.tsdb.path=${join(folder.path, 'prometheus')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      '--enable-feature=exemplar-storage',
+    ]);
+    cleanups.push(() => running.stop());
+    const query = encodeURIComponent('rate(demo_requests_total{code="200"}[5m]) > 0');
+    const exemplars = await eventually('exemplars', async () => {
+      const text = await getText(`${url}/api/v1/query_exemplars?query=${query}`);
+      return text?.includes('trace_id') === true ? text : null;
+    });
+    expect(JSON.parse(exemplars)).toMatchObject({
+      status: 'success',
+      data: [
+        {
+          seriesLabels: { __name__: 'demo_requests_total', code: '200', job: 'demo' },
+          exemplars: [{ labels: { trace_id: 't1' }, value: '0.25' }],
+        },
+      ],
+    });
+    const metadata = await eventually('metadata', async () => {
+      const text = await getText(`${url}/api/v1/metadata?metric=demo_requests`);
+      return text?.includes('Requests') === true ? text : null;
+    });
+    expect(JSON.parse(metadata)).toEqual({
+      status: 'success',
+      data: { demo_requests: [{ type: 'counter', help: 'Requests answered.', unit: '' }] },
+    });
   });
 });

@@ -16,7 +16,7 @@ import { SampleBatchBuilder } from '#libs/samples';
 import { itWithstands, promise } from './fuzz.ts';
 
 const MAX_BYTES = 256 * 1024;
-const LIMITS = { maxSamples: 1_000, maxMetadata: 100, maxSymbols: 500 };
+const LIMITS = { maxSamples: 1_000, maxMetadata: 100, maxExemplars: 1_000, maxSymbols: 500 };
 
 function message(version: WriteMessage, seriesCount: number, samples: number): Buffer {
   const builder = new SampleBatchBuilder();

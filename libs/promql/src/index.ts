@@ -64,4 +64,5 @@ export {
   parseSeriesNotation,
   parseValuesNotation,
 } from './script/series-notation.ts';
+export { selectorsOf } from './selectors-of.ts';
 export type { SeriesSelection, SeriesSource } from './series-source.ts';

@@ -1,9 +1,19 @@
 import type { Labels } from '#libs/labels';
 import { SampleBatchBuilder } from '#libs/samples';
-import type { DecodedWrite, DecodeLimits, MetricMetadata } from './decoded-write.ts';
+import type {
+  DecodedExemplar,
+  DecodedWrite,
+  DecodeLimits,
+  MetricMetadata,
+} from './decoded-write.ts';
 import type { ReadLabels } from './label-set-cache.ts';
 import { FIXED64, type ProtobufReader, VARINT } from './protobuf-reader.ts';
 import { RemoteWriteError } from './remote-write-error.ts';
+
+/** Fields of both versions' `Exemplar`. */
+const EXEMPLAR_LABELS = 1;
+const EXEMPLAR_VALUE = 2;
+const EXEMPLAR_TIMESTAMP = 3;
 
 /** Fields of both versions' `Sample`. */
 const SAMPLE_VALUE = 1;
@@ -12,8 +22,10 @@ const SAMPLE_TIMESTAMP = 2;
 /** One request's samples as they are read; both versions of the protocol end here. */
 export class BatchAssembly {
   readonly metadata: MetricMetadata[] = [];
-  exemplarCount = 0;
+  readonly #exemplars: DecodedExemplar[] = [];
   histogramCount = 0;
+  /** Exemplars whose labels, or whose series' labels, cannot be kept. */
+  invalidExemplars = 0;
   readonly #limits: DecodeLimits;
   readonly #builder = new SampleBatchBuilder();
   readonly #nan = new Float64Array(1);
@@ -78,6 +90,50 @@ export class BatchAssembly {
     }
   }
 
+  /**
+   * Reads the `Exemplar` message from the reader's position to `exemplarEnd`. The versions differ in how labels are written.
+   * @param labelsField reads the field of the labels each time it occurs, and gives the labels at the end
+   */
+  readExemplar(
+    reader: ProtobufReader,
+    exemplarEnd: number,
+    labelsField: { readonly read: (tag: number) => void; readonly take: () => ReadLabels },
+  ): void {
+    const start = reader.position;
+    if (this.#exemplars.length >= this.#limits.maxExemplars) {
+      const reason = `more than ${this.#limits.maxExemplars} exemplars in one request`;
+      throw new RemoteWriteError('too_large', reason, start);
+    }
+    const outerEnd = reader.end;
+    reader.end = exemplarEnd;
+    let value = 0;
+    let timeMs = 0;
+    for (let tag = reader.readTag(); tag !== 0; tag = reader.readTag()) {
+      switch (tag >>> 3) {
+        case EXEMPLAR_VALUE:
+          reader.expectWireType(tag, FIXED64);
+          value = reader.readDouble();
+          break;
+        case EXEMPLAR_TIMESTAMP:
+          reader.expectWireType(tag, VARINT);
+          timeMs = reader.readInt64();
+          break;
+        case EXEMPLAR_LABELS:
+          labelsField.read(tag);
+          break;
+        default:
+          reader.skip(tag);
+      }
+    }
+    reader.end = outerEnd;
+    const labels = labelsField.take();
+    if (this.#current === null || typeof labels === 'string') {
+      this.invalidExemplars++;
+      return;
+    }
+    this.#exemplars.push({ series: this.#current, labels, value, timeMs });
+  }
+
   addMetadata(metadata: MetricMetadata, offset: number): void {
     if (this.metadata.length >= this.#limits.maxMetadata) {
       throw new RemoteWriteError(
@@ -95,7 +151,8 @@ export class BatchAssembly {
       metadata: this.metadata,
       rejectedSamples: this.#rejectedSamples,
       firstRejection: this.#firstRejection,
-      exemplarCount: this.exemplarCount,
+      exemplars: this.#exemplars,
+      invalidExemplars: this.invalidExemplars,
       histogramCount: this.histogramCount,
     };
   }

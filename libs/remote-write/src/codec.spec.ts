@@ -60,6 +60,13 @@ function message(...fields: [number, Buffer | string | number][]): Buffer {
   return Buffer.concat(parts);
 }
 
+function double(field: number, value: number): Buffer {
+  const bytes = Buffer.alloc(9);
+  bytes[0] = field * 8 + 1;
+  bytes.writeDoubleLE(value, 1);
+  return bytes;
+}
+
 function varint(value: number): Buffer {
   const bytes: number[] = [];
   let rest = value;
@@ -72,10 +79,7 @@ function label(name: string, value: string): [number, Buffer] {
 }
 
 function sample(value: number, timeMs: number): [number, Buffer] {
-  const double = Buffer.alloc(9);
-  double[0] = 9;
-  double.writeDoubleLE(value, 1);
-  return [2, Buffer.concat([double, message([2, timeMs])])];
+  return [2, Buffer.concat([double(1, value), message([2, timeMs])])];
 }
 
 /** The packed label references of a series of version 2. */
@@ -236,10 +240,30 @@ describe('WriteV1Decoder', () => {
     const bad: [number, Buffer] = [1, message([1, 'a'], [2, Buffer.from([0xff])])];
     expect(decoder.decode(message([1, message(up, bad, sample(1, 1))])).rejectedSamples).toBe(1);
   });
-  it('counts histograms and exemplars that it does not decode', () => {
-    const request = message([1, message(up, [3, message([2, 1])], [4, message([15, 1])], [4, ''])]);
-    const decoded = decoder.decode(request);
-    expect([decoded.exemplarCount, decoded.histogramCount]).toEqual([1, 2]);
+  it('counts histograms, which it does not decode', () => {
+    const request = message([1, message(up, [4, message([15, 1])], [4, ''])]);
+    expect(decoder.decode(request).histogramCount).toBe(2);
+  });
+  it('reads exemplars', () => {
+    const trace = message([1, 'trace_id'], [2, 'abc']);
+    const request = message([
+      1,
+      message(
+        up,
+        [3, Buffer.concat([message([1, trace]), double(2, 0.5), message([3, 7])])],
+        [3, message([1, message([1, 'bad'], [2, Buffer.from([0xff])])])],
+      ),
+    ]);
+    const { exemplars, invalidExemplars } = decoder.decode(request);
+    expect(
+      exemplars.map(({ series, labels, value, timeMs }) => [
+        String(series),
+        labels.toRecord(),
+        value,
+        timeMs,
+      ]),
+    ).toEqual([['up', { trace_id: 'abc' }, 0.5, 7]]);
+    expect(invalidExemplars).toBe(1);
   });
   it.each([
     ['a length beyond the end', '0a05', 'byte 1: a length of 5 reaches beyond the message'],

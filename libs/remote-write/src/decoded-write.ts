@@ -1,3 +1,4 @@
+import type { Labels } from '#libs/labels';
 import type { SampleBatch } from '#libs/samples';
 
 /** What a metric family is, as remote write tells it. */
@@ -9,6 +10,14 @@ export interface MetricMetadata {
   readonly unit: string;
 }
 
+/** An exemplar of a series of the request. */
+export interface DecodedExemplar {
+  readonly series: Labels;
+  readonly labels: Labels;
+  readonly value: number;
+  readonly timeMs: number;
+}
+
 /** A remote-write request in columns, and what of it could not be taken. */
 export interface DecodedWrite {
   /** Series in the order of the request; one may come more than once. */
@@ -18,8 +27,9 @@ export interface DecodedWrite {
   readonly rejectedSamples: number;
   /** Why the first of those series was refused, or null. */
   readonly firstRejection: string | null;
-  /** Exemplars in the request; they are not decoded. */
-  readonly exemplarCount: number;
+  readonly exemplars: readonly DecodedExemplar[];
+  /** Exemplars whose labels, or whose series' labels, cannot be kept. */
+  readonly invalidExemplars: number;
   /** Native histograms in the request; they are not decoded. */
   readonly histogramCount: number;
 }
@@ -28,6 +38,7 @@ export interface DecodedWrite {
 export interface DecodeLimits {
   readonly maxSamples: number;
   readonly maxMetadata: number;
+  readonly maxExemplars: number;
   /** Entries of remote write 2.0's table of strings. */
   readonly maxSymbols: number;
 }
@@ -36,5 +47,6 @@ export interface DecodeLimits {
 export const DEFAULT_DECODE_LIMITS: DecodeLimits = {
   maxSamples: 1_000_000,
   maxMetadata: 50_000,
+  maxExemplars: 100_000,
   maxSymbols: 1_000_000,
 };

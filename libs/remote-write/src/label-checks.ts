@@ -28,11 +28,8 @@ export function decodeUtf8(bytes: Buffer, start: number, end: number): string {
   return bytes.toString('latin1', start, end);
 }
 
-/**
- * Names and values in turn, in any order, as a label set; or, where Prometheus's receiver would refuse them too (no
- * metric name, an empty or malformed name, one given twice), the reason.
- */
-export function checkedLabels(flat: readonly string[]): ReadLabels {
+/** Labels that need no metric name, such as those of an exemplar; or the reason why they cannot be kept. */
+export function checkedPairs(flat: readonly string[]): ReadLabels {
   const pairs: [string, string][] = [];
   for (let i = 0; i < flat.length; i += 2) {
     const name = flat[i]!;
@@ -42,14 +39,22 @@ export function checkedLabels(flat: readonly string[]): ReadLabels {
     }
     pairs.push([name, value]);
   }
-  let labels: Labels;
   try {
-    labels = Labels.fromPairs(pairs);
+    return Labels.fromPairs(pairs);
   } catch (error) {
     if (!(error instanceof DuplicateLabelError)) throw error;
     return `${error.message} in ${shownPairs(flat)}`;
   }
-  return labels.has(METRIC_NAME) ? labels : `no metric name in ${shownPairs(flat)}`;
+}
+
+/**
+ * Names and values in turn, in any order, as a label set; or, where Prometheus's receiver would refuse them too (no
+ * metric name, an empty or malformed name, one given twice), the reason.
+ */
+export function checkedLabels(flat: readonly string[]): ReadLabels {
+  const labels = checkedPairs(flat);
+  if (typeof labels === 'string' || labels.has(METRIC_NAME)) return labels;
+  return `no metric name in ${shownPairs(flat)}`;
 }
 
 function shownPairs(flat: readonly string[]): string {

@@ -1,6 +1,12 @@
 import { BatchAssembly } from './batch-assembly.ts';
 import { type DecodedWrite, type DecodeLimits, DEFAULT_DECODE_LIMITS } from './decoded-write.ts';
-import { checkedLabels, decodeUtf8, MAX_LABELS, TOO_MANY_LABELS } from './label-checks.ts';
+import {
+  checkedLabels,
+  checkedPairs,
+  decodeUtf8,
+  MAX_LABELS,
+  TOO_MANY_LABELS,
+} from './label-checks.ts';
 import { hashBytes, LabelSetCache, type ReadLabels } from './label-set-cache.ts';
 import { BYTES, ProtobufReader, VARINT } from './protobuf-reader.ts';
 
@@ -82,8 +88,7 @@ export class WriteV1Decoder {
           assembly.readSample(reader, reader.readLengthEnd());
           break;
         case SERIES_EXEMPLARS:
-          assembly.exemplarCount++;
-          reader.skip(tag);
+          readExemplar(reader, assembly);
           break;
         case SERIES_HISTOGRAMS:
           assembly.histogramCount++;
@@ -132,6 +137,18 @@ function readLabels(reader: ProtobufReader, start: number): ReadLabels {
     readLabel(reader, flat);
   }
   return checkedLabels(flat);
+}
+
+function readExemplar(reader: ProtobufReader, assembly: BatchAssembly): void {
+  const flat: string[] = [];
+  assembly.readExemplar(reader, reader.readLengthEnd(), {
+    read(tag) {
+      reader.expectWireType(tag, BYTES);
+      if (flat.length < MAX_LABELS * 2) readLabel(reader, flat);
+      else reader.skip(tag);
+    },
+    take: () => checkedPairs(flat),
+  });
 }
 
 function readLabel(reader: ProtobufReader, flat: string[]): void {

@@ -1,6 +1,12 @@
 import { BatchAssembly } from './batch-assembly.ts';
 import { type DecodedWrite, type DecodeLimits, DEFAULT_DECODE_LIMITS } from './decoded-write.ts';
-import { checkedLabels, decodeUtf8, MAX_LABELS, TOO_MANY_LABELS } from './label-checks.ts';
+import {
+  checkedLabels,
+  checkedPairs,
+  decodeUtf8,
+  MAX_LABELS,
+  TOO_MANY_LABELS,
+} from './label-checks.ts';
 import type { ReadLabels } from './label-set-cache.ts';
 import { BYTES, ProtobufReader, VARINT } from './protobuf-reader.ts';
 import { RemoteWriteError } from './remote-write-error.ts';
@@ -85,8 +91,7 @@ function readSeries(
         reader.skip(tag);
         break;
       case SERIES_EXEMPLARS:
-        assembly.exemplarCount++;
-        reader.skip(tag);
+        readExemplar(reader, symbols, assembly);
         break;
       case SERIES_METADATA:
         readMetadata(reader, symbols, labels, assembly);
@@ -96,6 +101,18 @@ function readSeries(
     }
   }
   reader.end = outerEnd;
+}
+
+function readExemplar(
+  reader: ProtobufReader,
+  symbols: readonly string[],
+  assembly: BatchAssembly,
+): void {
+  const refs: number[] = [];
+  assembly.readExemplar(reader, reader.readLengthEnd(), {
+    read: (tag) => readRefs(reader, tag, refs),
+    take: () => labelsOf(refs, symbols, checkedPairs),
+  });
 }
 
 /** Packed, as every writer does it, or one by one, as readers must allow. */
@@ -117,7 +134,11 @@ function pushRef(refs: number[], ref: number): void {
   if (refs.length <= MAX_LABELS * 2) refs.push(ref);
 }
 
-function labelsOf(refs: readonly number[], symbols: readonly string[]): ReadLabels {
+function labelsOf(
+  refs: readonly number[],
+  symbols: readonly string[],
+  check: (flat: readonly string[]) => ReadLabels = checkedLabels,
+): ReadLabels {
   if (refs.length > MAX_LABELS * 2) return TOO_MANY_LABELS;
   if (refs.length % 2 === 1) return `a series with ${refs.length} label references, an odd number`;
   const flat: string[] = [];
@@ -128,7 +149,7 @@ function labelsOf(refs: readonly number[], symbols: readonly string[]): ReadLabe
     }
     flat.push(symbol);
   }
-  return checkedLabels(flat);
+  return check(flat);
 }
 
 function readMetadata(

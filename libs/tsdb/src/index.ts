@@ -18,6 +18,12 @@ export type { BlockFileInfo, BlockFiles, BlockHandle, BlockSink } from './block/
 export type { BlockContents, BlockSummary } from './block/block-format.ts';
 export { BlockError } from './block/byte-reader.ts';
 export { BlockFaultError, MemoryBlockFiles } from './block/memory-block-files.ts';
+export {
+  type Exemplar,
+  ExemplarRing,
+  type ExemplarVerdict,
+  type SeriesExemplars,
+} from './exemplar-ring.ts';
 export type { Timer } from './group-commit.ts';
 export type { CardinalityEntry, CardinalityStatistics } from './head.ts';
 export { DEFAULT_HEAD_OPTIONS, type HeadOptions } from './head-options.ts';
@@ -27,6 +33,7 @@ export {
   type SegmentFaults,
 } from './memory-segment-store.ts';
 export type { MergedSelection } from './merged-selection.ts';
+export { MetadataCatalogue } from './metric-metadata.ts';
 export { NO_PAUSES, type Pace } from './pace.ts';
 export type { ReplayProgress, ReplayReport } from './replay-log.ts';
 export type { DiskSpace, SegmentInfo, SegmentStore } from './segment-store.ts';

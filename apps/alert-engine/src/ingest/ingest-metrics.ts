@@ -4,6 +4,14 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 const PROTOCOL = 'remote_write';
 
+const EXEMPLAR_RESULTS = [
+  'added',
+  'repeated',
+  'out_of_order',
+  'labels_too_long',
+  'invalid_labels',
+] as const;
+
 /** What came in, what was stored and what was not, and why. */
 export class IngestMetrics {
   readonly #requests: Counter;
@@ -11,6 +19,7 @@ export class IngestMetrics {
   readonly #rejected: Counter;
   readonly #ignored: Counter;
   readonly #malformed: Counter;
+  readonly #exemplars: Counter;
   readonly #bytes: Counter;
   readonly #inFlight: Gauge;
   readonly #duration: Histogram;
@@ -43,6 +52,11 @@ export class IngestMetrics {
       'Write requests that could not be read, by reason.',
       'reason',
     );
+    this.#exemplars = counter(
+      'binnacle_ingest_exemplars_total',
+      'Exemplars that came in: added, repeated, or the reason why they were not kept.',
+      'result',
+    );
     this.#bytes = counter(
       'binnacle_ingest_body_bytes_total',
       'Bytes of write requests as they came over the wire.',
@@ -63,8 +77,13 @@ export class IngestMetrics {
     const protocol = PROTOCOL;
     this.#samples.inc({ protocol }, 0);
     for (const reason of REJECT_REASONS) this.#rejected.inc({ protocol, reason }, 0);
-    for (const kind of ['native_histogram', 'exemplar']) this.#ignored.inc({ protocol, kind }, 0);
+    this.#ignored.inc({ protocol, kind: 'native_histogram' }, 0);
+    for (const result of EXEMPLAR_RESULTS) this.#exemplars.inc({ protocol, result }, 0);
     this.#inFlight.set({ protocol }, 0);
+  }
+
+  exemplar(result: (typeof EXEMPLAR_RESULTS)[number]): void {
+    this.#exemplars.inc({ protocol: PROTOCOL, result });
   }
 
   /** Books a request that begins. @returns what to call with the status when it has been answered */

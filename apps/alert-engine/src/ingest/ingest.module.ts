@@ -1,5 +1,6 @@
 import { type MiddlewareConsumer, Module, type NestModule, RequestMethod } from '@nestjs/common';
 import { Registry } from 'prom-client';
+import { ExemplarRing, MetadataCatalogue } from '#libs/tsdb';
 import { STORE_WRITER, type StoreWriter } from '../store/store-writer.ts';
 import { IngestMetrics } from './ingest-metrics.ts';
 import { RemoteWriteReceiver } from './remote-write-receiver.ts';
@@ -17,9 +18,13 @@ import { WriteGate } from './write-gate.ts';
     },
     {
       provide: RemoteWriteReceiver,
-      inject: [STORE_WRITER, IngestMetrics],
-      useFactory: (store: StoreWriter, metrics: IngestMetrics) =>
-        new RemoteWriteReceiver(store, metrics),
+      inject: [STORE_WRITER, ExemplarRing, MetadataCatalogue, IngestMetrics],
+      useFactory: (
+        store: StoreWriter,
+        exemplars: ExemplarRing,
+        metadata: MetadataCatalogue,
+        metrics: IngestMetrics,
+      ) => new RemoteWriteReceiver(store, exemplars, metadata, metrics),
     },
     WriteGate,
   ],

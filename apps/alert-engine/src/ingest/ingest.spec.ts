@@ -7,7 +7,7 @@ import { Labels, Matcher } from '#libs/labels';
 import { AppLogger, createHttpApp, listen, PlatformModule } from '#libs/platform';
 import { compressBlock, wholeBatch, WriteEncoder, type WriteMessage } from '#libs/remote-write';
 import { type SampleBatch, SampleBatchBuilder } from '#libs/samples';
-import { MemorySegmentStore, TimeSeriesStore } from '#libs/tsdb';
+import { MemorySegmentStore, TimeSeriesStore, ExemplarRing, MetadataCatalogue } from '#libs/tsdb';
 import { STORE_WRITER, type StoreWriter } from '../store/store-writer.ts';
 import { IngestModule } from './ingest.module.ts';
 
@@ -18,8 +18,12 @@ const V2: WriteMessage = 'io.prometheus.write.v2.Request';
 @Module({})
 class TestStoreModule {
   static with(writer: StoreWriter): DynamicModule {
-    const store = { provide: STORE_WRITER, useValue: writer };
-    return { module: TestStoreModule, providers: [store], exports: [store] };
+    const providers = [
+      { provide: STORE_WRITER, useValue: writer },
+      { provide: ExemplarRing, useValue: new ExemplarRing(10) },
+      { provide: MetadataCatalogue, useValue: new MetadataCatalogue(10) },
+    ];
+    return { module: TestStoreModule, providers, exports: providers };
   }
 }
 

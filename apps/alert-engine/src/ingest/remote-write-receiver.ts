@@ -12,6 +12,8 @@ import {
   type RejectReason,
   StoreUnavailableError,
   type UnavailableReason,
+  type ExemplarRing,
+  type MetadataCatalogue,
 } from '#libs/tsdb';
 import type { AppendReport, StoreWriter } from '../store/store-writer.ts';
 import type { IngestMetrics } from './ingest-metrics.ts';
@@ -42,6 +44,18 @@ const REASONS: Readonly<Record<RejectReason, string>> = {
   invalid_labels: 'invalid metric name or labels',
 };
 
+/** The numbers of types in both versions' enumerations, as OpenMetrics names them. */
+const METRIC_TYPES = [
+  'unknown',
+  'counter',
+  'gauge',
+  'histogram',
+  'gaugehistogram',
+  'summary',
+  'info',
+  'stateset',
+];
+
 /** When a sender may try again, in seconds. */
 const RETRY_AFTER: Readonly<Record<UnavailableReason, number>> = {
   replaying: 2,
@@ -60,10 +74,19 @@ const RETRY_AFTER: Readonly<Record<UnavailableReason, number>> = {
 export class RemoteWriteReceiver {
   readonly #store: StoreWriter;
   readonly #metrics: IngestMetrics;
+  readonly #exemplars: ExemplarRing;
+  readonly #metadata: MetadataCatalogue;
   readonly #decoder = new WriteV1Decoder();
 
-  constructor(store: StoreWriter, metrics: IngestMetrics) {
+  constructor(
+    store: StoreWriter,
+    exemplars: ExemplarRing,
+    metadata: MetadataCatalogue,
+    metrics: IngestMetrics,
+  ) {
     this.#store = store;
+    this.#exemplars = exemplars;
+    this.#metadata = metadata;
     this.#metrics = metrics;
   }
 
@@ -85,8 +108,12 @@ export class RemoteWriteReceiver {
       return unavailableReply(error);
     }
     this.#count(decoded, report);
+    for (const { family, type, help, unit } of decoded.metadata) {
+      this.#metadata.add(family, { type: METRIC_TYPES[type] ?? 'unknown', help, unit });
+    }
+    const exemplars = this.#keepExemplars(decoded);
     const problem = describeRejections(decoded, report);
-    const headers = writtenHeaders(message, report);
+    const headers = writtenHeaders(message, report, exemplars);
     return { status: problem === '' ? 204 : 400, text: problem, headers };
   }
 
@@ -97,13 +124,24 @@ export class RemoteWriteReceiver {
       : decodeWriteV2(bytes);
   }
 
+  /** @returns how many are kept now */
+  #keepExemplars({ exemplars, invalidExemplars }: DecodedWrite): number {
+    let kept = 0;
+    for (const { series, labels, value, timeMs } of exemplars) {
+      const verdict = this.#exemplars.add(series, { labels, value, timeMs });
+      this.#metrics.exemplar(verdict);
+      if (verdict === 'added' || verdict === 'repeated') kept++;
+    }
+    for (let i = 0; i < invalidExemplars; i++) this.#metrics.exemplar('invalid_labels');
+    return kept;
+  }
+
   #count(decoded: DecodedWrite, report: AppendReport): void {
     const metrics = this.#metrics;
     metrics.stored(report.accepted + report.repeated);
     for (const reason of REJECT_REASONS) metrics.rejected(reason, report.rejected[reason]);
     metrics.rejected('invalid_labels', decoded.rejectedSamples);
     metrics.ignored('native_histogram', decoded.histogramCount);
-    metrics.ignored('exemplar', decoded.exemplarCount);
   }
 }
 
@@ -131,12 +169,16 @@ function describeRejections(decoded: DecodedWrite, report: AppendReport): string
 }
 
 /** Remote write 2.0, section "Required written response headers". */
-function writtenHeaders(message: WriteMessage, report: AppendReport): Record<string, string> {
+function writtenHeaders(
+  message: WriteMessage,
+  report: AppendReport,
+  exemplars: number,
+): Record<string, string> {
   if (message === 'prometheus.WriteRequest') return {};
   return {
     'x-prometheus-remote-write-samples-written': String(report.accepted + report.repeated),
     'x-prometheus-remote-write-histograms-written': '0',
-    'x-prometheus-remote-write-exemplars-written': '0',
+    'x-prometheus-remote-write-exemplars-written': String(exemplars),
   };
 }
 

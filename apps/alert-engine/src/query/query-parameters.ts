@@ -87,14 +87,14 @@ export class QueryParameters {
    * The most results wanted; Infinity where nothing or 0 is given.
    * @throws QueryApiError
    */
-  limit(): number {
-    const text = this.get('limit');
+  limit(name = 'limit'): number {
+    const text = this.get(name);
     if (text === '') return Number.POSITIVE_INFINITY;
     if (!/^[+-]?\d+$/.test(text)) {
-      throw invalidParameter('limit', `strconv.Atoi: parsing ${quote(text)}: invalid syntax`);
+      throw invalidParameter(name, `strconv.Atoi: parsing ${quote(text)}: invalid syntax`);
     }
     const limit = Number(text);
-    if (limit < 0) throw invalidParameter('limit', 'limit must be non-negative');
+    if (limit < 0) throw invalidParameter(name, 'limit must be non-negative');
     return limit === 0 ? Number.POSITIVE_INFINITY : limit;
   }
 

@@ -1,6 +1,7 @@
 import type { Provider } from '@nestjs/common';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { QueryEngine } from '#libs/promql';
+import { ExemplarRing, MetadataCatalogue } from '#libs/tsdb';
 import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
 import { STORE, type Store } from '../store/store.ts';
 import { nextTurn } from './loop-turns.ts';
@@ -36,10 +37,12 @@ export const queryProviders: Provider[] = [
   },
   {
     provide: QueryService,
-    inject: [QUERY_ENGINE, STORE, ENGINE_CONFIG, Registry],
+    inject: [QUERY_ENGINE, STORE, ExemplarRing, MetadataCatalogue, ENGINE_CONFIG, Registry],
     useFactory: (
       engine: QueryEngine,
       store: Store,
+      exemplars: ExemplarRing,
+      metadata: MetadataCatalogue,
       config: EngineConfig,
       registry: Registry,
     ): QueryService => {
@@ -52,6 +55,8 @@ export const queryProviders: Provider[] = [
       return new QueryService({
         plans: new PlanCache(engine, KEPT_PLANS),
         store,
+        exemplars,
+        metadata,
         gate,
         timeoutMs: query.timeout,
         nowMs: () => Date.now(),

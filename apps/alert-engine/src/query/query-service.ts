@@ -7,10 +7,13 @@ import {
   type Plan,
   prettyExpr,
   type QueryResult,
+  selectorsOf,
+  type VectorSelector,
 } from '#libs/promql';
+import type { ExemplarRing, MetadataCatalogue } from '#libs/tsdb';
 import { unescapeLabelName } from './escaped-label-name.ts';
 import { QueryApiError, invalidParameter, toApiError } from './query-api-error.ts';
-import { type QueryTimings, TRUNCATED, writeQueryBody } from './query-body.ts';
+import { formatSampleValue, type QueryTimings, TRUNCATED, writeQueryBody } from './query-body.ts';
 import { nextTurn } from './loop-turns.ts';
 import type { PlanCache } from './plan-cache.ts';
 import type { QueryGate } from './query-gate.ts';
@@ -29,6 +32,8 @@ const DOCUMENTED_TYPES: Readonly<Record<string, string>> = {
 export interface QueryServiceOptions {
   readonly plans: PlanCache;
   readonly store: Store;
+  readonly exemplars: ExemplarRing;
+  readonly metadata: MetadataCatalogue;
   readonly gate: QueryGate;
   /** Longest that a query may take, its wait included. */
   readonly timeoutMs: number;
@@ -48,14 +53,19 @@ export interface ListAnswer<T> {
 export class QueryService {
   readonly #plans: PlanCache;
   readonly #store: Store;
+  readonly #exemplars: ExemplarRing;
+  readonly #metadata: MetadataCatalogue;
   readonly #gate: QueryGate;
   readonly #timeoutMs: number;
   readonly #nowMs: () => number;
   readonly #observer: (outcome: string, seconds: number) => void;
 
-  constructor({ plans, store, gate, timeoutMs, nowMs, observer }: QueryServiceOptions) {
+  constructor(options: QueryServiceOptions) {
+    const { plans, store, gate, timeoutMs, nowMs, observer } = options;
     this.#plans = plans;
     this.#store = store;
+    this.#exemplars = options.exemplars;
+    this.#metadata = options.metadata;
     this.#gate = gate;
     this.#timeoutMs = timeoutMs;
     this.#nowMs = nowMs;
@@ -122,20 +132,45 @@ export class QueryService {
     return exprToJson(parseQuery(parameters));
   }
 
-  /** `/api/v1/query_exemplars`: none are stored, but the query has to be one. */
-  exemplars(parameters: QueryParameters): readonly never[] {
+  /** `/api/v1/query_exemplars`: those of the series that the query's selectors name. */
+  exemplars(parameters: QueryParameters): readonly object[] {
     const startMs = parameters.timeMsOr('start', -MAX_TIME_MS);
     const endMs = parameters.timeMsOr('end', MAX_TIME_MS);
     if (endMs < startMs) {
       throw new QueryApiError('bad_data', 'end timestamp must not be before start timestamp');
     }
+    let selectors: readonly VectorSelector[];
     try {
-      parseExpr(parameters.get('query'));
+      selectors = selectorsOf(parseExpr(parameters.get('query')));
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       throw new QueryApiError('bad_data', error.message, { cause: error });
     }
-    return [];
+    const matcherSets = selectors.map(({ matchers }) => matchers);
+    return this.#exemplars
+      .select(matcherSets, startMs, endMs)
+      .toSorted((a, b) => compareLabels(a.series, b.series))
+      .map(({ series, exemplars }) => ({
+        seriesLabels: series.toRecord(),
+        exemplars: exemplars.map(({ labels, value, timeMs }) => ({
+          labels: labels.toRecord(),
+          value: formatSampleValue(value),
+          timestamp: timeMs / 1_000,
+        })),
+      }));
+  }
+
+  /** `/api/v1/metadata`: by family. */
+  metadata(parameters: QueryParameters): object {
+    const limit = parameters.limit();
+    const perMetric = parameters.limit('limit_per_metric');
+    const metric = parameters.get('metric');
+    const families: [string, object][] = [];
+    for (const [family, known] of this.#metadata.entries(metric === '' ? null : metric)) {
+      if (families.length >= limit) break;
+      families.push([family, known.slice(0, perMetric)]);
+    }
+    return Object.fromEntries(families);
   }
 
   /** `/api/v1/series`. */

@@ -107,11 +107,10 @@ export class QueryController {
     sendList(request, reply, await this.#service.labelValues(name, parametersOf(request)));
   }
 
-  /** Types and help texts of metrics; none are stored. */
+  /** Types and help texts of metrics, as senders tell them. */
   @Get('metadata')
   metadata(@Req() request: FastifyRequest): object {
-    parametersOf(request).limit();
-    return success({});
+    return success(this.#service.metadata(parametersOf(request)));
   }
 
   @Get('status/buildinfo')

@@ -16,6 +16,10 @@ export const storageConfigSchema = z.strictObject({
     .optional(),
   /** A sample may be so much older than the youngest of its series; 0s takes none out of order. */
   out_of_order_time_window: durationMs().prefault('5m'),
+  /** Kept in memory; the oldest go first, and all of them at a restart. 0 keeps none. */
+  exemplars: z
+    .strictObject({ max_exemplars: z.int().min(0).max(10_000_000).default(100_000) })
+    .prefault({}),
 });
 
 /** `limits.storage`: on by default, so that one careless exporter does not take the store down. */

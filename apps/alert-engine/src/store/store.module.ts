@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { Global, Module } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import { FileBlockFiles, syncDirectory } from '#libs/node-files';
-import { BlockArchive, type Pace, TieredStore, TimeSeriesStore, type Timer } from '#libs/tsdb';
+import {
+  BlockArchive,
+  ExemplarRing,
+  MetadataCatalogue,
+  type Pace,
+  TieredStore,
+  TimeSeriesStore,
+  type Timer,
+} from '#libs/tsdb';
 import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
 import { DurableStoreWriter } from './durable-store-writer.ts';
 import { MeasuredSegmentStore } from './measured-segment-store.ts';
@@ -23,6 +31,8 @@ const timer: Timer = {
   },
 };
 
+/** Metric families whose type and help are remembered. */
+const MAX_FAMILIES = 100_000;
 /** What runs in the background steps back after so long. */
 const TURN_MS = 4;
 
@@ -100,6 +110,13 @@ function createPace(): Pace {
           toTieredOptions(config.storage),
         ),
     },
+    {
+      provide: ExemplarRing,
+      inject: [ENGINE_CONFIG],
+      useFactory: (config: EngineConfig) =>
+        new ExemplarRing(config.storage.exemplars.max_exemplars),
+    },
+    { provide: MetadataCatalogue, useFactory: () => new MetadataCatalogue(MAX_FAMILIES) },
     { provide: STORE, useExisting: TieredStore },
     { provide: VOLATILE_STORE_WRITER, useExisting: TimeSeriesStore },
     {
@@ -109,6 +126,6 @@ function createPace(): Pace {
     },
     StoreRunner,
   ],
-  exports: [STORE, STORE_WRITER, VOLATILE_STORE_WRITER],
+  exports: [STORE, STORE_WRITER, VOLATILE_STORE_WRITER, ExemplarRing, MetadataCatalogue],
 })
 export class StoreModule {}
