@@ -38,3 +38,4 @@ export { detectedResetHint, storedResetHint } from './counter-reset-hint.ts';
 export { formatHistogram } from './format-histogram.ts';
 export { HistogramSum } from './histogram-sum.ts';
 export { trimHistogram } from './trim.ts';
+export { histogramProblem } from './validate.ts';

@@ -1,5 +1,7 @@
 import type { Labels } from '#libs/labels';
-import { SampleBatchBuilder } from '#libs/samples';
+import { histogramProblem } from '#libs/histogram';
+import { SampleBatchBuilder, STALE_MARKER } from '#libs/samples';
+import { readHistogram } from './read-histogram.ts';
 import type {
   DecodedExemplar,
   DecodedWrite,
@@ -18,12 +20,16 @@ const EXEMPLAR_TIMESTAMP = 3;
 /** Fields of both versions' `Sample`. */
 const SAMPLE_VALUE = 1;
 const SAMPLE_TIMESTAMP = 2;
+/** Of a series' name in a message. */
+const MAX_NAMED = 500;
 
 /** One request's samples as they are read; both versions of the protocol end here. */
 export class BatchAssembly {
   readonly metadata: MetricMetadata[] = [];
   readonly #exemplars: DecodedExemplar[] = [];
-  histogramCount = 0;
+  #histogramCount = 0;
+  #invalidHistograms = 0;
+  #firstInvalidHistogram: string | null = null;
   /** Exemplars whose labels, or whose series' labels, cannot be kept. */
   invalidExemplars = 0;
   readonly #limits: DecodeLimits;
@@ -49,8 +55,32 @@ export class BatchAssembly {
     }
   }
 
-  /** Reads the `Sample` message from the reader's position to `sampleEnd`. */
-  readSample(reader: ProtobufReader, sampleEnd: number): void {
+  /** Reads the `Histogram` message from the reader's position to `histogramEnd`. */
+  readHistogram(reader: ProtobufReader, histogramEnd: number): void {
+    this.#countSample(reader);
+    const outerEnd = reader.end;
+    reader.end = histogramEnd;
+    const { timeMs, histogram, isInteger, isStale } = readHistogram(reader);
+    reader.end = outerEnd;
+    if (this.#current === null) {
+      this.#rejectedSamples++;
+      return;
+    }
+    if (isStale) {
+      this.#builder.addSampleFrom(timeMs, STALE_MARKER, 0);
+      return;
+    }
+    const problem = histogramProblem(histogram, isInteger);
+    if (problem === null) {
+      this.#builder.addHistogram(timeMs, histogram);
+      this.#histogramCount++;
+      return;
+    }
+    this.#invalidHistograms++;
+    this.#firstInvalidHistogram ??= `${problem}: ${this.#current.toString().slice(0, MAX_NAMED)}`;
+  }
+
+  #countSample(reader: ProtobufReader): void {
     if (++this.#readSamples > this.#limits.maxSamples) {
       throw new RemoteWriteError(
         'too_large',
@@ -58,6 +88,11 @@ export class BatchAssembly {
         reader.position,
       );
     }
+  }
+
+  /** Reads the `Sample` message from the reader's position to `sampleEnd`. */
+  readSample(reader: ProtobufReader, sampleEnd: number): void {
+    this.#countSample(reader);
     const outerEnd = reader.end;
     reader.end = sampleEnd;
     let value = 0;
@@ -153,7 +188,9 @@ export class BatchAssembly {
       firstRejection: this.#firstRejection,
       exemplars: this.#exemplars,
       invalidExemplars: this.invalidExemplars,
-      histogramCount: this.histogramCount,
+      invalidHistograms: this.#invalidHistograms,
+      firstInvalidHistogram: this.#firstInvalidHistogram,
+      histogramCount: this.#histogramCount,
     };
   }
 }

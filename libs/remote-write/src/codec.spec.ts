@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
+import { createFloatHistogram } from '#libs/histogram';
 import { Labels, METRIC_NAME } from '#libs/labels';
 import { isStaleMarker, type SampleBatch, SampleBatchBuilder, STALE_MARKER } from '#libs/samples';
 import {
@@ -240,9 +241,61 @@ describe('WriteV1Decoder', () => {
     const bad: [number, Buffer] = [1, message([1, 'a'], [2, Buffer.from([0xff])])];
     expect(decoder.decode(message([1, message(up, bad, sample(1, 1))])).rejectedSamples).toBe(1);
   });
-  it('counts histograms, which it does not decode', () => {
-    const request = message([1, message(up, [4, message([15, 1])], [4, ''])]);
-    expect(decoder.decode(request).histogramCount).toBe(2);
+  it('reads a stale marker that comes as a histogram', () => {
+    const stale = Buffer.alloc(9);
+    stale[0] = 25;
+    stale.writeBigUInt64LE(0x7ff0000000000002n, 1);
+    const { batch } = decoder.decode(
+      message([1, message(up, [4, Buffer.concat([stale, message([15, 7])])])]),
+    );
+    expect(batch.histograms).toBeNull();
+    expect([batch.sampleCount, batch.timesMs[0], isStaleMarker(batch.values, 0)]).toEqual([
+      1,
+      7,
+      true,
+    ]);
+  });
+  it.each(MESSAGES)('gives back histograms of every kind (%s)', (version) => {
+    const histograms = [
+      createFloatHistogram({
+        schema: -4,
+        count: 2 ** 40 + 8,
+        sum: -1.5,
+        zeroCount: 2 ** 40,
+        zeroThreshold: 0.001,
+        positiveSpans: [
+          { offset: -3, length: 2 },
+          { offset: 2, length: 1 },
+        ],
+        positiveBuckets: [1, 3, 2],
+        negativeSpans: [{ offset: 0, length: 1 }],
+        negativeBuckets: [2],
+        counterResetHint: 'gauge',
+      }),
+      createFloatHistogram({
+        schema: 8,
+        count: 2.5,
+        positiveSpans: [{ offset: 0, length: 2 }],
+        positiveBuckets: [0.5, 2],
+      }),
+      createFloatHistogram({
+        schema: -53,
+        count: 3,
+        customValues: [0.1, 2],
+        positiveSpans: [{ offset: 0, length: 3 }],
+        positiveBuckets: [1, 0, 2],
+        counterResetHint: 'reset',
+      }),
+    ];
+    const builder = new SampleBatchBuilder();
+    builder.addSeries(Labels.fromRecord({ __name__: 'h' }));
+    for (const [i, one] of histograms.entries()) builder.addHistogram(i, one);
+    builder.addSample(9, 1);
+    const encoded = new WriteEncoder(version).encode([wholeBatch(builder.take())]);
+    const { batch, histogramCount } = decode(version, encoded);
+    expect(histogramCount).toBe(3);
+    expect(batch.histograms?.filter((one) => one !== null)).toEqual(histograms);
+    expect(batch.sampleCount).toBe(4);
   });
   it('reads exemplars', () => {
     const trace = message([1, 'trace_id'], [2, 'abc']);

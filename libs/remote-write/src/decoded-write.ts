@@ -30,7 +30,11 @@ export interface DecodedWrite {
   readonly exemplars: readonly DecodedExemplar[];
   /** Exemplars whose labels, or whose series' labels, cannot be kept. */
   readonly invalidExemplars: number;
-  /** Native histograms in the request; they are not decoded. */
+  /** Native histograms that contradict themselves; they are not in the batch. */
+  readonly invalidHistograms: number;
+  /** What is wrong with the first of them, or null. */
+  readonly firstInvalidHistogram: string | null;
+  /** Native histograms in the batch. */
   readonly histogramCount: number;
 }
 

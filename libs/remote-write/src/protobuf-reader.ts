@@ -54,6 +54,12 @@ export class ProtobufReader {
     return (this.#high | 0) * TWO_32 + this.#low;
   }
 
+  /** A signed number in zigzag (`sint32`, `sint64`); beyond 2^53 rounded. */
+  readZigzag(): number {
+    const coded = this.readVarint();
+    return coded % 2 === 0 ? coded / 2 : -(coded + 1) / 2;
+  }
+
   #low = 0;
   #high = 0;
 

@@ -2,6 +2,7 @@ import type { Labels } from '#libs/labels';
 import { BYTES, FIXED64, VARINT } from './protobuf-reader.ts';
 import { ProtobufWriter } from './protobuf-writer.ts';
 import type { SampleSlice } from './sample-slice.ts';
+import { writeHistogram } from './write-histogram.ts';
 
 /** The versions of the protocol, called by their message as in Prometheus's `protobuf_message`. */
 export type WriteMessage = 'prometheus.WriteRequest' | 'io.prometheus.write.v2.Request';
@@ -24,6 +25,8 @@ const V2_SERIES = 5 * 8 + BYTES;
 /** `labels` in version 1, `labels_refs` in version 2. */
 const LABELS = 1 * 8 + BYTES;
 const SAMPLES = 2 * 8 + BYTES;
+const V1_HISTOGRAMS = 4 * 8 + BYTES;
+const V2_HISTOGRAMS = 3 * 8 + BYTES;
 const LABEL_NAME = 1 * 8 + BYTES;
 const LABEL_VALUE = 2 * 8 + BYTES;
 const SAMPLE_VALUE = 1 * 8 + FIXED64;
@@ -58,7 +61,7 @@ export class WriteEncoder {
         writer.writeVarint(V1_SERIES);
         const message = writer.beginMessage();
         writeLabels(writer, batch.labels[series]!);
-        sample = writeSamples(writer, slice, sample, seriesEnd);
+        sample = writeSamples(writer, slice, sample, seriesEnd, V1_HISTOGRAMS);
         writer.endMessage(message);
       }
     }
@@ -78,7 +81,7 @@ export class WriteEncoder {
         body.writeVarint(V2_SERIES);
         const message = body.beginMessage();
         writeLabelRefs(body, batch.labels[series]!, symbols);
-        sample = writeSamples(body, slice, sample, seriesEnd);
+        sample = writeSamples(body, slice, sample, seriesEnd, V2_HISTOGRAMS);
         body.endMessage(message);
       }
     }
@@ -130,9 +133,18 @@ function writeSamples(
   { batch }: SampleSlice,
   start: number,
   end: number,
+  histogramTag: number,
 ): number {
-  const { values, timesMs } = batch;
+  const { values, timesMs, histograms } = batch;
   for (let i = start; i < end; i++) {
+    const histogram = histograms?.[i] ?? null;
+    if (histogram !== null) {
+      writer.writeVarint(histogramTag);
+      const message = writer.beginMessage();
+      writeHistogram(writer, timesMs[i]!, histogram);
+      writer.endMessage(message);
+      continue;
+    }
     writer.writeVarint(SAMPLES);
     const sample = writer.beginMessage();
     writer.writeVarint(SAMPLE_VALUE);

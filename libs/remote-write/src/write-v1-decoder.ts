@@ -91,8 +91,7 @@ export class WriteV1Decoder {
           readExemplar(reader, assembly);
           break;
         case SERIES_HISTOGRAMS:
-          assembly.histogramCount++;
-          reader.skip(tag);
+          assembly.readHistogram(reader, reader.readLengthEnd());
           break;
         default:
           reader.skip(tag);

@@ -87,8 +87,7 @@ function readSeries(
         assembly.readSample(reader, reader.readLengthEnd());
         break;
       case SERIES_HISTOGRAMS:
-        assembly.histogramCount++;
-        reader.skip(tag);
+        assembly.readHistogram(reader, reader.readLengthEnd());
         break;
       case SERIES_EXEMPLARS:
         readExemplar(reader, symbols, assembly);

@@ -1,3 +1,4 @@
+import type { FloatHistogram } from '#libs/histogram';
 import type { Labels } from '#libs/labels';
 import { assert } from '#libs/invariant';
 
@@ -14,6 +15,11 @@ export interface SampleBatch {
   readonly sampleCount: number;
   readonly timesMs: Float64Array;
   readonly values: Float64Array;
+  /**
+   * Null while all samples are floats. Otherwise indexed like `values`: sample `i` is `histograms[i]`, or the float
+   * `values[i]` where that is null or missing.
+   */
+  readonly histograms: readonly (FloatHistogram | null)[] | null;
 }
 
 /** Collects a batch. Series are added one after the other, each followed by its samples. */
@@ -22,6 +28,7 @@ export class SampleBatchBuilder {
   #firstSample = new Uint32Array(64);
   #timesMs = new Float64Array(64);
   #values = new Float64Array(64);
+  #histograms: (FloatHistogram | null)[] | null = null;
   #sampleCount = 0;
 
   get seriesCount(): number {
@@ -46,6 +53,15 @@ export class SampleBatchBuilder {
     this.#values[this.#place(timeMs)] = value;
   }
 
+  /** Adds a native histogram to the last series begun. */
+  addHistogram(timeMs: number, histogram: FloatHistogram): void {
+    const place = this.#place(timeMs);
+    this.#values[place] = 0;
+    this.#histograms ??= [];
+    while (this.#histograms.length < place) this.#histograms.push(null);
+    this.#histograms[place] = histogram;
+  }
+
   /** Adds the sample at `values[index]` keeping the bits of a NaN. */
   addSampleFrom(timeMs: number, values: Float64Array, index: number): void {
     const place = this.#place(timeMs);
@@ -58,6 +74,9 @@ export class SampleBatchBuilder {
     if (seriesCount === this.#labels.length) return;
     this.#sampleCount = this.#firstSample[seriesCount]!;
     this.#labels.length = seriesCount;
+    if (this.#histograms !== null && this.#histograms.length > this.#sampleCount) {
+      this.#histograms.length = this.#sampleCount;
+    }
   }
 
   /** The batch so far; the builder is empty afterwards and shares nothing with it. */
@@ -69,11 +88,13 @@ export class SampleBatchBuilder {
       sampleCount: this.#sampleCount,
       timesMs: this.#timesMs,
       values: this.#values,
+      histograms: this.#histograms,
     };
     this.#labels = [];
     this.#firstSample = new Uint32Array(64);
     this.#timesMs = new Float64Array(64);
     this.#values = new Float64Array(64);
+    this.#histograms = null;
     this.#sampleCount = 0;
     return batch;
   }

@@ -48,6 +48,8 @@ export interface AppendResult {
   readonly accepted: number;
   /** Samples that were there already with the same time and the same bits; as good as accepted. */
   readonly repeated: number;
+  /** How many of the accepted and the repeated ones are native histograms. */
+  readonly histograms: number;
   readonly rejected: Readonly<Record<RejectReason, number>>;
   readonly rejectedTotal: number;
   readonly firstRejection: Rejection | null;

@@ -1,3 +1,4 @@
+import { type FloatHistogram, histogramsEqual } from '#libs/histogram';
 import { compareUtf8, type Labels, type Matcher } from '#libs/labels';
 import { createSampleWindow, type SampleBatch, type SampleWindow } from '#libs/samples';
 import { noRejections, type Rejection, type RejectReason } from './append-result.ts';
@@ -20,6 +21,8 @@ const MAX_TIME_MS = 2 ** 52;
 /** What {@link Head.append} did, with the samples it took as columns. */
 export interface HeadAppend {
   readonly repeated: number;
+  /** How many of the accepted and the repeated ones are native histograms. */
+  readonly histograms: number;
   readonly rejected: Record<RejectReason, number>;
   readonly rejectedTotal: number;
   readonly firstRejection: Rejection | null;
@@ -156,12 +159,13 @@ export class Head {
     let rejectedTotal = 0;
     let firstRejection: Rejection | null = null;
     let repeated = 0;
+    let histogramCount = 0;
     let accepted = 0;
     if (this.#acceptedRows.length < batch.sampleCount) {
       this.#acceptedRows = new Uint32Array(batch.sampleCount);
       this.#acceptedSamples = new Uint32Array(batch.sampleCount);
     }
-    const { timesMs, values, firstSample } = batch;
+    const { timesMs, values, firstSample, histograms } = batch;
     const words = wordsOf(values);
     const newestMs = nowMs + this.#options.futureToleranceMs;
     const oldestMs = nowMs - this.#options.retentionMs;
@@ -181,7 +185,16 @@ export class Head {
         }
         if (reason === null) {
           if (row < 0) row = this.#createSeries(labels);
-          if (timeMs > this.#samples.lastMs(row)) {
+          const histogram = histograms === null ? null : (histograms[i] ?? null);
+          if (histogram !== null) {
+            const verdict = this.#takeHistogram(row, timeMs, histogram);
+            if (verdict === null || verdict === 'repeated') histogramCount++;
+            if (verdict === 'repeated') {
+              repeated++;
+              continue;
+            }
+            reason = verdict;
+          } else if (timeMs > this.#samples.lastMs(row)) {
             this.#samples.push(row, timeMs, words[2 * i]!, words[2 * i + 1]!);
           } else {
             const late = this.#takeLate(row, timeMs, words[2 * i]!, words[2 * i + 1]!);
@@ -212,6 +225,7 @@ export class Head {
     }
     return {
       repeated,
+      histograms: histogramCount,
       rejected,
       rejectedTotal,
       firstRejection,
@@ -238,10 +252,24 @@ export class Head {
       if (this.#probeAt(row, timeMs) >= 0) return false;
       this.#samples.insertLate(row, timeMs, firstWord, secondWord);
     }
+    this.#noticeTime(row, timeMs);
+    return true;
+  }
+
+  #noticeTime(row: number, timeMs: number): void {
     if (timeMs > this.#maxMs) this.#maxMs = timeMs;
     if (timeMs < this.#minMs) this.#minMs = timeMs;
     if (timeMs < this.#oldestNewMs) this.#oldestNewMs = timeMs;
     if (timeMs < this.#handedOnMs) this.#lateRows.add(row);
+  }
+
+  /** A histogram read back from the log; see {@link restoreSample}. */
+  restoreHistogram(row: number, timeMs: number, histogram: FloatHistogram): boolean {
+    // A record holds the floats of a batch before its histograms, so a younger float may be there already.
+    if (timeMs <= this.#samples.lastHistogramMs(row)) return false;
+    if (timeMs <= this.#samples.lastMs(row) && this.#probeAt(row, timeMs) >= 0) return false;
+    this.#samples.pushHistogram(row, timeMs, histogram);
+    this.#noticeTime(row, timeMs);
     return true;
   }
 
@@ -379,6 +407,23 @@ export class Head {
     return row;
   }
 
+  /** Histograms are taken in order only. */
+  #takeHistogram(
+    row: number,
+    timeMs: number,
+    histogram: FloatHistogram,
+  ): RejectReason | 'repeated' | null {
+    if (timeMs > this.#samples.lastMs(row)) {
+      this.#samples.pushHistogram(row, timeMs, histogram);
+      return null;
+    }
+    if (this.#samples.isLastHistogram(row, timeMs, histogram)) return 'repeated';
+    const at = this.#probeAt(row, timeMs);
+    if (at < 0) return 'out_of_order';
+    const known = this.#probe.histograms?.[at] ?? null;
+    return known !== null && histogramsEqual(known, histogram) ? 'repeated' : 'duplicate';
+  }
+
   /** A sample that is not younger than all of its row: taken (null), known already, or refused. */
   #takeLate(
     row: number,
@@ -388,6 +433,7 @@ export class Head {
   ): RejectReason | 'repeated' | null {
     const at = this.#probeAt(row, timeMs);
     if (at >= 0) {
+      if ((this.#probe.histograms?.[at] ?? null) !== null) return 'duplicate';
       const words = wordsOf(this.#probe.values);
       const isSame = words[2 * at] === firstWord && words[2 * at + 1] === secondWord;
       return isSame ? 'repeated' : 'duplicate';

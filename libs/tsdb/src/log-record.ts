@@ -1,4 +1,8 @@
+import type { FloatHistogram } from '#libs/histogram';
 import { Labels } from '#libs/labels';
+import { BlockError, ByteReader } from './block/byte-reader.ts';
+import { ByteWriter } from './block/byte-writer.ts';
+import { readHistogram, writeHistogram } from './histogram-codec.ts';
 import { FRAME_HEADER_BYTES, writeFrameHeader } from './log-frame.ts';
 import { LOW_WORD } from './xor-chunk.ts';
 
@@ -13,7 +17,9 @@ import { LOW_WORD } from './xor-chunk.ts';
  *                  bit 4     the id is one above that of the sample before; otherwise the difference follows
  *                  bits 5-6  0: same time as the sample before, 1: the difference follows, 2: eight bytes of time follow
  *
- * Numbers from 3 on are free for histograms, exemplars and metadata. A series id is given once in the life of a log and
+ *   3  histograms  count, then for each: id, and the histogram with its time as `histogram-codec.ts` writes the first one
+ *
+ * Numbers from 4 on are free. A series id is given once in the life of a log and
  * means the same in each of its segments.
  */
 
@@ -21,6 +27,7 @@ const FORMAT_VERSION = 1;
 const SEGMENT_RECORD = 0;
 const SERIES_RECORD = 1;
 const SAMPLES_RECORD = 2;
+const HISTOGRAMS_RECORD = 3;
 
 const NEXT_ID = 0x10;
 const TIME_DIFFERENCE = 0x20;
@@ -36,6 +43,7 @@ export class RecordWriter {
   #bytes = Buffer.allocUnsafe(64 * 1_024);
   #length = 0;
   #frameStart = -1;
+  readonly #histogram = new ByteWriter(1_024);
   readonly #texts = new Map<string, number>();
   #previousId = 0;
   #previousTimeMs = 0;
@@ -119,6 +127,21 @@ export class RecordWriter {
     this.#previousTimeMs = timeMs;
   }
 
+  beginHistograms(count: number): void {
+    this.#begin(HISTOGRAMS_RECORD, MAX_VARINT_BYTES);
+    this.#writeVarint(count);
+  }
+
+  writeHistogram(id: number, timeMs: number, histogram: FloatHistogram): void {
+    this.#histogram.clear();
+    writeHistogram(this.#histogram, null, { timeMs, histogram });
+    const bytes = this.#histogram.view();
+    this.#reserve(MAX_VARINT_BYTES + bytes.length);
+    this.#writeVarint(id);
+    bytes.copy(this.#bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
   /** Closes the frame. */
   end(): void {
     writeFrameHeader(this.#bytes, this.#frameStart, this.#length);
@@ -174,6 +197,7 @@ export interface RecordVisitor {
   series(id: number, labels: Labels): void;
   /** The value comes as its two words in the machine's order. */
   sample(id: number, timeMs: number, firstWord: number, secondWord: number): void;
+  histogram(id: number, timeMs: number, histogram: FloatHistogram): void;
 }
 
 /** A payload with a valid checksum that is not what this version writes. */
@@ -201,8 +225,25 @@ export function readRecord(payload: Buffer, visitor: RecordVisitor): void {
     case SAMPLES_RECORD:
       readSamples(cursor, visitor);
       return;
+    case HISTOGRAMS_RECORD:
+      readHistograms(payload, visitor);
+      return;
     default:
       throw new RecordError(`record of unknown kind ${kind}`);
+  }
+}
+
+function readHistograms(payload: Buffer, visitor: RecordVisitor): void {
+  const reader = new ByteReader(payload, 1);
+  try {
+    for (let left = reader.count(); left > 0; left--) {
+      const id = reader.varint();
+      const { timeMs, histogram } = readHistogram(reader, null);
+      visitor.histogram(id, timeMs, histogram);
+    }
+  } catch (error) {
+    if (!(error instanceof BlockError)) throw error;
+    throw new RecordError(error.message);
   }
 }
 

@@ -66,7 +66,6 @@ export class MergedSelection {
       columns.addWindow(this.#headWindow);
     }
     columns.sort();
-    window.histograms = null;
     window.startTimesMs = null;
     columns.show(minMs, maxMs, window);
   }

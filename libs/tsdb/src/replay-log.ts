@@ -1,3 +1,4 @@
+import type { FloatHistogram } from '#libs/histogram';
 import type { Labels } from '#libs/labels';
 import { grown, nextCapacity } from './growing-columns.ts';
 import type { Head } from './head.ts';
@@ -52,6 +53,7 @@ export interface ReplayResult {
 const FORMAT_VERSION = 1;
 /** So many samples wait for a definition; more are given up. */
 const MAX_WAITING_SAMPLES = 2_000_000;
+const MAX_WAITING_HISTOGRAMS = 50_000;
 
 export interface ReplayOptions {
   /** Samples of a segment from before are left out. */
@@ -156,6 +158,7 @@ class Replay implements RecordVisitor {
   readonly #waitingIds: number[] = [];
   readonly #waitingTimesMs: number[] = [];
   #waitingWords = new Uint32Array(0);
+  readonly #waitingHistograms: { id: number; timeMs: number; histogram: FloatHistogram }[] = [];
   #unknownRecords = 0;
 
   constructor(head: Head) {
@@ -208,8 +211,31 @@ class Replay implements RecordVisitor {
     }
   }
 
+  histogram(id: number, timeMs: number, histogram: FloatHistogram): void {
+    if (timeMs > this.segmentMaxMs) this.segmentMaxMs = timeMs;
+    const row = this.#rowsOfIds.get(id);
+    if (row === undefined) {
+      if (id > this.highestId) this.highestId = id;
+      if (this.#waitingHistograms.length < MAX_WAITING_HISTOGRAMS) {
+        this.#waitingHistograms.push({ id, timeMs, histogram });
+      } else {
+        this.#orphanedSamples++;
+      }
+    } else if (timeMs < this.#oldestMs) {
+      this.#expiredSamples++;
+    } else if (this.#head.restoreHistogram(row, timeMs, histogram)) {
+      this.samples++;
+    } else {
+      this.#repeatedSamples++;
+    }
+  }
+
   /** Gives samples that were waiting to their series, if its definition has come. */
   adoptOrphans(): void {
+    for (const { id, timeMs, histogram } of this.#waitingHistograms.splice(0)) {
+      if (this.#rowsOfIds.has(id)) this.histogram(id, timeMs, histogram);
+      else this.#orphanedSamples++;
+    }
     for (const [i, id] of this.#waitingIds.entries()) {
       if (this.#rowsOfIds.has(id)) {
         const [first, second] = this.#waitingWords.subarray(2 * i);

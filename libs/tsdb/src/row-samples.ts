@@ -1,4 +1,6 @@
 import type { SampleWindow } from '#libs/samples';
+import type { FloatHistogram } from '#libs/histogram';
+import { HistogramSamples, mergeHistograms } from './histogram-samples.ts';
 import { grown, nextCapacity } from './growing-columns.ts';
 import { OutOfOrderSamples } from './out-of-order-samples.ts';
 import { type ChunkView, NO_CHUNK, SealedChunks } from './sealed-chunks.ts';
@@ -36,6 +38,7 @@ export class RowSamples {
   readonly #open = new ByteSlots();
   readonly #sealed = new SealedChunks();
   readonly #late = new OutOfOrderSamples();
+  readonly #histograms = new HistogramSamples();
   readonly #appender = new XorAppender();
   /** What a spill adds to an open chunk. */
   readonly #spilled = new Uint8Array(SPILL_BYTES + 1);
@@ -93,7 +96,7 @@ export class RowSamples {
 
   /** Bytes held for samples, free places in pages included. */
   get bytes(): number {
-    return this.#raw.bytes + this.#open.bytes + this.#sealed.bytes;
+    return this.#raw.bytes + this.#open.bytes + this.#sealed.bytes + this.#histograms.bytes;
   }
 
   /** Makes a row ready for its first sample. */
@@ -118,6 +121,7 @@ export class RowSamples {
       this.#open.give(this.#openClass[row]!, this.#openSlot[row]!);
     }
     this.#late.removeRow(row);
+    this.#histograms.removeRow(row);
     this.startRow(row);
   }
 
@@ -150,8 +154,33 @@ export class RowSamples {
     if (timeMs < this.#firstMs[row]!) this.#firstMs[row] = timeMs;
   }
 
+  /** Appends a histogram younger than all histograms of the row; no sample may have its time. */
+  pushHistogram(row: number, timeMs: number, histogram: FloatHistogram): void {
+    const followsFloat = this.#lastMs[row]! > this.#histograms.lastMs(row);
+    this.#histograms.push(row, timeMs, histogram, followsFloat);
+    if (timeMs > this.#lastMs[row]!) this.#lastMs[row] = timeMs;
+    if (timeMs < this.#firstMs[row]!) this.#firstMs[row] = timeMs;
+  }
+
+  /** Time of the row's youngest histogram, -Infinity without any. */
+  lastHistogramMs(row: number): number {
+    return this.#histograms.lastMs(row);
+  }
+
+  /** Whether the row's youngest histogram is this one. */
+  isLastHistogram(row: number, timeMs: number, histogram: FloatHistogram): boolean {
+    return this.#histograms.isLast(row, timeMs, histogram);
+  }
+
   /** Points `window` at the samples with `minMs <= t <= maxMs`; see `Selection.read`. */
   read(row: number, minMs: number, maxMs: number, window: SampleWindow): void {
+    this.#readFloats(row, minMs, maxMs, window);
+    if (this.#histograms.rowCount > 0 && this.#histograms.has(row)) {
+      mergeHistograms(window, this.#histograms.read(row, minMs, maxMs));
+    }
+  }
+
+  #readFloats(row: number, minMs: number, maxMs: number, window: SampleWindow): void {
     window.histograms = null;
     window.startTimesMs = null;
     // A row number kept beyond its series' life may never have had samples.
@@ -171,6 +200,7 @@ export class RowSamples {
   dropBefore(cutoffMs: number): void {
     this.#sealed.dropBefore(cutoffMs);
     this.#late.dropBefore(cutoffMs);
+    this.#histograms.dropBefore(cutoffMs);
   }
 
   #readRaw(row: number, minMs: number, maxMs: number, window: SampleWindow): void {

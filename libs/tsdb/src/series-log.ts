@@ -1,4 +1,5 @@
 import type { Labels } from '#libs/labels';
+import type { SampleBatch } from '#libs/samples';
 import { grown, nextCapacity } from './growing-columns.ts';
 import { RecordWriter } from './log-record.ts';
 import type { SegmentStore } from './segment-store.ts';
@@ -65,6 +66,7 @@ interface PendingBytes {
 
 const NO_SEGMENT = 0;
 const MAX_SAMPLES_PER_FRAME = 16_384;
+const MAX_HISTOGRAMS_PER_FRAME = 512;
 const MAX_SERIES_FRAME_BYTES = 256 * 1_024;
 
 /**
@@ -201,6 +203,7 @@ export class SeriesLog {
     timesMs: Float64Array,
     words: Uint32Array,
     nowMs: number,
+    histograms: SampleBatch['histograms'] = null,
   ): number {
     if (count === 0) return this.#position;
     if (this.#pending.bytes + this.#writer.length === 0) this.#pendingSinceMs = nowMs;
@@ -208,6 +211,23 @@ export class SeriesLog {
     this.#position++;
     this.#repeatDefinitions();
     this.#defineRows(rows, count);
+    if (histograms === null) {
+      this.#appendFloats(rows, samples, count, timesMs, words);
+    } else {
+      this.#appendMixed(rows, samples, count, timesMs, words, histograms);
+    }
+    this.#pending.rows.push(rows.slice(0, count));
+    this.#pending.position = this.#position;
+    return this.#position;
+  }
+
+  #appendFloats(
+    rows: Uint32Array,
+    samples: Uint32Array,
+    count: number,
+    timesMs: Float64Array,
+    words: Uint32Array,
+  ): void {
     for (let start = 0; start < count; start += MAX_SAMPLES_PER_FRAME) {
       const end = Math.min(count, start + MAX_SAMPLES_PER_FRAME);
       this.#writer.beginSamples(end - start);
@@ -224,9 +244,40 @@ export class SeriesLog {
       }
       this.#writer.end();
     }
-    this.#pending.rows.push(rows.slice(0, count));
-    this.#pending.position = this.#position;
-    return this.#position;
+  }
+
+  /** The floats first, then the histograms; a frame of histograms ends when it is large. */
+  #appendMixed(
+    rows: Uint32Array,
+    samples: Uint32Array,
+    count: number,
+    timesMs: Float64Array,
+    words: Uint32Array,
+    histograms: NonNullable<SampleBatch['histograms']>,
+  ): void {
+    const floats: number[] = [];
+    const others: number[] = [];
+    for (let i = 0; i < count; i++) {
+      ((histograms[samples[i]!] ?? null) === null ? floats : others).push(i);
+    }
+    this.#appendFloats(
+      Uint32Array.from(floats, (i) => rows[i]!),
+      Uint32Array.from(floats, (i) => samples[i]!),
+      floats.length,
+      timesMs,
+      words,
+    );
+    for (let start = 0; start < others.length; start += MAX_HISTOGRAMS_PER_FRAME) {
+      const part = others.slice(start, start + MAX_HISTOGRAMS_PER_FRAME);
+      this.#writer.beginHistograms(part.length);
+      for (const i of part) {
+        const at = samples[i]!;
+        const timeMs = timesMs[at]!;
+        this.#writer.writeHistogram(this.#seriesIds[rows[i]!]!, timeMs, histograms[at]!);
+        if (timeMs > this.#pending.maxMs) this.#pending.maxMs = timeMs;
+      }
+      this.#writer.end();
+    }
   }
 
   /** When the next {@link flush} is due, or null if there is nothing to write. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { createFloatHistogram, type FloatHistogram } from '#libs/histogram';
 import { Labels, Matcher } from '#libs/labels';
 import { createSampleWindow, SampleBatchBuilder } from '#libs/samples';
 import {
@@ -106,6 +107,18 @@ function minutes(fromMs: number, toMs: number, factor: number): [number, number]
 
 function metricNames(labels: readonly Labels[]): string[] {
   return labels.map(({ metricName }) => metricName).toSorted();
+}
+
+function histogramAt(i: number): FloatHistogram {
+  return createFloatHistogram({
+    schema: 1,
+    count: 3 * i,
+    sum: i / 3,
+    zeroCount: i,
+    zeroThreshold: 0.001,
+    positiveSpans: [{ offset: 0, length: 2 }],
+    positiveBuckets: [i, i],
+  });
 }
 
 /** Runs the clock forward, writing and maintaining every ten minutes. */
@@ -253,6 +266,67 @@ describe('TieredStore', () => {
     ).toEqual(['g']);
     expect(await opened.store.labelNames([], START, clock.ms)).toEqual(['__name__', 'job']);
     await opened.store.close();
+  });
+
+  it('keeps native histograms, beside floats, through restarts and joined blocks', async () => {
+    const clock = new Clock();
+    const segments = new MemorySegmentStore();
+    const files = new MemoryBlockFiles();
+    const opened = await open(clock, segments, files);
+    const labels = Labels.fromRecord({ __name__: 'h' });
+    const expected: [number, number | FloatHistogram][] = [];
+    for (let i = 0; i < 9 * 60; i++) {
+      clock.ms += MINUTE;
+      const builder = new SampleBatchBuilder();
+      builder.addSeries(labels);
+      // A float now and then, as where a series changes its kind; in one batch with a histogram.
+      if (i % 50 === 49) {
+        builder.addHistogram(clock.ms - 1, histogramAt(i));
+        builder.addSample(clock.ms, i);
+        expected.push([clock.ms - 1, histogramAt(i)], [clock.ms, i]);
+      } else {
+        builder.addHistogram(clock.ms, histogramAt(i));
+        expected.push([clock.ms, histogramAt(i)]);
+      }
+      const result = opened.recent.append(builder.take());
+      expect(result.rejectedTotal).toBe(0);
+      await opened.recent.committed(result.position);
+      if (i % 10 === 0) await opened.store.maintain();
+    }
+    const found = async (store: TieredStore): Promise<unknown[]> => {
+      const selection = await store.select([new Matcher('__name__', '=', 'h')], 0, clock.ms);
+      const window = createSampleWindow();
+      const samples: unknown[] = [];
+      for (const row of selection.rows) {
+        selection.read(row, 0, clock.ms, window);
+        for (let i = window.start; i < window.end; i++) {
+          const histogram = window.histograms?.[i] ?? null;
+          samples.push([
+            window.timesMs[i],
+            histogram === null ? window.values[i] : { ...histogram, counterResetHint: 'unknown' },
+          ]);
+        }
+      }
+      return samples;
+    };
+    expect(opened.archive.statistics().compactions).toBeGreaterThan(2);
+    expect(await found(opened.store)).toEqual(expected);
+    const repeated = new SampleBatchBuilder();
+    repeated.addSeries(labels);
+    repeated.addHistogram(clock.ms, histogramAt(539));
+    repeated.addHistogram(clock.ms - MINUTE, histogramAt(538));
+    repeated.addHistogram(clock.ms - 2 * MINUTE, histogramAt(1));
+    repeated.addHistogram(clock.ms - 2 * MINUTE - 1, histogramAt(1));
+    expect(opened.recent.append(repeated.take())).toMatchObject({
+      accepted: 0,
+      repeated: 2,
+      histograms: 2,
+      rejected: { duplicate: 1, out_of_order: 1 },
+    });
+    await opened.store.close();
+    const again = await open(clock, segments.powerCut(), files.restarted());
+    expect(await found(again.store)).toEqual(expected);
+    await again.store.close();
   });
 
   it('drops blocks beyond the retention and, the oldest first, beyond the size', async () => {

@@ -322,6 +322,7 @@ export class TimeSeriesStore {
         batch.timesMs,
         words,
         nowMs,
+        batch.histograms,
       );
       this.#groupCommit.notice();
     } else {
@@ -333,6 +334,7 @@ export class TimeSeriesStore {
     return {
       accepted: taken.accepted,
       repeated: taken.repeated,
+      histograms: taken.histograms,
       rejected: taken.rejected,
       rejectedTotal: taken.rejectedTotal,
       firstRejection: taken.firstRejection,

@@ -17,7 +17,6 @@ export class IngestMetrics {
   readonly #requests: Counter;
   readonly #samples: Counter;
   readonly #rejected: Counter;
-  readonly #ignored: Counter;
   readonly #malformed: Counter;
   readonly #exemplars: Counter;
   readonly #bytes: Counter;
@@ -41,11 +40,6 @@ export class IngestMetrics {
       'binnacle_ingest_rejected_samples_total',
       'Samples that were not stored, by reason.',
       'reason',
-    );
-    this.#ignored = counter(
-      'binnacle_ingest_ignored_total',
-      'Parts of write requests that this version does not store.',
-      'kind',
     );
     this.#malformed = counter(
       'binnacle_ingest_malformed_requests_total',
@@ -77,7 +71,7 @@ export class IngestMetrics {
     const protocol = PROTOCOL;
     this.#samples.inc({ protocol }, 0);
     for (const reason of REJECT_REASONS) this.#rejected.inc({ protocol, reason }, 0);
-    this.#ignored.inc({ protocol, kind: 'native_histogram' }, 0);
+    this.#rejected.inc({ protocol, reason: 'invalid_histogram' }, 0);
     for (const result of EXEMPLAR_RESULTS) this.#exemplars.inc({ protocol, result }, 0);
     this.#inFlight.set({ protocol }, 0);
   }
@@ -115,11 +109,7 @@ export class IngestMetrics {
     this.#samples.inc({ protocol: PROTOCOL }, samples);
   }
 
-  rejected(reason: RejectReason, samples: number): void {
+  rejected(reason: RejectReason | 'invalid_histogram', samples: number): void {
     if (samples > 0) this.#rejected.inc({ protocol: PROTOCOL, reason }, samples);
-  }
-
-  ignored(kind: 'native_histogram' | 'exemplar', count: number): void {
-    if (count > 0) this.#ignored.inc({ protocol: PROTOCOL, kind }, count);
   }
 }

@@ -3,10 +3,11 @@ import { request as httpRequest } from 'node:http';
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { createFloatHistogram } from '#libs/histogram';
 import { Labels, Matcher } from '#libs/labels';
 import { AppLogger, createHttpApp, listen, PlatformModule } from '#libs/platform';
 import { compressBlock, wholeBatch, WriteEncoder, type WriteMessage } from '#libs/remote-write';
-import { type SampleBatch, SampleBatchBuilder } from '#libs/samples';
+import { createSampleWindow, type SampleBatch, SampleBatchBuilder } from '#libs/samples';
 import { MemorySegmentStore, TimeSeriesStore, ExemplarRing, MetadataCatalogue } from '#libs/tsdb';
 import { STORE_WRITER, type StoreWriter } from '../store/store-writer.ts';
 import { IngestModule } from './ingest.module.ts';
@@ -157,21 +158,42 @@ describe('POST /api/v1/write', () => {
       'binnacle_ingest_rejected_samples_total{protocol="remote_write",reason="too_old"} 1',
     );
   });
-  it('says that native histograms are not stored while the floats are', async () => {
-    // A series "h" with one sample and two empty histograms.
-    const label = Buffer.from('0a0d0a085f5f6e616d655f5f120168', 'hex');
-    const sample = Buffer.concat([Buffer.from('1212090000000000000000', 'hex')]);
-    const time = Buffer.from([0x10, ...varint(nowMs)]);
-    sample[1] = 9 + time.length;
-    const series = Buffer.concat([label, sample, time, Buffer.from('22002200', 'hex')]);
-    const answer = await post(compressBlock(Buffer.from([0x0a, series.length, ...series])));
+  it.each([V1, V2])('stores native histograms, and says which it cannot (%s)', async (message) => {
+    const builder = new SampleBatchBuilder();
+    builder.addSeries(Labels.fromRecord({ __name__: 'h' }));
+    const fields = {
+      sum: 4.5,
+      schema: 2,
+      positiveSpans: [{ offset: -1, length: 2 }],
+      positiveBuckets: [1, 2],
+    };
+    builder.addHistogram(nowMs, createFloatHistogram({ ...fields, count: 3 }));
+    builder.addHistogram(nowMs + 1, createFloatHistogram({ ...fields, count: 4 }));
+    builder.addSample(nowMs + 2, 5);
+    builder.addHistogram(nowMs + 3, createFloatHistogram({ ...fields, count: 3.5 }));
+    const answer = await post(bodyOf(builder.take(), message), {
+      'content-type': `application/x-protobuf;proto=${message}`,
+    });
     expect(answer.status).toBe(400);
-    expect(answer.text).toContain(
-      '2 native histograms not stored: this version stores float samples only',
+    expect(answer.text.trim()).toBe(
+      '1 invalid native histograms not stored, the first: 3 observations in buckets, but the count is 4: h',
     );
-    expect(storedNames()).toEqual(['h']);
+    const written = (kind: string): string | null =>
+      answer.headers.get(`x-prometheus-remote-write-${kind}-written`);
+    expect([written('samples'), written('histograms')]).toEqual(
+      message === V1 ? [null, null] : ['1', '2'],
+    );
+    const selection = store.select([new Matcher('__name__', '=', 'h')], 0, Infinity);
+    const window = createSampleWindow();
+    selection.read(selection.rows[0]!, 0, Infinity, window);
+    expect(Array.from(window.timesMs.slice(window.start, window.end))).toEqual([
+      nowMs,
+      nowMs + 2,
+      nowMs + 3,
+    ]);
+    expect(window.histograms).toMatchObject([{ ...fields, count: 3 }, null, { count: 3.5 }]);
     expect(await metrics()).toContain(
-      'binnacle_ingest_ignored_total{protocol="remote_write",kind="native_histogram"} 2',
+      'binnacle_ingest_rejected_samples_total{protocol="remote_write",reason="invalid_histogram"} 1',
     );
   });
   it.each([
@@ -259,13 +281,6 @@ describe('POST /api/v1/write', () => {
     );
   });
 });
-
-function varint(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest >= 0x80; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
-  return [...bytes, rest];
-}
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
   const endMs = performance.now() + 60_000;

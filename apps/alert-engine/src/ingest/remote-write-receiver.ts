@@ -141,7 +141,7 @@ export class RemoteWriteReceiver {
     metrics.stored(report.accepted + report.repeated);
     for (const reason of REJECT_REASONS) metrics.rejected(reason, report.rejected[reason]);
     metrics.rejected('invalid_labels', decoded.rejectedSamples);
-    metrics.ignored('native_histogram', decoded.histogramCount);
+    metrics.rejected('invalid_histogram', decoded.invalidHistograms);
   }
 }
 
@@ -160,9 +160,9 @@ function describeRejections(decoded: DecodedWrite, report: AppendReport): string
       `${decoded.rejectedSamples} samples of invalid series not stored, the first: ${decoded.firstRejection}`,
     );
   }
-  if (decoded.histogramCount > 0) {
+  if (decoded.firstInvalidHistogram !== null) {
     parts.push(
-      `${decoded.histogramCount} native histograms not stored: this version stores float samples only`,
+      `${decoded.invalidHistograms} invalid native histograms not stored, the first: ${decoded.firstInvalidHistogram}`,
     );
   }
   return parts.join('; ');
@@ -176,8 +176,10 @@ function writtenHeaders(
 ): Record<string, string> {
   if (message === 'prometheus.WriteRequest') return {};
   return {
-    'x-prometheus-remote-write-samples-written': String(report.accepted + report.repeated),
-    'x-prometheus-remote-write-histograms-written': '0',
+    'x-prometheus-remote-write-samples-written': String(
+      report.accepted + report.repeated - report.histograms,
+    ),
+    'x-prometheus-remote-write-histograms-written': String(report.histograms),
     'x-prometheus-remote-write-exemplars-written': String(exemplars),
   };
 }

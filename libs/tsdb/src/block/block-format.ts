@@ -24,6 +24,8 @@ export const SERIES_PER_PAGE = 64;
 export const VALUES_PER_PAGE = 512;
 /** How the samples of a chunk are written: floats as `xor-chunk.ts` says. */
 export const ENCODING_XOR_FLOATS = 1;
+/** Native histograms as `histogram-codec.ts` says. */
+export const ENCODING_HISTOGRAMS = 2;
 
 /** Where a part of a block lies, its CRC included. */
 export interface BlockPart {

@@ -6,7 +6,9 @@ import {
   MAX_SAMPLE_BYTES,
   XorAppender,
 } from '../xor-chunk.ts';
-import { ENCODING_XOR_FLOATS } from './block-format.ts';
+import { decodeHistograms, encodeHistograms, mergeHistograms } from '../histogram-samples.ts';
+import type { TimedHistogram } from '../histogram-codec.ts';
+import { ENCODING_HISTOGRAMS, ENCODING_XOR_FLOATS } from './block-format.ts';
 import type { ChunkSource } from './block-writer.ts';
 import { BlockError } from './byte-reader.ts';
 
@@ -24,11 +26,21 @@ export class SampleColumns {
 
   clear(): void {
     this.length = 0;
+    this.histograms.length = 0;
     this.#runStarts.length = 0;
   }
 
+  /** Histograms, ascending in time once {@link SampleColumns.sort} has run; apart from the floats. */
+  histograms: TimedHistogram[] = [];
+
   /** Adds the samples of a chunk. @throws BlockError for an encoding that is not known @throws ChunkError */
   addChunk(chunk: Pick<ChunkSource, 'bytes' | 'start' | 'end' | 'count' | 'encoding'>): void {
+    if (chunk.encoding === ENCODING_HISTOGRAMS) {
+      const { bytes, start, end, count } = chunk;
+      const part = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
+      decodeHistograms({ bytes: part, count }, this.histograms);
+      return;
+    }
     if (chunk.encoding !== ENCODING_XOR_FLOATS) {
       throw new BlockError(`chunk of the unknown encoding ${chunk.encoding}`);
     }
@@ -44,6 +56,10 @@ export class SampleColumns {
   addWindow(window: SampleWindow): void {
     const count = window.end - window.start;
     if (count === 0) return;
+    if (window.histograms !== null) {
+      this.#addMixed(window, window.histograms);
+      return;
+    }
     const from = this.length;
     this.#reserve(count);
     this.timesMs.set(window.timesMs.subarray(window.start, window.end), from);
@@ -54,8 +70,27 @@ export class SampleColumns {
     this.#noticeOrder(from);
   }
 
+  #addMixed(window: SampleWindow, histograms: NonNullable<SampleWindow['histograms']>): void {
+    const words = new Uint32Array(window.values.buffer, window.values.byteOffset);
+    for (let i = window.start; i < window.end; i++) {
+      const timeMs = window.timesMs[i]!;
+      const histogram = histograms[i] ?? null;
+      if (histogram !== null) {
+        this.histograms.push({ timeMs, histogram });
+        continue;
+      }
+      this.#reserve(1);
+      const at = this.length++;
+      this.timesMs[at] = timeMs;
+      this.words[2 * at] = words[2 * i]!;
+      this.words[2 * at + 1] = words[2 * i + 1]!;
+      this.#noticeOrder(at);
+    }
+  }
+
   /** Puts the samples in order; of several at one time the one added first stays. */
   sort(): void {
+    this.#sortHistograms();
     const starts = this.#runStarts;
     if (starts.length === 0) return;
     let end = starts[0]!;
@@ -64,6 +99,13 @@ export class SampleColumns {
     }
     this.length = end;
     starts.length = 0;
+  }
+
+  #sortHistograms(): void {
+    const { histograms } = this;
+    if (histograms.every((one, i) => i === 0 || one.timeMs > histograms[i - 1]!.timeMs)) return;
+    const ordered = histograms.toSorted((a, b) => a.timeMs - b.timeMs);
+    this.histograms = ordered.filter((one, i) => one.timeMs !== ordered[i - 1]?.timeMs);
   }
 
   /**
@@ -104,6 +146,10 @@ export class SampleColumns {
     window.start = firstAtOrAfter(this.timesMs, this.length, minMs);
     window.end = window.start;
     while (window.end < this.length && this.timesMs[window.end]! <= maxMs) window.end++;
+    window.histograms = null;
+    if (this.histograms.length === 0) return;
+    const shown = this.histograms.filter(({ timeMs }) => timeMs >= minMs && timeMs <= maxMs);
+    mergeHistograms(window, shown);
   }
 
   #noticeOrder(from: number): void {
@@ -157,6 +203,18 @@ export function encodeChunks(columns: SampleColumns): ChunkSource[] {
     start += used;
     from = end;
   }
+  for (const chunk of encodeHistograms(columns.histograms)) {
+    const { bytes: encoded, count, minMs, maxMs } = chunk;
+    chunks.push({
+      bytes: encoded,
+      start: 0,
+      end: encoded.length,
+      encoding: ENCODING_HISTOGRAMS,
+      count,
+      minMs,
+      maxMs,
+    });
+  }
   return chunks;
 }
 
@@ -173,7 +231,9 @@ export function mergeChunks(
   let isFine = true;
   for (let i = 1; i < ordered.length; i++) {
     const [before, after] = [ordered[i - 1]!, ordered[i]!];
-    const isApart = after.minMs > before.maxMs && before.count + after.count > CHUNK_SAMPLES;
+    const isApart =
+      after.minMs > before.maxMs &&
+      (before.count + after.count > CHUNK_SAMPLES || after.encoding === ENCODING_HISTOGRAMS);
     isFine &&= isApart;
   }
   if (isFine) return ordered;
