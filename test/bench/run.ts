@@ -5,6 +5,7 @@ import { ingestBenchmark } from './benchmarks/ingest.ts';
 import { instantBenchmark } from './benchmarks/instant.ts';
 import { linearBenchmark } from './benchmarks/linear.ts';
 import { loopBenchmark } from './benchmarks/loop.ts';
+import { millionBenchmark } from './benchmarks/million.ts';
 import { rangeBenchmark } from './benchmarks/range.ts';
 import { rulesBenchmark } from './benchmarks/rules.ts';
 import { table } from './report.ts';
@@ -14,6 +15,7 @@ const BENCHMARKS = new Map([
   ['range', rangeBenchmark],
   ['linear', linearBenchmark],
   ['ingest', ingestBenchmark],
+  ['million', millionBenchmark],
   ['instant', instantBenchmark],
   ['rules', rulesBenchmark],
   ['loop', loopBenchmark],

@@ -11,6 +11,8 @@ export type RejectReason =
   | 'invalid_time'
   /** The store holds as many series as it may. */
   | 'series_limit'
+  /** A target, a namespace or whatever else has a budget holds as many series as it may. */
+  | 'series_budget'
   /** The store holds as many out-of-order samples as it may. */
   | 'out_of_order_limit'
   | 'label_count_limit'
@@ -27,6 +29,7 @@ export const REJECT_REASONS: readonly RejectReason[] = [
   'too_far_in_future',
   'invalid_time',
   'series_limit',
+  'series_budget',
   'out_of_order_limit',
   'label_count_limit',
   'label_name_too_long',
@@ -66,6 +69,7 @@ export function noRejections(): Record<RejectReason, number> {
     too_far_in_future: 0,
     invalid_time: 0,
     series_limit: 0,
+    series_budget: 0,
     out_of_order_limit: 0,
     label_count_limit: 0,
     label_name_too_long: 0,

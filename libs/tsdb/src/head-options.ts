@@ -1,3 +1,9 @@
+/** How many series may share a value of a label; series without the label have no such bound. */
+export interface SeriesBudget {
+  readonly label: string;
+  readonly maxSeries: number;
+}
+
 /** What a head holds and for how long. */
 export interface HeadOptions {
   /** Samples older than this are dropped and not taken. */
@@ -7,6 +13,8 @@ export interface HeadOptions {
   /** A sample may be so far ahead of the clock. */
   readonly futureToleranceMs: number;
   readonly maxSeries: number;
+  /** Of one value of a label, such as of one namespace, there may be so many series. */
+  readonly seriesBudgets: readonly SeriesBudget[];
   readonly maxOutOfOrderSamples: number;
   readonly maxLabelsPerSeries: number;
   /** In UTF-8 bytes. */
@@ -23,6 +31,7 @@ export const DEFAULT_HEAD_OPTIONS: HeadOptions = {
   outOfOrderWindowMs: 5 * MINUTE_MS,
   futureToleranceMs: 10 * MINUTE_MS,
   maxSeries: 1_000_000,
+  seriesBudgets: [],
   maxOutOfOrderSamples: 5_000_000,
   maxLabelsPerSeries: 64,
   maxLabelNameBytes: 1_024,

@@ -38,6 +38,11 @@ function samplesOf(head: Head, row: number, minMs = -Infinity, maxMs = Infinity)
 }
 
 const up = { __name__: 'up' };
+
+function named(name: string, namespace?: string): Record<string, string> {
+  return namespace === undefined ? { __name__: name } : { __name__: name, namespace };
+}
+
 const equals = (name: string, value: string): Matcher => new Matcher(name, '=', value);
 
 describe('appending', () => {
@@ -112,6 +117,27 @@ describe('appending', () => {
     const result = head.append(batchOf([up, [NOW, 1]], [{ __name__: 'more' }, [NOW, 1]]), NOW);
     expect(reasons(result)).toEqual({ series_limit: 1 });
     expect(head.append(batchOf([up, [NOW + 1, 1]]), NOW).accepted).toBe(1);
+  });
+  it('refuses series beyond a budget, of the offender alone, and names it', () => {
+    const head = headWith({ seriesBudgets: [{ label: 'namespace', maxSeries: 2 }] });
+    const append = (...series: Record<string, string>[]): HeadAppend =>
+      head.append(batchOf(...series.map((labels): Row => [labels, [NOW, 1]])), NOW);
+    expect(append(named('a', 'x'), named('b', 'x'), named('a', 'y')).accepted).toBe(3);
+    const over = append(
+      named('c', 'x'),
+      named('d', 'x'),
+      named('b', 'y'),
+      named('a'),
+      named('b'),
+      named('c'),
+    );
+    expect(over.accepted).toBe(4);
+    expect(reasons(over)).toEqual({ series_budget: 2 });
+    expect(head.offenders).toEqual([{ label: 'namespace', value: 'x', refusedSeries: 2 }]);
+    const later = NOW + 60 * MINUTE;
+    head.append(batchOf([named('a', 'x'), [later, 1]]), later);
+    head.dropBefore(later, later);
+    expect(head.append(batchOf([named('c', 'x'), [later, 1]]), later).accepted).toBe(1);
   });
   it('keeps a label called __proto__ like any other', () => {
     const head = headWith();

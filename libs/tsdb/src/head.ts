@@ -13,6 +13,7 @@ import type { Pace } from './pace.ts';
 /** A removed row is not handed out again for so long; no query runs longer. */
 const ROW_QUARANTINE_MS = 10 * 60_000;
 const MAX_SELECTIONS = 10_000;
+const MAX_OFFENDERS = 1_000;
 const MAX_NAMED_SERIES = 500;
 const NO_ROWS: ReadonlySet<number> = new Set();
 /** Times beyond are no times; the codec's arithmetic is exact below. */
@@ -32,6 +33,14 @@ export interface HeadAppend {
   readonly rows: Uint32Array;
   /** The index of each sample taken in the batch's columns; valid until the next append. */
   readonly samples: Uint32Array;
+}
+
+/** A value of a label whose series have reached their budget. */
+export interface BudgetOffender {
+  readonly label: string;
+  readonly value: string;
+  /** How often a series of it was refused; a series that comes again counts again. */
+  readonly refusedSeries: number;
 }
 
 /** One line of {@link HeadStatistics}. */
@@ -68,6 +77,7 @@ export class Head {
   /** Time of the oldest sample that has not been handed on. */
   #oldestNewMs = Infinity;
   readonly #lateRows = new Set<number>();
+  readonly #offenders = new Map<string, { label: string; value: string; refusedSeries: number }>();
 
   constructor(options: HeadOptions) {
     this.#options = options;
@@ -100,6 +110,11 @@ export class Head {
 
   get removedSeries(): number {
     return this.#removedSeries;
+  }
+
+  /** Who has asked for more series than its budget allows, and how often that was refused; the first thousand of them. */
+  get offenders(): readonly BudgetOffender[] {
+    return [...this.#offenders.values()];
   }
 
   /** Time of the oldest sample, Infinity without any. May lag behind what retention has dropped. */
@@ -397,7 +412,24 @@ export class Head {
   #problemOf(labels: Labels): RejectReason | null {
     const problem = labelProblem(labels, this.#options);
     if (problem !== null) return problem;
-    return this.#index.seriesCount >= this.#options.maxSeries ? 'series_limit' : null;
+    if (this.#index.seriesCount >= this.#options.maxSeries) return 'series_limit';
+    for (const { label, maxSeries } of this.#options.seriesBudgets) {
+      const value = labels.get(label);
+      const pair = value === '' ? undefined : this.#index.valuesOf(label).get(value);
+      if (pair === undefined || this.#index.posting(pair).length < maxSeries) continue;
+      this.#noticeOffender(label, value);
+      return 'series_budget';
+    }
+    return null;
+  }
+
+  #noticeOffender(label: string, value: string): void {
+    const key = `${label}=${value}`;
+    const known = this.#offenders.get(key);
+    if (known !== undefined) known.refusedSeries++;
+    else if (this.#offenders.size < MAX_OFFENDERS) {
+      this.#offenders.set(key, { label, value, refusedSeries: 1 });
+    }
   }
 
   #createSeries(labels: Labels): number {

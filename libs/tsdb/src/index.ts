@@ -26,7 +26,7 @@ export {
 } from './exemplar-ring.ts';
 export type { Timer } from './group-commit.ts';
 export type { CardinalityEntry, CardinalityStatistics } from './head.ts';
-export { DEFAULT_HEAD_OPTIONS, type HeadOptions } from './head-options.ts';
+export { DEFAULT_HEAD_OPTIONS, type HeadOptions, type SeriesBudget } from './head-options.ts';
 export {
   MemorySegmentStore,
   SegmentFaultError,

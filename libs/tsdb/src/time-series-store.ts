@@ -8,7 +8,7 @@ import {
   type RejectReason,
 } from './append-result.ts';
 import { GroupCommit, type Timer } from './group-commit.ts';
-import { type CardinalityStatistics, Head } from './head.ts';
+import { type BudgetOffender, type CardinalityStatistics, Head } from './head.ts';
 import { DEFAULT_HEAD_OPTIONS, type HeadOptions } from './head-options.ts';
 import { replayLog, type ReplayProgress, type ReplayReport } from './replay-log.ts';
 import type { SegmentStore } from './segment-store.ts';
@@ -52,6 +52,7 @@ export interface StoreStatistics {
   readonly appended: number;
   readonly repeated: number;
   readonly rejected: Readonly<Record<RejectReason, number>>;
+  readonly offenders: readonly BudgetOffender[];
   /** Samples of {@link TimeSeriesStore.appendVolatile} that no log holds. */
   readonly unlogged: number;
   readonly logSegments: number;
@@ -276,6 +277,7 @@ export class TimeSeriesStore {
       appended: this.#appended,
       repeated: this.#repeated,
       rejected: { ...this.#rejected },
+      offenders: head.offenders,
       unlogged: this.#unlogged,
       logSegments: log.segments.length,
       logBytes: log.segments.reduce((sum, segment) => sum + segment.bytes, 0),

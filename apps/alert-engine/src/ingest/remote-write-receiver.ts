@@ -37,6 +37,7 @@ const REASONS: Readonly<Record<RejectReason, string>> = {
   too_far_in_future: 'sample too far in the future',
   invalid_time: 'sample with an invalid timestamp',
   series_limit: 'the store holds as many series as its limit allows',
+  series_budget: 'the target or namespace has as many series as it may',
   out_of_order_limit: 'the store holds as many out-of-order samples as its limit allows',
   label_count_limit: 'too many labels',
   label_name_too_long: 'label name too long',

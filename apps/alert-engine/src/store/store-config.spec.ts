@@ -8,10 +8,21 @@ describe('the configuration of the store', () => {
       retentionMs: 15 * 86_400_000,
       outOfOrderWindowMs: 300_000,
       maxSeries: 1_000_000,
+      seriesBudgets: [],
       maxLabelsPerSeries: 64,
       maxLabelNameBytes: 1_024,
       maxLabelValueBytes: 4_096,
     });
+  });
+  it('gives targets and namespaces budgets', () => {
+    const limits = storageLimitsSchema.parse({
+      max_series_per_target: 5,
+      max_series_per_namespace: 7,
+    });
+    expect(toStoreOptions(storageConfigSchema.parse({}), limits).seriesBudgets).toEqual([
+      { label: 'instance', maxSeries: 5 },
+      { label: 'namespace', maxSeries: 7 },
+    ]);
   });
   it('reads sizes and durations as Prometheus writes them', () => {
     const storage = storageConfigSchema.parse({

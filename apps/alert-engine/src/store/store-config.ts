@@ -1,5 +1,6 @@
 import {
   DEFAULT_HEAD_OPTIONS,
+  type SeriesBudget,
   type TieredStoreOptions,
   type TimeSeriesStoreOptions,
 } from '#libs/tsdb';
@@ -25,6 +26,10 @@ export const storageConfigSchema = z.strictObject({
 /** `limits.storage`: on by default, so that one careless exporter does not take the store down. */
 export const storageLimitsSchema = z.strictObject({
   max_series: z.int().min(1).max(100_000_000).default(DEFAULT_HEAD_OPTIONS.maxSeries),
+  /** Series of one `instance`; without it there is no such bound. */
+  max_series_per_target: z.int().min(1).max(100_000_000).optional(),
+  /** Series of one `namespace`; without it there is no such bound. */
+  max_series_per_namespace: z.int().min(1).max(100_000_000).optional(),
   max_labels_per_series: z.int().min(1).max(1_000).default(DEFAULT_HEAD_OPTIONS.maxLabelsPerSeries),
   max_label_name_bytes: z.int().min(1).max(4_096).default(DEFAULT_HEAD_OPTIONS.maxLabelNameBytes),
   max_label_value_bytes: z
@@ -46,10 +51,22 @@ export function toStoreOptions(
     retentionMs: storage.retention_time,
     outOfOrderWindowMs: storage.out_of_order_time_window,
     maxSeries: limits.max_series,
+    seriesBudgets: budgetsOf(limits),
     maxLabelsPerSeries: limits.max_labels_per_series,
     maxLabelNameBytes: limits.max_label_name_bytes,
     maxLabelValueBytes: limits.max_label_value_bytes,
   };
+}
+
+function budgetsOf(limits: StorageLimits): SeriesBudget[] {
+  const budgets: SeriesBudget[] = [];
+  for (const [label, maxSeries] of [
+    ['instance', limits.max_series_per_target],
+    ['namespace', limits.max_series_per_namespace],
+  ] as const) {
+    if (maxSeries !== undefined) budgets.push({ label, maxSeries });
+  }
+  return budgets;
 }
 
 /** What the configuration asks of the store as a whole. */

@@ -197,6 +197,19 @@ export class StoreMetrics {
         for (const reason of REJECT_REASONS) this.inc({ reason }, rejected[reason]);
       },
     });
+    const offenders = new Counter({
+      name: 'binnacle_store_series_budget_refusals_total',
+      help: 'Series refused because their target or namespace has as many as it may; those that come again count again.',
+      labelNames: ['budget', 'offender'],
+      registers: [],
+      collect() {
+        this.reset();
+        for (const { label, value, refusedSeries } of statistics().offenders) {
+          this.inc({ budget: label, offender: value }, refusedSeries);
+        }
+      },
+    });
+    registry.registerMetric(offenders);
     registry.registerMetric(appended);
     registry.registerMetric(rejections);
   }
