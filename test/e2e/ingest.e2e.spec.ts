@@ -99,6 +99,51 @@ remote_write: [{url: ${url}/api/v1/write, queue_config: {batch_send_deadline: 10
     expect(metrics).not.toMatch(/^binnacle_ingest_requests_total\{.*code="(?!204)/m);
   });
 
+  it('scrapes what is federated', async () => {
+    const folder = await temporaryFolder();
+    cleanups.push(folder.remove);
+    const { url } = await startEngine(join(folder.path, 'engine'));
+    const builder = new SampleBatchBuilder();
+    builder.addSeries(Labels.fromRecord({ __name__: 'federated', job: 'inner', text: 'a "b"' }));
+    builder.addSample(Date.now(), 42.5);
+    const message = new WriteEncoder('prometheus.WriteRequest').encode([
+      wholeBatch(builder.take()),
+    ]);
+    await fetch(`${url}/api/v1/write`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-protobuf', 'content-encoding': 'snappy' },
+      body: new Uint8Array(compressBlock(message)),
+    });
+    const port = await freePort();
+    const configFile = join(folder.path, 'prometheus.yml');
+    await writeFile(
+      configFile,
+      `global: {scrape_interval: 1s}
+scrape_configs:
+  - job_name: outer
+    honor_labels: true
+    metrics_path: /federate
+    params: {"match[]": ['{job="inner"}']}
+    static_configs: [{targets: ["${new URL(url).host}"]}]
+`,
+    );
+    const running = startProcess(prometheus!, [
+      `--config.file=${configFile}`,
+      `--storage.tsdb.path=${join(folder.path, 'prometheus')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+    ]);
+    cleanups.push(() => running.stop());
+    const answer = await eventually('the sample to be scraped', async () => {
+      const text = await getText(`http://127.0.0.1:${port}/api/v1/query?query=federated`);
+      return text?.includes('42.5') === true ? text : null;
+    });
+    expect(JSON.parse(answer)).toMatchObject({
+      data: {
+        result: [{ metric: { __name__: 'federated', job: 'inner', text: 'a "b"' } }],
+      },
+    });
+  });
+
   it('hands its exemplars and metadata on', async () => {
     const folder = await temporaryFolder();
     cleanups.push(folder.remove);

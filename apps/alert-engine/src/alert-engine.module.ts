@@ -7,6 +7,7 @@ import {
   type Environment,
   readEngineConfig,
 } from './config/engine-config.ts';
+import { FederateModule } from './federate/federate.module.ts';
 import { IngestModule } from './ingest/ingest.module.ts';
 import { NotificationsModule } from './notifications/notifications.module.ts';
 import { QueryModule } from './query/query.module.ts';
@@ -22,6 +23,7 @@ const INDEX_PAGE = `Binnacle alert engine
 /api/v1/alerts             alerts that are pending or firing
 /api/v1/targets            scrape targets, as their samples tell
 /api/v1/write              remote write
+/federate?match[]=         the youngest samples, to be scraped
 /api/v1/status/tsdb        the store
 /api/v2/alerts             Alertmanager's API: alerts, alerts/groups, receivers, status
 /metrics /livez /readyz    the engine itself
@@ -51,6 +53,7 @@ export class AlertEngineModule {
         TargetsModule,
         QueryModule,
         IngestModule,
+        FederateModule,
         StateModule,
         RulesModule,
         NotificationsModule,
