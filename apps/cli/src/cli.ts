@@ -7,6 +7,7 @@ import {
   checkEngineCommand,
   checkRulesCommand,
 } from './commands/check.ts';
+import { dbInspectCommand, dbRepairCommand, dbVerifyCommand } from './commands/db.ts';
 import { queryCommand } from './commands/query.ts';
 import { collectorCommand, engineCommand } from './commands/run-service.ts';
 
@@ -20,6 +21,9 @@ const COMMANDS: readonly Command[] = [
   queryCommand,
   alertsCommand,
   promqltestCommand,
+  dbInspectCommand,
+  dbVerifyCommand,
+  dbRepairCommand,
 ];
 
 /** Runs `binnacle ARGS…`. */

@@ -1,4 +1,4 @@
-import { compareUtf8, type Labels, type Matcher } from '#libs/labels';
+import { compareUtf8, type Labels, Matcher } from '#libs/labels';
 import {
   Block,
   type BlockChunk,
@@ -303,6 +303,33 @@ export class BlockArchive {
     const one = this.#blocks.find(({ block }) => block.name === name);
     if (one === undefined) return;
     yield* one.block.scan((error) => this.#noticeDamage(name, error));
+  }
+
+  /** Reads every page of values and every posting of a block; what is damaged is told of. */
+  async checkIndex(name: string): Promise<void> {
+    const one = this.#blocks.find(({ block }) => block.name === name);
+    if (one === undefined) return;
+    for (const label of one.block.labelNames()) {
+      const matchers = [new Matcher(label, '!=', '')];
+      try {
+        for await (const _ of one.block.select(matchers, Infinity, -Infinity));
+      } catch (error) {
+        if (!(error instanceof BlockError)) throw error;
+        this.#noticeDamage(name, error);
+      }
+    }
+  }
+
+  /** Writes what is sound of a block to a new one and sets the old one aside. @returns how many samples that are */
+  async repair(name: string): Promise<{ readonly kept: number }> {
+    const sources = this.#blocks.filter(({ block }) => block.name === name);
+    const [one] = sources;
+    if (one === undefined) return { kept: 0 };
+    const plan = { names: [name], level: one.block.contents.level };
+    const joined = await this.#using(sources, () => this.#join(sources, plan, new Set()));
+    await this.#files.setAside(name);
+    await this.#remove(one);
+    return { kept: joined?.sampleCount ?? 0 };
   }
 
   /** Runs something for each block that overlaps, oldest first. A damaged index costs what it was about, not the query. */
