@@ -8,13 +8,14 @@ import { Labels } from '#libs/labels';
 import { AppLogger, createHttpApp, listen, PlatformModule } from '#libs/platform';
 import { compareLabels } from '#libs/promql';
 import { SampleBatchBuilder } from '#libs/samples';
-import { MemorySegmentStore, TimeSeriesStore } from '#libs/tsdb';
+import { ExemplarRing, MetadataCatalogue, MemorySegmentStore, TimeSeriesStore } from '#libs/tsdb';
 import {
   ENGINE_CONFIG,
   engineConfigSchema,
 } from '../../apps/alert-engine/src/config/engine-config.ts';
 import { ApiFallbackController } from '../../apps/alert-engine/src/query/api-fallback.controller.ts';
 import { queryProviders } from '../../apps/alert-engine/src/query/query-providers.ts';
+import { FederateController } from '../../apps/alert-engine/src/federate/federate.controller.ts';
 import { QueryController } from '../../apps/alert-engine/src/query/query.controller.ts';
 import { STORE } from '../../apps/alert-engine/src/store/store.ts';
 import { describeConformance } from '../support/conformance.ts';
@@ -40,7 +41,7 @@ interface RecordedSeries {
 
 /** What other duties of the engine answer, or nobody. */
 const OUT_OF_SCOPE =
-  /^\/(?:-|federate)|\/api\/v1\/(?:targets|scrape_pools|rules|alerts|alertmanagers|notifications|admin|status\/(?!buildinfo))/;
+  /^\/-|\/api\/v1\/(?:targets|scrape_pools|rules|alerts|alertmanagers|notifications|admin|status\/(?!buildinfo))/;
 
 const END_MS = 1_767_232_800_000;
 const logger = AppLogger.create({ app: 'test', level: 'silent' });
@@ -65,10 +66,12 @@ describeConformance('Prometheus’s HTTP API for queries', ['prometheus-api'], (
           logger,
         ),
       ],
-      controllers: [QueryController, ApiFallbackController],
+      controllers: [QueryController, FederateController, ApiFallbackController],
       providers: [
         ...queryProviders,
         { provide: STORE, useValue: store },
+        { provide: ExemplarRing, useValue: new ExemplarRing(0) },
+        { provide: MetadataCatalogue, useValue: new MetadataCatalogue(10) },
         { provide: ENGINE_CONFIG, useValue: engineConfigSchema.parse({}) },
       ],
     })

@@ -14,6 +14,7 @@ import type { Pace } from './pace.ts';
 const ROW_QUARANTINE_MS = 10 * 60_000;
 const MAX_SELECTIONS = 10_000;
 const MAX_OFFENDERS = 1_000;
+const SERIES_PER_CHECK = 256;
 const MAX_NAMED_SERIES = 500;
 const NO_ROWS: ReadonlySet<number> = new Set();
 /** Times beyond are no times; the codec's arithmetic is exact below. */
@@ -303,6 +304,23 @@ export class Head {
     const found: Labels[] = [];
     for (const row of this.#rowsInRange(matchers, minMs, maxMs)) {
       found.push(this.#index.labelsOf(row));
+    }
+    return found;
+  }
+
+  /** As {@link series}, with pauses, and at most `limit` of them. A series that goes meanwhile is left out. */
+  async seriesInTurns(
+    matchers: readonly Matcher[],
+    minMs: number,
+    maxMs: number,
+    limit: number,
+    pace: Pace,
+  ): Promise<Labels[]> {
+    const found: Labels[] = [];
+    for (const row of this.#rowsInRange(matchers, minMs, maxMs)) {
+      if (found.length >= limit) break;
+      if (this.#index.isLive(row)) found.push(this.#index.labelsOf(row));
+      if (found.length % SERIES_PER_CHECK === 0 && pace.isDue()) await pace.rest();
     }
     return found;
   }

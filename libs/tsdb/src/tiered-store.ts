@@ -119,14 +119,16 @@ export class TieredStore {
     return this.#selectMerged(matchers, minMs, maxMs, signal);
   }
 
-  /** Label sets that fulfil all matchers and may have samples in the range, in any order. */
-  series(
+  /** Label sets that fulfil all matchers and may have samples in the range, in any order; `limit` of them are enough. */
+  async series(
     matchers: readonly Matcher[],
     minMs: number,
     maxMs: number,
-  ): readonly Labels[] | Promise<readonly Labels[]> {
-    const recent = this.#recent.series(matchers, minMs, maxMs);
-    if (!this.#needsBlocks(minMs, maxMs)) return recent;
+    limit = Infinity,
+  ): Promise<readonly Labels[]> {
+    const { head } = this.#recent;
+    const recent = await head.seriesInTurns(matchers, minMs, maxMs, limit, this.#pace);
+    if (recent.length >= limit || !this.#needsBlocks(minMs, maxMs)) return recent;
     return this.#seriesMerged(recent, matchers, minMs, maxMs);
   }
 

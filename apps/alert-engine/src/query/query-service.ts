@@ -183,7 +183,7 @@ export class QueryService {
     const sets = parameters.matcherSets(true);
     const [only] = sets;
     if (sets.length === 1 && only !== undefined) {
-      return cut(await this.#store.series(only, startMs, endMs), limit);
+      return cut(await this.#store.series(only, startMs, endMs, limit + 1), limit);
     }
     const found = new Map<string, Labels>();
     for (const matchers of sets) {

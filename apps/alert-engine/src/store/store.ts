@@ -9,8 +9,13 @@ type Eventually<T> = T | Promise<T>;
 export interface Store extends SeriesSource {
   /** Why samples cannot be taken at present, or null; while its code is `replaying` or `closed`, nothing is to be read. */
   unavailability(): StoreUnavailableError | null;
-  /** The label sets that fulfil all matchers and may have samples in the time range, in any order. */
-  series(matchers: readonly Matcher[], minMs: number, maxMs: number): Eventually<readonly Labels[]>;
+  /** The label sets that fulfil all matchers and may have samples in the time range, in any order; `limit` are enough. */
+  series(
+    matchers: readonly Matcher[],
+    minMs: number,
+    maxMs: number,
+    limit?: number,
+  ): Eventually<readonly Labels[]>;
   /** The names of their labels, in UTF-8 byte order. */
   labelNames(
     matchers: readonly Matcher[],
