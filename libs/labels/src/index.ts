@@ -11,5 +11,6 @@ export {
 export { LinearSearch } from './linear-search.ts';
 export { Matcher, type MatcherKind, matchesAll } from './matcher.ts';
 export { isValidLegacyName, isValidUtf8Name } from './names.ts';
+export { patternCost } from './pattern-cost.ts';
 export { quoteLabelValue } from './quote.ts';
 export { unescapeGo } from './unescape-go.ts';

@@ -83,6 +83,16 @@ export class LinearRegExp {
     this.#alternatives = this.shape.kind === 'alternatives' ? new Set(this.shape.values) : null;
   }
 
+  /** About how much work compiling it is ({@link patternCost}); 0 where values are looked up instead. */
+  get matchingCost(): number {
+    return this.#alternatives === null ? patternCost(this.pattern) : 0;
+  }
+
+  /** Compiles now what is otherwise compiled by the first {@link expand}. @throws RegExpSyntaxError */
+  prepare(): void {
+    this.#program();
+  }
+
   #program(): RE2JS {
     this.#compiled ??= compileRe2(this.pattern, RE2JS.DOTALL);
     return this.#compiled;

@@ -6,6 +6,9 @@ import { FileSegmentStore } from './file-segment-store.ts';
 
 /** Segments to be looked at, perhaps while an engine writes them: nothing is cut, copied or removed. */
 export class ReadOnlySegmentStore extends FileSegmentStore {
+  override create(): Promise<void> {
+    return Promise.reject(new Error('these segments are only looked at'));
+  }
   override async truncate(): Promise<void> {}
   override async setAside(): Promise<void> {}
   override async remove(): Promise<void> {}

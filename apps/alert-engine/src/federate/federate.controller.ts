@@ -27,7 +27,7 @@ export class FederateController {
   }
 
   @Get()
-  federate(@Req() request: FastifyRequest, @Res() reply: FastifyReply): void {
+  async federate(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { searchParams } = new URL(request.raw.url ?? '/', 'http://localhost');
     const matcherSets = new QueryParameters(searchParams, new URLSearchParams()).matcherSets(true);
     const unavailable = this.#store.unavailability();
@@ -44,6 +44,17 @@ export class FederateController {
       },
       nextTurn,
     );
-    void reply.type(CONTENT_TYPE).send(Readable.from(body));
+    // What goes wrong while samples are looked up is still answered with its own status.
+    const { value: start } = await body.next();
+    void reply.type(CONTENT_TYPE).send(Readable.from(continued(start ?? '', body)));
   }
+}
+
+async function* continued(
+  start: string,
+  rest: AsyncIterable<string>,
+): AsyncGenerator<string, void, undefined> {
+  // A stream takes an empty piece for its end.
+  if (start !== '') yield start;
+  for await (const part of rest) if (part !== '') yield part;
 }

@@ -1,4 +1,10 @@
-import { Labels, LinearRegExp, METRIC_NAME, RegExpSyntaxError } from '#libs/labels';
+import {
+  compileLinearRegExp,
+  Labels,
+  type LinearRegExp,
+  METRIC_NAME,
+  RegExpSyntaxError,
+} from '#libs/labels';
 import type { Span } from '../ast.ts';
 import type { Block } from './block.ts';
 import { mergeCollisions } from './drop-metadata.ts';
@@ -73,7 +79,8 @@ export function labelReplaceNode(
   const [target, replacement, source, pattern] = args;
   let regexp: LinearRegExp;
   try {
-    regexp = new LinearRegExp(pattern);
+    regexp = compileLinearRegExp(pattern);
+    regexp.prepare();
   } catch (error) {
     if (!(error instanceof RegExpSyntaxError)) throw error;
     throw new QueryError('execution', `invalid regular expression in label_replace(): ${pattern}`, {

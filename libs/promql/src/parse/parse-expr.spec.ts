@@ -324,6 +324,23 @@ describe('parseExpr', () => {
     expect(Math.min(...times)).toBeLessThan(5_000);
   });
 
+  it.each([
+    ['selectors', (i: number) => `x{a=~"(.{1,60}y){2}${i}"}`],
+    ['label_replace', (i: number) => `label_replace(x, "a", "$1", "b", "(.{1,60}y){2}${i}")`],
+  ])('bounds what the regular expressions of a query cost together: %s', (_, part) => {
+    const many = (count: number): string =>
+      Array.from({ length: count }, (__, i) => part(i)).join(' or ');
+    expect(() => parseExpr(many(5))).not.toThrow();
+    expect(() => parseExpr(many(120))).toThrow(
+      /the regular expressions of the query come to about \d+ characters/,
+    );
+    // The same one again costs nothing.
+    expect(() => parseExpr(Array(120).fill(part(1)).join(' or '))).not.toThrow();
+  });
+  it('does not count lists of values, which are looked up', () => {
+    const values = Array.from({ length: 6_000 }, (_, i) => `host-${i}`).join('|');
+    expect(() => parseExpr(`x{a=~"${values}"} or y{a=~"${values}|z"}`)).not.toThrow();
+  });
   it('takes what is just within its limits', () => {
     const levels = MAX_QUERY_NESTING - 1;
     expect(() => parseExpr('('.repeat(levels) + '1' + ')'.repeat(levels))).not.toThrow();

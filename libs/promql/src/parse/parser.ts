@@ -1,4 +1,4 @@
-import { quoteLabelValue } from '#libs/labels';
+import { patternCost, quoteLabelValue } from '#libs/labels';
 import type {
   Aggregation,
   AggregationOperator,
@@ -51,6 +51,8 @@ const PRECEDENCE: Readonly<Record<BinaryOperator, number>> = {
   '^': 6,
 };
 const POWER = 6;
+/** Which argument of `label_replace` is a regular expression. */
+const LABEL_REPLACE_PATTERN = 4;
 
 const WITH_PARAMETER: ReadonlySet<AggregationOperator> = new Set([
   'topk',
@@ -262,6 +264,11 @@ export class Parser {
       this.#cursor.fail(`function ${quoted} is not enabled`, spanOf(name));
     }
     const span = { start: name.start, end: this.#cursor.lastEnd };
+    const pattern = name.text === 'label_replace' ? args[LABEL_REPLACE_PATTERN] : undefined;
+    if (pattern?.kind === 'string') {
+      this.#cursor.countPattern(pattern.value, span);
+      this.#cursor.addPatternCost(pattern.value, patternCost(pattern.value), span);
+    }
     return { kind: 'call', functionName: name.text, args, span };
   }
 

@@ -74,7 +74,9 @@ function takeMatcher(cursor: TokenCursor): Matcher {
   const span = { start: label.start, end: value.end };
   if (kind === '=~' || kind === '!~') cursor.countPattern(text, span);
   try {
-    return new Matcher(name, kind, text);
+    const matcher = new Matcher(name, kind, text);
+    if (matcher.regexp !== null) cursor.addPatternCost(text, matcher.regexp.matchingCost, span);
+    return matcher;
   } catch (error) {
     if (!(error instanceof RegExpSyntaxError)) throw error;
     return cursor.fail(error.message, span);

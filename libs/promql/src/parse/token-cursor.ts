@@ -11,6 +11,8 @@ export const MAX_QUERY_DEPTH = 1000;
 
 /** How many different regular expressions a query may have; compiling one takes up to some milliseconds. */
 export const MAX_QUERY_PATTERNS = 256;
+/** What all of them may come to: one and a half times as much as one of them may. */
+const MAX_QUERY_PATTERN_COST = 96 * 1024;
 
 /** A place in the tokens of a query, with one token of foresight, and what to say where they do not fit. */
 export class TokenCursor {
@@ -21,6 +23,8 @@ export class TokenCursor {
   #context = '';
   #depth = 0;
   readonly #patterns = new Set<string>();
+  readonly #costedPatterns = new Set<string>();
+  #patternCost = 0;
 
   /** @throws PromqlSyntaxError */
   constructor(query: string) {
@@ -107,6 +111,18 @@ export class TokenCursor {
     if (this.#patterns.size <= MAX_QUERY_PATTERNS) return;
     this.fail(
       `query has more than the ${MAX_QUERY_PATTERNS} different regular expressions that are accepted`,
+      span,
+    );
+  }
+
+  /** Refuses a regular expression with which those of the query become too large together. */
+  addPatternCost(pattern: string, cost: number, span: Span): void {
+    if (this.#costedPatterns.has(pattern)) return;
+    this.#costedPatterns.add(pattern);
+    this.#patternCost += cost;
+    if (this.#patternCost <= MAX_QUERY_PATTERN_COST) return;
+    this.fail(
+      `the regular expressions of the query come to about ${Math.round(this.#patternCost)} characters with their repetitions; at most ${MAX_QUERY_PATTERN_COST} are accepted`,
       span,
     );
   }
