@@ -9,7 +9,7 @@ import type {
   MetricMetadata,
 } from './decoded-write.ts';
 import type { ReadLabels } from './label-set-cache.ts';
-import { FIXED64, type ProtobufReader, VARINT } from './protobuf-reader.ts';
+import { FIXED64, type ProtobufReader, VARINT } from '#libs/protobuf';
 import { RemoteWriteError } from './remote-write-error.ts';
 
 /** Fields of both versions' `Exemplar`. */

@@ -1,6 +1,6 @@
 import { type BucketSpan, type CounterResetHint, type FloatHistogram } from '#libs/histogram';
 import { isStaleMarker } from '#libs/samples';
-import { BYTES, FIXED64, type ProtobufReader, VARINT } from './protobuf-reader.ts';
+import { BYTES, FIXED64, type ProtobufReader, VARINT } from '#libs/protobuf';
 
 /** Fields of both versions' `Histogram`. */
 const COUNT_INT = 1;

@@ -1,6 +1,5 @@
 import type { Labels } from '#libs/labels';
-import { BYTES, FIXED64, VARINT } from './protobuf-reader.ts';
-import { ProtobufWriter } from './protobuf-writer.ts';
+import { BYTES, FIXED64, ProtobufWriter, VARINT } from '#libs/protobuf';
 import type { SampleSlice } from './sample-slice.ts';
 import { writeHistogram } from './write-histogram.ts';
 

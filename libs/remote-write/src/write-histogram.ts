@@ -1,6 +1,5 @@
 import type { BucketSpan, FloatHistogram } from '#libs/histogram';
-import { BYTES, FIXED64, VARINT } from './protobuf-reader.ts';
-import type { ProtobufWriter } from './protobuf-writer.ts';
+import { BYTES, FIXED64, type ProtobufWriter, VARINT } from '#libs/protobuf';
 
 /** Tags of both versions' `Histogram`. */
 const COUNT_INT = 1 * 8 + VARINT;

@@ -1,3 +1,4 @@
+import { MessageReader } from './message-reader.ts';
 import { BatchAssembly } from './batch-assembly.ts';
 import { type DecodedWrite, type DecodeLimits, DEFAULT_DECODE_LIMITS } from './decoded-write.ts';
 import {
@@ -8,7 +9,7 @@ import {
   TOO_MANY_LABELS,
 } from './label-checks.ts';
 import { hashBytes, LabelSetCache, type ReadLabels } from './label-set-cache.ts';
-import { BYTES, ProtobufReader, VARINT } from './protobuf-reader.ts';
+import { BYTES, type ProtobufReader, VARINT } from '#libs/protobuf';
 
 /** Fields of `prometheus.WriteRequest` and its parts. */
 const REQUEST_TIMESERIES = 1;
@@ -45,7 +46,7 @@ export class WriteV1Decoder {
    * @throws RemoteWriteError when it is no such message or too large; nothing of it is usable then
    */
   decode(message: Buffer): DecodedWrite {
-    const reader = new ProtobufReader(message);
+    const reader = new MessageReader(message);
     const view = new DataView(message.buffer, message.byteOffset, message.length);
     const assembly = new BatchAssembly(this.#limits);
     for (let tag = reader.readTag(); tag !== 0; tag = reader.readTag()) {

@@ -8,7 +8,8 @@ import {
   TOO_MANY_LABELS,
 } from './label-checks.ts';
 import type { ReadLabels } from './label-set-cache.ts';
-import { BYTES, ProtobufReader, VARINT } from './protobuf-reader.ts';
+import { BYTES, type ProtobufReader, VARINT } from '#libs/protobuf';
+import { MessageReader } from './message-reader.ts';
 import { RemoteWriteError } from './remote-write-error.ts';
 
 /** Fields of `io.prometheus.write.v2.Request` and its parts. */
@@ -33,7 +34,7 @@ export function decodeWriteV2(
   message: Buffer,
   limits: DecodeLimits = DEFAULT_DECODE_LIMITS,
 ): DecodedWrite {
-  const reader = new ProtobufReader(message);
+  const reader = new MessageReader(message);
   const assembly = new BatchAssembly(limits);
   // Fields may come in any order, so the symbols are collected before the first series is read.
   const symbols: string[] = [];

@@ -1,4 +1,4 @@
-import { RemoteWriteError } from './remote-write-error.ts';
+import { ProtobufError } from './protobuf-error.ts';
 
 /** Wire types of protocol buffers; groups (3 and 4) are long gone and refused. */
 export const VARINT = 0;
@@ -27,7 +27,7 @@ export class ProtobufReader {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
-  /** Field number times 8 plus wire type, or 0 at the end. @throws RemoteWriteError */
+  /** Field number times 8 plus wire type, or 0 at the end. @throws ProtobufError */
   readTag(): number {
     if (this.position >= this.end) return 0;
     const start = this.position;
@@ -52,6 +52,12 @@ export class ProtobufReader {
   readInt64(): number {
     this.#readLongVarint();
     return (this.#high | 0) * TWO_32 + this.#low;
+  }
+
+  /** A signed 64-bit number with all its digits. */
+  readBigInt64(): bigint {
+    this.#readLongVarint();
+    return BigInt.asIntN(64, (BigInt(this.#high) << 32n) | BigInt(this.#low));
   }
 
   /** A signed number in zigzag (`sint32`, `sint64`); beyond 2^53 rounded. */
@@ -109,6 +115,14 @@ export class ProtobufReader {
     return this.#view.getFloat64(start, true);
   }
 
+  /** Eight bytes as an unsigned number (`fixed64`); `BigInt.asIntN` makes an `sfixed64` of it. */
+  readFixed64(): bigint {
+    const start = this.position;
+    if (this.end - start < 8) this.fail('the message ends inside a 64-bit value', start);
+    this.position = start + 8;
+    return this.#view.getBigUint64(start, true);
+  }
+
   /** Steps over the value of a field that is not needed. */
   skip(tag: number): void {
     const start = this.position;
@@ -140,7 +154,8 @@ export class ProtobufReader {
     );
   }
 
+  /** What is wrong at `offset`; a format with an error of its own overrides this. */
   fail(reason: string, offset: number): never {
-    throw new RemoteWriteError('malformed_protobuf', reason, offset);
+    throw new ProtobufError(reason, offset);
   }
 }

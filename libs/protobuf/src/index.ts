@@ -1,0 +1,3 @@
+export { ProtobufError } from './protobuf-error.ts';
+export { BYTES, FIXED64, ProtobufReader, VARINT } from './protobuf-reader.ts';
+export { ProtobufWriter } from './protobuf-writer.ts';
