@@ -70,7 +70,11 @@ export class FileBlockFiles implements BlockFiles {
 
   async setAside(name: string): Promise<void> {
     const path = join(this.#directory, name);
-    await rename(path, `${path}.corrupt`);
+    const taken = new Set(await readdir(this.#directory));
+    let aside = `${name}.corrupt`;
+    // A number may be given out again once its block is set aside; what was kept then stays.
+    for (let count = 2; taken.has(aside); count++) aside = `${name}.${count}.corrupt`;
+    await rename(path, join(this.#directory, aside));
     await syncDirectory(this.#directory);
   }
 

@@ -62,6 +62,12 @@ describe('FileBlockFiles', () => {
     await files.setAside('00000003.block');
     expect(await files.list()).toEqual([]);
     expect(await readdir(directory)).toEqual(['00000003.block.corrupt']);
+    await writeFile(join(directory, '00000003.block'), 'damaged, too');
+    await files.setAside('00000003.block');
+    expect((await readdir(directory)).toSorted()).toEqual([
+      '00000003.block.2.corrupt',
+      '00000003.block.corrupt',
+    ]);
   });
   it('keeps marks', async () => {
     const files = new FileBlockFiles(directory);

@@ -24,6 +24,14 @@ export class SampleColumns {
   /** Where samples begin that are not younger than the one before. */
   readonly #runStarts: number[] = [];
 
+  #encoded = new Uint8Array(0);
+
+  /** Room for what the samples are encoded to; the same memory each time. */
+  encodingBuffer(bytes: number): Uint8Array {
+    if (this.#encoded.length < bytes) this.#encoded = new Uint8Array(2 * bytes);
+    return this.#encoded;
+  }
+
   clear(): void {
     this.length = 0;
     this.histograms.length = 0;
@@ -173,11 +181,11 @@ export class SampleColumns {
   }
 }
 
-/** Encodes the columns' samples. The chunks share one buffer, which is theirs alone. */
+/** Encodes the columns' samples. The chunks of floats lie in a buffer of the columns, until these are encoded again. */
 export function encodeChunks(columns: SampleColumns): ChunkSource[] {
   columns.sort();
   const { timesMs, words, length } = columns;
-  const bytes = new Uint8Array(length * MAX_SAMPLE_BYTES + 1);
+  const bytes = columns.encodingBuffer(length * MAX_SAMPLE_BYTES + 1);
   const appender = new XorAppender();
   const chunks: ChunkSource[] = [];
   let start = 0;
