@@ -1,0 +1,58 @@
+import { compareUtf8, Labels } from '#libs/labels';
+import { labelNameOf } from './metric-name.ts';
+import type { AnyValue, Attribute } from './metrics-request.ts';
+
+/** An attribute's value as text: collections as JSON, bytes in base64. */
+export function attributeText(value: AnyValue | undefined): string {
+  const plain = plainValue(value);
+  return typeof plain === 'string' ? plain : plain === null ? '' : JSON.stringify(plain);
+}
+
+function plainValue(value: AnyValue | undefined): unknown {
+  if (value === undefined) return null;
+  if (value.stringValue !== undefined) return value.stringValue;
+  if (value.boolValue !== undefined) return value.boolValue;
+  if (value.intValue !== undefined) {
+    const number = Number(value.intValue);
+    return Number.isSafeInteger(number) ? number : String(value.intValue);
+  }
+  if (value.doubleValue !== undefined) {
+    return Number.isFinite(value.doubleValue) ? value.doubleValue : goInfinity(value.doubleValue);
+  }
+  if (value.arrayValue !== undefined) return (value.arrayValue.values ?? []).map(plainValue);
+  if (value.kvlistValue !== undefined) {
+    const entries = (value.kvlistValue.values ?? []).map((item): [string, unknown] => [
+      item.key ?? '',
+      plainValue(item.value),
+    ]);
+    return Object.fromEntries(entries);
+  }
+  return value.bytesValue ?? null;
+}
+
+function goInfinity(value: number): string {
+  if (value !== value) return 'NaN';
+  return value > 0 ? '+Inf' : '-Inf';
+}
+
+/**
+ * Attributes as labels. Where two keys become one name, their values are joined by `;` in the order of the keys.
+ * @param fixed labels that win over attributes of the same name
+ */
+export function labelsOf(
+  attributes: readonly Attribute[],
+  fixed: Readonly<Record<string, string>>,
+): Labels {
+  // Of a key given twice the last one counts.
+  const byKey = new Map(attributes.map(({ key, value }) => [key ?? '', attributeText(value)]));
+  const sorted = [...byKey].toSorted((a, b) => compareUtf8(a[0], b[0]));
+  const byName = new Map<string, string>();
+  for (const [key, text] of sorted) {
+    if (key === '') continue;
+    const name = labelNameOf(key);
+    const before = byName.get(name);
+    byName.set(name, before === undefined ? text : `${before};${text}`);
+  }
+  for (const [name, text] of Object.entries(fixed)) if (text !== '') byName.set(name, text);
+  return Labels.fromPairs(byName);
+}
