@@ -59,7 +59,7 @@ describe('ExemplarRing', () => {
   });
   it('keeps nothing without room', () => {
     const ring = new ExemplarRing(0);
-    ring.add(A, exemplar(1));
+    expect(ring.add(A, exemplar(1))).toBe('disabled');
     expect(ring.select(ALL, 0, 9)).toEqual([]);
   });
 });

@@ -15,7 +15,8 @@ export interface SeriesExemplars {
 }
 
 /** Why an exemplar was not kept; `repeated` says that it is there already. */
-export type ExemplarVerdict = 'added' | 'repeated' | 'out_of_order' | 'labels_too_long';
+export type ExemplarVerdict =
+  'added' | 'repeated' | 'out_of_order' | 'labels_too_long' | 'disabled';
 
 /** OpenMetrics: names and values of an exemplar's labels together, in characters. */
 const MAX_LABEL_CHARACTERS = 128;
@@ -47,7 +48,7 @@ export class ExemplarRing {
   /** Adds the exemplar of a series. It has to be younger than the ones of that series before it. */
   add(series: Labels, exemplar: Exemplar): ExemplarVerdict {
     if (charactersOf(exemplar.labels) > MAX_LABEL_CHARACTERS) return 'labels_too_long';
-    if (this.#capacity === 0) return 'added';
+    if (this.#capacity === 0) return 'disabled';
     const last = this.#bySeries.get(series.key)?.kept.at(-1);
     if (last !== undefined && exemplar.timeMs <= last.timeMs) {
       return isSame(last, exemplar) ? 'repeated' : 'out_of_order';

@@ -132,6 +132,16 @@ export class Head {
     return this.#index.labelsOf(row);
   }
 
+  /** All samples before this time have been handed on, but for those of rows that {@link isLate} names. */
+  get handedOnMs(): number {
+    return this.#handedOnMs;
+  }
+
+  /** Whether a row has got samples for a time that had been handed on. */
+  isLate(row: number): boolean {
+    return this.#lateRows.size > 0 && this.#lateRows.has(row);
+  }
+
   /** Time of the oldest sample that {@link handedOn} has not been told of, Infinity without any. */
   get oldestNewMs(): number {
     return this.#oldestNewMs;

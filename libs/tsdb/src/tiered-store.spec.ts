@@ -181,6 +181,32 @@ describe('TieredStore', () => {
     await again.store.close();
   });
 
+  it('keeps what it fetched for as long as blocks and series stay the same', async () => {
+    const clock = new Clock();
+    const opened = await open(clock, new MemorySegmentStore(), new MemoryBlockFiles());
+    await live(opened, clock, START + 5 * HOUR, ['a', 'b']);
+    const ask = (minMs: number): unknown =>
+      opened.store.select([new Matcher('__name__', '!=', '')], minMs, START + 5 * HOUR);
+    const first = await ask(START + 2 * HOUR);
+    expect(ask(START + 2 * HOUR)).toBe(first);
+    expect(ask(START + 2 * HOUR + 5 * MINUTE)).toBe(first);
+    expect(await ask(START + 1 * HOUR)).not.toBe(first);
+    // A sample of a series that is there already shows up in what was kept.
+    await write(opened, { a: [[START + 3.5 * HOUR + 1, 42]] });
+    expect(ask(START + 2 * HOUR)).toBe(first);
+    expect((await contents(opened.store, START + 2 * HOUR))['a']).toContainEqual([
+      START + 3.5 * HOUR + 1,
+      42,
+    ]);
+    await write(opened, { fresh: [[START + 3 * HOUR, 1]] });
+    expect(await ask(START + 2 * HOUR)).not.toBe(first);
+    expect((await contents(opened.store, START + 2 * HOUR))['fresh']).toHaveLength(1);
+    const second = await ask(START + 2 * HOUR);
+    await live(opened, clock, START + 5 * HOUR + 30 * MINUTE, ['a', 'b']);
+    expect(await ask(START + 2 * HOUR)).not.toBe(second);
+    await opened.store.close();
+  });
+
   it('needs no marks to find what is in blocks', async () => {
     const clock = new Clock();
     const segments = new MemorySegmentStore();

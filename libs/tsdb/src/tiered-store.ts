@@ -5,13 +5,16 @@ import type { BlockFiles } from './block/block-files.ts';
 import { encodeChunks, SampleColumns } from './block/chunk-merge.ts';
 import type { BlockWriter } from './block/block-writer.ts';
 import type { Timer } from './group-commit.ts';
-import { MergedSelection } from './merged-selection.ts';
+import { MergedSelection, SelectionKeeper } from './merged-selection.ts';
 import type { Pace } from './pace.ts';
 import type { ReplayProgress, ReplayReport } from './replay-log.ts';
 import type { Selection } from './selection.ts';
 import { type StoreUnavailableError, type TimeSeriesStore } from './time-series-store.ts';
 
 const MINUTE_MS = 60_000;
+const FETCH_WINDOW_MS = 120 * MINUTE_MS;
+/** For dashboards, which ask the same again and again. */
+const KEPT_SELECTION_BYTES = 96 * 1_024 * 1_024;
 
 export interface TieredStoreOptions {
   /** A block holds so much time, aligned to its multiples. */
@@ -61,6 +64,7 @@ export class TieredStore {
   readonly #timer: Timer;
   readonly #pace: Pace;
   readonly #options: TieredStoreOptions;
+  readonly #merged = new SelectionKeeper(KEPT_SELECTION_BYTES);
   #handovers: Handover[] = [];
   /** From here on everything is in memory. */
   #inMemoryFromMs = -Infinity;
@@ -114,8 +118,10 @@ export class TieredStore {
     minMs: number,
     maxMs: number,
     signal?: AbortSignal,
-  ): Selection | Promise<MergedSelection> {
+  ): Selection | MergedSelection | Promise<MergedSelection> {
     if (!this.#needsBlocks(minMs, maxMs)) return this.#recent.select(matchers, minMs, maxMs);
+    const known = this.#merged.get(this.#mergedKey(matchers, minMs, maxMs));
+    if (known !== null) return known;
     return this.#selectMerged(matchers, minMs, maxMs, signal);
   }
 
@@ -228,6 +234,7 @@ export class TieredStore {
     const completeMs = Math.min(cutoffMs, head.maxTimeMs + 1);
     if (completeMs > this.#inMemoryFromMs) this.#inMemoryFromMs = completeMs;
     this.#recent.dropBefore(cutoffMs);
+    this.#merged.keepOnly(this.#archive.namesOf(-Infinity, Infinity));
   }
 
   async #writeBlock(rows: number[], minMs: number, maxMs: number): Promise<void> {
@@ -274,11 +281,30 @@ export class TieredStore {
     maxMs: number,
     signal: AbortSignal | undefined,
   ): Promise<MergedSelection> {
-    const fetched = await this.#archive.fetch(matchers, minMs, maxMs, signal);
-    const recent = this.#recent.select(matchers, minMs, maxMs);
+    const { head } = this.#recent;
+    const headFromMs = head.handedOnMs;
+    const key = this.#mergedKey(matchers, minMs, maxMs);
+    const fetched = await this.#archive.fetch(
+      matchers,
+      windowStart(minMs),
+      windowEnd(maxMs),
+      signal,
+    );
+    const recent = head.select(matchers);
     const headRows: [number, Labels][] = [];
     for (const row of recent.rows) headRows.push([row, recent.labelsOf(row)]);
-    return new MergedSelection(fetched, headRows, recent);
+    const selection = new MergedSelection(fetched, headRows, head, headFromMs);
+    if (key === this.#mergedKey(matchers, minMs, maxMs)) this.#merged.put(key, selection);
+    return selection;
+  }
+
+  /** Selections with one key hold the same: the same blocks, and the same series in memory. */
+  #mergedKey(matchers: readonly Matcher[], minMs: number, maxMs: number): string {
+    const head = this.#recent.head.select(matchers);
+    const [fromMs, toMs] = [windowStart(minMs), windowEnd(maxMs)];
+    const names = this.#archive.namesOf(fromMs, toMs);
+    const conditions = matchers.map(({ key }) => `${key.length}:${key}`);
+    return `${names.join(',')} ${fromMs} ${toMs} ${head.version} ${conditions.join('')}`;
   }
 
   async #seriesMerged(
@@ -330,6 +356,15 @@ export class TieredStore {
     }
     return [...values].toSorted(compareUtf8);
   }
+}
+
+/** What is fetched covers whole windows, so that it also serves a range that is a little later. */
+function windowStart(minMs: number): number {
+  return Math.floor(minMs / FETCH_WINDOW_MS) * FETCH_WINDOW_MS;
+}
+
+function windowEnd(maxMs: number): number {
+  return (Math.floor(maxMs / FETCH_WINDOW_MS) + 1) * FETCH_WINDOW_MS - 1;
 }
 
 /** Marks that cannot be read cost nothing but work: samples of the log are written to blocks a second time. */

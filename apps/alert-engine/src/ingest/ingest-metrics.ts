@@ -10,6 +10,7 @@ const EXEMPLAR_RESULTS = [
   'out_of_order',
   'labels_too_long',
   'invalid_labels',
+  'disabled',
 ] as const;
 
 /** What came in, what was stored and what was not, and why. */

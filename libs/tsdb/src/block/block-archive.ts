@@ -176,6 +176,13 @@ export class BlockArchive {
     };
   }
 
+  /** Names of the blocks that may hold a sample in the range, oldest first. */
+  namesOf(minMs: number, maxMs: number): string[] {
+    return this.#blocks
+      .filter(({ block }) => block.overlaps(minMs, maxMs))
+      .map(({ block }) => block.name);
+  }
+
   /** Whether any block may hold a sample in the range, both ends included. */
   overlaps(minMs: number, maxMs: number): boolean {
     return this.#blocks.some(({ block }) => block.overlaps(minMs, maxMs));

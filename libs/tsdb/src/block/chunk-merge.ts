@@ -25,6 +25,10 @@ export class SampleColumns {
   readonly #runStarts: number[] = [];
 
   #encoded = new Uint8Array(0);
+  /** What a merge writes to; it changes places with the columns. */
+  #spareTimes = new Float64Array(0);
+  #spareValues = new Float64Array(0);
+  #spareWords = new Uint32Array(0);
 
   /** Room for what the samples are encoded to; the same memory each time. */
   encodingBuffer(bytes: number): Uint8Array {
@@ -122,9 +126,14 @@ export class SampleColumns {
    */
   #mergeRuns(leftEnd: number, start: number, end: number): number {
     const { timesMs, words } = this;
-    const mergedTimes = new Float64Array(this.timesMs.length);
-    const mergedValues = new Float64Array(this.timesMs.length);
-    const mergedWords = new Uint32Array(mergedValues.buffer);
+    if (this.#spareTimes.length !== this.timesMs.length) {
+      this.#spareTimes = new Float64Array(this.timesMs.length);
+      this.#spareValues = new Float64Array(this.timesMs.length);
+      this.#spareWords = new Uint32Array(this.#spareValues.buffer);
+    }
+    const mergedTimes = this.#spareTimes;
+    const mergedValues = this.#spareValues;
+    const mergedWords = this.#spareWords;
     let left = 0;
     let right = start;
     let count = 0;
@@ -141,6 +150,9 @@ export class SampleColumns {
     // What comes after stays where it is.
     mergedTimes.set(timesMs.subarray(end, this.length), end);
     mergedWords.set(words.subarray(2 * end, 2 * this.length), 2 * end);
+    this.#spareTimes = this.timesMs;
+    this.#spareValues = this.values;
+    this.#spareWords = this.words;
     this.timesMs = mergedTimes;
     this.values = mergedValues;
     this.words = mergedWords;
@@ -152,8 +164,9 @@ export class SampleColumns {
     window.timesMs = this.timesMs;
     window.values = this.values;
     window.start = firstAtOrAfter(this.timesMs, this.length, minMs);
-    window.end = window.start;
-    while (window.end < this.length && this.timesMs[window.end]! <= maxMs) window.end++;
+    window.end = firstAtOrAfter(this.timesMs, this.length, maxMs);
+    while (window.end < this.length && this.timesMs[window.end] === maxMs) window.end++;
+    if (window.end < window.start) window.end = window.start;
     window.histograms = null;
     if (this.histograms.length === 0) return;
     const shown = this.histograms.filter(({ timeMs }) => timeMs >= minMs && timeMs <= maxMs);
