@@ -1,4 +1,4 @@
-import { METRIC_NAME } from '#libs/labels';
+import { METRIC_NAME, quoteLabelValue } from '#libs/labels';
 import type { Aggregation } from '../ast.ts';
 import { formatPlain, histogramIgnoredInAggregation, invalidQuantile } from './remarks.ts';
 import { quantileOf } from '../functions/quantile.ts';
@@ -121,7 +121,7 @@ export class CountValuesNode extends VectorNode {
   protected async compute(evaluation: Evaluation, timeline: Timeline): Promise<Block> {
     const label = this.#label.value;
     if (!isLabelName(label)) {
-      throw new QueryError('execution', `invalid label name ${JSON.stringify(label)}`);
+      throw new QueryError('execution', `invalid label name ${quoteLabelValue(label)}`);
     }
     const input = await this.input.evaluate(evaluation, timeline);
     const { isWithout, grouping } = this.#expr;

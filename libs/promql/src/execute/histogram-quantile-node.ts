@@ -15,7 +15,7 @@ import {
   quantileOfNaNs,
 } from './remarks.ts';
 import type { SeriesShape } from './series-shape.ts';
-import type { Timeline } from './timeline.ts';
+import { timeAt, type Timeline } from './timeline.ts';
 import { type ScalarNode, VectorNode } from './vector-node.ts';
 
 /** How one histogram, classic or native, becomes a number at a step. */
@@ -127,12 +127,15 @@ function finish(evaluation: Evaluation, block: Block): Block {
 export function quantileReading(
   evaluation: Evaluation,
   phis: Float64Array,
+  timeline: Timeline,
   span: Span,
 ): HistogramReading {
   return {
     ofClassic: (buckets, step, name) => {
       const value = classicQuantile(phis[step]!, buckets);
-      if (buckets.wasForced) forcedMonotonicity(evaluation, name, span);
+      if (buckets.wasForced) {
+        forcedMonotonicity(evaluation, name, buckets.raised, timeAt(timeline, step), span);
+      }
       return value;
     },
     ofNative: (histogram, step, name) => {
@@ -169,7 +172,7 @@ export class HistogramQuantileNode extends VectorNode {
     const phis = await this.#phi.evaluate(evaluation, timeline);
     const input = await this.input.evaluate(evaluation, timeline);
     checkQuantiles(evaluation, phis, this.#phi.span);
-    const reading = quantileReading(evaluation, phis, this.input.span);
+    const reading = quantileReading(evaluation, phis, timeline, this.input.span);
     return finish(evaluation, await readHistograms(evaluation, input, reading, this.input.span));
   }
 }

@@ -1,4 +1,4 @@
-import { METRIC_NAME } from '#libs/labels';
+import { METRIC_NAME, quoteLabelValue } from '#libs/labels';
 import type { Span } from '../ast.ts';
 import { ABSENT, type Block, BlockBuilder } from './block.ts';
 import type { Evaluation } from './evaluation.ts';
@@ -24,7 +24,7 @@ export class HistogramQuantilesNode extends VectorNode {
       span,
     );
     if (!isLabelName(label)) {
-      throw new QueryError('execution', `invalid label name ${JSON.stringify(label)}`);
+      throw new QueryError('execution', `invalid label name ${quoteLabelValue(label)}`);
     }
     this.input = input;
     this.#label = label;
@@ -40,7 +40,7 @@ export class HistogramQuantilesNode extends VectorNode {
     for (let i = 0; i < columns.length; i++) {
       const phis = columns[i]!;
       checkQuantiles(evaluation, phis, this.#phis[i]!.span);
-      const reading = quantileReading(evaluation, phis, this.input.span);
+      const reading = quantileReading(evaluation, phis, timeline, this.input.span);
       const { shape, present, values } = await readHistograms(
         evaluation,
         input,

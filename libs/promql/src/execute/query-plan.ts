@@ -116,6 +116,7 @@ export class QueryPlan implements Plan {
       evaluation.mayShrink = steps > 1;
       evaluation.memo.clear();
       const mark = evaluation.heldSamples;
+      const remarks = evaluation.annotations.save();
       try {
         if (root.kind === 'scalar') {
           builder.addScalars(first, await root.evaluate(evaluation, piece));
@@ -129,6 +130,8 @@ export class QueryPlan implements Plan {
       } catch (error) {
         if (!(error instanceof PieceTooLarge)) throw error;
         evaluation.releaseDownTo(mark);
+        // They are made again, and some count how often.
+        evaluation.annotations.restore(remarks);
         pieceSteps = stepsOfPieces(count - first, evaluation.options.pieceCells / error.rows);
         if (pieceSteps >= steps) pieceSteps = Math.max(1, steps >> 1);
         continue;

@@ -54,7 +54,8 @@ export class RankedAggregationNode extends VectorNode {
       }
       const ranked = rank(input, step, count, groupOfRow, shape.count, operator === 'topk');
       if (ranked.ignoredHistogram) {
-        histogramIgnoredInAggregation(evaluation, operator, this.#expr.expr.span);
+        // These two are said of the whole aggregation, others of what is aggregated.
+        histogramIgnoredInAggregation(evaluation, operator, this.#expr.span);
       }
       for (const rows of ranked.rowsByGroup) {
         for (const row of rows) {

@@ -1,5 +1,8 @@
+import { formatRfc3339 } from '#libs/calendar';
 import { quoteLabelValue } from '#libs/labels';
 import type { Span } from '../ast.ts';
+import type { RaisedBuckets } from '../functions/classic-quantile.ts';
+import type { AnnotationExtent } from './annotations.ts';
 import type { Evaluation } from './evaluation.ts';
 
 /*
@@ -92,6 +95,16 @@ export function startTimeOverlap(evaluation: Evaluation, name: string, span: Spa
   evaluation.annotate('warning', text, span);
 }
 
+/** A number as Go's `%.2g` writes it. */
+function formatGo2(value: number): string {
+  if (!Number.isFinite(value) || value === 0) return formatGo(value);
+  const [mantissa = '', power = '0'] = value.toExponential(1).split('e');
+  const exponent = Number(power);
+  if (exponent >= -4 && exponent < 2) return String(Number(value.toPrecision(2)));
+  const digits = String(Math.abs(exponent)).padStart(2, '0');
+  return `${Number(mantissa)}e${exponent < 0 ? '-' : '+'}${digits}`;
+}
+
 /** A number as Go's `%g` writes it. */
 export function formatGo(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
@@ -143,9 +156,56 @@ export function incompatibleBuckets(evaluation: Evaluation, operator: string, sp
 const QUANTILE_DOCS =
   'https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile';
 
-export function forcedMonotonicity(evaluation: Evaluation, name: string, span: Span): void {
-  const text = `input to histogram_quantile needed to be fixed for monotonicity (see ${QUANTILE_DOCS})${forMetric(name)}`;
-  evaluation.annotate('info', text, span);
+export function forcedMonotonicity(
+  evaluation: Evaluation,
+  name: string,
+  raised: RaisedBuckets,
+  timeMs: number,
+  span: Span,
+): void {
+  evaluation.annotations.addEntry({
+    kind: 'info',
+    text: `input to histogram_quantile needed to be fixed for monotonicity (see ${QUANTILE_DOCS})${forMetric(name)}`,
+    offset: span.start,
+    extent: new RaisedExtent({ ...raised }, 1, timeMs, timeMs),
+  });
+}
+
+/** Which buckets were raised in how many histograms, and when. */
+class RaisedExtent implements AnnotationExtent {
+  readonly #raised: RaisedBuckets;
+  readonly #count: number;
+  readonly #firstMs: number;
+  readonly #lastMs: number;
+
+  constructor(raised: RaisedBuckets, count: number, firstMs: number, lastMs: number) {
+    this.#raised = raised;
+    this.#count = count;
+    this.#firstMs = firstMs;
+    this.#lastMs = lastMs;
+  }
+
+  merge(other: RaisedExtent): RaisedExtent {
+    const raised: RaisedBuckets = {
+      lowestBound: Math.min(this.#raised.lowestBound, other.#raised.lowestBound),
+      highestBound: Math.max(this.#raised.highestBound, other.#raised.highestBound),
+      most: Math.max(this.#raised.most, other.#raised.most),
+    };
+    return new RaisedExtent(
+      raised,
+      this.#count + other.#count,
+      Math.min(this.#firstMs, other.#firstMs),
+      Math.max(this.#lastMs, other.#lastMs),
+    );
+  }
+
+  toString(): string {
+    const { lowestBound, highestBound, most } = this.#raised;
+    const [from, to] = [this.#firstMs, this.#lastMs].map((timeMs) =>
+      formatRfc3339(Math.floor(timeMs / 1_000) * 1_000),
+    );
+    return `, from buckets ${formatGo(lowestBound)} to ${formatGo(highestBound)}, with a max diff of ${formatGo2(most)}, over ${this.#count} samples from ${from} to ${to}`;
+  }
 }
 
 export function badBucketLabel(

@@ -93,8 +93,8 @@ export abstract class VectorNode {
 }
 
 function replay(evaluation: Evaluation, remarks: readonly Annotation[], shift: number): void {
-  for (const { kind, text, offset } of remarks) {
-    evaluation.annotations.addAt(kind, text, offset + shift);
+  for (const remark of remarks) {
+    evaluation.annotations.addEntry({ ...remark, offset: remark.offset + shift });
   }
 }
 

@@ -2,6 +2,14 @@
 const SMALL_DELTA = 1e-12;
 const SMALLEST_NORMAL = 2.2250738585072014e-308;
 
+/** What {@link ClassicBuckets.forceMonotonic} had to raise. */
+export interface RaisedBuckets {
+  lowestBound: number;
+  highestBound: number;
+  /** By how much, at most. */
+  most: number;
+}
+
 /** The cumulative buckets of one classic histogram in columns, to be filled and reused. */
 export class ClassicBuckets {
   bounds = new Float64Array(16);
@@ -9,6 +17,8 @@ export class ClassicBuckets {
   length = 0;
   /** Whether counts that went down had to be raised. */
   wasForced = false;
+  /** What had to be raised; means something where {@link wasForced}. */
+  readonly raised: RaisedBuckets = { lowestBound: 0, highestBound: 0, most: 0 };
 
   clear(): void {
     this.length = 0;
@@ -44,12 +54,24 @@ export class ClassicBuckets {
       if (isAlmostEqual(previous, current)) {
         counts[i] = previous;
       } else if (current < previous) {
-        this.wasForced = true;
+        this.#noteRaised(this.bounds[i]!, previous - current);
         counts[i] = previous;
       } else {
         previous = current;
       }
     }
+  }
+
+  /** Bounds ascend. */
+  #noteRaised(bound: number, difference: number): void {
+    const { raised } = this;
+    if (!this.wasForced) {
+      this.wasForced = true;
+      raised.lowestBound = bound;
+      raised.most = 0;
+    }
+    raised.highestBound = bound;
+    raised.most = Math.max(raised.most, difference);
   }
 }
 
