@@ -32,7 +32,7 @@ export class RankedAggregationNode extends VectorNode {
     const input = await this.input.evaluate(evaluation, timeline);
     const { operator, grouping, isWithout } = this.#expr;
     if (operator === 'limit_ratio') checkRatios(evaluation, parameters, this.#parameter);
-    else checkCounts(parameters, this.#parameter.constant !== null);
+    else checkCounts(parameters);
     if (input.shape.count === 0) return emptyBlock(timeline.count);
     const { groupOfRow, shape } = await groupsOf(evaluation, input.shape, grouping, isWithout);
     const kept = new Uint8Array(input.present.length);
@@ -113,13 +113,9 @@ function extremesOf(parameters: Float64Array): Extremes {
 }
 
 /** @throws QueryError for what is no count */
-function checkCounts(parameters: Float64Array, isLiteral: boolean): void {
+function checkCounts(parameters: Float64Array): void {
   const { lowest, highest, hasNaN } = extremesOf(parameters);
-  if (hasNaN) {
-    // The words of Prometheus 3.5 for a literal; a parameter that changes from step to step is younger.
-    const text = isLiteral ? 'Scalar value NaN overflows int64' : 'Parameter value is NaN';
-    throw new QueryError('execution', text);
-  }
+  if (hasNaN) throw new QueryError('execution', 'Parameter value is NaN');
   // Where no element is asked for at any step, the rest does not matter.
   if (highest < 1) return;
   if (lowest <= -MAX_INT64) {
