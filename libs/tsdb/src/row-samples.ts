@@ -1,5 +1,6 @@
 import type { SampleWindow } from '#libs/samples';
 import type { FloatHistogram } from '#libs/histogram';
+import { firstAtOrAfter } from './first-at-or-after.ts';
 import { HistogramSamples, mergeHistograms } from './histogram-samples.ts';
 import { grown, nextCapacity } from './growing-columns.ts';
 import { OutOfOrderSamples } from './out-of-order-samples.ts';
@@ -525,15 +526,4 @@ function reserve(scratch: Scratch, needed: number, kept: number): void {
   scratch.timesMs = timesMs;
   scratch.values = values;
   scratch.words = words;
-}
-
-function firstAtOrAfter(timesMs: Float64Array, count: number, timeMs: number): number {
-  let low = 0;
-  let high = count;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (timesMs[middle]! < timeMs) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

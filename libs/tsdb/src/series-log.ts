@@ -172,10 +172,14 @@ export class SeriesLog {
     return this.#segments;
   }
 
-  /** Tells what replay found, before the first append: the segments there are and the ids in use. */
-  resume(segments: readonly LogSegment[], highestSeriesId: number): void {
+  /**
+   * Tells what replay found, before the first append: the segments there are and the ids in use.
+   * @param firstSequence segments to come have this number or a higher one
+   */
+  resume(segments: readonly LogSegment[], highestSeriesId: number, firstSequence: number): void {
     for (const segment of segments) this.#segments.push({ ...segment });
-    this.#sequence = Math.max(this.#sequence, segments.at(-1)?.sequence ?? NO_SEGMENT) + 1;
+    const last = Math.max(this.#sequence, segments.at(-1)?.sequence ?? NO_SEGMENT);
+    this.#sequence = Math.max(last + 1, firstSequence);
     this.#nextSeriesId = Math.max(this.#nextSeriesId, highestSeriesId + 1);
   }
 

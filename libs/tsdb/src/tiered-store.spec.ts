@@ -378,6 +378,41 @@ describe('TieredStore', () => {
     await opened.store.close();
   });
 
+  it('drops what is beyond the retention while nothing can be written', async () => {
+    const clock = new Clock();
+    const files = new MemoryBlockFiles();
+    const opened = await open(
+      clock,
+      new MemorySegmentStore(),
+      files,
+      {},
+      { retentionMs: 8 * HOUR },
+    );
+    await live(opened, clock, START + 4 * HOUR, ['a']);
+    files.create = () => Promise.reject(new BlockFaultError('no space left on device'));
+    clock.ms += 20 * HOUR;
+    await write(opened, { a: [[clock.ms, 1]] });
+    await expect(opened.store.maintain()).rejects.toThrow('no space left on device');
+    expect(opened.archive.blocks).toEqual([]);
+    await opened.store.close();
+  });
+
+  it('loses no late sample when all segments of the log have gone before', async () => {
+    const clock = new Clock();
+    const files = new MemoryBlockFiles();
+    const opened = await open(clock, new MemorySegmentStore(), files);
+    await live(opened, clock, START + 4 * HOUR, ['a']);
+    await opened.store.close();
+    // As after a handover that has left nothing in the log.
+    const segments = new MemorySegmentStore();
+    const again = await open(clock, segments, files.restarted());
+    await write(again, { late: [[START + 10 * MINUTE, 7]] });
+    await again.store.close();
+    const third = await open(clock, segments.powerCut(), files.restarted());
+    expect((await contents(third.store))['late']).toEqual([[START + 10 * MINUTE, 7]]);
+    await third.store.close();
+  });
+
   it('puts everything in blocks when nothing comes any more', async () => {
     const clock = new Clock();
     const opened = await open(clock, new MemorySegmentStore(), new MemoryBlockFiles());

@@ -95,7 +95,13 @@ export class TieredStore {
   async open(onProgress: (progress: ReplayProgress) => void = () => {}): Promise<TieredReport> {
     const blocks = await this.#archive.open();
     this.#handovers = parseMarks(await this.#files.readMarks());
-    const log = await this.#recent.open(onProgress, (sequence) => this.#handedOverIn(sequence));
+    // A number below would say of new samples that they are in blocks, once the old segments are gone.
+    const firstSequence = Math.max(1, ...this.#handovers.map(({ endSequence }) => endSequence));
+    const log = await this.#recent.open(
+      onProgress,
+      (sequence) => this.#handedOverIn(sequence),
+      firstSequence,
+    );
     // Marks may be lost; what is in a block has left the log, whatever they say.
     const inBlocksMs = this.#archive.blocks.map(({ contents }) => contents.maxMs + 1);
     this.#inMemoryFromMs = Math.max(this.#handedOverIn(0), ...inBlocksMs);
@@ -177,6 +183,7 @@ export class TieredStore {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#archive.stop();
+    // Whoever called it is told of its failure.
     await this.#maintaining?.catch(() => undefined);
     await this.#recent.close();
     await this.#archive.close();
@@ -186,12 +193,13 @@ export class TieredStore {
     if (!this.#recent.isOpen) return;
     const { memoryMs, retentionMs, maxBlockBytes } = this.#options;
     const { head } = this.#recent;
+    // First, since what follows needs room on the disk.
+    await this.#archive.retain(this.#timer.nowMs() - retentionMs, maxBlockBytes);
     const beforeMs = this.#dueBeforeMs();
     if (head.oldestNewMs < beforeMs) await this.#handOver(beforeMs);
     this.#forget(this.#timer.nowMs() - memoryMs);
     const completeMs = this.#handedOverIn(0);
     while (!this.#isClosed && (await this.#archive.compact(completeMs, retentionMs)));
-    await this.#archive.retain(this.#timer.nowMs() - retentionMs, maxBlockBytes);
   }
 
   /**
@@ -217,6 +225,7 @@ export class TieredStore {
       for (let fromMs = first; fromMs < beforeMs; fromMs += blockMs) {
         const rows = head.rowsToHandOn(fromMs, fromMs + blockMs - 1);
         if (rows.length > 0) await this.#writeBlock(rows, fromMs, fromMs + blockMs - 1);
+        if (this.#pace.isDue()) await this.#pace.rest();
       }
       await this.#mark({ beforeMs, endSequence });
       head.handedOn(beforeMs);

@@ -106,22 +106,25 @@ export class TimeSeriesStore {
   /**
    * Reads the log back. Until it resolves nothing can be appended and queries see a part only.
    * @param oldestMsOf samples of a segment from before are left out, besides those beyond the retention
+   * @param firstSequence segments to come have this number or a higher one, even where there are none
    * @throws what the segment store throws when it cannot even list its segments
    * @throws StoreUnavailableError when the store is closed meanwhile
    */
   open(
     onProgress: (progress: ReplayProgress) => void = () => {},
     oldestMsOf: (sequence: number) => number = () => -Infinity,
+    firstSequence = 1,
   ): Promise<ReplayReport> {
     assert(this.#state === 'new', 'a store opens once');
     this.#state = 'replaying';
-    this.#opening = this.#open(onProgress, oldestMsOf);
+    this.#opening = this.#open(onProgress, oldestMsOf, firstSequence);
     return this.#opening;
   }
 
   async #open(
     onProgress: (progress: ReplayProgress) => void,
     oldestMsOf: (sequence: number) => number,
+    firstSequence: number,
   ): Promise<ReplayReport> {
     const retainedMs = this.#timer.nowMs() - this.#options.retentionMs;
     const result = await replayLog(this.#segments, this.#head, {
@@ -130,7 +133,7 @@ export class TimeSeriesStore {
       onProgress,
     });
     if (result === null) throw this.#notOpen();
-    this.#log.resume(result.liveSegments, result.highestSeriesId);
+    this.#log.resume(result.liveSegments, result.highestSeriesId, firstSequence);
     for (const [row, id] of result.idsOfRows) this.#log.adoptSeriesId(row, id);
     this.#state = 'open';
     return result.report;

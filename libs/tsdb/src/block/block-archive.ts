@@ -209,6 +209,7 @@ export class BlockArchive {
       }
       contents = await writer.finish();
     } catch (error) {
+      // The first error is the one to tell; what is left of the file goes at the next start.
       await sink.abort().catch(() => undefined);
       throw error;
     }

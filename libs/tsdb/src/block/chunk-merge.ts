@@ -6,6 +6,7 @@ import {
   MAX_SAMPLE_BYTES,
   XorAppender,
 } from '../xor-chunk.ts';
+import { firstAtOrAfter } from '../first-at-or-after.ts';
 import { decodeHistograms, encodeHistograms, mergeHistograms } from '../histogram-samples.ts';
 import type { TimedHistogram } from '../histogram-codec.ts';
 import { ENCODING_HISTOGRAMS, ENCODING_XOR_FLOATS } from './block-format.ts';
@@ -268,15 +269,4 @@ export function mergeChunks(
     }
   }
   return encodeChunks(scratch);
-}
-
-function firstAtOrAfter(timesMs: Float64Array, count: number, timeMs: number): number {
-  let low = 0;
-  let high = count;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (timesMs[middle]! < timeMs) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
