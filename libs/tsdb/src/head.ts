@@ -263,8 +263,10 @@ export class Head {
 
   /** The row of a series read back from the log, created if need be; limits do not apply to what was acknowledged. */
   restoreSeries(labels: Labels): number {
-    const row = this.#index.find(labels);
-    return row < 0 ? this.#createSeries(labels) : row;
+    const before = this.#index.seriesCount;
+    const row = this.#index.findOrAdd(labels);
+    if (this.#index.seriesCount > before) this.#startRow(row);
+    return row;
   }
 
   /**
@@ -462,9 +464,13 @@ export class Head {
 
   #createSeries(labels: Labels): number {
     const row = this.#index.add(labels);
+    this.#startRow(row);
+    return row;
+  }
+
+  #startRow(row: number): void {
     this.#samples.startRow(row);
     this.#createdSeries++;
-    return row;
   }
 
   /** Histograms are taken in order only. */

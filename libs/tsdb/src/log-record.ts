@@ -194,6 +194,8 @@ function zigzag(value: number): number {
 /** Who is told what a log's records hold. */
 export interface RecordVisitor {
   segment(version: number, sequence: number): void;
+  /** Whether the labels of a series are needed; if not, {@link RecordVisitor.series} is not told. */
+  needsSeries(id: number): boolean;
   series(id: number, labels: Labels): void;
   /** The value comes as its two words in the machine's order. */
   sample(id: number, timeMs: number, firstWord: number, secondWord: number): void;
@@ -223,7 +225,7 @@ export function readRecord(payload: Buffer, visitor: RecordVisitor): void {
       readSeries(cursor, visitor);
       return;
     case SAMPLES_RECORD:
-      readSamples(cursor, visitor);
+      readSamples(payload, visitor);
       return;
     case HISTOGRAMS_RECORD:
       readHistograms(payload, visitor);
@@ -249,42 +251,96 @@ function readHistograms(payload: Buffer, visitor: RecordVisitor): void {
 
 function readSeries(cursor: Cursor, visitor: RecordVisitor): void {
   const count = cursor.readVarint();
-  const texts: string[] = [];
+  const texts = new RecordTexts(cursor);
   let id = 0;
   for (let i = 0; i < count; i++) {
     id += cursor.readZigzag();
     const labelCount = cursor.readVarint();
     if (labelCount > MAX_LABELS) throw new RecordError('series with too many labels');
-    const flat: string[] = [];
-    for (let text = 0; text < 2 * labelCount; text++) {
-      const reference = cursor.readVarint();
-      if (reference > texts.length) throw new RecordError('reference to a text that is not there');
-      if (reference === 0) texts.push(cursor.readText());
-      flat.push(reference === 0 ? texts.at(-1)! : texts[reference - 1]!);
+    if (!visitor.needsSeries(id)) {
+      for (let text = 0; text < 2 * labelCount; text++) texts.skip();
+      continue;
     }
+    const flat: string[] = [];
+    for (let text = 0; text < 2 * labelCount; text++) flat.push(texts.read());
     visitor.series(id, Labels.fromSortedFlat(flat));
   }
 }
 
-function readSamples(cursor: Cursor, visitor: RecordVisitor): void {
-  const { bytes } = cursor;
+/** The texts of a record of series, decoded when first asked for: most definitions repeat what is known. */
+class RecordTexts {
+  readonly #cursor: Cursor;
+  readonly #texts: (string | null)[] = [];
+  readonly #starts: number[] = [];
+  readonly #lengths: number[] = [];
+
+  constructor(cursor: Cursor) {
+    this.#cursor = cursor;
+  }
+
+  read(): string {
+    const at = this.skip();
+    const known = this.#texts[at]!;
+    if (known !== null) return known;
+    const start = this.#starts[at]!;
+    const text = this.#cursor.bytes.toString('utf8', start, start + this.#lengths[at]!);
+    this.#texts[at] = text;
+    return text;
+  }
+
+  /** Steps over one text or reference. @returns its number */
+  skip(): number {
+    const reference = this.#cursor.readVarint();
+    if (reference > this.#texts.length) {
+      throw new RecordError('reference to a text that is not there');
+    }
+    if (reference > 0) return reference - 1;
+    const length = this.#cursor.readVarint();
+    this.#starts.push(this.#cursor.take(length));
+    this.#lengths.push(length);
+    return this.#texts.push(null) - 1;
+  }
+}
+
+/**
+ * Samples are most of a log, so this is one loop over locals. It may read beyond the end, where there is nothing; that is
+ * noticed after each sample.
+ */
+function readSamples(bytes: Buffer, visitor: RecordVisitor): void {
+  const cursor = new Cursor(bytes, 1);
   const count = cursor.readVarint();
+  let at = cursor.position;
   let id = 0;
   let timeMs = 0;
   for (let i = 0; i < count; i++) {
-    const control = cursor.readByte();
-    id += (control & NEXT_ID) === 0 ? cursor.readZigzag() : 1;
-    if ((control & TIME_DIFFERENCE) !== 0) timeMs += cursor.readZigzag();
-    else if ((control & TIME_ABSOLUTE) !== 0) timeMs = cursor.readDouble();
+    const control = bytes[at++]!;
+    if ((control & NEXT_ID) !== 0) id++;
+    else {
+      cursor.position = at;
+      id += cursor.readZigzag();
+      at = cursor.position;
+    }
+    if ((control & TIME_DIFFERENCE) !== 0) {
+      cursor.position = at;
+      timeMs += cursor.readZigzag();
+      at = cursor.position;
+    } else if ((control & TIME_ABSOLUTE) !== 0) {
+      cursor.position = at;
+      timeMs = cursor.readDouble();
+      at = cursor.position;
+    }
     const valueBytes = control & 0xf;
-    const at = cursor.take(valueBytes);
-    if (valueBytes > 8) throw new RecordError('value of more than eight bytes');
     let high = 0;
     let low = 0;
-    for (let byte = 0; byte < valueBytes; byte++) {
-      if (byte < 4) high |= bytes[at + byte]! << (24 - 8 * byte);
-      else low |= bytes[at + byte]! << (56 - 8 * byte);
+    for (let byte = 0, shift = 24; byte < valueBytes && byte < 4; byte++, shift -= 8) {
+      high |= bytes[at + byte]! << shift;
     }
+    for (let byte = 4, shift = 24; byte < valueBytes; byte++, shift -= 8) {
+      low |= bytes[at + byte]! << shift;
+    }
+    at += valueBytes;
+    if (at > bytes.length) throw new RecordError('record ends early');
+    if (valueBytes > 8) throw new RecordError('value of more than eight bytes');
     if (LOW_WORD === 0) visitor.sample(id, timeMs, low, high);
     else visitor.sample(id, timeMs, high, low);
   }
@@ -296,6 +352,15 @@ class Cursor {
 
   constructor(bytes: Buffer, at: number) {
     this.bytes = bytes;
+    this.#at = at;
+  }
+
+  /** Where it reads next. */
+  get position(): number {
+    return this.#at;
+  }
+
+  set position(at: number) {
     this.#at = at;
   }
 
@@ -330,11 +395,5 @@ class Cursor {
 
   readDouble(): number {
     return this.bytes.readDoubleLE(this.take(8));
-  }
-
-  readText(): string {
-    const length = this.readVarint();
-    const at = this.take(length);
-    return this.bytes.toString('utf8', at, at + length);
   }
 }

@@ -5,6 +5,7 @@ import type { Head } from './head.ts';
 import { FrameScanner } from './log-frame.ts';
 import { readRecord, RecordError, type RecordVisitor } from './log-record.ts';
 import type { SegmentStore } from './segment-store.ts';
+import { SeriesIdTable } from './series-id-table.ts';
 import type { LogSegment } from './series-log.ts';
 
 /** How far a replay has come. */
@@ -46,8 +47,8 @@ export interface ReplayResult {
   readonly report: ReplayReport;
   readonly liveSegments: readonly LogSegment[];
   readonly highestSeriesId: number;
-  /** Rows with the id of their series in the log. */
-  readonly idsOfRows: ReadonlyMap<number, number>;
+  /** The id of each row's series in the log; beyond the last row there are zeros. */
+  readonly idsOfRows: Float64Array;
 }
 
 const FORMAT_VERSION = 1;
@@ -138,8 +139,8 @@ async function ignoringFailure(action: Promise<void>): Promise<void> {
 class Replay implements RecordVisitor {
   readonly #head: Head;
   #oldestMs = -Infinity;
-  readonly #rowsOfIds = new Map<number, number>();
-  readonly idsOfRows = new Map<number, number>();
+  readonly #rowsOfIds = new SeriesIdTable();
+  idsOfRows = new Float64Array(0);
   readonly setAside: number[] = [];
   readonly unreadable: { sequence: number; reason: string }[] = [];
   highestId = 0;
@@ -185,20 +186,26 @@ class Replay implements RecordVisitor {
     if (version !== FORMAT_VERSION) throw new RecordError(`log format of version ${version}`);
   }
 
+  needsSeries(id: number): boolean {
+    return this.#rowsOfIds.rowOf(id) < 0;
+  }
+
   series(id: number, labels: Labels): void {
     if (id > this.highestId) this.highestId = id;
-    if (this.#rowsOfIds.has(id)) return;
     const row = this.#head.restoreSeries(labels);
     this.#rowsOfIds.set(id, row);
+    if (row >= this.idsOfRows.length) {
+      this.idsOfRows = grown(this.idsOfRows, nextCapacity(row + 1));
+    }
     // A series that vanished and came back has had several ids; the last one goes on.
-    if (!this.idsOfRows.has(row)) this.#series++;
-    this.idsOfRows.set(row, id);
+    if (this.idsOfRows[row] === 0) this.#series++;
+    this.idsOfRows[row] = id;
   }
 
   sample(id: number, timeMs: number, firstWord: number, secondWord: number): void {
     if (timeMs > this.segmentMaxMs) this.segmentMaxMs = timeMs;
-    const row = this.#rowsOfIds.get(id);
-    if (row === undefined) {
+    const row = this.#rowsOfIds.rowOf(id);
+    if (row < 0) {
       // Never to be given to another series, or that one would inherit these samples at the next start.
       if (id > this.highestId) this.highestId = id;
       this.#wait(id, timeMs, firstWord, secondWord);
@@ -213,8 +220,8 @@ class Replay implements RecordVisitor {
 
   histogram(id: number, timeMs: number, histogram: FloatHistogram): void {
     if (timeMs > this.segmentMaxMs) this.segmentMaxMs = timeMs;
-    const row = this.#rowsOfIds.get(id);
-    if (row === undefined) {
+    const row = this.#rowsOfIds.rowOf(id);
+    if (row < 0) {
       if (id > this.highestId) this.highestId = id;
       if (this.#waitingHistograms.length < MAX_WAITING_HISTOGRAMS) {
         this.#waitingHistograms.push({ id, timeMs, histogram });
@@ -233,11 +240,11 @@ class Replay implements RecordVisitor {
   /** Gives samples that were waiting to their series, if its definition has come. */
   adoptOrphans(): void {
     for (const { id, timeMs, histogram } of this.#waitingHistograms.splice(0)) {
-      if (this.#rowsOfIds.has(id)) this.histogram(id, timeMs, histogram);
+      if (this.#rowsOfIds.rowOf(id) >= 0) this.histogram(id, timeMs, histogram);
       else this.#orphanedSamples++;
     }
     for (const [i, id] of this.#waitingIds.entries()) {
-      if (this.#rowsOfIds.has(id)) {
+      if (this.#rowsOfIds.rowOf(id) >= 0) {
         const [first, second] = this.#waitingWords.subarray(2 * i);
         this.sample(id, this.#waitingTimesMs[i]!, first!, second!);
       } else {

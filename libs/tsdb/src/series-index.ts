@@ -109,7 +109,19 @@ export class SeriesIndex {
 
   /** Adds a series that {@link find} did not find. @returns its row */
   add(labels: Labels): number {
-    const { flat } = labels;
+    const count = this.#internPairs(labels);
+    return this.#addPairs(count);
+  }
+
+  /** The row of a label set, which is added where it is new. For label sets that come only once. */
+  findOrAdd(labels: Labels): number {
+    const count = this.#internPairs(labels);
+    const row = this.#findPairs(count, this.#pairsHash);
+    return row < 0 ? this.#addPairs(count) : row;
+  }
+
+  /** Leaves the pairs of a label set in `#pairs`, with their hash. @returns how many they are */
+  #internPairs({ flat }: Labels): number {
     const count = flat.length >> 1;
     assert(count <= 0xffff, 'label count not limited by the caller');
     if (count > this.#pairs.length) this.#pairs = new Uint32Array(count);
@@ -120,9 +132,13 @@ export class SeriesIndex {
       hash = mixed(hash, pair);
     }
     this.#pairsHash = hash;
+    return count;
+  }
+
+  #addPairs(count: number): number {
     const row = this.#takeRow();
     const start = this.#takeRegion(count);
-    this.#arena.set(this.#pairs.subarray(0, count), start);
+    for (let i = 0; i < count; i++) this.#arena[start + i] = this.#pairs[i]!;
     this.#arenaStart[row] = start;
     this.#labelCounts[row] = count;
     this.#hashes[row] = this.#pairsHash;

@@ -183,10 +183,10 @@ export class SeriesLog {
     this.#nextSeriesId = Math.max(this.#nextSeriesId, highestSeriesId + 1);
   }
 
-  /** Gives a row the id its series has in the log. */
-  adoptSeriesId(row: number, id: number): void {
-    this.#growTo(row);
-    this.#seriesIds[row] = id;
+  /** Gives each row the id its series has in the log, 0 for none. */
+  adoptSeriesIds(ids: Float64Array): void {
+    this.#growTo(ids.length);
+    this.#seriesIds.set(ids);
   }
 
   /** Forgets what a row stood for. */

@@ -134,7 +134,7 @@ export class TimeSeriesStore {
     });
     if (result === null) throw this.#notOpen();
     this.#log.resume(result.liveSegments, result.highestSeriesId, firstSequence);
-    for (const [row, id] of result.idsOfRows) this.#log.adoptSeriesId(row, id);
+    this.#log.adoptSeriesIds(result.idsOfRows);
     this.#state = 'open';
     return result.report;
   }

@@ -131,24 +131,19 @@ export class XorAppender {
 
   /** Writes the lowest `count` (1 to 32) bits of `value`, highest first. */
   #writeBits(value: number, count: number): void {
-    let left = count;
-    let place = this.start + (this.bitLength >>> 3);
-    let used = this.bitLength & 7;
-    const { bytes } = this;
-    while (left > 0) {
-      const room = 8 - used;
-      const take = left < room ? left : room;
-      const piece = (value >>> (left - take)) & ((1 << take) - 1);
-      const kept = used === 0 ? 0 : bytes[place]! & (0xff << room);
-      bytes[place] = kept | (piece << (room - take));
-      left -= take;
-      used += take;
-      if (used === 8) {
-        used = 0;
-        place++;
-      }
+    const { bytes, bitLength } = this;
+    let place = this.start + (bitLength >>> 3);
+    const used = bitLength & 7;
+    // The bits stand at the top of the word, and each byte written is shifted out.
+    let left = value << (32 - count);
+    const kept = used === 0 ? 0 : bytes[place]! & (0xff00 >>> used);
+    bytes[place] = kept | (left >>> (24 + used));
+    left <<= 8 - used;
+    for (let rest = count + used - 8; rest > 0; rest -= 8) {
+      bytes[++place] = left >>> 24;
+      left <<= 8;
     }
-    this.bitLength += count;
+    this.bitLength = bitLength + count;
   }
 }
 
