@@ -271,6 +271,7 @@ describe('state kept on disk', () => {
         annotations: ['summary', 's'],
         value: Number.NaN,
         state: { kind: 'firing', activeAtMs: 1, firedAtMs: 2, missingSinceMs: null },
+        noDataSinceMs: 3,
       }),
     ],
     tokens: [

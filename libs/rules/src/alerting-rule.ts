@@ -1,4 +1,4 @@
-import { graphLink } from '#libs/go-template';
+import { GoTime, graphLink } from '#libs/go-template';
 import { Labels, METRIC_NAME } from '#libs/labels';
 import { printExpr } from '#libs/promql';
 import {
@@ -8,6 +8,7 @@ import {
   nextAlertState,
   stateAfterOutage,
 } from './alert-state.ts';
+import { type Held, NoDataHolder } from './no-data.ts';
 import {
   type AlertStateChange,
   type EvaluatedVector,
@@ -31,7 +32,12 @@ export interface ActiveAlert {
   readonly lastSentAtMs: number | null;
   /** Until when a restored alert that is not seen again is left as it was, or null once it was seen. */
   readonly settlesAtMs: number | null;
+  /** Since when its data has been missing while the rule's `no_data` holds it, or null. */
+  readonly noDataSinceMs: number | null;
 }
+
+/** What a round finds out of an alert. */
+export type SeenAlert = Pick<ActiveAlert, 'labels' | 'annotations' | 'value'>;
 
 /** What a round would make of a rule, before any of it is kept or told. */
 export interface AlertingOutcome {
@@ -41,6 +47,7 @@ export interface AlertingOutcome {
 }
 
 const ALERT_NAME = 'alertname';
+const RFC3339 = '2006-01-02T15:04:05Z07:00';
 const NO_LABELS_KEY = Labels.EMPTY.key;
 
 /** One alerting rule and its alerts. */
@@ -56,6 +63,7 @@ export class AlertingRule {
   readonly #labelTemplates: PairTemplates;
   readonly #annotationTemplates: PairTemplates;
   readonly #timing: AlertTiming;
+  readonly #noData: NoDataHolder;
   readonly #generatorUrl: string;
   #alerts: ReadonlyMap<string, ActiveAlert> = new Map();
 
@@ -70,6 +78,7 @@ export class AlertingRule {
     this.#labelTemplates = new PairTemplates(config.name, config.labels, context);
     this.#annotationTemplates = new PairTemplates(config.name, config.annotations, context);
     this.#timing = { holdMs: config.holdMs, keepFiringMs: config.keepFiringMs };
+    this.#noData = new NoDataHolder(config, context.evaluator);
     this.#generatorUrl = context.externalUrl.replace(/\/+$/, '') + graphLink(this.query, 1);
   }
 
@@ -111,6 +120,7 @@ export class AlertingRule {
         state,
         lastSentAtMs: null,
         settlesAtMs: nowMs + timing.settleMs,
+        noDataSinceMs: alert.noDataSinceMs,
       });
     }
     this.#alerts = alerts;
@@ -123,8 +133,13 @@ export class AlertingRule {
    */
   async evaluate(round: Round, ruleKey: string): Promise<AlertingOutcome> {
     const vector = await this.expression.evaluate(round.evaluationMs, round.shared);
-    const seen = await this.#seenAlerts(vector, round);
-    const alerts = this.#nextAlerts(seen, round.slotMs);
+    let seen = await this.#seenAlerts(vector, round);
+    const held = await this.#noData.look(this.#alerts, seen, round);
+    if (held.ofRule !== null) {
+      const blind = { labels: [held.ofRule], values: new Float64Array([NaN]), histograms: null };
+      seen = await this.#seenAlerts(blind, round);
+    }
+    const alerts = this.#nextAlerts(seen, held, round.slotMs);
     let activeCount = 0;
     for (const { state } of alerts.values()) if (state.kind !== 'inactive') activeCount++;
     if (round.limit > 0 && activeCount > round.limit) {
@@ -161,7 +176,7 @@ export class AlertingRule {
       alerts.set(key, { ...alert, lastSentAtMs: nowMs });
       outgoing.push({
         labels: externalLabels.merge(alert.labels),
-        annotations: alert.annotations,
+        annotations: this.#outgoingAnnotations(alert),
         startsAtMs: startOf(alert.state, nowMs),
         endsAtMs: endOf(alert.state) ?? nowMs + validForMs,
         generatorUrl: this.#generatorUrl,
@@ -171,15 +186,21 @@ export class AlertingRule {
     return outgoing;
   }
 
+  /** With `no_data: unknown`, whoever reads the alert is told that nothing is known any more. */
+  #outgoingAnnotations({ annotations, noDataSinceMs }: ActiveAlert): Labels {
+    if (noDataSinceMs === null || this.#noData.policy.kind !== 'unknown') return annotations;
+    return annotations.with(
+      'no_data',
+      `no data since ${GoTime.fromMs(noDataSinceMs).format(RFC3339)}`,
+    );
+  }
+
   /** What the expression gave, as alerts by their labels. */
-  async #seenAlerts(
-    vector: EvaluatedVector,
-    round: Round,
-  ): Promise<Map<string, Omit<ActiveAlert, 'state' | 'lastSentAtMs' | 'settlesAtMs'>>> {
+  async #seenAlerts(vector: EvaluatedVector, round: Round): Promise<Map<string, SeenAlert>> {
     const { clockMs, timing, yieldToLoop } = this.#context;
     const needsTemplates = !this.#labelTemplates.isPlain || !this.#annotationTemplates.isPlain;
     const deadlineMs = clockMs() + timing.templateTimeMs;
-    const seen = new Map<string, Omit<ActiveAlert, 'state' | 'lastSentAtMs' | 'settlesAtMs'>>();
+    const seen = new Map<string, SeenAlert>();
     for (let i = 0; i < vector.labels.length; i++) {
       if (i > 0 && i % ITEMS_PER_TURN === 0) await yieldToLoop();
       const sample = { labels: vector.labels[i]!, value: vector.values[i]! };
@@ -205,7 +226,8 @@ export class AlertingRule {
   }
 
   #nextAlerts(
-    seen: ReadonlyMap<string, Omit<ActiveAlert, 'state' | 'lastSentAtMs' | 'settlesAtMs'>>,
+    seen: ReadonlyMap<string, SeenAlert>,
+    held: Held,
     nowMs: number,
   ): Map<string, ActiveAlert> {
     const { timing } = this.#context;
@@ -217,7 +239,8 @@ export class AlertingRule {
         continue;
       }
       if (update !== undefined && alert.state.kind === 'inactive') continue;
-      const state = nextAlertState(alert.state, update !== undefined, nowMs, this.#timing);
+      const noDataSinceMs = held.sinceMs.get(key) ?? null;
+      const state = this.#nextState(alert.state, update !== undefined, noDataSinceMs, nowMs);
       const isForgotten =
         state.kind === 'inactive' &&
         (state.resolvedAtMs === null || nowMs - state.resolvedAtMs > timing.resolvedRetentionMs);
@@ -229,6 +252,7 @@ export class AlertingRule {
         state,
         lastSentAtMs: alert.lastSentAtMs,
         settlesAtMs: null,
+        noDataSinceMs,
       });
     }
     for (const [key, alert] of seen) {
@@ -242,16 +266,30 @@ export class AlertingRule {
         state,
         lastSentAtMs: null,
         settlesAtMs: null,
+        noDataSinceMs: null,
       });
     }
     return next;
+  }
+
+  #nextState(
+    state: AlertState,
+    isSeen: boolean,
+    noDataSinceMs: number | null,
+    nowMs: number,
+  ): AlertState {
+    if (noDataSinceMs === null) return nextAlertState(state, isSeen, nowMs, this.#timing);
+    return this.#noData.policy.kind === 'alert'
+      ? nextAlertState(state, true, nowMs, this.#timing)
+      : state;
   }
 
   /** What of a round has to be on disk before it is told: every change of state. */
   #changes(alerts: ReadonlyMap<string, ActiveAlert>, rule: string): AlertStateChange[] {
     const changes: AlertStateChange[] = [];
     for (const [key, alert] of alerts) {
-      if (this.#alerts.get(key)?.state === alert.state) continue;
+      const before = this.#alerts.get(key);
+      if (before?.state === alert.state && before.noDataSinceMs === alert.noDataSinceMs) continue;
       changes.push({
         kind: 'put',
         rule,
@@ -261,6 +299,7 @@ export class AlertingRule {
           annotations: alert.annotations.flat,
           value: alert.value,
           state: alert.state,
+          noDataSinceMs: alert.noDataSinceMs,
         },
       });
     }

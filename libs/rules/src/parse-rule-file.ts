@@ -15,6 +15,13 @@ import {
   type YamlTree,
 } from '#libs/yaml-config';
 import {
+  EXTENSION_PREFIX,
+  NO_EXTENSIONS,
+  readRuleExtensions,
+  RuleExtensionError,
+  type RuleExtensions,
+} from './rule-extensions.ts';
+import {
   type AlertingRuleConfig,
   type RecordingRuleConfig,
   type RuleConfig,
@@ -245,14 +252,29 @@ class RuleFileReader {
         kind: 'alerting',
         ...base,
         labels,
-        annotations,
+        annotations: annotations.filter(([name]) => !name.startsWith(EXTENSION_PREFIX)),
         holdMs,
         keepFiringMs,
+        extensions: this.#extensions(annotations, fields.get('annotations')?.value ?? tree),
       };
       return rule;
     }
     const rule: RecordingRuleConfig = { kind: 'recording', ...base, labels };
     return rule;
+  }
+
+  #extensions(annotations: readonly (readonly [string, string])[], map: YamlTree): RuleExtensions {
+    const own = annotations.filter(([name]) => name.startsWith(EXTENSION_PREFIX));
+    if (own.length === 0) return NO_EXTENSIONS;
+    try {
+      return readRuleExtensions(own);
+    } catch (error) {
+      if (!(error instanceof RuleExtensionError)) throw error;
+      const entry =
+        map.kind === 'map' ? map.entries.find(({ key }) => key === error.annotation) : undefined;
+      this.#problem(entry?.keyLine ?? map.line, error.message);
+      return NO_EXTENSIONS;
+    }
   }
 
   #checkRecording(

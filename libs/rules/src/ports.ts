@@ -84,6 +84,8 @@ export interface StoredAlert {
   readonly annotations: readonly string[];
   readonly value: number;
   readonly state: AlertState;
+  /** Since when its data has been missing while the rule holds it, or null. */
+  readonly noDataSinceMs: number | null;
 }
 
 /** What a round changed. */

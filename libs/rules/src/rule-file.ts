@@ -1,4 +1,5 @@
 import type { Expr } from '#libs/promql';
+import type { RuleExtensions } from './rule-extensions.ts';
 
 /** A rule file that was accepted. */
 export interface RuleFile {
@@ -38,7 +39,10 @@ export interface AlertingRuleConfig extends RuleBase {
   readonly holdMs: number;
   /** `keep_firing_for`. */
   readonly keepFiringMs: number;
+  /** Those that go out with its alerts. */
   readonly annotations: readonly (readonly [string, string])[];
+  /** What those that are for Binnacle say. */
+  readonly extensions: RuleExtensions;
 }
 
 export interface RecordingRuleConfig extends RuleBase {

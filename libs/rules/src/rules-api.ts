@@ -3,6 +3,7 @@ import { formatFloat, GoTime } from '#libs/go-template';
 import { matchesAll, type Matcher, RegExpSyntaxError } from '#libs/labels';
 import { parseMetricSelector, PromqlSyntaxError } from '#libs/promql';
 import type { ActiveAlert, AlertingRule } from './alerting-rule.ts';
+import { printNoData } from './rule-extensions.ts';
 import type { RuleEntry, RuleGroup } from './rule-group.ts';
 
 /** A parameter of the rules API that is refused; the message is Prometheus's. */
@@ -162,12 +163,14 @@ function ruleToJson({ rule, health }: RuleEntry, request: RulesRequest): object 
     const labels = rule.labels.size === 0 ? {} : { labels: rule.labels.toRecord() };
     return { name: rule.name, query: rule.query, ...labels, ...state, type: 'recording' };
   }
+  const { noData } = rule.config.extensions;
   return {
     state: rule.state,
     name: rule.name,
     query: rule.query,
     duration: rule.config.holdMs / 1_000,
     keepFiringFor: rule.config.keepFiringMs / 1_000,
+    ...(noData.kind === 'resolve' ? {} : { noData: printNoData(noData) }),
     labels: rule.labels.toRecord(),
     annotations: rule.annotations.toRecord(),
     alerts: request.excludesAlerts ? null : activeAlertsOf(rule),
@@ -187,7 +190,7 @@ export function alertsToJson(groups: readonly RuleGroup[]): object {
   return { alerts: groups.flatMap((group) => [...group.activeAlerts()].map(alertToJson)) };
 }
 
-function alertToJson({ labels, annotations, value, state }: ActiveAlert): object {
+function alertToJson({ labels, annotations, value, state, noDataSinceMs }: ActiveAlert): object {
   const activeAtMs = state.kind === 'inactive' ? null : state.activeAtMs;
   const missingSinceMs = state.kind === 'firing' ? state.missingSinceMs : null;
   return {
@@ -197,6 +200,7 @@ function alertToJson({ labels, annotations, value, state }: ActiveAlert): object
     activeAt: toRfc3339(activeAtMs),
     ...(missingSinceMs === null ? {} : { keepFiringSince: toRfc3339(missingSinceMs) }),
     value: formatFloat(value, 'e', -1),
+    ...(noDataSinceMs === null ? {} : { noDataSince: toRfc3339(noDataSinceMs) }),
   };
 }
 

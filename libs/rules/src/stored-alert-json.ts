@@ -19,7 +19,9 @@ export function decodeStoredAlert(text: string): StoredAlert | null {
   const state = decodeState(json['state']);
   if (!isFlatLabels(labels) || !isFlatLabels(annotations)) return null;
   if (typeof value !== 'string' || state === null) return null;
-  return { labels, annotations, value: Number(value), state };
+  const since = json['noDataSinceMs'];
+  const noDataSinceMs = typeof since === 'number' && Number.isFinite(since) ? since : null;
+  return { labels, annotations, value: Number(value), state, noDataSinceMs };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
