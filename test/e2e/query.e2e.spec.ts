@@ -233,6 +233,33 @@ describe('input that is meant to hurt', () => {
       error: expect.stringMatching(message),
     });
   });
+  it.each([
+    ['a form that is too large', 'query', 'application/x-www-form-urlencoded', 413, /too large/],
+    ['a form that is too large', 'series', 'application/x-www-form-urlencoded', 413, /too large/],
+    ['a body of no known type', 'query_range', 'text/x-unknown', 415, /Unsupported Media Type/],
+  ])('answers %s to %s as Prometheus shapes its errors', async (_, path, type, status, message) => {
+    const body = `query=${'1'.repeat(5_000_000)}`;
+    const headers = { 'content-type': type };
+    const response = await fetch(`${url}/api/v1/${path}`, { method: 'POST', headers, body });
+    expect(response.status).toBe(status);
+    expect(await response.json()).toEqual({
+      status: 'error',
+      errorType: 'bad_data',
+      error: expect.stringMatching(message),
+    });
+  });
+  it('leaves the errors of other APIs in their own forms', async () => {
+    const headers = { 'content-type': 'application/json' };
+    const post = (path: string): Promise<Response> =>
+      fetch(url + path, { method: 'POST', headers, body: '{' });
+    const alerts = await post('/api/v2/alerts');
+    expect([alerts.status, await alerts.json()]).toEqual([
+      400,
+      { code: 400, message: expect.stringContaining('parsing alerts body failed') },
+    ]);
+    const other = await post('/elsewhere');
+    expect([other.status, await other.json()]).toMatchObject([400, { statusCode: 400 }]);
+  });
   it('answers a pattern that a backtracking engine would choke on', async () => {
     const query = `count(e2e_total{id=~"(([0-9]+)+)+x|1999"})`;
     expect(await json(`/api/v1/query?query=${encodeURIComponent(query)}`)).toMatchObject({

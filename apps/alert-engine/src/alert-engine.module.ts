@@ -1,6 +1,8 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_FILTER } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
 import { AppConfigModule, type AppLogger, PlatformModule, type RunOptions } from '#libs/platform';
+import { ApiErrorFilter } from './api-error.filter.ts';
 import {
   ENGINE_CONFIG,
   type EngineConfig,
@@ -23,6 +25,7 @@ const INDEX_PAGE = `Binnacle alert engine
 /api/v1/alerts             alerts that are pending or firing
 /api/v1/targets            scrape targets, as their samples tell
 /api/v1/write              remote write
+/v1/metrics                OTLP metrics over HTTP; also /api/v1/otlp/v1/metrics
 /federate?match[]=         the youngest samples, to be scraped
 /api/v1/status/tsdb        the store
 /api/v2/alerts             Alertmanager's API: alerts, alerts/groups, receivers, status
@@ -58,6 +61,7 @@ export class AlertEngineModule {
         RulesModule,
         NotificationsModule,
       ],
+      providers: [{ provide: APP_FILTER, useClass: ApiErrorFilter }],
     };
   }
 }

@@ -1,3 +1,4 @@
+export { decodeOtlpBody, MAX_OTLP_BYTES, type OtlpForm } from './decode-body.ts';
 export { decodeOtlpJson } from './decode-json.ts';
 export { decodeOtlpProtobuf } from './decode-protobuf.ts';
 export { encodeExportAnswer, encodeStatus, type OtlpEncoding } from './export-answer.ts';

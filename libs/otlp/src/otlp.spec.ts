@@ -2,6 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { ProtobufWriter } from '#libs/protobuf';
 import { isStaleMarker } from '#libs/samples';
 import fc from 'fast-check';
+import { gzipSync } from 'node:zlib';
+import { decodeOtlpBody, MAX_OTLP_BYTES } from './decode-body.ts';
 import { decodeOtlpJson } from './decode-json.ts';
 import { decodeOtlpProtobuf } from './decode-protobuf.ts';
 import { encodeExportAnswer } from './export-answer.ts';
@@ -302,5 +304,35 @@ describe('encodeExportAnswer', () => {
     expect(JSON.parse(String(encodeExportAnswer('json', 2, 'no')))).toEqual({
       partialSuccess: { rejectedDataPoints: '2', errorMessage: 'no' },
     });
+  });
+});
+
+describe('decodeOtlpBody', () => {
+  const gzipped = { encoding: 'json', isGzipped: true } as const;
+
+  it('unpacks what is compressed, in any number of members', () => {
+    const body = Buffer.concat([gzipSync('{"resource'), gzipSync('Metrics":[]}')]);
+    expect(decodeOtlpBody(body, gzipped)).toEqual({ resourceMetrics: [] });
+  });
+
+  it.each([
+    ['protobuf', Buffer.alloc(MAX_OTLP_BYTES.protobuf + 1), 'too_large'],
+    ['json', Buffer.alloc(MAX_OTLP_BYTES.json + 1, ' '), 'too_large'],
+    ['json', Buffer.from('7b22ff227d', 'hex'), 'malformed_json'],
+  ] as const)('refuses such %s, compressed or not (%#)', (encoding, body, code) => {
+    for (const isGzipped of [false, true]) {
+      const sent = isGzipped ? gzipSync(body) : body;
+      expect(() => decodeOtlpBody(sent, { encoding, isGzipped })).toThrow(
+        expect.objectContaining({ name: 'OtlpError', code }),
+      );
+    }
+  });
+
+  it('refuses what only says that it is compressed', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
+        expect(() => decodeOtlpBody(Buffer.from(bytes), gzipped)).toThrow(OtlpError);
+      }),
+    );
   });
 });

@@ -1,8 +1,11 @@
+import type { OtlpFailure } from '#libs/otlp';
 import type { RemoteWriteFailure } from '#libs/remote-write';
-import { REJECT_REASONS, type RejectReason } from '#libs/tsdb';
+import { type AppendResult, REJECT_REASONS, type RejectReason } from '#libs/tsdb';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
-const PROTOCOL = 'remote_write';
+/** The ways in; closed because they are values of a label. */
+const INGEST_PROTOCOLS = ['remote_write', 'otlp'] as const;
+export type IngestProtocol = (typeof INGEST_PROTOCOLS)[number];
 
 const EXEMPLAR_RESULTS = [
   'added',
@@ -13,104 +16,126 @@ const EXEMPLAR_RESULTS = [
   'disabled',
 ] as const;
 
-/** What came in, what was stored and what was not, and why. */
-export class IngestMetrics {
-  readonly #requests: Counter;
-  readonly #samples: Counter;
-  readonly #rejected: Counter;
-  readonly #malformed: Counter;
-  readonly #exemplars: Counter;
-  readonly #bytes: Counter;
-  readonly #inFlight: Gauge;
-  readonly #duration: Histogram;
+/** The counters of all ways in, registered once. */
+export class IngestCounters {
+  readonly requests: Counter;
+  readonly samples: Counter;
+  readonly rejected: Counter;
+  readonly malformed: Counter;
+  readonly exemplars: Counter;
+  readonly bytes: Counter;
+  readonly inFlight: Gauge;
+  readonly duration: Histogram;
 
   constructor(registry: Registry) {
     const registers = [registry];
     const counter = (name: string, help: string, ...labels: string[]): Counter =>
       new Counter({ name, help, labelNames: ['protocol', ...labels], registers });
-    this.#requests = counter(
+    this.requests = counter(
       'binnacle_ingest_requests_total',
       'Write requests answered, by status.',
       'code',
     );
-    this.#samples = counter(
+    this.samples = counter(
       'binnacle_ingest_samples_total',
       'Samples that are on disk, those that were there already included.',
     );
-    this.#rejected = counter(
+    this.rejected = counter(
       'binnacle_ingest_rejected_samples_total',
       'Samples that were not stored, by reason.',
       'reason',
     );
-    this.#malformed = counter(
+    this.malformed = counter(
       'binnacle_ingest_malformed_requests_total',
       'Write requests that could not be read, by reason.',
       'reason',
     );
-    this.#exemplars = counter(
+    this.exemplars = counter(
       'binnacle_ingest_exemplars_total',
       'Exemplars that came in: added, repeated, or the reason why they were not kept.',
       'result',
     );
-    this.#bytes = counter(
+    this.bytes = counter(
       'binnacle_ingest_body_bytes_total',
       'Bytes of write requests as they came over the wire.',
     );
-    this.#inFlight = new Gauge({
+    this.inFlight = new Gauge({
       name: 'binnacle_ingest_requests_in_flight',
       help: 'Write requests being read or stored.',
       labelNames: ['protocol'],
       registers,
     });
-    this.#duration = new Histogram({
+    this.duration = new Histogram({
       name: 'binnacle_ingest_request_duration_seconds',
       help: 'From the first byte of a write request to its answer.',
       labelNames: ['protocol'],
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
       registers,
     });
-    const protocol = PROTOCOL;
-    this.#samples.inc({ protocol }, 0);
-    for (const reason of REJECT_REASONS) this.#rejected.inc({ protocol, reason }, 0);
-    this.#rejected.inc({ protocol, reason: 'invalid_histogram' }, 0);
-    for (const result of EXEMPLAR_RESULTS) this.#exemplars.inc({ protocol, result }, 0);
-    this.#inFlight.set({ protocol }, 0);
+    for (const protocol of INGEST_PROTOCOLS) {
+      this.samples.inc({ protocol }, 0);
+      for (const reason of REJECT_REASONS) this.rejected.inc({ protocol, reason }, 0);
+      for (const result of EXEMPLAR_RESULTS) this.exemplars.inc({ protocol, result }, 0);
+      this.inFlight.set({ protocol }, 0);
+    }
+    this.rejected.inc({ protocol: 'remote_write', reason: 'invalid_histogram' }, 0);
+    this.rejected.inc({ protocol: 'otlp', reason: 'unsupported_point' }, 0);
+  }
+}
+
+/** What came in one way, what of it was stored and what was not, and why. */
+export class IngestMetrics {
+  readonly #counters: IngestCounters;
+  readonly #protocol: IngestProtocol;
+
+  constructor(counters: IngestCounters, protocol: IngestProtocol) {
+    this.#counters = counters;
+    this.#protocol = protocol;
   }
 
   exemplar(result: (typeof EXEMPLAR_RESULTS)[number]): void {
-    this.#exemplars.inc({ protocol: PROTOCOL, result });
+    this.#counters.exemplars.inc({ protocol: this.#protocol, result });
   }
 
   /** Books a request that begins. @returns what to call with the status when it has been answered */
   begin(): (status: number) => void {
-    const protocol = PROTOCOL;
-    const stop = this.#duration.startTimer({ protocol });
-    this.#inFlight.inc({ protocol });
+    const { duration, inFlight, requests } = this.#counters;
+    const protocol = this.#protocol;
+    const stop = duration.startTimer({ protocol });
+    inFlight.inc({ protocol });
     return (status) => {
       stop();
-      this.#inFlight.dec({ protocol });
-      this.#requests.inc({ protocol, code: String(status) });
+      inFlight.dec({ protocol });
+      requests.inc({ protocol, code: String(status) });
     };
   }
 
   /** Books a request that was turned away before it was read. */
   refused(status: number): void {
-    this.#requests.inc({ protocol: PROTOCOL, code: String(status) });
+    this.#counters.requests.inc({ protocol: this.#protocol, code: String(status) });
   }
 
   received(bytes: number): void {
-    this.#bytes.inc({ protocol: PROTOCOL }, bytes);
+    this.#counters.bytes.inc({ protocol: this.#protocol }, bytes);
   }
 
-  malformed(reason: RemoteWriteFailure): void {
-    this.#malformed.inc({ protocol: PROTOCOL, reason });
+  malformed(reason: RemoteWriteFailure | OtlpFailure): void {
+    this.#counters.malformed.inc({ protocol: this.#protocol, reason });
   }
 
-  stored(samples: number): void {
-    this.#samples.inc({ protocol: PROTOCOL }, samples);
+  /** Books what the store made of a batch. */
+  stored(report: AppendResult): void {
+    this.#counters.samples.inc({ protocol: this.#protocol }, report.accepted + report.repeated);
+    for (const reason of REJECT_REASONS) this.rejected(reason, report.rejected[reason]);
   }
 
-  rejected(reason: RejectReason | 'invalid_histogram', samples: number): void {
-    if (samples > 0) this.#rejected.inc({ protocol: PROTOCOL, reason }, samples);
+  /** Books samples that were not stored. An OTLP data point that is no samples counts as one. */
+  rejected(
+    reason: RejectReason | 'invalid_histogram' | 'unsupported_point',
+    samples: number,
+  ): void {
+    if (samples > 0) {
+      this.#counters.rejected.inc({ protocol: this.#protocol, reason }, samples);
+    }
   }
 }

@@ -2,35 +2,62 @@ import { type MiddlewareConsumer, Module, type NestModule, RequestMethod } from 
 import { Registry } from 'prom-client';
 import { ExemplarRing, MetadataCatalogue } from '#libs/tsdb';
 import { STORE_WRITER, type StoreWriter } from '../store/store-writer.ts';
-import { IngestMetrics } from './ingest-metrics.ts';
+import { IngestBudget } from './ingest-budget.ts';
+import { IngestCounters, IngestMetrics } from './ingest-metrics.ts';
+import { OtlpController } from './otlp.controller.ts';
+import { OtlpGate } from './otlp-gate.ts';
+import { OtlpReceiver } from './otlp-receiver.ts';
 import { RemoteWriteReceiver } from './remote-write-receiver.ts';
 import { WriteController } from './write.controller.ts';
 import { WriteGate } from './write-gate.ts';
 
+const POST = RequestMethod.POST;
+
 /** Where samples come in. It needs a {@link STORE_WRITER} from whoever imports it. */
 @Module({
-  controllers: [WriteController],
+  controllers: [WriteController, OtlpController],
   providers: [
     {
-      provide: IngestMetrics,
+      provide: IngestCounters,
       inject: [Registry],
-      useFactory: (registry: Registry) => new IngestMetrics(registry),
+      useFactory: (registry: Registry) => new IngestCounters(registry),
     },
+    { provide: IngestBudget, useFactory: () => new IngestBudget() },
     {
       provide: RemoteWriteReceiver,
-      inject: [STORE_WRITER, ExemplarRing, MetadataCatalogue, IngestMetrics],
+      inject: [STORE_WRITER, ExemplarRing, MetadataCatalogue, IngestCounters],
       useFactory: (
         store: StoreWriter,
         exemplars: ExemplarRing,
         metadata: MetadataCatalogue,
-        metrics: IngestMetrics,
-      ) => new RemoteWriteReceiver(store, exemplars, metadata, metrics),
+        counters: IngestCounters,
+      ) => {
+        const metrics = new IngestMetrics(counters, 'remote_write');
+        return new RemoteWriteReceiver(store, exemplars, metadata, metrics);
+      },
+    },
+    {
+      provide: OtlpReceiver,
+      inject: [STORE_WRITER, ExemplarRing, MetadataCatalogue, IngestCounters],
+      useFactory: (
+        store: StoreWriter,
+        exemplars: ExemplarRing,
+        metadata: MetadataCatalogue,
+        counters: IngestCounters,
+      ) => new OtlpReceiver(store, exemplars, metadata, new IngestMetrics(counters, 'otlp')),
     },
     WriteGate,
+    OtlpGate,
   ],
 })
 export class IngestModule implements NestModule {
   configure(consumer: MiddlewareConsumer): void {
-    consumer.apply(WriteGate).forRoutes({ path: 'api/v1/write', method: RequestMethod.POST });
+    consumer.apply(WriteGate).forRoutes({ path: 'api/v1/write', method: POST });
+    consumer
+      .apply(OtlpGate)
+      .forRoutes(
+        { path: 'v1/metrics', method: POST },
+        { path: 'api/v1/otlp/v1/metrics', method: POST },
+      );
   }
 }

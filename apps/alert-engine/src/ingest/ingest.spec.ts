@@ -265,6 +265,9 @@ describe('POST /api/v1/write', () => {
     );
     const refused = await post(body);
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
+    // There is one budget for all ways in.
+    const refusedToo = await postOtlp();
+    expect([refusedToo.status, refusedToo.headers.get('retry-after')]).toEqual([503, '1']);
     release();
     const statuses = (await Promise.all(waiting)).map(({ status }) => status);
     expect(new Set(statuses)).toEqual(new Set([204]));
@@ -279,6 +282,36 @@ describe('POST /api/v1/write', () => {
     expect(answer.text).toContain(
       '2 of 12 samples not stored, the first: the store holds as many series',
     );
+  });
+});
+
+function postOtlp(): Promise<Response> {
+  const dataPoints = [{ timeUnixNano: `${nowMs}000000`, asDouble: 1 }];
+  const scopeMetrics = [{ metrics: [{ name: 'up', gauge: { dataPoints } }] }];
+  return fetch(`http://127.0.0.1:${port}/v1/metrics`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ resourceMetrics: [{ scopeMetrics }] }),
+  });
+}
+
+describe('POST /v1/metrics', () => {
+  it('answers when the points are on disk', async () => {
+    expect((await postOtlp()).status).toBe(200);
+    expect(storedNames()).toEqual(['up']);
+    expect(store.statistics().logPendingBytes).toBe(0);
+    expect(await metrics()).toContain('binnacle_ingest_samples_total{protocol="otlp"} 1');
+  });
+  it.each<[string, () => Promise<void>, string]>([
+    ['the disk is full', async () => store.setDiskFull(true), '10'],
+    ['the disk fails', async () => void (segments.faults.failsSync = true), '5'],
+    ['the store is closed', () => store.close(), '5'],
+  ])('asks to be tried again when %s', async (_, breakIt, retryAfter) => {
+    await breakIt();
+    const answer = await postOtlp();
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, retryAfter]);
+    expect(answer.headers.get('content-type')).toBe('application/json');
+    expect(await answer.json()).toEqual({ code: 14, message: expect.any(String) });
   });
 });
 

@@ -6,17 +6,10 @@ import {
   type WriteMessage,
   WriteV1Decoder,
 } from '#libs/remote-write';
-import {
-  LogWriteError,
-  REJECT_REASONS,
-  type RejectReason,
-  StoreUnavailableError,
-  type UnavailableReason,
-  type ExemplarRing,
-  type MetadataCatalogue,
-} from '#libs/tsdb';
+import type { ExemplarRing, MetadataCatalogue } from '#libs/tsdb';
 import type { AppendReport, StoreWriter } from '../store/store-writer.ts';
 import type { IngestMetrics } from './ingest-metrics.ts';
+import { describeRejected, unavailableOf } from './store-answer.ts';
 
 /** Largest message after decompression; the promise of DESIGN section 5. */
 const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
@@ -29,22 +22,6 @@ export interface WriteReply {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** How Prometheus's users know the reasons. */
-const REASONS: Readonly<Record<RejectReason, string>> = {
-  out_of_order: 'out of order sample',
-  duplicate: 'duplicate sample for timestamp',
-  too_old: 'too old sample',
-  too_far_in_future: 'sample too far in the future',
-  invalid_time: 'sample with an invalid timestamp',
-  series_limit: 'the store holds as many series as its limit allows',
-  series_budget: 'the target or namespace has as many series as it may',
-  out_of_order_limit: 'the store holds as many out-of-order samples as its limit allows',
-  label_count_limit: 'too many labels',
-  label_name_too_long: 'label name too long',
-  label_value_too_long: 'label value too long',
-  invalid_labels: 'invalid metric name or labels',
-};
-
 /** The numbers of types in both versions' enumerations, as OpenMetrics names them. */
 const METRIC_TYPES = [
   'unknown',
@@ -56,16 +33,6 @@ const METRIC_TYPES = [
   'info',
   'stateset',
 ];
-
-/** When a sender may try again, in seconds. */
-const RETRY_AFTER: Readonly<Record<UnavailableReason, number>> = {
-  replaying: 2,
-  log_failing: 5,
-  log_backlog: 1,
-  handing_over: 1,
-  disk_full: 10,
-  closed: 5,
-};
 
 /**
  * Takes remote-write requests of both versions: what was accepted is on disk when they are answered. As Prometheus does
@@ -106,7 +73,8 @@ export class RemoteWriteReceiver {
     try {
       report = await this.#store.append(decoded.batch);
     } catch (error) {
-      return unavailableReply(error);
+      const { text, retryAfterSeconds } = unavailableOf(error);
+      return replyOf(503, text, { 'retry-after': String(retryAfterSeconds) });
     }
     this.#count(decoded, report);
     for (const { family, type, help, unit } of decoded.metadata) {
@@ -139,8 +107,7 @@ export class RemoteWriteReceiver {
 
   #count(decoded: DecodedWrite, report: AppendReport): void {
     const metrics = this.#metrics;
-    metrics.stored(report.accepted + report.repeated);
-    for (const reason of REJECT_REASONS) metrics.rejected(reason, report.rejected[reason]);
+    metrics.stored(report);
     metrics.rejected('invalid_labels', decoded.rejectedSamples);
     metrics.rejected('invalid_histogram', decoded.invalidHistograms);
   }
@@ -149,13 +116,8 @@ export class RemoteWriteReceiver {
 /** What the sender has to know: empty unless samples were lost for good. Exemplars are optional and only counted. */
 function describeRejections(decoded: DecodedWrite, report: AppendReport): string {
   const parts: string[] = [];
-  const { firstRejection: first } = report;
-  if (first !== null) {
-    parts.push(
-      `${report.rejectedTotal} of ${decoded.batch.sampleCount} samples not stored, ` +
-        `the first: ${REASONS[first.reason]}: ${first.series} at ${first.timeMs}`,
-    );
-  }
+  const rejected = describeRejected(report, decoded.batch.sampleCount);
+  if (rejected !== '') parts.push(rejected);
   if (decoded.firstRejection !== null) {
     parts.push(
       `${decoded.rejectedSamples} samples of invalid series not stored, the first: ${decoded.firstRejection}`,
@@ -183,16 +145,6 @@ function writtenHeaders(
     'x-prometheus-remote-write-histograms-written': String(report.histograms),
     'x-prometheus-remote-write-exemplars-written': String(exemplars),
   };
-}
-
-function unavailableReply(error: unknown): WriteReply {
-  if (error instanceof StoreUnavailableError) {
-    return replyOf(503, error.message, { 'retry-after': String(RETRY_AFTER[error.code]) });
-  }
-  if (error instanceof LogWriteError) {
-    return replyOf(503, error.message, { 'retry-after': String(RETRY_AFTER.log_failing) });
-  }
-  throw error;
 }
 
 function replyOf(status: number, text: string, headers: Record<string, string> = {}): WriteReply {

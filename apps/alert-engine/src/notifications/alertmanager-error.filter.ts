@@ -4,8 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AlertmanagerApiError } from './alertmanager-api-error.ts';
 
 /**
- * Errors of Alertmanager's API in its forms. It is a global filter, because a body that is no JSON is refused before any
- * controller is chosen; everything under other paths it passes on.
+ * Errors of Alertmanager's API in its forms; everything under other paths, and what it does not know, it passes on.
  */
 @Catch()
 export class AlertmanagerErrorFilter extends BaseExceptionFilter {

@@ -1,5 +1,4 @@
 import { Module } from '@nestjs/common';
-import { APP_FILTER } from '@nestjs/core';
 import { Registry } from 'prom-client';
 import type { AlertSink } from '#libs/dispatch';
 import type { StateStore } from '#libs/node-state';
@@ -13,7 +12,6 @@ import {
   type LoadedAlertmanagerConfig,
   loadAlertmanagerConfig,
 } from './alertmanager-config-file.ts';
-import { AlertmanagerErrorFilter } from './alertmanager-error.filter.ts';
 import { AlertmanagerController } from './alertmanager.controller.ts';
 import { AlertmanagerStatus } from './alertmanager-status.ts';
 import { createDelivery, type Delivery, DELIVERY } from './delivery.ts';
@@ -85,7 +83,6 @@ const LOADED = Symbol('LoadedAlertmanagerConfig');
         },
       }),
     },
-    { provide: APP_FILTER, useClass: AlertmanagerErrorFilter },
     NotificationsRunner,
   ],
   exports: [ALERT_SINK, NotificationService],

@@ -1,0 +1,115 @@
+import {
+  decodeOtlpBody,
+  encodeExportAnswer,
+  encodeStatus,
+  type MappedMetrics,
+  mapMetrics,
+  OtlpError,
+  type OtlpForm,
+} from '#libs/otlp';
+import type { ExemplarRing, MetadataCatalogue } from '#libs/tsdb';
+import type { AppendReport, StoreWriter } from '../store/store-writer.ts';
+import type { IngestMetrics } from './ingest-metrics.ts';
+import { mediaTypeOf } from './otlp-form.ts';
+import { grpcCodeOf } from './otlp-status.ts';
+import { describeRejected, unavailableOf } from './store-answer.ts';
+
+/** The answer to an export request. */
+export interface OtlpReply {
+  readonly status: number;
+  readonly body: Buffer;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/**
+ * Takes metrics that come by OTLP: what was accepted is on disk when they are answered. Points that can never be taken are
+ * a partial success, as the specification wants it; 503 asks for all to be sent again.
+ */
+export class OtlpReceiver {
+  readonly #store: StoreWriter;
+  readonly #exemplars: ExemplarRing;
+  readonly #metadata: MetadataCatalogue;
+  readonly #metrics: IngestMetrics;
+
+  constructor(
+    store: StoreWriter,
+    exemplars: ExemplarRing,
+    metadata: MetadataCatalogue,
+    metrics: IngestMetrics,
+  ) {
+    this.#store = store;
+    this.#exemplars = exemplars;
+    this.#metadata = metadata;
+    this.#metrics = metrics;
+  }
+
+  async receive(body: Buffer, form: OtlpForm): Promise<OtlpReply> {
+    this.#metrics.received(body.length);
+    let mapped: MappedMetrics;
+    try {
+      mapped = mapMetrics(decodeOtlpBody(body, form));
+    } catch (error) {
+      if (!(error instanceof OtlpError)) throw error;
+      this.#metrics.malformed(error.code);
+      return statusReply(form, error.code === 'too_large' ? 413 : 400, error.message);
+    }
+    let report: AppendReport;
+    try {
+      report = await this.#store.append(mapped.batch);
+    } catch (error) {
+      const { text, retryAfterSeconds } = unavailableOf(error);
+      return statusReply(form, 503, text, { 'retry-after': String(retryAfterSeconds) });
+    }
+    this.#metrics.stored(report);
+    this.#metrics.rejected('unsupported_point', mapped.rejectedPoints);
+    this.#keepRest(mapped);
+    return {
+      status: 200,
+      body: encodeExportAnswer(
+        form.encoding,
+        rejectedPointsOf(mapped, report),
+        problemOf(mapped, report),
+      ),
+      headers: { 'content-type': mediaTypeOf(form.encoding) },
+    };
+  }
+
+  #keepRest({ exemplars, metadata }: MappedMetrics): void {
+    for (const { family, type, help, unit } of metadata) {
+      this.#metadata.add(family, { type, help, unit });
+    }
+    for (const { series, labels, value, timeMs } of exemplars) {
+      this.#metrics.exemplar(this.#exemplars.add(series, { labels, value, timeMs }));
+    }
+  }
+}
+
+/** An answer that is no success: `google.rpc.Status` in the request's encoding. */
+export function statusReply(
+  { encoding }: Pick<OtlpForm, 'encoding'>,
+  status: number,
+  text: string,
+  headers: Readonly<Record<string, string>> = {},
+): OtlpReply {
+  return {
+    status,
+    body: encodeStatus(encoding, grpcCodeOf(status), text),
+    headers: { ...headers, 'content-type': mediaTypeOf(encoding) },
+  };
+}
+
+/** The store counts samples, of which a histogram's point has many; a sender is told of no more points than it sent. */
+function rejectedPointsOf(mapped: MappedMetrics, report: AppendReport): number {
+  return Math.min(mapped.points, mapped.rejectedPoints + report.rejectedTotal);
+}
+
+function problemOf(mapped: MappedMetrics, report: AppendReport): string {
+  const parts: string[] = [];
+  const { firstRejection, rejectedPoints, points } = mapped;
+  if (firstRejection !== null) {
+    parts.push(`${rejectedPoints} of ${points} points not taken, the first: ${firstRejection}`);
+  }
+  const rejected = describeRejected(report, mapped.batch.sampleCount);
+  if (rejected !== '') parts.push(rejected);
+  return parts.join('; ');
+}
