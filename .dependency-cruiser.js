@@ -10,6 +10,7 @@ const RANKS = [
   ['samples'],
   ['exposition', 'protobuf'],
   ['remote-write', 'otlp'],
+  ['remote-read'],
   ['tsdb'],
   ['promql'],
   ['go-template'],

@@ -13,6 +13,7 @@ import { FederateModule } from './federate/federate.module.ts';
 import { IngestModule } from './ingest/ingest.module.ts';
 import { NotificationsModule } from './notifications/notifications.module.ts';
 import { QueryModule } from './query/query.module.ts';
+import { RemoteReadModule } from './remote-read/remote-read.module.ts';
 import { RulesModule } from './rules/rules.module.ts';
 import { StateModule } from './state/state.module.ts';
 import { StoreModule } from './store/store.module.ts';
@@ -26,6 +27,7 @@ const INDEX_PAGE = `Binnacle alert engine
 /api/v1/targets            scrape targets, as their samples tell
 /api/v1/write              remote write
 /v1/metrics                OTLP metrics over HTTP; also /api/v1/otlp/v1/metrics
+/api/v1/read               remote read
 /federate?match[]=         the youngest samples, to be scraped
 /api/v1/status/tsdb        the store
 /api/v2/alerts             Alertmanager's API: alerts, alerts/groups, receivers, status
@@ -57,6 +59,7 @@ export class AlertEngineModule {
         QueryModule,
         IngestModule,
         FederateModule,
+        RemoteReadModule,
         StateModule,
         RulesModule,
         NotificationsModule,

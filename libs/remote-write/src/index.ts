@@ -16,13 +16,15 @@ export {
   type SendQueueCounts,
   type SendQueueOptions,
 } from './send-queue.ts';
-export { compressBlock, uncompressBlock } from './snappy-block.ts';
+export { compressBlock, compressBlockInBackground, uncompressBlock } from './snappy-block.ts';
 export { answerOf, RETRY_REASONS, type RetryReason, type WriteAnswer } from './write-answer.ts';
 export {
   WRITE_CONTENT_TYPES,
   WRITE_VERSIONS,
   WriteEncoder,
   type WriteMessage,
+  writeSeriesLabels,
+  writeTimeSeries,
 } from './write-encoder.ts';
 export { WriteV1Decoder } from './write-v1-decoder.ts';
 export { decodeWriteV2 } from './write-v2-decoder.ts';

@@ -1,4 +1,4 @@
-import { compressSync, uncompressSync } from 'snappy';
+import { compress, compressSync, uncompressSync } from 'snappy';
 import { RemoteWriteError } from './remote-write-error.ts';
 
 /** The longest a copy can be against the bytes that order it: 64 bytes from 3. */
@@ -33,6 +33,11 @@ export function uncompressBlock(block: Buffer, maxBytes: number): Buffer {
 /** Compresses into a snappy block. */
 export function compressBlock(bytes: Buffer): Buffer {
   return compressSync(bytes);
+}
+
+/** The same off the event loop, for what is large. The bytes must stay as they are until it is done. */
+export function compressBlockInBackground(bytes: Buffer): Promise<Buffer> {
+  return compress(bytes);
 }
 
 function declaredLength(block: Buffer): number {

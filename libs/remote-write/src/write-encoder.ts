@@ -1,5 +1,6 @@
 import type { Labels } from '#libs/labels';
 import { BYTES, FIXED64, ProtobufWriter, VARINT } from '#libs/protobuf';
+import type { SampleBatch } from '#libs/samples';
 import type { SampleSlice } from './sample-slice.ts';
 import { writeHistogram } from './write-histogram.ts';
 
@@ -31,6 +32,9 @@ const LABEL_VALUE = 2 * 8 + BYTES;
 const SAMPLE_VALUE = 1 * 8 + FIXED64;
 const SAMPLE_TIMESTAMP = 2 * 8 + VARINT;
 
+/** What a batch of samples and a window on a store's have in common. */
+type SampleColumns = Pick<SampleBatch, 'timesMs' | 'values' | 'histograms'>;
+
 /** Encodes samples as remote-write messages, uncompressed. It keeps its buffers from one message to the next. */
 export class WriteEncoder {
   readonly #message: WriteMessage;
@@ -59,8 +63,8 @@ export class WriteEncoder {
         if (sample >= seriesEnd) continue;
         writer.writeVarint(V1_SERIES);
         const message = writer.beginMessage();
-        writeLabels(writer, batch.labels[series]!);
-        sample = writeSamples(writer, slice, sample, seriesEnd, V1_HISTOGRAMS);
+        writeTimeSeries(writer, batch.labels[series]!, batch, sample, seriesEnd);
+        sample = seriesEnd;
         writer.endMessage(message);
       }
     }
@@ -80,7 +84,8 @@ export class WriteEncoder {
         body.writeVarint(V2_SERIES);
         const message = body.beginMessage();
         writeLabelRefs(body, batch.labels[series]!, symbols);
-        sample = writeSamples(body, slice, sample, seriesEnd, V2_HISTOGRAMS);
+        writeSamples(body, batch, sample, seriesEnd, V2_HISTOGRAMS);
+        sample = seriesEnd;
         body.endMessage(message);
       }
     }
@@ -95,7 +100,20 @@ export class WriteEncoder {
   }
 }
 
-function writeLabels(writer: ProtobufWriter, labels: Labels): void {
+/** Writes the fields of a `prometheus.TimeSeries`: the labels and the samples from `start` to `end`. */
+export function writeTimeSeries(
+  writer: ProtobufWriter,
+  labels: Labels,
+  columns: SampleColumns,
+  start: number,
+  end: number,
+): void {
+  writeSeriesLabels(writer, labels);
+  writeSamples(writer, columns, start, end, V1_HISTOGRAMS);
+}
+
+/** Writes the labels of a `prometheus.TimeSeries` or `ChunkedSeries`, which are field 1 of both. */
+export function writeSeriesLabels(writer: ProtobufWriter, labels: Labels): void {
   const { flat } = labels;
   for (let i = 0; i < flat.length; i += 2) {
     writer.writeVarint(LABELS);
@@ -126,15 +144,13 @@ function writeLabelRefs(
   writer.endMessage(refs);
 }
 
-/** @returns `end` */
 function writeSamples(
   writer: ProtobufWriter,
-  { batch }: SampleSlice,
+  { values, timesMs, histograms }: SampleColumns,
   start: number,
   end: number,
   histogramTag: number,
-): number {
-  const { values, timesMs, histograms } = batch;
+): void {
   for (let i = start; i < end; i++) {
     const histogram = histograms?.[i] ?? null;
     if (histogram !== null) {
@@ -152,5 +168,4 @@ function writeSamples(
     writer.writeInt64(timesMs[i]!);
     writer.endMessage(sample);
   }
-  return end;
 }
