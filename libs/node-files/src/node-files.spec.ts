@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat as statOf, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -9,6 +9,7 @@ import {
   ensureDataDirectory,
   FileBlockFiles,
   FileSegmentStore,
+  FileSnapshots,
   lockDirectory,
   writeFileAtomically,
 } from './index.ts';
@@ -215,5 +216,64 @@ describe('ensureDataDirectory', () => {
       'a part of the path is not a directory.',
     );
     await expect(ensureDataDirectory('/proc/binnacle/x')).rejects.toThrow(DataDirectoryError);
+  });
+});
+
+function failing(code: string): () => Promise<never> {
+  return () => Promise.reject(Object.assign(new Error(code), { code }));
+}
+
+describe('FileSnapshots', () => {
+  const INSIDE = ['a', 'b'];
+  const pathOf = (name: string): string => join(directory, 'copies', name, ...INSIDE, '1.block');
+  beforeEach(async () => {
+    await mkdir(join(directory, 'blocks'));
+    await writeFile(join(directory, 'blocks', '1.block'), 'one');
+  });
+  const snapshots = (link?: () => Promise<void>): FileSnapshots =>
+    new FileSnapshots(join(directory, 'copies'), join(directory, 'blocks'), INSIDE, link);
+
+  it('shares files with the blocks, and shows a copy once it is whole', async () => {
+    await snapshots().clear();
+    const copy = await snapshots().begin('one');
+    await copy.take('1.block');
+    const sink = await copy.files.create('2.block');
+    await sink.append(Buffer.from('two'));
+    await sink.commit();
+    expect(await copy.files.list()).toEqual([
+      { name: '1.block', bytes: 3 },
+      { name: '2.block', bytes: 3 },
+    ]);
+    expect(await readdir(join(directory, 'copies'))).toEqual(['one.tmp']);
+    await copy.commit();
+    expect(await readdir(join(directory, 'copies'))).toEqual(['one']);
+    expect((await statOf(pathOf('one'))).ino).toBe(
+      (await statOf(join(directory, 'blocks', '1.block'))).ino,
+    );
+    expect(await readdir(join(directory, 'blocks'))).toEqual(['1.block']);
+  });
+
+  it('copies where there are no hard links, and only then', async () => {
+    const copy = await snapshots(failing('EXDEV')).begin('one');
+    await copy.take('1.block');
+    await copy.commit();
+    expect(await readFile(pathOf('one'), 'utf8')).toBe('one');
+    expect((await statOf(pathOf('one'))).nlink).toBe(1);
+    const other = await snapshots(failing('ENOSPC')).begin('two');
+    await expect(other.take('1.block')).rejects.toThrow('ENOSPC');
+  });
+
+  it('leaves nothing of a copy that is given up, nor of one that was interrupted', async () => {
+    const given = await snapshots().begin('given');
+    await given.take('1.block');
+    await given.abort();
+    expect(await readdir(join(directory, 'copies'))).toEqual([]);
+    const whole = await snapshots().begin('whole');
+    await whole.commit();
+    const interrupted = await snapshots().begin('interrupted');
+    await interrupted.take('1.block');
+    await snapshots().clear();
+    expect(await readdir(join(directory, 'copies'))).toEqual(['whole']);
+    expect(await readFile(join(directory, 'blocks', '1.block'), 'utf8')).toBe('one');
   });
 });

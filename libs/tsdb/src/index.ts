@@ -14,7 +14,13 @@ export {
   DEFAULT_ARCHIVE_OPTIONS,
   FetchLimitError,
 } from './block/block-archive.ts';
-export type { BlockFileInfo, BlockFiles, BlockHandle, BlockSink } from './block/block-files.ts';
+export type {
+  BlockCopy,
+  BlockFileInfo,
+  BlockFiles,
+  BlockHandle,
+  BlockSink,
+} from './block/block-files.ts';
 export type { BlockContents, BlockSummary } from './block/block-format.ts';
 export { BlockError } from './block/byte-reader.ts';
 export { BlockFaultError, MemoryBlockFiles } from './block/memory-block-files.ts';

@@ -1,7 +1,7 @@
 import { compareUtf8, type Labels, type Matcher } from '#libs/labels';
 import { createSampleWindow } from '#libs/samples';
-import type { ArchiveReport, BlockArchive } from './block/block-archive.ts';
-import type { BlockFiles } from './block/block-files.ts';
+import { ArchiveClosedError, type ArchiveReport, BlockArchive } from './block/block-archive.ts';
+import type { BlockCopy, BlockFiles } from './block/block-files.ts';
 import { encodeChunks, SampleColumns } from './block/chunk-merge.ts';
 import type { BlockWriter } from './block/block-writer.ts';
 import type { Timer } from './group-commit.ts';
@@ -68,7 +68,10 @@ export class TieredStore {
   #handovers: Handover[] = [];
   /** From here on everything is in memory. */
   #inMemoryFromMs = -Infinity;
+  /** What moves blocks or needs them to stay as they are; one at a time. */
   #maintaining: Promise<void> | null = null;
+  /** The blocks of a copy being made. */
+  #copied: BlockArchive | null = null;
   #isClosed = false;
 
   constructor(
@@ -179,10 +182,30 @@ export class TieredStore {
     return this.#maintaining;
   }
 
+  /**
+   * Makes a copy that another store can open: the blocks there are and, unless `skipsMemory`, blocks of what is in memory
+   * only. Samples that come meanwhile may be in it or not.
+   * @throws StoreUnavailableError before the store has opened and after it has closed
+   * @throws ArchiveClosedError when the store is closed meanwhile
+   * @throws what the disk throws; nothing is left of the copy then
+   */
+  async copyTo(copy: BlockCopy, skipsMemory: boolean): Promise<void> {
+    // Its failure is told to whoever called it.
+    while (this.#maintaining !== null) await this.#maintaining.catch(() => undefined);
+    const copying = this.#copyTo(copy, skipsMemory);
+    this.#maintaining = copying
+      .catch(() => undefined)
+      .finally(() => {
+        this.#maintaining = null;
+      });
+    await copying;
+  }
+
   /** Waits for what runs, then closes. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#archive.stop();
+    this.#copied?.stop();
     // Whoever called it is told of its failure.
     await this.#maintaining?.catch(() => undefined);
     await this.#recent.close();
@@ -217,16 +240,10 @@ export class TieredStore {
 
   /** Writes blocks of everything before a time that is in none, then forgets it. */
   async #handOver(beforeMs: number): Promise<void> {
-    const { blockMs } = this.#options;
     const { head } = this.#recent;
     const endSequence = await this.#recent.beginHandover(beforeMs);
     try {
-      const first = Math.floor(head.oldestNewMs / blockMs) * blockMs;
-      for (let fromMs = first; fromMs < beforeMs; fromMs += blockMs) {
-        const rows = head.rowsToHandOn(fromMs, fromMs + blockMs - 1);
-        if (rows.length > 0) await this.#writeBlock(rows, fromMs, fromMs + blockMs - 1);
-        if (this.#pace.isDue()) await this.#pace.rest();
-      }
+      await this.#writeBlocks(this.#archive, beforeMs);
       await this.#mark({ beforeMs, endSequence });
       head.handedOn(beforeMs);
     } finally {
@@ -246,12 +263,53 @@ export class TieredStore {
     this.#merged.keepOnly(this.#archive.namesOf(-Infinity, Infinity));
   }
 
-  async #writeBlock(rows: number[], minMs: number, maxMs: number): Promise<void> {
+  async #copyTo(copy: BlockCopy, skipsMemory: boolean): Promise<void> {
+    try {
+      if (!this.#recent.isOpen) throw this.#recent.notOpen();
+      for (const { name } of this.#archive.blocks) {
+        await copy.take(name);
+        if (this.#isClosed) throw new ArchiveClosedError();
+      }
+      if (!skipsMemory) {
+        this.#copied = new BlockArchive(copy.files, this.#pace);
+        await this.#copied.open();
+        await this.#writeBlocks(this.#copied, this.#recent.head.maxTimeMs + 1);
+      }
+      await copy.commit();
+    } catch (error) {
+      // The first error is the one to tell; what is left goes at the next start.
+      await copy.abort().catch(() => undefined);
+      throw error;
+    } finally {
+      await this.#copied?.close();
+      this.#copied = null;
+    }
+  }
+
+  /** Writes blocks of everything before a time that is in none. */
+  async #writeBlocks(archive: BlockArchive, beforeMs: number): Promise<void> {
+    const { blockMs } = this.#options;
+    const { head } = this.#recent;
+    const first = Math.floor(head.oldestNewMs / blockMs) * blockMs;
+    for (let fromMs = first; fromMs < beforeMs; fromMs += blockMs) {
+      const maxMs = Math.min(fromMs + blockMs, beforeMs) - 1;
+      const rows = head.rowsToHandOn(fromMs, maxMs);
+      if (rows.length > 0) await this.#writeBlock(archive, rows, fromMs, maxMs);
+      if (this.#pace.isDue()) await this.#pace.rest();
+    }
+  }
+
+  async #writeBlock(
+    archive: BlockArchive,
+    rows: number[],
+    minMs: number,
+    maxMs: number,
+  ): Promise<void> {
     const { head } = this.#recent;
     await head.sortRows(rows, this.#pace);
     const window = createSampleWindow();
     const columns = new SampleColumns();
-    await this.#archive.write({ level: 0, sources: [] }, async (writer: BlockWriter) => {
+    await archive.write({ level: 0, sources: [] }, async (writer: BlockWriter) => {
       for (const row of rows) {
         head.read(row, minMs, maxMs, window);
         if (window.start === window.end) continue;

@@ -132,7 +132,7 @@ export class TimeSeriesStore {
       isStopped: () => this.#state === 'closed',
       onProgress,
     });
-    if (result === null) throw this.#notOpen();
+    if (result === null) throw this.notOpen();
     this.#log.resume(result.liveSegments, result.highestSeriesId, firstSequence);
     this.#log.adoptSeriesIds(result.idsOfRows);
     this.#state = 'open';
@@ -157,7 +157,7 @@ export class TimeSeriesStore {
    * @throws StoreUnavailableError only before the store has opened and after it has closed
    */
   appendVolatile(batch: SampleBatch): AppendResult {
-    if (this.#state !== 'open') throw this.#notOpen();
+    if (this.#state !== 'open') throw this.notOpen();
     this.#requireOpenTimes(batch);
     const isLogged = this.#log.failure === null && this.#log.hasRoom && !this.#isDiskFull;
     return this.#append(batch, isLogged);
@@ -170,7 +170,7 @@ export class TimeSeriesStore {
 
   /** Why {@link append} would refuse at present, or null. */
   unavailability(): StoreUnavailableError | null {
-    if (this.#state !== 'open') return this.#notOpen();
+    if (this.#state !== 'open') return this.notOpen();
     if (this.#isDiskFull) {
       return new StoreUnavailableError('disk_full', 'the disk under the store is nearly full');
     }
@@ -237,7 +237,7 @@ export class TimeSeriesStore {
    * @throws LogWriteError when the log cannot be written; nothing has begun then
    */
   async beginHandover(beforeMs: number): Promise<number> {
-    if (this.#state !== 'open') throw this.#notOpen();
+    if (this.#state !== 'open') throw this.notOpen();
     assert(this.#closedBeforeMs === -Infinity, 'one handover at a time');
     this.#closedBeforeMs = beforeMs;
     try {
@@ -351,7 +351,8 @@ export class TimeSeriesStore {
     for (const reason of REJECT_REASONS) this.#rejected[reason] += rejected[reason];
   }
 
-  #notOpen(): StoreUnavailableError {
+  /** Why nothing can be done before the store has opened or after it has closed. */
+  notOpen(): StoreUnavailableError {
     return this.#state === 'closed'
       ? new StoreUnavailableError('closed', 'the store is closed')
       : new StoreUnavailableError('replaying', 'the store is still reading its log');

@@ -13,6 +13,9 @@ const KNOWN = new Set(
     'labels',
     'metadata',
     'status/buildinfo',
+    'admin/tsdb/snapshot',
+    'admin/tsdb/delete_series',
+    'admin/tsdb/clean_tombstones',
   ].map((path) => `/api/v1/${path}`),
 );
 

@@ -2,7 +2,14 @@ import { PromqlSyntaxError, QueryError, type QueryErrorCode } from '#libs/promql
 
 /** The kinds of errors of Prometheus's HTTP API; closed because clients branch on them. */
 export type ApiErrorType =
-  'bad_data' | 'canceled' | 'execution' | 'internal' | 'not_found' | 'timeout' | 'unavailable';
+  | 'bad_data'
+  | 'canceled'
+  | 'execution'
+  | 'internal'
+  | 'not_found'
+  | 'not_implemented'
+  | 'timeout'
+  | 'unavailable';
 
 const STATUS: Readonly<Record<ApiErrorType, number>> = {
   bad_data: 400,
@@ -11,6 +18,7 @@ const STATUS: Readonly<Record<ApiErrorType, number>> = {
   execution: 422,
   internal: 500,
   not_found: 404,
+  not_implemented: 501,
   timeout: 503,
   unavailable: 503,
 };

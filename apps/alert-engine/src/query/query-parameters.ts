@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import { DurationSyntaxError, type Matcher, parseDurationMs } from '#libs/labels';
 import { parseMetricSelector, PromqlSyntaxError } from '#libs/promql';
 import { invalidParameter, QueryApiError } from './query-api-error.ts';
@@ -114,6 +115,13 @@ export class QueryParameters {
       }
     });
   }
+}
+
+/** The parameters of a request's URL and of the form in its body, if it has one. */
+export function parametersOf(request: FastifyRequest): QueryParameters {
+  const { searchParams } = new URL(request.raw.url ?? '/', 'http://localhost');
+  const body = request.body instanceof URLSearchParams ? request.body : new URLSearchParams();
+  return new QueryParameters(searchParams, body);
 }
 
 function nonEmpty(matchers: readonly Matcher[]): readonly Matcher[] {

@@ -2,7 +2,7 @@ import { Controller, Get, HttpCode, Param, Post, Req, Res, UseFilters } from '@n
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Labels } from '#libs/labels';
 import { QueryErrorFilter } from './query-error.filter.ts';
-import { QueryParameters } from './query-parameters.ts';
+import { parametersOf } from './query-parameters.ts';
 import { sendChunks } from './query-reply.ts';
 import { type ListAnswer, QueryService } from './query-service.ts';
 
@@ -128,12 +128,6 @@ export class QueryController {
 
 function success(data: unknown): object {
   return { status: 'success', data };
-}
-
-function parametersOf(request: FastifyRequest): QueryParameters {
-  const { searchParams } = new URL(request.raw.url ?? '/', 'http://localhost');
-  const body = request.body instanceof URLSearchParams ? request.body : new URLSearchParams();
-  return new QueryParameters(searchParams, body);
 }
 
 /** Ends when the client goes away before it has its answer. */

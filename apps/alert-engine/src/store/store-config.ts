@@ -21,6 +21,8 @@ export const storageConfigSchema = z.strictObject({
   exemplars: z
     .strictObject({ max_exemplars: z.int().min(0).max(10_000_000).default(100_000) })
     .prefault({}),
+  /** `/api/v1/admin/tsdb`: off by default, since whoever may query could fill the disk with it. */
+  enable_admin_api: z.boolean().default(false),
 });
 
 /** `limits.storage`: on by default, so that one careless exporter does not take the store down. */

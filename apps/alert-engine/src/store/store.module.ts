@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Global, Module } from '@nestjs/common';
 import { Registry } from 'prom-client';
-import { FileBlockFiles, syncDirectory } from '#libs/node-files';
+import { FileBlockFiles, FileSnapshots, syncDirectory } from '#libs/node-files';
 import {
   BlockArchive,
   ExemplarRing,
@@ -19,8 +19,10 @@ import { MeasuredSegmentStore } from './measured-segment-store.ts';
 import { STORE } from './store.ts';
 import { toStoreOptions, toTieredOptions } from './store-config.ts';
 import { StoreMetrics } from './store-metrics.ts';
+import { Snapshots } from './snapshots.ts';
 import { StoreRunner } from './store.runner.ts';
 import { STORE_WRITER, VOLATILE_STORE_WRITER } from './store-writer.ts';
+import { TsdbAdminController } from './tsdb-admin.controller.ts';
 import { TsdbStatusController } from './tsdb-status.controller.ts';
 
 const timer: Timer = {
@@ -31,6 +33,8 @@ const timer: Timer = {
   },
 };
 
+/** Where blocks lie under the data directory. */
+const BLOCKS = ['metrics', 'blocks'];
 /** Metric families whose type and help are remembered. */
 const MAX_FAMILIES = 100_000;
 /** What runs in the background steps back after so long. */
@@ -50,11 +54,14 @@ function createPace(): Pace {
   };
 }
 
-/** The embedded store: its log lies in `metrics` under the data directory, its blocks in `metrics/blocks`. */
+/**
+ * The embedded store: its log lies in `metrics` under the data directory, its blocks in `metrics/blocks`, copies in
+ * `snapshots`.
+ */
 @Global()
 @Module({
   imports: [DataDirectoryModule],
-  controllers: [TsdbStatusController],
+  controllers: [TsdbStatusController, TsdbAdminController],
   providers: [
     {
       provide: StoreMetrics,
@@ -81,11 +88,17 @@ function createPace(): Pace {
       provide: FileBlockFiles,
       inject: [DataDirectory],
       useFactory: async (directory: DataDirectory) => {
-        const path = join(directory.path, 'metrics', 'blocks');
+        const path = join(directory.path, ...BLOCKS);
         await mkdir(path, { recursive: true });
         await syncDirectory(join(directory.path, 'metrics'));
         return new FileBlockFiles(path);
       },
+    },
+    {
+      provide: FileSnapshots,
+      inject: [DataDirectory],
+      useFactory: ({ path }: DataDirectory) =>
+        new FileSnapshots(join(path, 'snapshots'), join(path, ...BLOCKS), BLOCKS),
     },
     {
       provide: BlockArchive,
@@ -124,6 +137,7 @@ function createPace(): Pace {
       inject: [TimeSeriesStore],
       useFactory: (store: TimeSeriesStore) => new DurableStoreWriter(store),
     },
+    Snapshots,
     StoreRunner,
   ],
   exports: [STORE, STORE_WRITER, VOLATILE_STORE_WRITER, ExemplarRing, MetadataCatalogue],

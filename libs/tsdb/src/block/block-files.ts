@@ -37,3 +37,15 @@ export interface BlockFiles {
   /** Replaces the text; when that resolves, it survives a power cut. A reader finds the old text or the new. */
   writeMarks(text: string): Promise<void>;
 }
+
+/** A copy of a store that is being made. Nobody sees it before `commit`; after `commit` or `abort` it takes nothing more. */
+export interface BlockCopy {
+  /** The copy's blocks, to write those that the store does not have. */
+  readonly files: BlockFiles;
+  /** Takes over a block of the store under its name. */
+  take(name: string): Promise<void>;
+  /** Gives the copy its name; when this resolves, the whole copy survives a power cut. */
+  commit(): Promise<void>;
+  /** Leaves nothing behind. */
+  abort(): Promise<void>;
+}

@@ -1,0 +1,148 @@
+import 'reflect-metadata';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { compareUtf8, Labels } from '#libs/labels';
+import { AppLogger, listen } from '#libs/platform';
+import { SampleBatchBuilder } from '#libs/samples';
+import { createApp } from '../../apps/alert-engine/src/app.ts';
+import { STORE, type Store } from '../../apps/alert-engine/src/store/store.ts';
+import { STORE_WRITER, type StoreWriter } from '../../apps/alert-engine/src/store/store-writer.ts';
+
+interface Engine {
+  readonly app: NestFastifyApplication;
+  readonly url: string;
+}
+
+let folder = '';
+let dataDir = '';
+let engines: NestFastifyApplication[] = [];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'binnacle-snapshot-'));
+  dataDir = join(folder, 'data');
+});
+afterEach(async () => {
+  for (const app of engines) await app.close();
+  engines = [];
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function start(directory: string, config: string): Promise<Engine> {
+  const address = { host: '127.0.0.1', port: 0 };
+  const logger = AppLogger.create({ app: 'alert-engine', level: 'silent' });
+  const configFile = join(folder, 'config.yml');
+  await writeFile(configFile, config);
+  const app = await createApp(
+    { configFile, dataDir: directory, listen: address, logLevel: 'silent' },
+    {},
+    logger,
+  );
+  engines.push(app);
+  const { port } = await listen(app, address);
+  const store = app.get<Store>(STORE, { strict: false });
+  while (store.unavailability() !== null) await sleep(10);
+  return { app, url: `http://127.0.0.1:${port}` };
+}
+
+async function write({ app }: Engine, timeMs: number, value: number): Promise<void> {
+  const builder = new SampleBatchBuilder();
+  builder.addSeries(Labels.fromRecord({ __name__: 'snapshot_e2e' }));
+  builder.addSample(timeMs, value);
+  await app.get<StoreWriter>(STORE_WRITER, { strict: false }).append(builder.take());
+}
+
+async function query({ url }: Engine, timeMs: number): Promise<unknown> {
+  const parameters = new URLSearchParams({
+    query: 'snapshot_e2e[2h]',
+    time: String(timeMs / 1_000),
+  });
+  return (await fetch(`${url}/api/v1/query?${parameters.toString()}`)).json();
+}
+
+async function ask(
+  { url }: Engine,
+  path: string,
+  method = 'POST',
+): Promise<{ status: number; body: { data?: { name: string } } }> {
+  const reply = await fetch(`${url}/api/v1/admin/tsdb/${path}`, { method });
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what it holds is checked by the tests
+  return { status: reply.status, body: (await reply.json()) as { data?: { name: string } } };
+}
+
+const ENABLED = 'storage: { enable_admin_api: true }';
+
+describe('the admin API of the store', () => {
+  it('takes snapshots that another engine starts with', async () => {
+    const now = Date.now();
+    await mkdir(join(dataDir, 'snapshots', 'interrupted.tmp', 'metrics'), { recursive: true });
+    const engine = await start(dataDir, ENABLED);
+    expect(await readdir(join(dataDir, 'snapshots'))).toEqual([]);
+    await write(engine, now - 3_600_000, 1);
+    await write(engine, now, 2);
+    const before = await query(engine, now);
+    expect(before).toMatchObject({
+      data: {
+        result: [
+          {
+            values: [
+              [(now - 3_600_000) / 1_000, '1'],
+              [now / 1_000, '2'],
+            ],
+          },
+        ],
+      },
+    });
+    const { status, body } = await ask(engine, 'snapshot');
+    expect(status).toBe(200);
+    expect(body).toEqual({
+      status: 'success',
+      data: { name: expect.stringMatching(/^\d{8}T\d{6}Z-[0-9a-f]{16}$/) },
+    });
+    await write(engine, now + 1, 3);
+    const copy = await start(join(dataDir, 'snapshots', body.data!.name), '{}');
+    expect(await query(copy, now + 1)).toEqual(before);
+    await write(copy, now + 2, 4);
+
+    const without = await ask(engine, 'snapshot?skip_head=true', 'PUT');
+    expect(without.status).toBe(200);
+    const other = await start(join(dataDir, 'snapshots', without.body.data!.name), '{}');
+    expect(await query(other, now)).toMatchObject({ data: { result: [] } });
+    const names = [body.data!.name, without.body.data!.name].toSorted(compareUtf8);
+    expect((await readdir(join(dataDir, 'snapshots'))).toSorted(compareUtf8)).toEqual(names);
+  });
+
+  it('says what it cannot do', async () => {
+    const engine = await start(dataDir, ENABLED);
+    expect(await ask(engine, 'snapshot?skip_head=maybe')).toEqual({
+      status: 400,
+      body: {
+        status: 'error',
+        errorType: 'bad_data',
+        error: 'invalid parameter "skip_head": unable to parse boolean "maybe"',
+      },
+    });
+    for (const path of ['delete_series?match[]=up', 'clean_tombstones']) {
+      for (const method of ['POST', 'PUT']) {
+        expect(await ask(engine, path, method)).toMatchObject({
+          status: 501,
+          body: { status: 'error', errorType: 'not_implemented' },
+        });
+      }
+    }
+    expect((await fetch(`${engine.url}/api/v1/admin/tsdb/snapshot`)).status).toBe(405);
+  });
+
+  it('is off by default', async () => {
+    const engine = await start(dataDir, '{}');
+    for (const path of ['snapshot', 'delete_series?match[]=up', 'clean_tombstones']) {
+      expect(await ask(engine, path)).toEqual({
+        status: 503,
+        body: { status: 'error', errorType: 'unavailable', error: 'admin APIs disabled' },
+      });
+    }
+    expect(await readdir(dataDir)).not.toContain('snapshots');
+  });
+});
