@@ -68,7 +68,19 @@ export class ExpositionWriter {
     this.#body += '\n';
   }
 
-  /** The whole body; the writer is empty afterwards. */
+  /** How long what was written since the last piece is, in characters. */
+  get length(): number {
+    return this.#body.length;
+  }
+
+  /** What was written since the last piece, for a body that is sent as it is made; {@link take} gives the last one. */
+  takePiece(): string {
+    const piece = this.#body;
+    this.#body = '';
+    return piece;
+  }
+
+  /** The whole body, or what is left of it; the writer is empty afterwards. */
   take(): string {
     const body = this.#isOpenMetrics ? `${this.#body}# EOF\n` : this.#body;
     this.#body = '';

@@ -1,3 +1,4 @@
+export { type AcceptedFormat, acceptedFormat } from './accepted-format.ts';
 export {
   acceptHeader,
   ContentTypeError,

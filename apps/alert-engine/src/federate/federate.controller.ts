@@ -1,16 +1,22 @@
 import { Readable } from 'node:stream';
 import { Controller, Get, Inject, Req, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { acceptedFormat } from '#libs/exposition';
 import { Labels } from '#libs/labels';
 import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
 import { nextTurn } from '../query/loop-turns.ts';
 import { QueryApiError } from '../query/query-api-error.ts';
 import { QueryErrorFilter } from '../query/query-error.filter.ts';
 import { QueryParameters } from '../query/query-parameters.ts';
+import { acceptedEncoding, sendCompressed } from '../query/query-reply.ts';
 import { STORE, type Store } from '../store/store.ts';
 import { federate } from './federation.ts';
 
-const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+const MAX_AT_A_TIME = 16;
+/** Nobody scrapes for longer; whoever stops reading must not keep others out. */
+const MAX_MS = 120_000;
+/** Longest that is computed before the event loop turns. */
+const TURN_MS = 4;
 
 /** `/federate`: the youngest samples, for another Prometheus to scrape. */
 @Controller('federate')
@@ -19,6 +25,7 @@ export class FederateController {
   readonly #store: Store;
   readonly #lookbackMs: number;
   readonly #externalLabels: Labels;
+  #running = 0;
 
   constructor(@Inject(STORE) store: Store, @Inject(ENGINE_CONFIG) config: EngineConfig) {
     this.#store = store;
@@ -34,27 +41,52 @@ export class FederateController {
     if (unavailable?.code === 'replaying' || unavailable?.code === 'closed') {
       throw new QueryApiError('unavailable', unavailable.message);
     }
-    const body = federate(
+    if (this.#running >= MAX_AT_A_TIME) {
+      throw new QueryApiError('unavailable', 'too many requests to federate at a time');
+    }
+    this.#running++;
+    const giveUp = setTimeout(() => reply.raw.destroy(), MAX_MS);
+    reply.raw.once('close', () => {
+      clearTimeout(giveUp);
+      this.#running--;
+    });
+    const accepted = acceptedFormat(request.headers.accept);
+    const pieces = federate(
       this.#store,
       matcherSets,
       {
         nowMs: Date.now(),
         lookbackMs: this.#lookbackMs,
         externalLabels: this.#externalLabels,
+        accepted,
       },
-      nextTurn,
+      createPause(() => reply.raw.destroyed),
     );
     // What goes wrong while samples are looked up is still answered with its own status.
-    const { value: start } = await body.next();
-    void reply.type(CONTENT_TYPE).send(Readable.from(continued(start ?? '', body)));
+    const { value: start } = await pieces.next();
+    const body = Readable.from(continued(start ?? '', pieces), { objectMode: false });
+    void reply.type(accepted.contentType).header('vary', 'Accept, Accept-Encoding');
+    sendCompressed(reply, body, acceptedEncoding(request.headers['accept-encoding']));
   }
 }
 
 async function* continued(
   start: string,
   rest: AsyncIterable<string>,
-): AsyncGenerator<string, void, undefined> {
+): AsyncGenerator<Buffer, void, undefined> {
   // A stream takes an empty piece for its end.
-  if (start !== '') yield start;
-  for await (const part of rest) if (part !== '') yield part;
+  if (start !== '') yield Buffer.from(start);
+  for await (const part of rest) if (part !== '') yield Buffer.from(part);
+}
+
+/** Lets the event loop turn when it is due, and ends the work once nobody waits for it. */
+function createPause(isGone: () => boolean): () => Promise<void> | null {
+  let resumedMs = performance.now();
+  return () => {
+    if (performance.now() - resumedMs < TURN_MS) return null;
+    return nextTurn().then(() => {
+      if (isGone()) throw new QueryApiError('canceled', 'the client is gone');
+      resumedMs = performance.now();
+    });
+  };
 }

@@ -25,14 +25,27 @@ export function sendChunks(
     void reply.send(start);
     return;
   }
-  const body = Readable.from(joined(start, second, iterator), { objectMode: false });
+  sendCompressed(
+    reply,
+    Readable.from(joined(start, second, iterator), { objectMode: false }),
+    encoding,
+  );
+}
+
+/** Sends a body as it is made and taken, compressed unless `encoding` is null. */
+export function sendCompressed(
+  reply: FastifyReply,
+  body: Readable,
+  encoding: 'zstd' | 'gzip' | null,
+): void {
   if (encoding === null) {
     void reply.send(body);
     return;
   }
   const compressor = encoding === 'zstd' ? createZstdCompress() : createGzip();
-  // A client that goes away destroys the reply; the source has to end with it.
+  // A client that goes away destroys the reply; the source has to end with it, and the reply with the source.
   compressor.on('close', () => body.destroy());
+  body.on('error', (error) => compressor.destroy(error));
   void reply.header('content-encoding', encoding).send(body.pipe(compressor));
 }
 
