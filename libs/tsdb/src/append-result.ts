@@ -1,3 +1,5 @@
+import type { ExtrasResult } from './batch-extras.ts';
+
 /** Why a sample was not stored; the set is closed because it becomes a metric label. */
 export type RejectReason =
   /** Older than the series' youngest sample while no out-of-order window is configured. */
@@ -56,6 +58,7 @@ export interface AppendResult {
   readonly rejected: Readonly<Record<RejectReason, number>>;
   readonly rejectedTotal: number;
   readonly firstRejection: Rejection | null;
+  readonly extras: ExtrasResult;
   /** To be handed to `committed()`: when that resolves, the samples are on disk. */
   readonly position: number;
 }

@@ -4,6 +4,13 @@ export {
   type Rejection,
   type RejectReason,
 } from './append-result.ts';
+export {
+  type BatchExtras,
+  type ExtrasResult,
+  type FamilyMetadata,
+  NO_EXTRAS,
+  type SeriesExemplar,
+} from './batch-extras.ts';
 export type { Block, BlockChunk, BlockSeries, ScannedSeries } from './block/block.ts';
 export {
   ArchiveClosedError,
@@ -39,7 +46,7 @@ export {
   type SegmentFaults,
 } from './memory-segment-store.ts';
 export type { MergedSelection } from './merged-selection.ts';
-export { MetadataCatalogue } from './metric-metadata.ts';
+export { MetadataCatalogue, type MetadataVerdict, type MetricMetadata } from './metric-metadata.ts';
 export { NO_PAUSES, type Pace } from './pace.ts';
 export type { ReplayProgress, ReplayReport } from './replay-log.ts';
 export type { DiskSpace, SegmentInfo, SegmentStore } from './segment-store.ts';

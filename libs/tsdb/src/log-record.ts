@@ -1,7 +1,9 @@
 import type { FloatHistogram } from '#libs/histogram';
 import { Labels } from '#libs/labels';
+import type { FamilyMetadata } from './batch-extras.ts';
 import { BlockError, ByteReader } from './block/byte-reader.ts';
 import { ByteWriter } from './block/byte-writer.ts';
+import { type LoggedExemplar, readExemplars, readMetadata } from './extras-record.ts';
 import { readHistogram, writeHistogram } from './histogram-codec.ts';
 import { FRAME_HEADER_BYTES, writeFrameHeader } from './log-frame.ts';
 import { LOW_WORD } from './xor-chunk.ts';
@@ -19,7 +21,10 @@ import { LOW_WORD } from './xor-chunk.ts';
  *
  *   3  histograms  count, then for each: id, and the histogram with its time as `histogram-codec.ts` writes the first one
  *
- * Numbers from 4 on are free. A series id is given once in the life of a log and
+ *   4  exemplars   as `extras-record.ts` writes them
+ *   5  metadata    likewise
+ *
+ * Numbers from 6 on are free. A series id is given once in the life of a log and
  * means the same in each of its segments.
  */
 
@@ -28,6 +33,10 @@ const SEGMENT_RECORD = 0;
 const SERIES_RECORD = 1;
 const SAMPLES_RECORD = 2;
 const HISTOGRAMS_RECORD = 3;
+/** Records of exemplars. */
+export const EXEMPLARS_RECORD = 4;
+/** Records of metadata. */
+export const METADATA_RECORD = 5;
 
 const NEXT_ID = 0x10;
 const TIME_DIFFERENCE = 0x20;
@@ -142,6 +151,14 @@ export class RecordWriter {
     this.#length += bytes.length;
   }
 
+  /** A frame with a payload that has been encoded already. */
+  writePayload(kind: number, payload: Buffer): void {
+    this.#begin(kind, payload.length);
+    payload.copy(this.#bytes, this.#length);
+    this.#length += payload.length;
+    this.end();
+  }
+
   /** Closes the frame. */
   end(): void {
     writeFrameHeader(this.#bytes, this.#frameStart, this.#length);
@@ -200,6 +217,8 @@ export interface RecordVisitor {
   /** The value comes as its two words in the machine's order. */
   sample(id: number, timeMs: number, firstWord: number, secondWord: number): void;
   histogram(id: number, timeMs: number, histogram: FloatHistogram): void;
+  exemplar(exemplar: LoggedExemplar): void;
+  metadata(metadata: FamilyMetadata): void;
 }
 
 /** A payload with a valid checksum that is not what this version writes. */
@@ -228,24 +247,33 @@ export function readRecord(payload: Buffer, visitor: RecordVisitor): void {
       readSamples(payload, visitor);
       return;
     case HISTOGRAMS_RECORD:
-      readHistograms(payload, visitor);
+      readBytes(payload, (reader) => readHistograms(reader, visitor));
+      return;
+    case EXEMPLARS_RECORD:
+      readBytes(payload, (reader) => readExemplars(reader, (one) => visitor.exemplar(one)));
+      return;
+    case METADATA_RECORD:
+      readBytes(payload, (reader) => readMetadata(reader, (one) => visitor.metadata(one)));
       return;
     default:
       throw new RecordError(`record of unknown kind ${kind}`);
   }
 }
 
-function readHistograms(payload: Buffer, visitor: RecordVisitor): void {
-  const reader = new ByteReader(payload, 1);
+function readBytes(payload: Buffer, read: (reader: ByteReader) => void): void {
   try {
-    for (let left = reader.count(); left > 0; left--) {
-      const id = reader.varint();
-      const { timeMs, histogram } = readHistogram(reader, null);
-      visitor.histogram(id, timeMs, histogram);
-    }
+    read(new ByteReader(payload, 1));
   } catch (error) {
     if (!(error instanceof BlockError)) throw error;
     throw new RecordError(error.message);
+  }
+}
+
+function readHistograms(reader: ByteReader, visitor: RecordVisitor): void {
+  for (let left = reader.count(); left > 0; left--) {
+    const id = reader.varint();
+    const { timeMs, histogram } = readHistogram(reader, null);
+    visitor.histogram(id, timeMs, histogram);
   }
 }
 

@@ -11,6 +11,8 @@ export interface SegmentFaults {
   capacityBytes: number;
   /** The next append writes only so many of its bytes and fails; null for none. */
   tearsNextAppendAt: number | null;
+  /** After so many more changes every change fails, as after a kill; Infinity for never. */
+  stepsLeft: number;
 }
 
 interface MemorySegment {
@@ -39,6 +41,7 @@ export class MemorySegmentStore implements SegmentStore {
     ignoresSync: false,
     capacityBytes: Infinity,
     tearsNextAppendAt: null,
+    stepsLeft: Infinity,
   };
   #segments = new Map<number, MemorySegment>();
   readonly #asides = new Map<number, Buffer>();
@@ -79,11 +82,13 @@ export class MemorySegmentStore implements SegmentStore {
   }
 
   async create(sequence: number): Promise<void> {
+    this.#step();
     assert(!this.#segments.has(sequence), 'segment created twice');
     this.#segments.set(sequence, { bytes: Buffer.alloc(0), syncedBytes: 0, isClosed: false });
   }
 
   async append(sequence: number, bytes: Uint8Array): Promise<void> {
+    this.#step();
     const segment = this.#segment(sequence);
     assert(!segment.isClosed, 'append to a closed segment');
     let room = this.faults.capacityBytes;
@@ -96,6 +101,7 @@ export class MemorySegmentStore implements SegmentStore {
   }
 
   async sync(sequence: number): Promise<void> {
+    this.#step();
     if (this.faults.failsSync) throw new SegmentFaultError('EIO');
     const segment = this.#segment(sequence);
     if (!this.faults.ignoresSync) segment.syncedBytes = segment.bytes.length;
@@ -113,6 +119,7 @@ export class MemorySegmentStore implements SegmentStore {
   }
 
   async truncate(sequence: number, bytes: number): Promise<void> {
+    this.#step();
     const segment = this.#segment(sequence);
     segment.bytes = segment.bytes.subarray(0, bytes);
     segment.syncedBytes = Math.min(segment.syncedBytes, bytes);
@@ -124,6 +131,7 @@ export class MemorySegmentStore implements SegmentStore {
   }
 
   async remove(sequence: number): Promise<void> {
+    this.#step();
     this.#segments.delete(sequence);
   }
 
@@ -132,6 +140,11 @@ export class MemorySegmentStore implements SegmentStore {
     for (const { bytes } of this.#segments.values()) used += bytes.length;
     const totalBytes = Math.min(this.faults.capacityBytes, 2 ** 40);
     return { freeBytes: Math.max(0, totalBytes - used), totalBytes };
+  }
+
+  #step(): void {
+    if (this.faults.stepsLeft <= 0) throw new SegmentFaultError('EIO');
+    this.faults.stepsLeft--;
   }
 
   #segment(sequence: number): MemorySegment {

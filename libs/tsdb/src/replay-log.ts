@@ -1,7 +1,10 @@
 import type { FloatHistogram } from '#libs/histogram';
 import type { Labels } from '#libs/labels';
+import type { FamilyMetadata } from './batch-extras.ts';
 import { grown, nextCapacity } from './growing-columns.ts';
 import type { Head } from './head.ts';
+import type { ExtrasLog } from './extras-log.ts';
+import type { LoggedExemplar } from './extras-record.ts';
 import { FrameScanner } from './log-frame.ts';
 import { readRecord, RecordError, type RecordVisitor } from './log-record.ts';
 import type { SegmentStore } from './segment-store.ts';
@@ -65,16 +68,17 @@ export interface ReplayOptions {
 }
 
 /**
- * Reads all segments back into an empty head, oldest first. It does not fail on anything the segments hold: a torn tail
+ * Reads all segments back into an empty head and what is kept beside it, oldest first. It does not fail on anything the segments hold: a torn tail
  * is cut, a segment with damage inside is set aside as a copy and used as far as it is sound.
  * @returns null when it was stopped; the head then holds a part and is of no use
  */
 export async function replayLog(
   store: SegmentStore,
   head: Head,
+  extras: ExtrasLog,
   { oldestMsOf, isStopped, onProgress }: ReplayOptions,
 ): Promise<ReplayResult | null> {
-  const replay = new Replay(head);
+  const replay = new Replay(head, extras);
   const listed = await store.list();
   const totalBytes = listed.reduce((sum, segment) => sum + segment.bytes, 0);
   const liveSegments: LogSegment[] = [];
@@ -88,7 +92,7 @@ export async function replayLog(
       totalBytes,
       samples: replay.samples,
     });
-    replay.beginSegment(oldestMsOf(sequence));
+    replay.beginSegment(sequence, oldestMsOf(sequence));
     const scanner = new FrameScanner((payload) => replay.take(payload));
     try {
       for await (const chunk of store.read(sequence)) {
@@ -119,6 +123,7 @@ export async function replayLog(
     onProgress(progressOf(index + 1));
   }
   replay.adoptOrphans();
+  extras.finishReplay();
   return {
     report: replay.report(listed.length),
     liveSegments,
@@ -138,6 +143,8 @@ async function ignoringFailure(action: Promise<void>): Promise<void> {
 
 class Replay implements RecordVisitor {
   readonly #head: Head;
+  readonly #extras: ExtrasLog;
+  #sequence = 0;
   #oldestMs = -Infinity;
   readonly #rowsOfIds = new SeriesIdTable();
   idsOfRows = new Float64Array(0);
@@ -162,11 +169,13 @@ class Replay implements RecordVisitor {
   readonly #waitingHistograms: { id: number; timeMs: number; histogram: FloatHistogram }[] = [];
   #unknownRecords = 0;
 
-  constructor(head: Head) {
+  constructor(head: Head, extras: ExtrasLog) {
     this.#head = head;
+    this.#extras = extras;
   }
 
-  beginSegment(oldestMs: number): void {
+  beginSegment(sequence: number, oldestMs: number): void {
+    this.#sequence = sequence;
     this.#oldestMs = oldestMs;
     this.segmentMaxMs = -Infinity;
     this.unknownInSegment = 0;
@@ -235,6 +244,14 @@ class Replay implements RecordVisitor {
     } else {
       this.#repeatedSamples++;
     }
+  }
+
+  exemplar(exemplar: LoggedExemplar): void {
+    this.#extras.restoreExemplar(exemplar, this.#sequence);
+  }
+
+  metadata(metadata: FamilyMetadata): void {
+    this.#extras.restoreMetadata(metadata, this.#sequence);
   }
 
   /** Gives samples that were waiting to their series, if its definition has come. */

@@ -132,6 +132,11 @@ export class SeriesLog {
     return this.#position;
   }
 
+  /** What is appended now goes to this segment, or to a later one if that fails. */
+  get sequence(): number {
+    return Math.max(this.#sequence, 1);
+  }
+
   /** Whether everything appended is on disk. */
   get isSettled(): boolean {
     return this.#durablePosition === this.#position;
@@ -210,9 +215,7 @@ export class SeriesLog {
     histograms: SampleBatch['histograms'] = null,
   ): number {
     if (count === 0) return this.#position;
-    if (this.#pending.bytes + this.#writer.length === 0) this.#pendingSinceMs = nowMs;
-    if (this.#sequence === NO_SEGMENT) this.#sequence = 1;
-    this.#position++;
+    this.#noticeAppend(nowMs);
     this.#repeatDefinitions();
     this.#defineRows(rows, count);
     if (histograms === null) {
@@ -223,6 +226,21 @@ export class SeriesLog {
     this.#pending.rows.push(rows.slice(0, count));
     this.#pending.position = this.#position;
     return this.#position;
+  }
+
+  /** Adds a frame with a payload that names no series; it is as old as samples of now. @returns the position to wait for */
+  appendPayload(kind: number, payload: Buffer, nowMs: number): number {
+    this.#noticeAppend(nowMs);
+    this.#writer.writePayload(kind, payload);
+    if (nowMs > this.#pending.maxMs) this.#pending.maxMs = nowMs;
+    this.#pending.position = this.#position;
+    return this.#position;
+  }
+
+  #noticeAppend(nowMs: number): void {
+    if (this.#pending.bytes + this.#writer.length === 0) this.#pendingSinceMs = nowMs;
+    if (this.#sequence === NO_SEGMENT) this.#sequence = 1;
+    this.#position++;
   }
 
   #appendFloats(
@@ -326,37 +344,32 @@ export class SeriesLog {
     return this.#rolledTo;
   }
 
-  /**
-   * Removes closed segments in which everything is older than `cutoffMs`, and whose number is below `endSequence`.
-   * @returns how many
-   */
-  async removeBefore(cutoffMs: number, endSequence = Infinity): Promise<number> {
-    let removed = 0;
-    const expired = this.#segments.filter(
+  /** Closed segments in which every sample is older than `cutoffMs`, and whose number is below `endSequence`. */
+  segmentsBefore(cutoffMs: number, endSequence = Infinity): LogSegment[] {
+    return this.#segments.filter(
       ({ sequence, maxMs }) =>
         sequence !== this.#openSequence && sequence < endSequence && maxMs < cutoffMs,
     );
-    for (const segment of expired) {
-      await this.#store.remove(segment.sequence);
-      this.#segments.splice(this.#segments.indexOf(segment), 1);
-      removed++;
-    }
-    return removed;
   }
 
-  /** Removes the oldest closed segments while all of them together are larger. @returns how many */
-  async shrinkTo(maxBytes: number): Promise<number> {
+  /** The oldest closed segments without which all of them together have at most `maxBytes`. */
+  segmentsBeyond(maxBytes: number): LogSegment[] {
     let bytes = this.#segments.reduce((sum, segment) => sum + segment.bytes, 0);
-    let removed = 0;
-    while (bytes > maxBytes && this.#segments.length > 0) {
-      const oldest = this.#segments[0]!;
-      if (oldest.sequence === this.#openSequence) break;
-      await this.#store.remove(oldest.sequence);
-      this.#segments.shift();
-      bytes -= oldest.bytes;
-      removed++;
+    const beyond: LogSegment[] = [];
+    for (const segment of this.#segments) {
+      if (bytes <= maxBytes || segment.sequence === this.#openSequence) break;
+      beyond.push(segment);
+      bytes -= segment.bytes;
     }
-    return removed;
+    return beyond;
+  }
+
+  /** Removes closed segments. */
+  async remove(segments: readonly LogSegment[]): Promise<void> {
+    for (const segment of segments) {
+      await this.#store.remove(segment.sequence);
+      this.#segments.splice(this.#segments.indexOf(segment), 1);
+    }
   }
 
   /** Writes what is left and closes the segment. */

@@ -7,16 +7,26 @@ import {
   REJECT_REASONS,
   type RejectReason,
 } from './append-result.ts';
+import { type BatchExtras, NO_EXTRAS } from './batch-extras.ts';
+import type { ExemplarRing } from './exemplar-ring.ts';
+import { DEFAULT_EXTRAS_OPTIONS, ExtrasLog, type ExtrasOptions } from './extras-log.ts';
 import { GroupCommit, type Timer } from './group-commit.ts';
 import { type BudgetOffender, type CardinalityStatistics, Head } from './head.ts';
 import { DEFAULT_HEAD_OPTIONS, type HeadOptions } from './head-options.ts';
+import type { MetadataCatalogue } from './metric-metadata.ts';
 import { replayLog, type ReplayProgress, type ReplayReport } from './replay-log.ts';
 import type { SegmentStore } from './segment-store.ts';
 import type { Selection } from './selection.ts';
-import { DEFAULT_LOG_OPTIONS, SeriesLog, type SeriesLogOptions } from './series-log.ts';
+import {
+  DEFAULT_LOG_OPTIONS,
+  type LogSegment,
+  SeriesLog,
+  type SeriesLogOptions,
+} from './series-log.ts';
 
 /** Options of a {@link TimeSeriesStore}; what is left out has its default. */
-export interface TimeSeriesStoreOptions extends Partial<HeadOptions>, Partial<SeriesLogOptions> {
+export interface TimeSeriesStoreOptions
+  extends Partial<HeadOptions>, Partial<SeriesLogOptions>, Partial<ExtrasOptions> {
   /** Removes the oldest segments while the log is larger; Infinity for no bound. */
   readonly maxLogBytes?: number;
 }
@@ -74,6 +84,7 @@ export class TimeSeriesStore {
   readonly #maxLogBytes: number;
   readonly #head: Head;
   readonly #log: SeriesLog;
+  readonly #extras: ExtrasLog;
   readonly #segments: SegmentStore;
   readonly #timer: Timer;
   readonly #groupCommit: GroupCommit;
@@ -96,6 +107,7 @@ export class TimeSeriesStore {
     this.#log = new SeriesLog(segments, { ...DEFAULT_LOG_OPTIONS, ...options }, (row) =>
       this.#head.labelsOf(row),
     );
+    this.#extras = new ExtrasLog(this.#log, { ...DEFAULT_EXTRAS_OPTIONS, ...options });
     this.#groupCommit = new GroupCommit(this.#log, timer);
   }
 
@@ -127,7 +139,7 @@ export class TimeSeriesStore {
     firstSequence: number,
   ): Promise<ReplayReport> {
     const retainedMs = this.#timer.nowMs() - this.#options.retentionMs;
-    const result = await replayLog(this.#segments, this.#head, {
+    const result = await replayLog(this.#segments, this.#head, this.#extras, {
       oldestMsOf: (sequence) => Math.max(retainedMs, oldestMsOf(sequence)),
       isStopped: () => this.#state === 'closed',
       onProgress,
@@ -140,15 +152,16 @@ export class TimeSeriesStore {
   }
 
   /**
-   * Stores a batch as far as the limits allow. Its samples can be queried at once; they are durable when
-   * {@link committed} has resolved for the result's position.
+   * Stores a batch as far as the limits allow. It can be queried at once; it is durable when {@link committed} has resolved
+   * for the result's position.
+   * @param extras exemplars and metadata that came with it
    * @throws StoreUnavailableError when nothing can be made durable at present; nothing is stored then
    */
-  append(batch: SampleBatch): AppendResult {
+  append(batch: SampleBatch, extras: BatchExtras = NO_EXTRAS): AppendResult {
     const unavailable = this.unavailability();
     if (unavailable !== null) throw unavailable;
     this.#requireOpenTimes(batch);
-    return this.#append(batch, true);
+    return this.#append(batch, true, extras);
   }
 
   /**
@@ -160,7 +173,7 @@ export class TimeSeriesStore {
     if (this.#state !== 'open') throw this.notOpen();
     this.#requireOpenTimes(batch);
     const isLogged = this.#log.failure === null && this.#log.hasRoom && !this.#isDiskFull;
-    return this.#append(batch, isLogged);
+    return this.#append(batch, isLogged, NO_EXTRAS);
   }
 
   /** Resolves once everything up to a position is on disk. @throws LogWriteError when that has failed */
@@ -221,8 +234,18 @@ export class TimeSeriesStore {
     const nowMs = this.#timer.nowMs();
     const vanished = this.#head.dropExpired(nowMs, this.#log.pendingRows());
     for (const row of vanished) this.#log.forgetRow(row);
-    await this.#log.removeBefore(nowMs - this.#options.retentionMs);
-    await this.#log.shrinkTo(this.#maxLogBytes);
+    await this.#removeSegments(this.#log.segmentsBefore(nowMs - this.#options.retentionMs));
+    await this.#removeSegments(this.#log.segmentsBeyond(this.#maxLogBytes));
+  }
+
+  /** The exemplars kept, for reading. */
+  get exemplars(): ExemplarRing {
+    return this.#extras.exemplars;
+  }
+
+  /** What is known of metric families, for reading. */
+  get metadata(): MetadataCatalogue {
+    return this.#extras.metadata;
   }
 
   /** Samples and series in memory, for whoever takes over what is old. */
@@ -255,7 +278,22 @@ export class TimeSeriesStore {
 
   /** Removes from the log what was handed over: segments below `endSequence` with nothing from `beforeMs` on. */
   async dropLogged(beforeMs: number, endSequence: number): Promise<void> {
-    await this.#log.removeBefore(beforeMs, endSequence);
+    await this.#removeSegments(this.#log.segmentsBefore(beforeMs, endSequence));
+  }
+
+  /** Removes segments, after their exemplars and metadata have got into one that stays. */
+  async #removeSegments(segments: readonly LogSegment[]): Promise<void> {
+    const last = segments.at(-1);
+    if (last === undefined) return;
+    await this.#extras.carryOver(
+      last.sequence + 1,
+      () => this.#timer.nowMs(),
+      (position) => {
+        this.#groupCommit.notice();
+        return this.#log.committed(position);
+      },
+    );
+    await this.#log.remove(segments);
   }
 
   /** Drops samples in memory from before a time, and the series that have none left. Some of the samples may stay. */
@@ -313,14 +351,14 @@ export class TimeSeriesStore {
     }
   }
 
-  #append(batch: SampleBatch, isLogged: boolean): AppendResult {
+  #append(batch: SampleBatch, isLogged: boolean, extras: BatchExtras): AppendResult {
     const nowMs = this.#timer.nowMs();
     const taken = this.#head.append(batch, nowMs);
-    let { position } = this.#log;
+    const extrasTaken = this.#extras.append(extras, nowMs);
     if (isLogged) {
       const { values } = batch;
       const words = new Uint32Array(values.buffer, values.byteOffset, values.length * 2);
-      position = this.#log.append(
+      this.#log.append(
         taken.rows,
         taken.samples,
         taken.accepted,
@@ -343,7 +381,8 @@ export class TimeSeriesStore {
       rejected: taken.rejected,
       rejectedTotal: taken.rejectedTotal,
       firstRejection: taken.firstRejection,
-      position,
+      extras: extrasTaken,
+      position: this.#log.position,
     };
   }
 

@@ -16,6 +16,8 @@ const EXEMPLAR_RESULTS = [
   'disabled',
 ] as const;
 
+const METADATA_RESULTS = ['added', 'repeated', 'too_long'] as const;
+
 /** The counters of all ways in, registered once. */
 export class IngestCounters {
   readonly requests: Counter;
@@ -23,6 +25,7 @@ export class IngestCounters {
   readonly rejected: Counter;
   readonly malformed: Counter;
   readonly exemplars: Counter;
+  readonly metadata: Counter;
   readonly bytes: Counter;
   readonly inFlight: Gauge;
   readonly duration: Histogram;
@@ -55,6 +58,11 @@ export class IngestCounters {
       'Exemplars that came in: added, repeated, or the reason why they were not kept.',
       'result',
     );
+    this.metadata = counter(
+      'binnacle_ingest_metadata_total',
+      'Metadata of metric families that came in: added, repeated, or the reason why it was not kept.',
+      'result',
+    );
     this.bytes = counter(
       'binnacle_ingest_body_bytes_total',
       'Bytes of write requests as they came over the wire.',
@@ -76,6 +84,7 @@ export class IngestCounters {
       this.samples.inc({ protocol }, 0);
       for (const reason of REJECT_REASONS) this.rejected.inc({ protocol, reason }, 0);
       for (const result of EXEMPLAR_RESULTS) this.exemplars.inc({ protocol, result }, 0);
+      for (const result of METADATA_RESULTS) this.metadata.inc({ protocol, result }, 0);
       this.inFlight.set({ protocol }, 0);
     }
     this.rejected.inc({ protocol: 'remote_write', reason: 'invalid_histogram' }, 0);
@@ -93,8 +102,8 @@ export class IngestMetrics {
     this.#protocol = protocol;
   }
 
-  exemplar(result: (typeof EXEMPLAR_RESULTS)[number]): void {
-    this.#counters.exemplars.inc({ protocol: this.#protocol, result });
+  exemplars(result: (typeof EXEMPLAR_RESULTS)[number], count: number): void {
+    if (count > 0) this.#counters.exemplars.inc({ protocol: this.#protocol, result }, count);
   }
 
   /** Books a request that begins. @returns what to call with the status when it has been answered */
@@ -123,10 +132,18 @@ export class IngestMetrics {
     this.#counters.malformed.inc({ protocol: this.#protocol, reason });
   }
 
-  /** Books what the store made of a batch. */
+  /** Books what the store made of a batch and of what came with it. */
   stored(report: AppendResult): void {
     this.#counters.samples.inc({ protocol: this.#protocol }, report.accepted + report.repeated);
     for (const reason of REJECT_REASONS) this.rejected(reason, report.rejected[reason]);
+    const { exemplars, metadata } = report.extras;
+    for (const result of EXEMPLAR_RESULTS) {
+      if (result !== 'invalid_labels') this.exemplars(result, exemplars[result]);
+    }
+    for (const result of METADATA_RESULTS) {
+      const count = metadata[result];
+      if (count > 0) this.#counters.metadata.inc({ protocol: this.#protocol, result }, count);
+    }
   }
 
   /** Books samples that were not stored. An OTLP data point that is no samples counts as one. */

@@ -1,6 +1,5 @@
 import { type MiddlewareConsumer, Module, type NestModule, RequestMethod } from '@nestjs/common';
 import { Registry } from 'prom-client';
-import { ExemplarRing, MetadataCatalogue } from '#libs/tsdb';
 import { STORE_WRITER, type StoreWriter } from '../store/store-writer.ts';
 import { IngestBudget } from './ingest-budget.ts';
 import { IngestCounters, IngestMetrics } from './ingest-metrics.ts';
@@ -25,26 +24,15 @@ const POST = RequestMethod.POST;
     { provide: IngestBudget, useFactory: () => new IngestBudget() },
     {
       provide: RemoteWriteReceiver,
-      inject: [STORE_WRITER, ExemplarRing, MetadataCatalogue, IngestCounters],
-      useFactory: (
-        store: StoreWriter,
-        exemplars: ExemplarRing,
-        metadata: MetadataCatalogue,
-        counters: IngestCounters,
-      ) => {
-        const metrics = new IngestMetrics(counters, 'remote_write');
-        return new RemoteWriteReceiver(store, exemplars, metadata, metrics);
-      },
+      inject: [STORE_WRITER, IngestCounters],
+      useFactory: (store: StoreWriter, counters: IngestCounters) =>
+        new RemoteWriteReceiver(store, new IngestMetrics(counters, 'remote_write')),
     },
     {
       provide: OtlpReceiver,
-      inject: [STORE_WRITER, ExemplarRing, MetadataCatalogue, IngestCounters],
-      useFactory: (
-        store: StoreWriter,
-        exemplars: ExemplarRing,
-        metadata: MetadataCatalogue,
-        counters: IngestCounters,
-      ) => new OtlpReceiver(store, exemplars, metadata, new IngestMetrics(counters, 'otlp')),
+      inject: [STORE_WRITER, IngestCounters],
+      useFactory: (store: StoreWriter, counters: IngestCounters) =>
+        new OtlpReceiver(store, new IngestMetrics(counters, 'otlp')),
     },
     WriteGate,
     OtlpGate,

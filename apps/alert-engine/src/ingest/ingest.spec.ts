@@ -8,7 +8,7 @@ import { Labels, Matcher } from '#libs/labels';
 import { AppLogger, createHttpApp, listen, PlatformModule } from '#libs/platform';
 import { compressBlock, wholeBatch, WriteEncoder, type WriteMessage } from '#libs/remote-write';
 import { createSampleWindow, type SampleBatch, SampleBatchBuilder } from '#libs/samples';
-import { MemorySegmentStore, TimeSeriesStore, ExemplarRing, MetadataCatalogue } from '#libs/tsdb';
+import { MemorySegmentStore, TimeSeriesStore } from '#libs/tsdb';
 import { STORE_WRITER, type StoreWriter } from '../store/store-writer.ts';
 import { IngestModule } from './ingest.module.ts';
 
@@ -19,11 +19,7 @@ const V2: WriteMessage = 'io.prometheus.write.v2.Request';
 @Module({})
 class TestStoreModule {
   static with(writer: StoreWriter): DynamicModule {
-    const providers = [
-      { provide: STORE_WRITER, useValue: writer },
-      { provide: ExemplarRing, useValue: new ExemplarRing(10) },
-      { provide: MetadataCatalogue, useValue: new MetadataCatalogue(10) },
-    ];
+    const providers = [{ provide: STORE_WRITER, useValue: writer }];
     return { module: TestStoreModule, providers, exports: providers };
   }
 }
@@ -53,8 +49,8 @@ beforeEach(async () => {
   store = new TimeSeriesStore(segments, timer, { maxSeries: 10 });
   await store.open();
   const writer: StoreWriter = {
-    async append(batch) {
-      const result = store.append(batch);
+    async append(batch, extras) {
+      const result = store.append(batch, extras);
       await store.committed(result.position);
       await hold;
       return result;

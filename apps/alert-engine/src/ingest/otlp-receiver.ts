@@ -7,7 +7,6 @@ import {
   OtlpError,
   type OtlpForm,
 } from '#libs/otlp';
-import type { ExemplarRing, MetadataCatalogue } from '#libs/tsdb';
 import type { AppendReport, StoreWriter } from '../store/store-writer.ts';
 import type { IngestMetrics } from './ingest-metrics.ts';
 import { mediaTypeOf } from './otlp-form.ts';
@@ -27,19 +26,10 @@ export interface OtlpReply {
  */
 export class OtlpReceiver {
   readonly #store: StoreWriter;
-  readonly #exemplars: ExemplarRing;
-  readonly #metadata: MetadataCatalogue;
   readonly #metrics: IngestMetrics;
 
-  constructor(
-    store: StoreWriter,
-    exemplars: ExemplarRing,
-    metadata: MetadataCatalogue,
-    metrics: IngestMetrics,
-  ) {
+  constructor(store: StoreWriter, metrics: IngestMetrics) {
     this.#store = store;
-    this.#exemplars = exemplars;
-    this.#metadata = metadata;
     this.#metrics = metrics;
   }
 
@@ -55,14 +45,13 @@ export class OtlpReceiver {
     }
     let report: AppendReport;
     try {
-      report = await this.#store.append(mapped.batch);
+      report = await this.#store.append(mapped.batch, mapped);
     } catch (error) {
       const { text, retryAfterSeconds } = unavailableOf(error);
       return statusReply(form, 503, text, { 'retry-after': String(retryAfterSeconds) });
     }
     this.#metrics.stored(report);
     this.#metrics.rejected('unsupported_point', mapped.rejectedPoints);
-    this.#keepRest(mapped);
     return {
       status: 200,
       body: encodeExportAnswer(
@@ -72,15 +61,6 @@ export class OtlpReceiver {
       ),
       headers: { 'content-type': mediaTypeOf(form.encoding) },
     };
-  }
-
-  #keepRest({ exemplars, metadata }: MappedMetrics): void {
-    for (const { family, type, help, unit } of metadata) {
-      this.#metadata.add(family, { type, help, unit });
-    }
-    for (const { series, labels, value, timeMs } of exemplars) {
-      this.#metrics.exemplar(this.#exemplars.add(series, { labels, value, timeMs }));
-    }
   }
 }
 

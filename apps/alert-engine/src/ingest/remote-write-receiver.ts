@@ -6,7 +6,6 @@ import {
   type WriteMessage,
   WriteV1Decoder,
 } from '#libs/remote-write';
-import type { ExemplarRing, MetadataCatalogue } from '#libs/tsdb';
 import type { AppendReport, StoreWriter } from '../store/store-writer.ts';
 import type { IngestMetrics } from './ingest-metrics.ts';
 import { describeRejected, unavailableOf } from './store-answer.ts';
@@ -42,19 +41,10 @@ const METRIC_TYPES = [
 export class RemoteWriteReceiver {
   readonly #store: StoreWriter;
   readonly #metrics: IngestMetrics;
-  readonly #exemplars: ExemplarRing;
-  readonly #metadata: MetadataCatalogue;
   readonly #decoder = new WriteV1Decoder();
 
-  constructor(
-    store: StoreWriter,
-    exemplars: ExemplarRing,
-    metadata: MetadataCatalogue,
-    metrics: IngestMetrics,
-  ) {
+  constructor(store: StoreWriter, metrics: IngestMetrics) {
     this.#store = store;
-    this.#exemplars = exemplars;
-    this.#metadata = metadata;
     this.#metrics = metrics;
   }
 
@@ -71,18 +61,22 @@ export class RemoteWriteReceiver {
     }
     let report: AppendReport;
     try {
-      report = await this.#store.append(decoded.batch);
+      report = await this.#store.append(decoded.batch, {
+        exemplars: decoded.exemplars,
+        metadata: decoded.metadata.map(({ family, type, help, unit }) => ({
+          family,
+          type: METRIC_TYPES[type] ?? 'unknown',
+          help,
+          unit,
+        })),
+      });
     } catch (error) {
       const { text, retryAfterSeconds } = unavailableOf(error);
       return replyOf(503, text, { 'retry-after': String(retryAfterSeconds) });
     }
     this.#count(decoded, report);
-    for (const { family, type, help, unit } of decoded.metadata) {
-      this.#metadata.add(family, { type: METRIC_TYPES[type] ?? 'unknown', help, unit });
-    }
-    const exemplars = this.#keepExemplars(decoded);
     const problem = describeRejections(decoded, report);
-    const headers = writtenHeaders(message, report, exemplars);
+    const headers = writtenHeaders(message, report);
     return { status: problem === '' ? 204 : 400, text: problem, headers };
   }
 
@@ -93,23 +87,12 @@ export class RemoteWriteReceiver {
       : decodeWriteV2(bytes);
   }
 
-  /** @returns how many are kept now */
-  #keepExemplars({ exemplars, invalidExemplars }: DecodedWrite): number {
-    let kept = 0;
-    for (const { series, labels, value, timeMs } of exemplars) {
-      const verdict = this.#exemplars.add(series, { labels, value, timeMs });
-      this.#metrics.exemplar(verdict);
-      if (verdict === 'added' || verdict === 'repeated') kept++;
-    }
-    for (let i = 0; i < invalidExemplars; i++) this.#metrics.exemplar('invalid_labels');
-    return kept;
-  }
-
   #count(decoded: DecodedWrite, report: AppendReport): void {
     const metrics = this.#metrics;
     metrics.stored(report);
     metrics.rejected('invalid_labels', decoded.rejectedSamples);
     metrics.rejected('invalid_histogram', decoded.invalidHistograms);
+    metrics.exemplars('invalid_labels', decoded.invalidExemplars);
   }
 }
 
@@ -132,18 +115,15 @@ function describeRejections(decoded: DecodedWrite, report: AppendReport): string
 }
 
 /** Remote write 2.0, section "Required written response headers". */
-function writtenHeaders(
-  message: WriteMessage,
-  report: AppendReport,
-  exemplars: number,
-): Record<string, string> {
+function writtenHeaders(message: WriteMessage, report: AppendReport): Record<string, string> {
   if (message === 'prometheus.WriteRequest') return {};
+  const { added, repeated } = report.extras.exemplars;
   return {
     'x-prometheus-remote-write-samples-written': String(
       report.accepted + report.repeated - report.histograms,
     ),
     'x-prometheus-remote-write-histograms-written': String(report.histograms),
-    'x-prometheus-remote-write-exemplars-written': String(exemplars),
+    'x-prometheus-remote-write-exemplars-written': String(added + repeated),
   };
 }
 

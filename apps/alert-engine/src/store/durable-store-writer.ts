@@ -1,5 +1,5 @@
 import type { SampleBatch } from '#libs/samples';
-import type { TimeSeriesStore } from '#libs/tsdb';
+import type { BatchExtras, TimeSeriesStore } from '#libs/tsdb';
 import type { AppendReport, StoreWriter } from './store-writer.ts';
 
 /** Writes to the embedded store and answers once it is on disk. */
@@ -10,8 +10,8 @@ export class DurableStoreWriter implements StoreWriter {
     this.#store = store;
   }
 
-  async append(batch: SampleBatch): Promise<AppendReport> {
-    const result = this.#store.append(batch);
+  async append(batch: SampleBatch, extras?: BatchExtras): Promise<AppendReport> {
+    const result = this.#store.append(batch, extras);
     await this.#store.committed(result.position);
     return result;
   }

@@ -17,7 +17,7 @@ export const storageConfigSchema = z.strictObject({
     .optional(),
   /** A sample may be so much older than the youngest of its series; 0s takes none out of order. */
   out_of_order_time_window: durationMs().prefault('5m'),
-  /** Kept in memory; the oldest go first, and all of them at a restart. 0 keeps none. */
+  /** The oldest go first; 0 keeps none. */
   exemplars: z
     .strictObject({ max_exemplars: z.int().min(0).max(10_000_000).default(100_000) })
     .prefault({}),
@@ -52,6 +52,7 @@ export function toStoreOptions(
   return {
     retentionMs: storage.retention_time,
     outOfOrderWindowMs: storage.out_of_order_time_window,
+    maxExemplars: storage.exemplars.max_exemplars,
     maxSeries: limits.max_series,
     seriesBudgets: budgetsOf(limits),
     maxLabelsPerSeries: limits.max_labels_per_series,

@@ -1,5 +1,5 @@
 import type { SampleBatch } from '#libs/samples';
-import type { AppendResult } from '#libs/tsdb';
+import type { AppendResult, BatchExtras } from '#libs/tsdb';
 
 /** What became of a batch; see `AppendResult`. */
 export type AppendReport = AppendResult;
@@ -8,11 +8,12 @@ export type AppendReport = AppendResult;
 export interface StoreWriter {
   /**
    * Resolves once what was accepted is on disk.
+   * @param extras exemplars and metadata that came with the samples
    * @throws StoreUnavailableError when nothing can be taken at present (the log is replayed, the disk is full); nothing
    *   of the batch was stored then
    * @throws LogWriteError when the disk failed; whether the batch is on it is not known
    */
-  append(batch: SampleBatch): Promise<AppendReport>;
+  append(batch: SampleBatch, extras?: BatchExtras): Promise<AppendReport>;
 }
 
 /** The engine's {@link StoreWriter}. */

@@ -35,8 +35,6 @@ const timer: Timer = {
 
 /** Where blocks lie under the data directory. */
 const BLOCKS = ['metrics', 'blocks'];
-/** Metric families whose type and help are remembered. */
-const MAX_FAMILIES = 100_000;
 /** What runs in the background steps back after so long. */
 const TURN_MS = 4;
 
@@ -125,11 +123,14 @@ function createPace(): Pace {
     },
     {
       provide: ExemplarRing,
-      inject: [ENGINE_CONFIG],
-      useFactory: (config: EngineConfig) =>
-        new ExemplarRing(config.storage.exemplars.max_exemplars),
+      inject: [TimeSeriesStore],
+      useFactory: (store: TimeSeriesStore) => store.exemplars,
     },
-    { provide: MetadataCatalogue, useFactory: () => new MetadataCatalogue(MAX_FAMILIES) },
+    {
+      provide: MetadataCatalogue,
+      inject: [TimeSeriesStore],
+      useFactory: (store: TimeSeriesStore) => store.metadata,
+    },
     { provide: STORE, useExisting: TieredStore },
     { provide: VOLATILE_STORE_WRITER, useExisting: TimeSeriesStore },
     {
