@@ -19,7 +19,7 @@ export interface Launch {
   readonly folder: string;
   /** Command line for a port, and the configuration with these rule files; both are written before the start. */
   readonly args: (port: number) => readonly string[];
-  readonly configOf: (ruleFiles: readonly string[]) => string;
+  readonly configOf: (ruleFiles: readonly string[]) => Readonly<Record<string, unknown>>;
   readonly readyPath: string;
 }
 
@@ -29,6 +29,8 @@ export class Contender {
   readonly #launch: Launch;
   #process: RunningProcess | null = null;
   #url = '';
+  #ruleFiles: readonly string[] = [];
+  #more: Readonly<Record<string, unknown>> = {};
 
   constructor(launch: Launch) {
     this.name = launch.name;
@@ -51,7 +53,7 @@ export class Contender {
   async start(): Promise<number> {
     const { folder, args, program, readyPath } = this.#launch;
     await mkdir(this.dataDir, { recursive: true });
-    await this.#writeConfig([]);
+    await this.#writeConfig();
     const port = await freePort();
     this.#url = `http://127.0.0.1:${port}`;
     const startedMs = performance.now();
@@ -86,10 +88,27 @@ export class Contender {
   async useRules(yaml: string | null): Promise<void> {
     const file = join(this.#launch.folder, 'rules.yml');
     await writeFile(file, yaml ?? 'groups: []\n');
-    await this.#writeConfig([file]);
+    this.#ruleFiles = [file];
+    await this.#reload();
+  }
+
+  /** Adds keys to the configuration, with files beside it that they name. */
+  async useConfig(
+    keys: Readonly<Record<string, unknown>>,
+    files: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    for (const [name, text] of Object.entries(files)) {
+      await writeFile(join(this.#launch.folder, name), text);
+    }
+    this.#more = { ...this.#more, ...keys };
+    await this.#reload();
+  }
+
+  async #reload(): Promise<void> {
+    await this.#writeConfig();
     const response = await fetch(`${this.#url}/-/reload`, { method: 'POST' });
     const text = await response.text();
-    if (!response.ok) throw new Error(`${this.name} does not take the rules: ${text}`);
+    if (!response.ok) throw new Error(`${this.name} does not take its configuration: ${text}`);
   }
 
   /** User and system time since the start, in seconds. */
@@ -140,9 +159,11 @@ export class Contender {
     return pid;
   }
 
-  async #writeConfig(ruleFiles: readonly string[]): Promise<void> {
+  async #writeConfig(): Promise<void> {
     const { folder, configOf } = this.#launch;
-    await writeFile(join(folder, 'config.yml'), configOf(ruleFiles));
+    const config = { ...configOf(this.#ruleFiles), ...this.#more };
+    // JSON is YAML.
+    await writeFile(join(folder, 'config.yml'), JSON.stringify(config));
   }
 }
 
@@ -174,11 +195,10 @@ export function engineContender(
       '--listen',
       `127.0.0.1:${port}`,
     ],
-    configOf: (ruleFiles) =>
-      JSON.stringify({
-        rule_files: ruleFiles,
-        limits: { storage: { max_series: 2_000_000 } },
-      }),
+    configOf: (ruleFiles) => ({
+      rule_files: ruleFiles,
+      limits: { storage: { max_series: 2_000_000 } },
+    }),
     readyPath: '/readyz',
   });
 }
@@ -198,11 +218,10 @@ export function prometheusContender({ prometheus }: Programs, folder: string): C
       '--web.enable-lifecycle',
       '--log.level=warn',
     ],
-    configOf: (ruleFiles) =>
-      JSON.stringify({
-        global: { scrape_interval: '15s', evaluation_interval: '15s' },
-        rule_files: ruleFiles,
-      }),
+    configOf: (ruleFiles) => ({
+      global: { scrape_interval: '15s', evaluation_interval: '15s' },
+      rule_files: ruleFiles,
+    }),
     readyPath: '/-/ready',
   });
 }

@@ -7,6 +7,7 @@ import { linearBenchmark } from './benchmarks/linear.ts';
 import { loopBenchmark } from './benchmarks/loop.ts';
 import { millionBenchmark } from './benchmarks/million.ts';
 import { rangeBenchmark } from './benchmarks/range.ts';
+import { reactBenchmark } from './benchmarks/react.ts';
 import { rulesBenchmark } from './benchmarks/rules.ts';
 import { table } from './report.ts';
 
@@ -19,6 +20,7 @@ const BENCHMARKS = new Map([
   ['instant', instantBenchmark],
   ['rules', rulesBenchmark],
   ['loop', loopBenchmark],
+  ['react', reactBenchmark],
 ]);
 
 const { values, positionals } = parseArgs({

@@ -73,9 +73,9 @@ async function stop({ app }: Engine): Promise<void> {
   await app.close();
 }
 
-async function write({ app }: Engine, value: number): Promise<void> {
+async function write({ app }: Engine, value: number, name = 'e2e_value'): Promise<void> {
   const builder = new SampleBatchBuilder();
-  builder.addSeries(Labels.fromRecord({ __name__: 'e2e_value', id: 'a' }));
+  builder.addSeries(Labels.fromRecord({ __name__: name, id: 'a' }));
   builder.addSample(Date.now(), value);
   await app.get<StoreWriter>(STORE_WRITER, { strict: false }).append(builder.take());
 }
@@ -219,6 +219,35 @@ receivers: [{name: hook, webhook_configs: [{url: "http://127.0.0.1:${port}/"}]}]
         hook.closeAllConnections();
       });
     }
+  });
+  it('that read signs of life fire at once, long before their interval is over', async () => {
+    await writeFile(
+      join(folder, 'main.yml'),
+      `groups:
+- name: life
+  interval: 10000h
+  rules:
+  - alert: Down
+    expr: probe_success == 0
+    for: 1s
+`,
+    );
+    const engine = await start();
+    await ready(engine);
+    await write(engine, 0, 'probe_success');
+    const [alert] = await eventually(
+      () => alertsOf(engine),
+      ([each]) => each?.state === 'firing',
+    );
+    expect(alert!.labels).toEqual({ alertname: 'Down', id: 'a' });
+    await write(engine, 1, 'probe_success');
+    await eventually(
+      () => alertsOf(engine),
+      (alerts) => alerts.length === 0,
+    );
+    const metrics = await (await fetch(`${engine.url}/metrics`)).text();
+    expect(metrics).toMatch(/^prometheus_rule_group_iterations_total\{.*\} 0$/m);
+    expect(metrics).toMatch(/^binnacle_rule_reactive_evaluations_total\{.*\} [1-9]/m);
   });
   it('that are bad end the start with file and line', async () => {
     await writeFile(join(folder, 'main.yml'), 'groups:\n- nam: x\n');

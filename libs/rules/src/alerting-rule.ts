@@ -101,6 +101,21 @@ export class AlertingRule {
     return state;
   }
 
+  /** When the next alert fires or ends by the passing of time alone: the end of its `for` or `keep_firing_for`; or null. */
+  nextDeadlineMs(): number | null {
+    let nextMs = Infinity;
+    for (const { state, noDataSinceMs } of this.#alerts.values()) {
+      // What is held for want of data waits for data, not for time.
+      if (noDataSinceMs !== null) continue;
+      if (state.kind === 'pending') {
+        nextMs = Math.min(nextMs, state.activeAtMs + this.#timing.holdMs);
+      } else if (state.kind === 'firing' && state.missingSinceMs !== null) {
+        nextMs = Math.min(nextMs, state.missingSinceMs + this.#timing.keepFiringMs);
+      }
+    }
+    return nextMs === Infinity ? null : nextMs;
+  }
+
   /** Goes on with the alerts of the rule this one takes the place of. */
   adopt(alerts: ReadonlyMap<string, ActiveAlert>): void {
     this.#alerts = alerts;

@@ -29,6 +29,7 @@ export {
   type StoredAlerts,
 } from './ports.ts';
 export { QueryEngineEvaluator } from './query-engine-evaluator.ts';
+export { ReactiveRules, type Touched } from './reactive-rules.ts';
 export { RecordingRule } from './recording-rule.ts';
 export { DEFAULT_RULE_TIMING, type RuleTimingOptions } from './rule-context.ts';
 export {
@@ -41,6 +42,7 @@ export {
   type RuleProblem,
 } from './rule-file.ts';
 export {
+  type AlertingEntry,
   type GroupCounters,
   type Rule,
   type RuleEntry,

@@ -37,7 +37,12 @@ export interface RuleEntry {
   health: RuleHealth;
   /** The series the last successful evaluation wrote, by their key. */
   lastSeries: ReadonlyMap<string, Labels>;
+  /** The moment of the last evaluation outside the interval, or null. */
+  reactedMs: number | null;
 }
+
+/** An alerting rule with what its group knows of it. */
+export type AlertingEntry = RuleEntry & { readonly rule: AlertingRule };
 
 /** Counters of a group since it was loaded; a reload that keeps the group keeps them. */
 export interface GroupCounters {
@@ -45,6 +50,8 @@ export interface GroupCounters {
   missed: number;
   evaluations: number;
   failures: number;
+  /** Evaluations of single rules outside the interval, because their data changed or an alert's `for` was over. */
+  reactions: number;
 }
 
 /**
@@ -63,6 +70,7 @@ export class RuleGroup {
   #lastDurationMs = 0;
   #lastEvaluationMs: number | null = null;
   #running: Promise<void> | null = null;
+  #reacting: Promise<void> | null = null;
   #isStopped = false;
   /** Changes that could not be saved yet, the latest of each alert. */
   readonly #unsaved = new Map<string, AlertStateChange>();
@@ -74,7 +82,7 @@ export class RuleGroup {
     this.key = groupKeyOf(config);
     this.intervalMs = config.intervalMs ?? context.timing.defaultIntervalMs;
     this.schedule = scheduleOf(this.key, this.intervalMs);
-    this.counters = { iterations: 0, missed: 0, evaluations: 0, failures: 0 };
+    this.counters = { iterations: 0, missed: 0, evaluations: 0, failures: 0, reactions: 0 };
     const keys = ruleKeys(config.rules);
     this.rules = config.rules.map((rule, i) => ({
       rule:
@@ -84,6 +92,7 @@ export class RuleGroup {
       key: `${this.key};${keys[i]!}`,
       health: UNKNOWN,
       lastSeries: new Map(),
+      reactedMs: null,
     }));
   }
 
@@ -105,9 +114,22 @@ export class RuleGroup {
     return this.#running !== null;
   }
 
-  /** Resolves when no round is under way. */
+  /** Resolves when nothing is under way. */
   async idle(): Promise<void> {
     await this.#running?.catch(() => undefined);
+    await this.#reacting?.catch(() => undefined);
+  }
+
+  /**
+   * Whether rules may be evaluated outside the interval. With a query offset they may not: the interval's rounds look at an
+   * earlier moment and would take back what was found out.
+   */
+  get canReact(): boolean {
+    return (this.config.queryOffsetMs ?? this.context.timing.defaultQueryOffsetMs) === 0;
+  }
+
+  *alertingEntries(): Generator<AlertingEntry> {
+    for (const entry of this.rules) if (isAlerting(entry)) yield entry;
   }
 
   /** No rule begins any more; a round under way ends after its present rule. */
@@ -137,17 +159,66 @@ export class RuleGroup {
     }
   }
 
+  /**
+   * Evaluates some alerting rules outside the interval: their alerts are kept and handed on as ever, but nothing is written
+   * to the store, whose series go on at the interval's pace.
+   * @param momentMs the moment to evaluate for
+   * @returns false, with nothing done, while a round is under way
+   */
+  async react(entries: Iterable<AlertingEntry>, momentMs: number, nowMs: number): Promise<boolean> {
+    if (this.isRunning || this.#isStopped) return false;
+    this.#reacting = this.#evaluateSome(entries, momentMs, nowMs);
+    try {
+      await this.#reacting;
+    } finally {
+      this.#reacting = null;
+    }
+    return true;
+  }
+
+  async #evaluateSome(
+    entries: Iterable<AlertingEntry>,
+    momentMs: number,
+    nowMs: number,
+  ): Promise<void> {
+    const round: Round = { ...this.#roundAt(momentMs), shared: null };
+    for (const entry of entries) {
+      if (this.#isStopped) return;
+      this.counters.reactions++;
+      const startedMs = this.context.clockMs();
+      let lastError: string;
+      let sampleCount = 0;
+      try {
+        const { output, problem } = await this.#evaluateAlerts(entry.rule, entry.key, round);
+        entry.reactedMs = momentMs;
+        sampleCount = output.labels.length;
+        lastError = problem;
+      } catch (error) {
+        lastError = await this.#failed(entry, round, error);
+      }
+      this.#finish(entry, { lastError, startedMs, nowMs, sampleCount });
+    }
+  }
+
+  #roundAt(slotMs: number): Omit<Round, 'shared'> {
+    const { timing } = this.context;
+    return {
+      slotMs,
+      evaluationMs: slotMs - (this.config.queryOffsetMs ?? timing.defaultQueryOffsetMs),
+      intervalMs: this.intervalMs,
+      limit: this.config.limit,
+    };
+  }
+
   async #evaluateAll(slotMs: number, nowMs: number): Promise<void> {
-    const { clockMs, timing } = this.context;
+    await this.#reacting?.catch(() => undefined);
+    const { clockMs } = this.context;
     const startedMs = clockMs();
     this.#lastSlotMs = slotMs;
     this.#lastEvaluationMs = nowMs;
     this.counters.iterations++;
     const round: Round = {
-      slotMs,
-      evaluationMs: slotMs - (this.config.queryOffsetMs ?? timing.defaultQueryOffsetMs),
-      intervalMs: this.intervalMs,
-      limit: this.config.limit,
+      ...this.#roundAt(slotMs),
       shared: this.context.evaluator.share(this.rules.map(({ rule }) => rule.expression)),
     };
     for (const entry of this.rules) {
@@ -161,21 +232,17 @@ export class RuleGroup {
   }
 
   async #evaluateRule(entry: RuleEntry, round: Round, nowMs: number): Promise<void> {
-    const { clockMs } = this.context;
-    const startedMs = clockMs();
+    const startedMs = this.context.clockMs();
     this.counters.evaluations++;
     let lastError = '';
     let sampleCount = 0;
     try {
+      const { rule, key } = entry;
       let output: RuleOutput;
-      if (entry.rule.kind === 'recording') output = await entry.rule.evaluate(round);
+      if (rule.kind === 'recording') output = await rule.evaluate(round);
       else {
-        const outcome = await entry.rule.evaluate(round, entry.key);
-        const problem = await this.#save(outcome.changes);
-        entry.rule.commit(outcome);
-        this.#announce(entry.rule, round);
-        if (problem !== null) lastError = `the state of alerts could not be kept: ${problem}`;
-        ({ output } = outcome);
+        const ruleRound = roundNotBefore(round, entry.reactedMs);
+        ({ output, problem: lastError } = await this.#evaluateAlerts(rule, key, ruleRound));
       }
       sampleCount = output.labels.length;
       const series = new Map(output.labels.map((labels) => [labels.key, labels]));
@@ -183,21 +250,55 @@ export class RuleGroup {
       await this.#write(batch, round);
       entry.lastSeries = series;
     } catch (error) {
-      if (error instanceof InvariantError || !(error instanceof Error)) throw error;
-      lastError = error.message;
-      if (entry.rule.kind === 'alerting') {
-        if (error instanceof AlertLimitError) await this.#save(entry.rule.dropAll(entry.key));
-        // Firing alerts are told again although this round failed: otherwise a few failures in a row would pass for
-        // their end.
-        this.#announce(entry.rule, round);
-      }
+      lastError = await this.#failed(entry, round, error);
     }
     if (lastError !== '') this.counters.failures++;
+    this.#finish(entry, { lastError, startedMs, nowMs, sampleCount });
+  }
+
+  /** Evaluates a rule, keeps what changed and hands on its alerts. */
+  async #evaluateAlerts(
+    rule: AlertingRule,
+    key: string,
+    round: Round,
+  ): Promise<{ readonly output: RuleOutput; readonly problem: string }> {
+    const outcome = await rule.evaluate(round, key);
+    const problem = await this.#save(outcome.changes);
+    rule.commit(outcome);
+    this.#announce(rule, round);
+    return {
+      output: outcome.output,
+      problem: problem === null ? '' : `the state of alerts could not be kept: ${problem}`,
+    };
+  }
+
+  /** @returns what to show of a failed evaluation */
+  async #failed(entry: RuleEntry, round: Round, error: unknown): Promise<string> {
+    if (error instanceof InvariantError || !(error instanceof Error)) throw error;
+    if (isAlerting(entry)) {
+      if (error instanceof AlertLimitError) await this.#save(entry.rule.dropAll(entry.key));
+      // Firing alerts are told again although this round failed: otherwise a few failures in a row would pass for
+      // their end.
+      this.#announce(entry.rule, round);
+    }
+    return error.message;
+  }
+
+  #finish(
+    entry: RuleEntry,
+    outcome: {
+      readonly lastError: string;
+      readonly startedMs: number;
+      readonly nowMs: number;
+      readonly sampleCount: number;
+    },
+  ): void {
+    const { lastError, startedMs, nowMs, sampleCount } = outcome;
     entry.health = {
       health: lastError === '' ? 'ok' : 'err',
       lastError,
       lastEvaluationMs: nowMs,
-      durationMs: clockMs() - startedMs,
+      durationMs: this.context.clockMs() - startedMs,
       sampleCount,
     };
   }
@@ -248,6 +349,7 @@ export class RuleGroup {
       if (old === undefined || old.rule.kind !== entry.rule.kind) continue;
       left.delete(entry.key);
       entry.lastSeries = old.lastSeries;
+      entry.reactedMs = old.reactedMs;
       entry.health = old.health;
       if (entry.rule.kind === 'alerting' && old.rule.kind === 'alerting') {
         entry.rule.adopt(old.rule.alerts);
@@ -273,6 +375,16 @@ export class RuleGroup {
       for (const alert of rule.alerts.values()) if (alert.state.kind !== 'inactive') yield alert;
     }
   }
+}
+
+function isAlerting(entry: RuleEntry): entry is AlertingEntry {
+  return entry.rule.kind === 'alerting';
+}
+
+/** A rule that was evaluated for a later moment already does not go back to an earlier one. */
+function roundNotBefore(round: Round, momentMs: number | null): Round {
+  if (momentMs === null || momentMs <= round.slotMs) return round;
+  return { ...round, slotMs: momentMs, evaluationMs: momentMs };
 }
 
 function hasActive({ rule }: RuleEntry): boolean {

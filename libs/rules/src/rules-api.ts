@@ -163,13 +163,14 @@ function ruleToJson({ rule, health }: RuleEntry, request: RulesRequest): object 
     const labels = rule.labels.size === 0 ? {} : { labels: rule.labels.toRecord() };
     return { name: rule.name, query: rule.query, ...labels, ...state, type: 'recording' };
   }
-  const { noData } = rule.config.extensions;
+  const { noData, isReactive } = rule.config.extensions;
   return {
     state: rule.state,
     name: rule.name,
     query: rule.query,
     duration: rule.config.holdMs / 1_000,
     keepFiringFor: rule.config.keepFiringMs / 1_000,
+    ...(isReactive === null ? {} : { reactive: isReactive }),
     ...(noData.kind === 'resolve' ? {} : { noData: printNoData(noData) }),
     labels: rule.labels.toRecord(),
     annotations: rule.annotations.toRecord(),

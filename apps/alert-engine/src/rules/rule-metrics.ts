@@ -47,6 +47,12 @@ export class RuleMetrics {
     );
     perGroup(
       'counter',
+      'binnacle_rule_reactive_evaluations_total',
+      'Evaluations of rules outside their interval, because data changed or the time of an alert had come.',
+      (group) => group.counters.reactions,
+    );
+    perGroup(
+      'counter',
       'prometheus_rule_group_iterations_total',
       'The total number of scheduled rule group evaluations, whether executed or missed.',
       (group) => group.counters.iterations,

@@ -15,9 +15,17 @@ import {
   type RunOptions,
   withSpan,
 } from '#libs/platform';
-import { type RuleFile, type RuleGroup, RuleManager } from '#libs/rules';
+import {
+  type AlertingEntry,
+  ReactiveRules,
+  type RuleFile,
+  type RuleGroup,
+  RuleManager,
+} from '#libs/rules';
 import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
 import { STORE, type Store } from '../store/store.ts';
+import { StoredSamples } from '../store/stored-samples.ts';
+import { ReactiveScheduler } from './reactive-scheduler.ts';
 import { findRuleFiles, readRuleFiles, type RuleFilesOptions } from './read-rule-files.ts';
 import { RuleMetrics } from './rule-metrics.ts';
 import { RuleScheduler } from './rule-scheduler.ts';
@@ -37,6 +45,7 @@ export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModu
   readonly #health: HealthState;
   readonly #logger: AppLogger;
   readonly #scheduler: RuleScheduler;
+  readonly #reactive: ReactiveScheduler;
   readonly #runOptions: RunOptions;
   #config: EngineConfig;
   #files: readonly RuleFile[] = [];
@@ -51,6 +60,7 @@ export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModu
     health: HealthState,
     logger: AppLogger,
     reloads: ReloadService<EngineConfig>,
+    stored: StoredSamples,
     @Inject(STORE) store: Store,
     @Inject(ENGINE_CONFIG) config: EngineConfig,
     @Inject(RUN_OPTIONS) runOptions: RunOptions,
@@ -68,6 +78,12 @@ export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModu
       nowMs: Date.now,
       evaluate: (group, slotMs) => this.#evaluate(group, slotMs),
     });
+    this.#reactive = new ReactiveScheduler({
+      rules: new ReactiveRules(),
+      nowMs: Date.now,
+      react: (group, entries, momentMs) => this.#react(group, entries, momentMs),
+    });
+    stored.subscribe((batch) => this.#reactive.stored(batch));
     health.set('rules', false, 'not loaded');
     reloads.register({
       name: 'rules',
@@ -91,6 +107,7 @@ export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModu
   async onModuleDestroy(): Promise<void> {
     this.#isStopped = true;
     this.#scheduler.stop();
+    this.#reactive.stop();
     await this.#manager.stop();
   }
 
@@ -147,6 +164,7 @@ export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModu
     const links = ruleLinks(this.#config, this.#runOptions);
     const report = await this.#manager.load(this.#files, Date.now(), links);
     this.#scheduler.sync();
+    this.#reactive.sync(this.#manager.groups);
     const { groups, rules, kept } = report;
     this.#logger.info('rules loaded', { files: this.#files.length, groups, rules, kept });
     for (const warning of this.#files.flatMap((file) => file.warnings)) this.#logger.warn(warning);
@@ -155,12 +173,23 @@ export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModu
     }
   }
 
+  #react(
+    group: RuleGroup,
+    entries: ReadonlySet<AlertingEntry>,
+    momentMs: number,
+  ): Promise<boolean> {
+    return withSpan('rules.reaction', { 'rules.group': group.key }, () =>
+      group.react(entries, momentMs, Date.now()),
+    );
+  }
+
   async #evaluate(group: RuleGroup, slotMs: number): Promise<void> {
     const failed = group.rules.filter(({ health }) => health.health === 'err').length;
     await withSpan('rules.group', { 'rules.group': group.key }, () =>
       group.evaluate(slotMs, Date.now()),
     );
     this.#metrics.evaluated(group);
+    this.#reactive.evaluated(group);
     const failing = group.rules.filter(({ health }) => health.health === 'err');
     const [first] = failing;
     if (first !== undefined && failing.length !== failed) {

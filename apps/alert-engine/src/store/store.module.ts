@@ -21,6 +21,7 @@ import { toStoreOptions, toTieredOptions } from './store-config.ts';
 import { StoreMetrics } from './store-metrics.ts';
 import { Snapshots } from './snapshots.ts';
 import { StoreRunner } from './store.runner.ts';
+import { StoredSamples } from './stored-samples.ts';
 import { STORE_WRITER, VOLATILE_STORE_WRITER } from './store-writer.ts';
 import { TsdbAdminController } from './tsdb-admin.controller.ts';
 import { TsdbStatusController } from './tsdb-status.controller.ts';
@@ -135,12 +136,21 @@ function createPace(): Pace {
     { provide: VOLATILE_STORE_WRITER, useExisting: TimeSeriesStore },
     {
       provide: STORE_WRITER,
-      inject: [TimeSeriesStore],
-      useFactory: (store: TimeSeriesStore) => new DurableStoreWriter(store),
+      inject: [TimeSeriesStore, StoredSamples],
+      useFactory: (store: TimeSeriesStore, stored: StoredSamples) =>
+        new DurableStoreWriter(store, stored),
     },
     Snapshots,
+    StoredSamples,
     StoreRunner,
   ],
-  exports: [STORE, STORE_WRITER, VOLATILE_STORE_WRITER, ExemplarRing, MetadataCatalogue],
+  exports: [
+    STORE,
+    STORE_WRITER,
+    StoredSamples,
+    VOLATILE_STORE_WRITER,
+    ExemplarRing,
+    MetadataCatalogue,
+  ],
 })
 export class StoreModule {}
