@@ -13,6 +13,7 @@ import { createApp } from '../../apps/alert-engine/src/app.ts';
 import { STATE_STORE } from '../../apps/alert-engine/src/state/state-store.ts';
 import { eventually, getText } from '../support/processes.ts';
 import { STORE, type Store } from '../../apps/alert-engine/src/store/store.ts';
+import { StoreRunner } from '../../apps/alert-engine/src/store/store.runner.ts';
 import { STORE_WRITER, type StoreWriter } from '../../apps/alert-engine/src/store/store-writer.ts';
 
 interface Engine {
@@ -84,6 +85,7 @@ describe('the engine’s store', () => {
       data: {
         headStats: { numSeries: 1, minTime: now - 1_000, maxTime: now },
         seriesCountByMetricName: [{ name: 'store_e2e', value: 1 }],
+        blockStats: { numBlocks: 0, numBytes: 0, numSamples: 0, minTime: null, maxTime: null },
       },
     });
     const refused = await fetch(`${first.url}/api/v1/status/tsdb?limit=none`);
@@ -100,6 +102,22 @@ describe('the engine’s store', () => {
     const again = second.app.get<StateStore>(STATE_STORE, { strict: false });
     expect(await again.load('test')).toEqual(new Map([['k', 'v']]));
     await eventually('readiness', () => getText(`${second.url}/readyz`));
+  });
+
+  it('tells of its blocks, which have the samples that are old', async () => {
+    const old = Date.now() - 6 * 3_600_000;
+    const engine = await start();
+    await write(engine, old, 1);
+    await write(engine, old + 1_000, 2);
+    await engine.app.get(StoreRunner, { strict: false }).maintain();
+    const status = await fetch(`${engine.url}/api/v1/status/tsdb`);
+    expect(await status.json()).toMatchObject({
+      data: {
+        headStats: { numSeries: 0 },
+        blockStats: { numBlocks: 1, numSamples: 2, minTime: old, maxTime: old + 1_000 },
+      },
+    });
+    expect(await read(engine)).toEqual([1, 2]);
   });
 
   it('starts on a log with a cut-off tail and on a state database that is damaged', async () => {
