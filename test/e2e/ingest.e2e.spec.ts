@@ -64,6 +64,61 @@ it('what the engine has acknowledged is there after it was started again', async
   expect(found.map(String)).toEqual(['ingest_probe{job="test"}']);
 });
 
+it('takes what `promtool push metrics` sends', async () => {
+  const folder = await temporaryFolder();
+  cleanups.push(folder.remove);
+  const { url } = await startEngine(folder.path);
+  const nowMs = Date.now();
+  // A histogram's parts are series of their own; all metadata comes at the end; the parts have one timestamp.
+  const body = compressBlock(
+    Buffer.concat([
+      pushedSeries({ __name__: 'demo_total', code: '200', job: 'promtool' }, nowMs, 7),
+      pushedSeries({ __name__: 'demo_seconds_bucket', job: 'promtool', le: '+Inf' }, nowMs, 4),
+      pushedSeries({ __name__: 'demo_seconds_sum', job: 'promtool' }, nowMs, 3.5),
+      pushedSeries({ __name__: 'demo_seconds_count', job: 'promtool' }, nowMs, 4),
+      field(3, Buffer.concat([varint(1, 3), field(2, 'demo_seconds'), field(4, 'Time taken.')])),
+      field(3, Buffer.concat([varint(1, 1), field(2, 'demo_total')])),
+      field(3, field(2, 'demo_untyped')),
+    ]),
+  );
+  // Pushed again, as by a user who is not sure, it is the same.
+  for (let i = 0; i < 2; i++) {
+    const response = await fetch(`${url}/api/v1/write`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/x-protobuf',
+        'content-encoding': 'snappy',
+        'x-prometheus-remote-write-version': '0.1.0',
+      },
+      body: new Uint8Array(body),
+    });
+    expect([response.status, await response.text()]).toEqual([204, '']);
+  }
+  const query = encodeURIComponent('sum by (__name__) ({job="promtool"})');
+  const answer = (await getText(`${url}/api/v1/query?query=${query}`)) ?? '';
+  expect(answer.match(/"value"/g)).toHaveLength(4);
+  expect(JSON.parse((await getText(`${url}/api/v1/metadata`)) ?? '')).toMatchObject({
+    data: {
+      demo_seconds: [{ type: 'histogram', help: 'Time taken.', unit: '' }],
+      demo_total: [{ type: 'counter', help: '', unit: '' }],
+      demo_untyped: [{ type: 'unknown', help: '', unit: '' }],
+    },
+  });
+});
+
+/** A `TimeSeries` of remote write 1.0 with one sample. */
+function pushedSeries(
+  labels: Readonly<Record<string, string>>,
+  timeMs: number,
+  value: number,
+): Buffer {
+  const written = Object.entries(labels).map(([name, text]) =>
+    field(1, Buffer.concat([field(1, name), field(2, text)])),
+  );
+  const sample = Buffer.concat([double(1, value), varint(2, timeMs)]);
+  return field(1, Buffer.concat([...written, field(2, sample)]));
+}
+
 describeWithPeers('a real Prometheus', ['prometheus'], ([prometheus]) => {
   it('writes to the engine without a sample being refused', async () => {
     const folder = await temporaryFolder();
