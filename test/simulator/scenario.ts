@@ -1,8 +1,10 @@
+import type { Silence } from '#libs/dispatch';
 import { SampleOracle } from './sample-oracle.ts';
-import { AlertingDisk, runAlerting } from './simulated-alerting.ts';
+import { AlertingDisk, type AlertingProcess, runAlerting } from './simulated-alerting.ts';
 import { SimulatedCollector } from './simulated-collector.ts';
 import { SimulatedEngine } from './simulated-engine.ts';
 import { SimulatedNetwork } from './simulated-network.ts';
+import { SimulatedPeople } from './simulated-people.ts';
 import { SimulatedReceiver } from './simulated-receiver.ts';
 import { type Outage, SimulatedTarget } from './simulated-target.ts';
 import { Simulation } from './simulation.ts';
@@ -10,7 +12,8 @@ import { Simulation } from './simulation.ts';
 export interface ScenarioOptions {
   readonly seed: number;
   /** Switches a protection off, to show that the oracle notices. */
-  readonly sabotage?: 'disk-ignores-sync' | 'dispatch-log-forgets' | null;
+  readonly sabotage?:
+    'disk-ignores-sync' | 'dispatch-log-forgets' | 'silences-are-forgotten' | null;
 }
 
 export interface ScenarioResult {
@@ -20,12 +23,16 @@ export interface ScenarioResult {
   readonly crashes: number;
   /** What the receiver was told, in order: `firing`, `resolved`. */
   readonly announced: readonly string[];
+  /** How many silences people made. */
+  readonly silences: number;
 }
 
 const FAULTY_MS = 180_000;
 const QUIET_MS = 60_000;
 /** `for` of the rule, and the wait for the next scrape and the next evaluation. */
 const MUST_BE_NOTICED_MS = 21_000;
+/** From the moment a silence was asked for until it is on disk. */
+const IN_FORCE_MS = 10;
 
 /**
  * Three minutes of a collector and an engine with faults of network, disk, target and process, and a minute in which
@@ -48,10 +55,18 @@ export async function runScenario({
   const target = new SimulatedTarget(sim, outages(sim), 0.1 * severity);
   const receiver = new SimulatedReceiver(sim, 0.3 * severity);
   const alertingDisk = new AlertingDisk();
+  let alerting: AlertingProcess | null = null;
   const engine = new SimulatedEngine(sim, network, (store) => {
     if (sabotage === 'dispatch-log-forgets') alertingDisk.dispatchLog.length = 0;
-    return runAlerting(sim, { store, disk: alertingDisk, receiver });
+    if (sabotage === 'silences-are-forgotten') alertingDisk.silences.clear();
+    const process = runAlerting(sim, { store, disk: alertingDisk, receiver });
+    alerting = process;
+    return () => {
+      process.kill();
+      alerting = null;
+    };
   });
+  const people = new SimulatedPeople(sim, seed, () => alerting);
   const collector = new SimulatedCollector(sim, {
     target,
     network,
@@ -62,6 +77,7 @@ export async function runScenario({
   await engine.start();
   if (sabotage === 'disk-ignores-sync') engine.disk.faults.ignoresSync = true;
   collector.start();
+  people.start(FAULTY_MS);
   scheduleFaults(sim, engine, severity);
   await sim.runUntil(startMs + FAULTY_MS);
   calmDown(engine);
@@ -78,13 +94,24 @@ export async function runScenario({
   if (dropped === 0 && oracle.unacknowledged.length > queuedSamples) {
     violations.push(`neither acknowledged nor counted: ${oracle.unacknowledged.join(', ')}`);
   }
-  violations.push(...alertViolations(receiver, target, engine.crashes, severity === 0));
+  const { crashes } = engine;
+  violations.push(
+    ...alertViolations(receiver, target, {
+      crashes,
+      isFaultless: severity === 0,
+      silences: silencesOf(alerting),
+    }),
+  );
+  const silenceIds = new Set(silencesOf(alerting).map(({ id }) => id));
+  const lost = [...people.acknowledged].filter((id) => !silenceIds.has(id));
+  if (lost.length > 0) violations.push(`silences acknowledged and lost: ${lost.join(', ')}`);
   return {
     violations,
     log: sim.log,
     acknowledgedSamples: oracle.acknowledgedCount,
-    crashes: engine.crashes,
+    crashes,
     announced: receiver.statuses,
+    silences: people.acknowledged.size,
   };
 }
 
@@ -92,10 +119,23 @@ export async function runScenario({
 function alertViolations(
   receiver: SimulatedReceiver,
   target: SimulatedTarget,
-  crashes: number,
-  isFaultless: boolean,
+  {
+    crashes,
+    isFaultless,
+    silences,
+  }: {
+    readonly crashes: number;
+    readonly isFaultless: boolean;
+    readonly silences: readonly Silence[];
+  },
 ): string[] {
   const found: string[] = [];
+  for (const atMs of receiver.firingWrittenAtMs) {
+    const silence = silences.find(
+      ({ startsAtMs, endsAtMs }) => startsAtMs + IN_FORCE_MS < atMs && atMs < endsAtMs,
+    );
+    if (silence !== undefined) found.push(`announced through ${silence.id}`);
+  }
   const { statuses } = receiver;
   // Each firing is announced once and closed once, so the two take turns and the last word is a resolved.
   statuses.forEach((status, i) => {
@@ -105,10 +145,18 @@ function alertViolations(
   if (statuses.length % 2 === 1) found.push(`never closed: ${statuses.join(', ')}`);
   const faults = crashes + receiver.unheard;
   if (receiver.doubles > faults) found.push(`${receiver.doubles} doubles for ${faults} faults`);
-  if (isFaultless && statuses.length !== 2 * target.longOutages(MUST_BE_NOTICED_MS)) {
+  const expected = 2 * target.longOutages(MUST_BE_NOTICED_MS);
+  // What is silenced need not be announced, but nothing is announced twice.
+  const isRight =
+    silences.length === 0 ? statuses.length === expected : statuses.length <= expected;
+  if (isFaultless && !isRight) {
     found.push(`outages that nobody was told of: ${statuses.join(', ')}`);
   }
   return found;
+}
+
+function silencesOf(process: AlertingProcess | null): readonly Silence[] {
+  return process?.silences() ?? [];
 }
 
 /** Up to three outages, long ones and short ones, far enough apart that each is an alert of its own. */

@@ -1,10 +1,16 @@
 import {
+  decodeDispatchRecord,
+  decodeSilence,
   Dispatcher,
   type DispatchRecord,
-  decodeDispatchRecord,
   encodeDispatchRecord,
+  encodeSilence,
   type Notification,
   parseAlertmanagerConfig,
+  type PostedSilence,
+  type Silence,
+  type SilenceChange,
+  SilenceKeeper,
 } from '#libs/dispatch';
 import { Labels } from '#libs/labels';
 import { QueryEngine } from '#libs/promql';
@@ -21,6 +27,7 @@ import {
 } from '#libs/rules';
 import type { SampleBatch } from '#libs/samples';
 import type { TimeSeriesStore } from '#libs/tsdb';
+import type { SilenceDesk } from './simulated-people.ts';
 import type { SimulatedReceiver } from './simulated-receiver.ts';
 import type { Simulation } from './simulation.ts';
 
@@ -46,16 +53,31 @@ const SYNC_MS = 2;
 const ATTEMPT_MS = 20;
 const RETRY_MS = 2_000;
 const SETTLE_MS = 15_000;
+const SILENCE_RETENTION_MS = 24 * 3_600_000;
 
-/** What of the alerting outlives the process: both logs, as their bytes are on the disk. */
+/** What of the alerting outlives the process: logs and silences, as their bytes are on the disk. */
 export class AlertingDisk {
   readonly alertStates = new MemoryAlertStateStore();
   readonly dispatchLog: string[] = [];
+  readonly silences = new Map<string, string>();
+  #silenceCount = 0;
+
+  /** An id that no silence has had. */
+  newSilenceId(): string {
+    return `silence-${this.#silenceCount++}`;
+  }
+}
+
+/** The alerting of one process. */
+export interface AlertingProcess extends SilenceDesk {
+  /** What is in force or was. */
+  silences(): readonly Silence[];
+  /** The process is gone: nothing of it happens any more, but what it wrote stays. */
+  kill(): void;
 }
 
 /**
  * Rules, dispatcher and delivery of one engine process in simulated time, with the loops that an app has around them.
- * @returns what ends them at a crash
  */
 export function runAlerting(
   sim: Simulation,
@@ -64,18 +86,23 @@ export function runAlerting(
     readonly disk: AlertingDisk;
     readonly receiver: SimulatedReceiver;
   },
-): () => void {
+): AlertingProcess {
   const alerting = new SimulatedAlerting(sim, parts.store, parts.disk, parts.receiver);
   void alerting.start();
-  return () => alerting.kill();
+  return alerting;
 }
 
-class SimulatedAlerting {
+class SimulatedAlerting implements AlertingProcess {
   readonly #sim: Simulation;
   readonly #store: TimeSeriesStore;
   readonly #disk: AlertingDisk;
   readonly #receiver: SimulatedReceiver;
   readonly #dispatcher = new Dispatcher(parseAlertmanagerConfig(ALERTMANAGER, 'simulator'));
+  readonly #keeper = new SilenceKeeper(
+    this.#dispatcher.silences,
+    this.#dispatcher,
+    SILENCE_RETENTION_MS,
+  );
   readonly #rules: RuleManager;
   readonly #withdrawn = new Set<string>();
   #isKilled = false;
@@ -125,6 +152,9 @@ class SimulatedAlerting {
   async start(): Promise<void> {
     const records: DispatchRecord[] = [];
     for (const line of this.#disk.dispatchLog) records.push(decodeDispatchRecord(line)!);
+    this.#dispatcher.silences.commit(
+      [...this.#disk.silences].map(([id, text]) => ({ id, silence: decodeSilence(text) })),
+    );
     this.#dispatcher.restore(records, this.#sim.nowMs());
     await this.#rules.restore();
     const file = parseRuleFile(RULES, { file: 'shop.yml' });
@@ -133,9 +163,40 @@ class SimulatedAlerting {
     this.#decide();
   }
 
-  /** The process is gone: nothing of it happens any more, but what it wrote stays. */
   kill(): void {
     this.#isKilled = true;
+  }
+
+  silences(): readonly Silence[] {
+    return [...this.#dispatcher.silences.all()];
+  }
+
+  async put(silence: PostedSilence): Promise<string> {
+    const { id, changes } = this.#keeper.planPut(
+      silence,
+      this.#sim.nowMs(),
+      this.#disk.newSilenceId(),
+    );
+    await this.#keepSilences(changes);
+    this.#decide();
+    return id;
+  }
+
+  async expire(id: string): Promise<void> {
+    await this.#keepSilences(this.#dispatcher.silences.planExpiry(id, this.#sim.nowMs()));
+    this.#decide();
+  }
+
+  /** They are in force as soon as the disk has them. */
+  async #keepSilences(changes: readonly SilenceChange[]): Promise<void> {
+    if (changes.length === 0) return;
+    await this.#afterSync(() => {
+      for (const { id, silence } of changes) {
+        if (silence === null) this.#disk.silences.delete(id);
+        else this.#disk.silences.set(id, encodeSilence(silence));
+      }
+      this.#dispatcher.silences.commit(changes);
+    });
   }
 
   #schedule(group: RuleGroup): void {
@@ -150,11 +211,15 @@ class SimulatedAlerting {
   #decide(): void {
     if (this.#isKilled) return;
     this.#cancelWakeUp?.();
-    const { records, withdrawn, notifications, wakeUpMs } = this.#dispatcher.decide(
-      this.#sim.nowMs(),
-    );
-    if (wakeUpMs !== null) {
-      this.#cancelWakeUp = this.#after(wakeUpMs - this.#sim.nowMs(), () => this.#decide());
+    const nowMs = this.#sim.nowMs();
+    const upkeep = this.#keeper.upkeep(nowMs, () => this.#disk.newSilenceId());
+    if (upkeep.changes.length > 0) {
+      void this.#keepSilences(upkeep.changes).then(() => this.#decide());
+    }
+    const { records, withdrawn, notifications, wakeUpMs } = this.#dispatcher.decide(nowMs);
+    const wakeUps = [wakeUpMs, upkeep.wakeUpMs].filter((time) => time !== null);
+    if (wakeUps.length > 0) {
+      this.#cancelWakeUp = this.#after(Math.min(...wakeUps) - nowMs, () => this.#decide());
     }
     const lines = records.map(encodeDispatchRecord);
     void this.#afterSync(() => {

@@ -32,6 +32,13 @@ export class SimulatedReceiver {
     return this.#inbox.length - new Set(this.#inbox.map(({ id }) => id)).size;
   }
 
+  /** When each message was written that says that something fires. */
+  get firingWrittenAtMs(): number[] {
+    return this.#inbox
+      .filter(({ status }) => status === 'firing')
+      .map(({ createdAtMs }) => createdAtMs);
+  }
+
   /** What each message said, in the order in which they were written, doubles left out. */
   get statuses(): string[] {
     const messages = new Map(this.#inbox.map((message) => [message.id, message]));

@@ -37,6 +37,18 @@ describe('a collector and an engine in simulated time', () => {
     expect(violations).not.toEqual([]);
   });
 
+  it('are seen to lose silences when they are gone at a restart', async () => {
+    const violations: string[] = [];
+    let silences = 0;
+    for (let seed = 0; seed < 20; seed++) {
+      const result = await runScenario({ seed, sabotage: 'silences-are-forgotten' });
+      violations.push(...result.violations);
+      silences += result.silences;
+    }
+    expect(silences).toBeGreaterThan(10);
+    expect(violations.some((text) => text.startsWith('silences acknowledged and lost'))).toBe(true);
+  });
+
   it('are seen to lose samples when the disk does not keep what it confirmed', async () => {
     const { violations } = await runScenario({ seed: 3, sabotage: 'disk-ignores-sync' });
     expect(violations.some((text) => text.startsWith('acknowledged and lost'))).toBe(true);

@@ -7,6 +7,7 @@ import {
   formatRfc3339,
   isLeapYear,
   parseHttpDateMs,
+  parseRfc3339Ms,
   parseRetryAfterMs,
 } from './index.ts';
 
@@ -82,6 +83,39 @@ describe('formatRfc3339', () => {
     [-62_135_596_800_000, '0001-01-01T00:00:00Z'],
   ])('writes %d as Go does', (timeMs, expected) => {
     expect(formatRfc3339(timeMs)).toBe(expected);
+  });
+});
+
+describe('parseRfc3339Ms', () => {
+  it('reads what formatRfc3339 writes', () => {
+    fc.assert(
+      fc.property(instant, (timeMs) => {
+        expect(parseRfc3339Ms(formatRfc3339(timeMs))).toBe(timeMs);
+      }),
+    );
+  });
+  it.each([
+    ['2026-02-03T05:05:06+01:00', 1_770_091_506_000],
+    ['2026-02-02t22:35:06.7899-05:30', 1_770_091_506_789],
+    ['2026-06-30T23:59:60Z', Date.UTC(2026, 6, 1)],
+    ['2024-02-29T00:00:00Z', Date.UTC(2024, 1, 29)],
+  ])('reads %s', (text, expected) => {
+    expect(parseRfc3339Ms(text)).toBe(expected);
+  });
+  it.each([
+    '',
+    'now',
+    '2026-02-03',
+    '2026-02-03T04:05Z',
+    '2026-02-03T04:05:06',
+    '2026-02-29T00:00:00Z',
+    '2026-13-01T00:00:00Z',
+    '2026-01-00T00:00:00Z',
+    '2026-01-01T24:00:00Z',
+    '2026-01-01T00:60:00Z',
+    '2026-01-01T00:00:00.Z',
+  ])('takes %j for no time', (text) => {
+    expect(parseRfc3339Ms(text)).toBeNull();
   });
 });
 

@@ -14,6 +14,8 @@ export interface AlertGroup {
   readonly members: Map<string, boolean>;
   hasFlushed: boolean;
   nextFlushMs: number;
+  /** How severe the worst was that people were told of at the last flush; null for nothing. */
+  toldRank: number | null;
   /** When the last member left; null while there are any. */
   emptySinceMs: number | null;
 }
@@ -57,6 +59,7 @@ export function newGroup(
     members,
     hasFlushed: false,
     nextFlushMs,
+    toldRank: null,
     emptySinceMs: null,
   };
 }

@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { Labels } from '#libs/labels';
+import type { IncomingAlert } from './alert.ts';
 import { parseAlertmanagerConfig } from './config/parse-alertmanager-config.ts';
-import { Dispatcher } from './dispatcher.ts';
+import { Dispatcher, type DispatcherOptions } from './dispatcher.ts';
+import { parseMatchers } from './matchers/parse-matchers.ts';
 import { type Fate, Timeline, type TimelineOptions } from '../testing/timeline.ts';
 
 const CONFIG = `
@@ -139,6 +141,24 @@ inhibit_rules:
       'is closed although it ends under a silence',
       { steps: ['0 fire a', '60 silence a', '400 resolve a'], untilSeconds: 900 },
       ['30 first notification +a', '630 all alerts resolved -a'],
+    ],
+    [
+      'is silenced across a restart',
+      { steps: ['0 fire a', '1 silence a', '10 restart', '400 unsilence'], untilSeconds: 900 },
+      ['630 first notification +a'],
+    ],
+    [
+      'is told anew when it fires again after it ended under an acknowledgement',
+      {
+        steps: ['0 fire a', '60 ack a', '400 resolve a', '700 fire a'],
+        untilSeconds: 1_000,
+      },
+      ['30 first notification +a', '630 all alerts resolved -a', '730 first notification +a'],
+    ],
+    [
+      'stays acknowledged through repeat_interval and a restart',
+      { steps: ['0 fire a', '60 ack a', '100 restart'], untilSeconds: 8_000 },
+      ['30 first notification +a'],
     ],
     [
       'is not told twice when the silence ends',
@@ -351,5 +371,70 @@ describe('Dispatcher: a changed configuration', () => {
       'webhook[0]/dev 400 all alerts resolved -a',
     ]);
     expect(timeline.dispatcher.drops.targets).toBe(1);
+  });
+});
+
+function severe(alertname: string, severity: string, startsAtMs: number): IncomingAlert {
+  return {
+    labels: Labels.fromRecord({ alertname, severity }),
+    annotations: Labels.EMPTY,
+    generatorUrl: '',
+    startsAtMs,
+    endsAtMs: 1e15,
+  };
+}
+
+describe('Dispatcher: a more severe alert', () => {
+  const T = 1e12;
+
+  /** A group told of `first` at T + 30 s; then `second` joins at T + 60 s. @returns when the second is told */
+  function toldAt(first: string, second: string, options: Partial<DispatcherOptions> = {}) {
+    const dispatcher = new Dispatcher(parseAlertmanagerConfig(CONFIG, 'c.yml'), options);
+    dispatcher.accept([severe('a', first, T)], T);
+    for (const { id } of dispatcher.decide(T + 30_000).notifications) {
+      dispatcher.settle(id, 'delivered', T + 30_000);
+    }
+    dispatcher.decide(T + 30_000);
+    dispatcher.accept([severe('b', second, T + 60_000)], T + 60_000);
+    for (let nowMs = T + 60_000; nowMs <= T + 330_000; nowMs += 30_000) {
+      if (dispatcher.decide(nowMs).notifications.length > 0) return (nowMs - T) / 1_000;
+    }
+    return null;
+  }
+
+  it.each([
+    ['warning', 'critical', 60],
+    ['info', 'warning', 60],
+    ['critical', 'warning', 330],
+    ['warning', 'warning', 330],
+    ['whatever', 'critical', 330],
+    ['warning', 'whatever', 330],
+  ])('than %s: %s is told at second %d', (first, second, expected) => {
+    expect(toldAt(first, second)).toBe(expected);
+  });
+
+  it('waits like any other where that is switched off or the order is another one', () => {
+    expect(toldAt('warning', 'critical', { severity: null })).toBe(330);
+    const severity = { label: 'severity', values: ['warning', 'critical'] };
+    expect(toldAt('warning', 'critical', { severity })).toBe(330);
+    expect(toldAt('critical', 'warning', { severity })).toBe(60);
+  });
+
+  it('waits while it is silenced', () => {
+    const dispatcher = new Dispatcher(parseAlertmanagerConfig(CONFIG, 'c.yml'));
+    dispatcher.accept([severe('a', 'info', T)], T);
+    dispatcher.decide(T + 30_000);
+    const posted = {
+      id: null,
+      matchers: parseMatchers('alertname="b"'),
+      startsAtMs: T,
+      endsAtMs: T + 1e9,
+      createdBy: '',
+      comment: '',
+      annotations: null,
+    };
+    dispatcher.silences.commit(dispatcher.silences.planPut(posted, T, 's').changes);
+    dispatcher.accept([severe('b', 'critical', T + 60_000)], T + 60_000);
+    expect(dispatcher.decide(T + 60_000).wakeUpMs).toBe(T + 330_000);
   });
 });

@@ -1,27 +1,15 @@
-import { Labels } from '#libs/labels';
 import { assert } from '#libs/invariant';
 import { type Alert, type IncomingAlert, isResolved, mergeAlert, toAlert } from './alert.ts';
-import {
-  type AlertGroup,
-  firstFlushMs,
-  groupIdOf,
-  isExpired,
-  newGroup,
-  nextBeat,
-} from './alert-group.ts';
-import { compareAlertLabels } from './alert-order.ts';
-import type {
-  AlertmanagerConfig,
-  Integration,
-  Receiver,
-  Route,
-} from './config/alertmanager-config.ts';
+import { type AlertGroup, groupIdOf, isExpired, newGroup, nextBeat } from './alert-group.ts';
+import type { AlertmanagerConfig, Integration, Receiver } from './config/alertmanager-config.ts';
+import { flushTarget } from './flush-target.ts';
+import { GroupTable } from './group-table.ts';
 import { Inhibitor } from './inhibitor.ts';
 import { toKeyedChanges } from './keyed-changes.ts';
 import { currentIntent, Ledger, type LedgerEntry, openAlerts } from './ledger.ts';
 import { LoggedAlerts } from './logged-alerts.ts';
-import { type GroupState, nextMessage, saysTheSame } from './next-message.ts';
-import type { Notification, NotifiedAlert } from './notification.ts';
+import type { GroupState } from './next-message.ts';
+import type { Notification } from './notification.ts';
 import {
   type DispatchRecord,
   type Intent,
@@ -29,20 +17,35 @@ import {
   type NotificationOutcome,
   type NotificationTarget,
 } from './notification-log.ts';
-import { groupKeyOf, groupLabelsOf, matchingRoutes } from './route-tree.ts';
-import { type Silence, silencesMatching } from './silence.ts';
+import { matchingRoutes } from './route-tree.ts';
+import {
+  DEFAULT_SEVERITY_ORDER,
+  SeverityOrder,
+  type SeverityOrderOptions,
+} from './severity-order.ts';
+import {
+  DEFAULT_SILENCE_LIMITS,
+  SilenceBook,
+  type SilenceLimits,
+} from './silences/silence-book.ts';
 import { mutesOf } from './time/mutes-of.ts';
+import { toNotification } from './to-notification.ts';
 
 export interface DispatcherOptions {
   /** Most alerts kept; further new ones are dropped and counted. */
   readonly maxAlerts: number;
   /** How long the end of an alert is tried to be told before it is given up. */
   readonly closingKeepMs: number;
+  /** By which an alert that is more severe than what was told of its group is told at once; null for not. */
+  readonly severity: SeverityOrderOptions | null;
+  readonly silences: SilenceLimits;
 }
 
 export const DEFAULT_DISPATCHER_OPTIONS: DispatcherOptions = {
   maxAlerts: 100_000,
   closingKeepMs: 24 * 3_600_000,
+  severity: DEFAULT_SEVERITY_ORDER,
+  silences: DEFAULT_SILENCE_LIMITS,
 };
 
 /** What is to be done, in this order: put the records on disk, then withdraw, then send. */
@@ -80,27 +83,31 @@ export interface AlertStatus {
  * an instant; it does nothing by itself and reads no clock. The records it yields restore it after a restart.
  */
 export class Dispatcher {
+  /** What holds alerts back. What is committed there counts from the next decision on. */
+  readonly silences: SilenceBook;
   readonly #options: DispatcherOptions;
   readonly #ledger = new Ledger();
   readonly #alerts = new Map<string, Alert>();
   readonly #logged = new LoggedAlerts();
-  readonly #groups = new Map<string, AlertGroup>();
-  readonly #groupsOfAlert = new Map<string, Set<string>>();
+  readonly #groups = new GroupTable((group) => this.#forgetTargets(group));
   readonly #drops: DispatchDrops = { alerts: 0, closings: 0, targets: 0 };
   #config: AlertmanagerConfig;
   #receivers: ReadonlyMap<string, Receiver>;
   #inhibitor: Inhibitor;
-  #silences: readonly Silence[] = [];
+  #severity: SeverityOrder | null;
   /** Messages of the process before this one whose outcome is not known. */
   #owed: Intent[] = [];
   /** Changes not yet handed to the log. */
   #records: DispatchRecord[] = [];
 
-  constructor(config: AlertmanagerConfig, options: DispatcherOptions = DEFAULT_DISPATCHER_OPTIONS) {
+  constructor(config: AlertmanagerConfig, given: Partial<DispatcherOptions> = {}) {
+    const options = { ...DEFAULT_DISPATCHER_OPTIONS, ...given };
     this.#options = options;
     this.#config = config;
     this.#receivers = receiversByName(config);
     this.#inhibitor = new Inhibitor(config.inhibitRules);
+    this.#severity = options.severity === null ? null : new SeverityOrder(options.severity);
+    this.silences = new SilenceBook(options.silences);
   }
 
   get drops(): Readonly<DispatchDrops> {
@@ -112,8 +119,13 @@ export class Dispatcher {
     return this.#alerts.values();
   }
 
+  /** The alert with a fingerprint, or null for one that is not known. */
+  alert(fingerprint: string): Alert | null {
+    return this.#alerts.get(fingerprint) ?? null;
+  }
+
   groups(): IterableIterator<Readonly<AlertGroup>> {
-    return this.#groups.values();
+    return this.#groups.all();
   }
 
   /**
@@ -158,10 +170,6 @@ export class Dispatcher {
     this.#rebuild(nowMs);
   }
 
-  setSilences(silences: readonly Silence[]): void {
-    this.#silences = silences;
-  }
-
   /** Takes what sources say. Ask for a decision afterwards. */
   accept(incoming: readonly IncomingAlert[], nowMs: number): void {
     for (const one of incoming) this.#acceptOne(one, nowMs);
@@ -173,7 +181,7 @@ export class Dispatcher {
     if (intent === null) return;
     const { integration, groupKey } = intent.target;
     const group = this.#groups.get(groupIdOf(integration.receiver, groupKey));
-    if (group !== undefined) this.#dropClosedMembers(group, nowMs);
+    if (group !== null) this.#dropClosedMembers(group, nowMs);
   }
 
   /** What is due at `nowMs`. */
@@ -182,10 +190,10 @@ export class Dispatcher {
     const withdrawn: string[] = [];
     this.#handOutOwed(nowMs, notifications);
     let wakeUpMs: number | null = null;
-    for (const group of this.#groups.values()) {
+    for (const group of this.#groups.all()) {
       if (group.nextFlushMs <= nowMs) this.#flush(group, nowMs, notifications, withdrawn);
       if (isExpired(group, nowMs)) {
-        this.#removeGroup(group);
+        this.#groups.remove(group);
       } else if (wakeUpMs === null || group.nextFlushMs < wakeUpMs) {
         wakeUpMs = group.nextFlushMs;
       }
@@ -217,7 +225,7 @@ export class Dispatcher {
   /** Where an alert stands at `nowMs`. */
   statusOf(alert: Alert, nowMs: number): AlertStatus {
     const inhibitor = this.#inhibitor.inhibitorOf(alert.labels, nowMs);
-    const silences = silencesMatching(alert.labels, this.#silences, nowMs);
+    const silences = this.silences.holding(alert.labels, nowMs);
     const isSuppressed = inhibitor !== null || silences.length > 0;
     const routes = matchingRoutes(this.#config.route, alert.labels);
     return {
@@ -260,8 +268,16 @@ export class Dispatcher {
     // An alert that fires on is in its groups already; only one that ended may have left some.
     if (known !== undefined && !isResolved(known, nowMs)) return;
     for (const route of matchingRoutes(this.#config.route, alert.labels)) {
-      this.#join(alert, route, nowMs);
+      const group = this.#groups.join(alert, route, nowMs);
+      if (this.#isUrgent(alert, group, nowMs)) group.nextFlushMs = nowMs;
     }
+  }
+
+  /** Whether an alert is worse than all that people were last told of its group. */
+  #isUrgent(alert: Alert, { toldRank }: AlertGroup, nowMs: number): boolean {
+    const rank = this.#severity?.rankOf(alert.labels) ?? null;
+    if (rank === null || toldRank === null || rank <= toldRank) return false;
+    return !this.#isHeldBack(alert, nowMs);
   }
 
   /**
@@ -274,38 +290,10 @@ export class Dispatcher {
         this.#alerts.has(fingerprint),
       );
       const isInTime = nowMs - intent.atMs < this.#options.closingKeepMs;
-      if (isComplete && isInTime) out.push(this.#toNotification(intent));
+      if (isComplete && isInTime) out.push(toNotification(intent, this.#alerts));
       else this.settle(intent.id, 'abandoned', nowMs);
     }
     this.#owed = [];
-  }
-
-  #join(alert: Alert, route: Route, nowMs: number): AlertGroup {
-    const labels = groupLabelsOf(route, alert.labels);
-    const key = groupKeyOf(route, labels);
-    const id = groupIdOf(route.receiver, key);
-    let group = this.#groups.get(id);
-    if (group !== undefined && isExpired(group, nowMs)) {
-      this.#removeGroup(group);
-      group = undefined;
-    }
-    if (group === undefined) {
-      const nextFlushMs = firstFlushMs(alert, route, nowMs);
-      group = newGroup(id, key, route, labels, nextFlushMs);
-      this.#groups.set(id, group);
-    } else if (!group.hasFlushed) {
-      group.nextFlushMs = Math.min(group.nextFlushMs, firstFlushMs(alert, route, nowMs));
-    }
-    this.#addMember(group, alert.fingerprint, false);
-    return group;
-  }
-
-  #addMember(group: AlertGroup, fingerprint: string, isDeparted: boolean): void {
-    group.members.set(fingerprint, isDeparted);
-    group.emptySinceMs = null;
-    const groups = this.#groupsOfAlert.get(fingerprint);
-    if (groups === undefined) this.#groupsOfAlert.set(fingerprint, new Set([group.id]));
-    else groups.add(group.id);
   }
 
   #flush(group: AlertGroup, nowMs: number, out: Notification[], withdrawn: string[]): void {
@@ -319,6 +307,7 @@ export class Dispatcher {
     const receiver = this.#receivers.get(group.receiver);
     assert(receiver !== undefined, 'a checked configuration has every receiver it names');
     const state = this.#stateOf(group, nowMs);
+    group.toldRank = this.#rankOf(state.firing);
     for (const integration of receiver.integrations) {
       this.#flushIntegration(group, integration, state, nowMs, out, withdrawn);
     }
@@ -339,10 +328,16 @@ export class Dispatcher {
     return { firing, held, resolved };
   }
 
+  #rankOf(fingerprints: readonly string[]): number | null {
+    return (
+      this.#severity?.highest(fingerprints.map((one) => this.#alerts.get(one)!.labels)) ?? null
+    );
+  }
+
   #isHeldBack(alert: Alert, nowMs: number): boolean {
     return (
       this.#inhibitor.inhibitorOf(alert.labels, nowMs) !== null ||
-      silencesMatching(alert.labels, this.#silences, nowMs).length > 0
+      this.silences.holdsBack(alert.labels, nowMs)
     );
   }
 
@@ -354,87 +349,25 @@ export class Dispatcher {
     out: Notification[],
     withdrawn: string[],
   ): void {
-    const target = {
-      integration: integration.ref,
-      groupKey: group.key,
-      groupLabels: group.labels,
-    };
-    let entry = this.#ledger.get(target);
-    if (entry !== null) entry = this.#giveUpOldClosings(entry, state, nowMs);
-    const { repeatIntervalMs } = group.route;
-    const { message, closedSilently } = nextMessage(
+    const oldestMs = nowMs - this.#options.closingKeepMs;
+    const flush = flushTarget(
+      this.#ledger,
+      targetOf(group, integration),
       state,
-      entry,
-      { sendsResolved: integration.sendsResolved, repeatIntervalMs },
+      {
+        sendsResolved: integration.sendsResolved,
+        repeatIntervalMs: group.route.repeatIntervalMs,
+        isGivenUp: (fingerprint) => {
+          const alert = this.#alerts.get(fingerprint)!;
+          return alert.endsAtMs < oldestMs && alert.updatedAtMs < oldestMs;
+        },
+      },
       nowMs,
     );
-    if (entry !== null && closedSilently.some((fingerprint) => entry.told.has(fingerprint))) {
-      this.#records.push(this.#ledger.retract(entry, new Set(closedSilently), nowMs));
-    }
-    const current = currentIntent(entry);
-    if (message === null) {
-      if (current === null) return;
-      this.#ledger.markWithdrawn(current.intent);
-      withdrawn.push(current.intent.id);
-    } else if (current === null || !saysTheSame(current.intent, message)) {
-      const refused = entry?.refused ?? null;
-      const id =
-        refused !== null && saysTheSame(refused, message) ? refused.id : this.#newId(target, nowMs);
-      const intent: Intent = { id, target, ...message, atMs: nowMs };
-      this.#records.push(this.#ledger.intend(intent));
-      out.push(this.#toNotification(intent));
-    }
-  }
-
-  #newId(target: NotificationTarget, nowMs: number): string {
-    const { receiver, kind, index } = target.integration;
-    const fields = { receiver, kind, index: String(index), group: target.groupKey };
-    const id = `${Labels.fromRecord(fields).fingerprint}-${nowMs.toString(36)}`;
-    let unique = id;
-    for (let n = 2; this.#ledger.intent(unique) !== null; n++) unique = `${id}-${n}`;
-    return unique;
-  }
-
-  /** A receiver that has refused for a day to hear that an alert ended will not be asked again. */
-  #giveUpOldClosings(entry: LedgerEntry, state: GroupState, nowMs: number): LedgerEntry {
-    const oldestMs = nowMs - this.#options.closingKeepMs;
-    const open = openAlerts(entry);
-    const old = state.resolved.filter((fingerprint) => {
-      const alert = this.#alerts.get(fingerprint)!;
-      return open.has(fingerprint) && alert.endsAtMs < oldestMs && alert.updatedAtMs < oldestMs;
-    });
-    if (old.length === 0) return entry;
-    this.#drops.closings += old.length;
-    for (const { intent, isWithdrawn } of entry.pending) {
-      if (isWithdrawn) this.#settleIntent(intent.id, 'abandoned', nowMs);
-    }
-    const rest = this.#ledger.get(entry.target)!;
-    this.#records.push(this.#ledger.retract(rest, new Set(old), nowMs));
-    return this.#ledger.get(entry.target)!;
-  }
-
-  #toNotification(intent: Intent): Notification {
-    const { id, target, reason, firing, resolved, atMs } = intent;
-    const alerts = [
-      ...firing.map((fingerprint) => this.#notified(fingerprint, 'firing')),
-      ...resolved.map((fingerprint) => this.#notified(fingerprint, 'resolved')),
-    ].toSorted((a, b) => compareAlertLabels(a.labels, b.labels));
-    return {
-      id,
-      ...target,
-      reason,
-      status: firing.length > 0 ? 'firing' : 'resolved',
-      alerts,
-      createdAtMs: atMs,
-    };
-  }
-
-  #notified(fingerprint: string, status: NotifiedAlert['status']): NotifiedAlert {
-    const alert = this.#alerts.get(fingerprint);
-    assert(alert !== undefined, 'an alert is kept until its end has been told');
-    const { labels, annotations, startsAtMs, generatorUrl } = alert;
-    const endsAtMs = status === 'firing' ? null : alert.endsAtMs;
-    return { status, labels, annotations, startsAtMs, endsAtMs, generatorUrl, fingerprint };
+    this.#records.push(...flush.records);
+    this.#drops.closings += flush.givenUpCount;
+    if (flush.withdrawn !== null) withdrawn.push(flush.withdrawn);
+    if (flush.intent !== null) out.push(toNotification(flush.intent, this.#alerts));
   }
 
   /** Members that ended leave the group as soon as everybody who was told of them knows; then they are forgotten. */
@@ -445,28 +378,13 @@ export class Dispatcher {
     if (ended.length === 0) return;
     const receiver = this.#receivers.get(group.receiver);
     const open = (receiver?.integrations ?? []).map((integration) =>
-      openAlerts(
-        this.#ledger.get({
-          integration: integration.ref,
-          groupKey: group.key,
-          groupLabels: group.labels,
-        }),
-      ),
+      openAlerts(this.#ledger.get(targetOf(group, integration))),
     );
     for (const fingerprint of ended) {
       if (open.some((fingerprints) => fingerprints.has(fingerprint))) continue;
-      this.#removeMember(group, fingerprint);
+      if (this.#groups.removeMember(group, fingerprint)) this.#forgetAlert(fingerprint);
     }
     if (group.members.size === 0) group.emptySinceMs = nowMs;
-  }
-
-  #removeMember(group: AlertGroup, fingerprint: string): void {
-    group.members.delete(fingerprint);
-    const groups = this.#groupsOfAlert.get(fingerprint);
-    groups?.delete(group.id);
-    if (groups === undefined || groups.size > 0) return;
-    this.#groupsOfAlert.delete(fingerprint);
-    this.#forgetAlert(fingerprint);
   }
 
   #forgetAlert(fingerprint: string): void {
@@ -478,14 +396,9 @@ export class Dispatcher {
     this.#records.push({ kind: 'alert-gone', fingerprint });
   }
 
-  #removeGroup(group: AlertGroup): void {
-    this.#groups.delete(group.id);
+  #forgetTargets(group: AlertGroup): void {
     for (const integration of this.#receivers.get(group.receiver)?.integrations ?? []) {
-      const entry = this.#ledger.get({
-        integration: integration.ref,
-        groupKey: group.key,
-        groupLabels: group.labels,
-      });
+      const entry = this.#ledger.get(targetOf(group, integration));
       if (entry !== null && openAlerts(entry).size === 0 && entry.pending.length === 0) {
         this.#records.push(this.#ledger.forget(entry));
       }
@@ -494,28 +407,27 @@ export class Dispatcher {
 
   /** Works the groups out anew from the alerts and from what receivers have been told. */
   #rebuild(nowMs: number): void {
-    const before = new Map(this.#groups);
-    this.#groups.clear();
-    this.#groupsOfAlert.clear();
+    const before = this.#groups.clear();
     this.#inhibitor = new Inhibitor(this.#config.inhibitRules);
     for (const alert of this.#alerts.values()) {
       this.#inhibitor.put(alert);
       for (const route of matchingRoutes(this.#config.route, alert.labels)) {
-        this.#join(alert, route, nowMs);
+        this.#groups.join(alert, route, nowMs);
       }
     }
     for (const entry of this.#ledger.entries()) this.#rejoinTold(entry, nowMs);
-    for (const group of this.#groups.values()) {
+    for (const group of this.#groups.all()) {
       const known = before.get(group.id);
       if (known !== undefined) {
         group.hasFlushed = known.hasFlushed;
+        group.toldRank = known.toldRank;
         group.nextFlushMs = known.hasFlushed
           ? Math.min(known.nextFlushMs, nowMs + group.route.groupIntervalMs)
           : known.nextFlushMs;
       }
     }
     for (const [fingerprint] of this.#alerts) {
-      if (!this.#groupsOfAlert.has(fingerprint)) this.#forgetAlert(fingerprint);
+      if (!this.#groups.holds(fingerprint)) this.#forgetAlert(fingerprint);
     }
   }
 
@@ -537,21 +449,27 @@ export class Dispatcher {
     if (lost.length > 0) this.#records.push(this.#ledger.retract(entry, new Set(lost), nowMs));
     const open = [...openAlerts(entry)].filter((fingerprint) => this.#alerts.has(fingerprint));
     let group = this.#groups.get(id);
-    if (group === undefined) {
+    if (group === null) {
       // No route leads here any more; the group lives on until the last end is told, at the root's pace.
       const route = { ...this.#config.route, receiver: integration.receiver, routes: [] };
       group = newGroup(id, groupKey, route, groupLabels, nowMs);
       if (open.length === 0) group.emptySinceMs = nowMs;
-      this.#groups.set(id, group);
+      this.#groups.add(group);
     }
     for (const fingerprint of open) {
-      if (!group.members.has(fingerprint)) this.#addMember(group, fingerprint, true);
+      if (!group.members.has(fingerprint)) this.#groups.addMember(group, fingerprint, true);
     }
+    const rank = this.#rankOf(open);
+    if (rank !== null) group.toldRank = Math.max(rank, group.toldRank ?? rank);
     const lastMs = entry.pending.at(-1)?.intent.atMs ?? entry.toldAtMs ?? nowMs;
     const dueMs = nextBeat(lastMs, group.route, nowMs);
     group.nextFlushMs = group.hasFlushed ? Math.min(group.nextFlushMs, dueMs) : dueMs;
     group.hasFlushed = true;
   }
+}
+
+function targetOf(group: AlertGroup, integration: Integration): NotificationTarget {
+  return { integration: integration.ref, groupKey: group.key, groupLabels: group.labels };
 }
 
 function receiversByName(config: AlertmanagerConfig): ReadonlyMap<string, Receiver> {

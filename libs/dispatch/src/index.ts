@@ -47,5 +47,29 @@ export {
   readDispatchRecords,
 } from './notification-log.ts';
 export { formatLabelSet, matchingRoutes } from './route-tree.ts';
-export { type Silence, silencesMatching } from './silence.ts';
+export { DEFAULT_SEVERITY_ORDER, type SeverityOrderOptions } from './severity-order.ts';
+export {
+  compareSilences,
+  type PostedSilence,
+  type Silence,
+  type SilenceChange,
+  SilenceError,
+  silenceFits,
+  type SilenceState,
+  silenceState,
+} from './silences/silence.ts';
+export {
+  DEFAULT_SILENCE_LIMITS,
+  SilenceBook,
+  type SilenceLimits,
+  type SilencePlan,
+} from './silences/silence-book.ts';
+export { decodeSilence, encodeSilence } from './silences/silence-codec.ts';
+export {
+  type KnownAlerts,
+  SILENCE_NOTICE_ALERT,
+  SilenceKeeper,
+  type SilenceUpkeep,
+} from './silences/silence-keeper.ts';
+export { SILENCE_TERMS } from './silences/silence-terms.ts';
 export { containsInstant, type NumberRange, type TimeInterval } from './time/time-interval.ts';

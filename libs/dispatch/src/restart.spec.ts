@@ -171,8 +171,14 @@ describe('Dispatcher: every announced alert is closed exactly once', () => {
       { weight: 2, arbitrary: fc.constant(['restart', ''] as [string, string]) },
       { weight: 1, arbitrary: fc.tuple(fc.constant('down'), fc.constantFrom('20', '700')) },
       {
-        weight: 1,
-        arbitrary: fc.constantFrom<[string, string]>(['silence', 'a'], ['unsilence', '']),
+        weight: 3,
+        arbitrary: fc.constantFrom<[string, string]>(
+          ['silence', 'a'],
+          ['silence', 'b'],
+          ['ack', 'a'],
+          ['ack', 'b'],
+          ['unsilence', ''],
+        ),
       },
     ),
   );

@@ -4,6 +4,10 @@ import { type Decision, Dispatcher } from '../src/dispatcher.ts';
 import { parseMatchers } from '../src/matchers/parse-matchers.ts';
 import { integrationKey, type Notification } from '../src/notification.ts';
 import { type DispatchRecord, readDispatchRecords } from '../src/notification-log.ts';
+import { type SilenceChange, SilenceError } from '../src/silences/silence.ts';
+import { decodeSilence, encodeSilence } from '../src/silences/silence-codec.ts';
+import { SilenceKeeper } from '../src/silences/silence-keeper.ts';
+import { SILENCE_TERMS } from '../src/silences/silence-terms.ts';
 
 /** What becomes of a message. `lost`: it arrived, but the process ended before it knew. `unknown`: still on its way. */
 export type Fate = 'delivered' | 'abandoned' | 'unknown' | 'lost';
@@ -11,7 +15,7 @@ export type Fate = 'delivered' | 'abandoned' | 'unknown' | 'lost';
 export interface TimelineOptions {
   readonly config: string;
   /**
-   * Steps such as `0 fire a`, `90 resolve a`, `100 restart`, `120 silence a`, `200 unsilence`, and `300 down 60`, after
+   * Steps such as `0 fire a`, `90 resolve a`, `100 restart`, `120 silence a`, `200 unsilence`, `210 ack a`, and `300 down 60`, after
    * which a new process starts at 360.
    */
   readonly steps: readonly string[];
@@ -41,6 +45,9 @@ export class Timeline {
   #options: TimelineOptions;
   #config: string;
   #dispatcher: Dispatcher;
+  #keeper: SilenceKeeper;
+  readonly #keptSilences = new Map<string, string>();
+  #silenceCount = 1;
   #nowMs = START_MS;
   #wakeUpMs: number | null = null;
 
@@ -48,6 +55,7 @@ export class Timeline {
     this.#options = options;
     this.#config = options.config;
     this.#dispatcher = this.#create();
+    this.#keeper = new SilenceKeeper(this.#dispatcher.silences, this.#dispatcher, DAY_MS);
   }
 
   get dispatcher(): Dispatcher {
@@ -63,7 +71,7 @@ export class Timeline {
       const [seconds = '', verb = '', ...names] = step.split(' ');
       this.#advance(START_MS + Number(seconds) * 1_000);
       this.#take(verb, names);
-      this.#act(this.#dispatcher.decide(this.#nowMs));
+      this.#turn();
     }
     this.#advance(START_MS + this.#options.untilSeconds * 1_000);
     return this;
@@ -90,7 +98,52 @@ export class Timeline {
   /** Ends the process and starts another on what the log holds. */
   restart(): void {
     this.#dispatcher = this.#create();
+    this.#dispatcher.silences.commit(
+      [...this.#keptSilences].map(([id, text]) => ({ id, silence: decodeSilence(text) })),
+    );
+    this.#keeper = new SilenceKeeper(this.#dispatcher.silences, this.#dispatcher, DAY_MS);
     this.#dispatcher.restore(readDispatchRecords(this.kept.values()).records, this.#nowMs);
+  }
+
+  /** Silences are kept before they count, as an app does it. */
+  #commit(changes: readonly SilenceChange[]): void {
+    for (const { id, silence } of changes) {
+      if (silence === null) this.#keptSilences.delete(id);
+      else this.#keptSilences.set(id, encodeSilence(silence));
+    }
+    this.#dispatcher.silences.commit(changes);
+  }
+
+  #silence(names: readonly string[], isAck: boolean): void {
+    const posted = {
+      id: null,
+      matchers: parseMatchers(`alertname=~"${names.join('|')}"`),
+      startsAtMs: this.#nowMs,
+      endsAtMs: this.#nowMs + DAY_MS,
+      createdBy: 'someone',
+      comment: 'for a test',
+      annotations: Labels.fromRecord(isAck ? { [SILENCE_TERMS.endsWithAlerts]: 'true' } : {}),
+    };
+    try {
+      this.#commit(this.#keeper.planPut(posted, this.#nowMs, this.#newId()).changes);
+    } catch (error) {
+      // There is nothing to acknowledge.
+      if (!(error instanceof SilenceError)) throw error;
+    }
+  }
+
+  #newId(): string {
+    return `silence-${this.#silenceCount++}`;
+  }
+
+  /** One turn of the loop that an app has around the dispatcher. */
+  #turn(): void {
+    const upkeep = this.#keeper.upkeep(this.#nowMs, () => this.#newId());
+    this.#commit(upkeep.changes);
+    this.#dispatcher.accept(upkeep.notices, this.#nowMs);
+    const decision = this.#dispatcher.decide(this.#nowMs);
+    const wakeUps = [decision.wakeUpMs, upkeep.wakeUpMs].filter((time) => time !== null);
+    this.#act({ ...decision, wakeUpMs: wakeUps.length === 0 ? null : Math.min(...wakeUps) });
   }
 
   #create(): Dispatcher {
@@ -115,17 +168,13 @@ export class Timeline {
         this.restart();
         break;
       case 'silence':
-        this.#dispatcher.setSilences([
-          {
-            id: 's1',
-            matchers: parseMatchers(`alertname=~"${names.join('|')}"`),
-            startsAtMs: this.#nowMs,
-            endsAtMs: this.#nowMs + DAY_MS,
-          },
-        ]);
+      case 'ack':
+        this.#silence(names, verb === 'ack');
         break;
       case 'unsilence':
-        this.#dispatcher.setSilences([]);
+        for (const { id } of this.#dispatcher.silences.all()) {
+          this.#commit(this.#dispatcher.silences.planExpiry(id, this.#nowMs));
+        }
         break;
       case 'reload':
         this.#config = this.#options.reloads![names[0]!]!;
@@ -156,7 +205,7 @@ export class Timeline {
     if (untilMs < this.#nowMs) return;
     while (this.#wakeUpMs !== null && this.#wakeUpMs <= untilMs) {
       this.#nowMs = Math.max(this.#wakeUpMs, this.#nowMs);
-      this.#act(this.#dispatcher.decide(this.#nowMs));
+      this.#turn();
     }
     this.#nowMs = untilMs;
   }
@@ -181,6 +230,6 @@ export class Timeline {
       this.#dispatcher.settle(notification.id, fate, this.#nowMs);
     }
     if (isKilled) this.restart();
-    if (decision.notifications.length > 0) this.#act(this.#dispatcher.decide(this.#nowMs));
+    if (decision.notifications.length > 0) this.#turn();
   }
 }
