@@ -30,7 +30,7 @@ const INDEX_PAGE = `Binnacle alert engine
 /api/v1/read               remote read
 /federate?match[]=         the youngest samples, to be scraped
 /api/v1/status/tsdb        the store
-/api/v2/alerts             Alertmanager's API: alerts, alerts/groups, receivers, status
+/api/v2/alerts             Alertmanager's API: alerts, alerts/groups, silences, receivers, status
 /metrics /livez /readyz    the engine itself
 `;
 

@@ -1,6 +1,9 @@
 import { readConfigFile } from '#libs/platform';
 import { z } from 'zod';
-import { alertmanagerConfigSchema } from '../notifications/notifications-config.ts';
+import {
+  alertmanagerConfigSchema,
+  notificationsConfigSchema,
+} from '../notifications/notifications-config.ts';
 import { queryLimitsSchema } from '../query/query-config.ts';
 import { storageConfigSchema, storageLimitsSchema } from '../store/store-config.ts';
 import { ruleFilesSchema } from '../rules/rules-config.ts';
@@ -16,6 +19,7 @@ export const engineConfigSchema = z.strictObject({
   external_labels: z.record(z.string(), z.string()).default({}),
   rule_files: ruleFilesSchema,
   alertmanager_config: alertmanagerConfigSchema,
+  notifications: notificationsConfigSchema.prefault({}),
   storage: storageConfigSchema.prefault({}),
   limits: z
     .strictObject({

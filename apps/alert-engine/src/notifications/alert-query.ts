@@ -1,4 +1,4 @@
-import { MatcherTextError, parseMatchers } from '#libs/dispatch';
+import { MatcherTextError, parseMatchers, type SilenceState } from '#libs/dispatch';
 import {
   compileLinearRegExp,
   type LinearRegExp,
@@ -33,6 +33,21 @@ export function parseAlertQuery(params: URLSearchParams): AlertQuery {
     matchers: params.getAll('filter').map(readMatcher),
     receiver: readReceiver(params.get('receiver')),
     receiverMatchers: params.getAll('receiver_matchers').map(readMatcher),
+  };
+}
+
+/** Which silences a client asks for. */
+export interface SilenceQuery {
+  readonly states: ReadonlySet<SilenceState>;
+  readonly matchers: readonly Matcher[];
+}
+
+/** @throws AlertmanagerApiError */
+export function parseSilenceQuery(params: URLSearchParams): SilenceQuery {
+  const states: readonly SilenceState[] = ['active', 'expired', 'pending'];
+  return {
+    states: new Set(states.filter((state) => readFlag(params, state))),
+    matchers: params.getAll('filter').map(readMatcher),
   };
 }
 

@@ -5,10 +5,11 @@
 export class AlertmanagerApiError extends Error {
   override readonly name = 'AlertmanagerApiError';
   readonly status: number;
-  readonly body: string | { readonly code: number; readonly message: string };
+  /** Null where the answer has no body. */
+  readonly body: string | { readonly code: number; readonly message: string } | null;
 
   private constructor(status: number, body: AlertmanagerApiError['body']) {
-    super(typeof body === 'string' ? body : body.message);
+    super(typeof body === 'string' ? body : (body?.message ?? `status ${status}`));
     this.status = status;
     this.body = body;
   }
@@ -16,6 +17,11 @@ export class AlertmanagerApiError extends Error {
   /** Refused by what the request asks for. */
   static refused(status: number, message: string): AlertmanagerApiError {
     return new AlertmanagerApiError(status, message);
+  }
+
+  /** Refused without a word. */
+  static empty(status: number): AlertmanagerApiError {
+    return new AlertmanagerApiError(status, null);
   }
 
   static unsupportedMediaType(type: string): AlertmanagerApiError {
@@ -27,5 +33,12 @@ export class AlertmanagerApiError extends Error {
   /** Refused by its form. @param code the decoder's own; the status unless told otherwise */
   static malformed(status: number, message: string, code = status): AlertmanagerApiError {
     return new AlertmanagerApiError(status, { code, message });
+  }
+}
+
+/** @throws AlertmanagerApiError for a body that says to be anything but JSON */
+export function checkJson(contentType: string | undefined): void {
+  if (!/^application\/json\s*(?:;|$)/i.test(contentType ?? '')) {
+    throw AlertmanagerApiError.unsupportedMediaType(contentType ?? '');
   }
 }

@@ -25,7 +25,8 @@ export class AlertmanagerErrorFilter extends BaseExceptionFilter {
     }
     const reply = http.getResponse<FastifyReply>();
     if (known.status === 503) void reply.header('retry-after', '1');
-    void reply.code(known.status).type('application/json').send(JSON.stringify(known.body));
+    if (known.body === null) void reply.code(known.status).removeHeader('content-type').send();
+    else void reply.code(known.status).type('application/json').send(JSON.stringify(known.body));
   }
 }
 
@@ -38,7 +39,7 @@ function toApiError(error: unknown, request: FastifyRequest): AlertmanagerApiErr
     return AlertmanagerApiError.unsupportedMediaType(request.headers['content-type'] ?? '');
   }
   if (status === 400) {
-    const message = `parsing alerts body failed, because ${error.message}`;
+    const message = `parsing the body failed, because ${error.message}`;
     return AlertmanagerApiError.malformed(status, message);
   }
   return AlertmanagerApiError.malformed(status, error.message);

@@ -2,7 +2,7 @@ import { All, Body, Controller, Get, Header, HttpCode, Post, Req } from '@nestjs
 import type { FastifyRequest } from 'fastify';
 import { parseAlertQuery } from './alert-query.ts';
 import { listAlerts, listGroups, listReceivers } from './alert-views.ts';
-import { AlertmanagerApiError } from './alertmanager-api-error.ts';
+import { AlertmanagerApiError, checkJson } from './alertmanager-api-error.ts';
 import { AlertmanagerStatus } from './alertmanager-status.ts';
 import { NotificationMetrics } from './notification-metrics.ts';
 import { NotificationService } from './notification-service.ts';
@@ -10,7 +10,7 @@ import { parsePostedAlerts } from './posted-alerts.ts';
 
 const JSON_TYPE = 'application/json';
 
-/** Alertmanager's API, version 2, as far as there is something to answer with. */
+/** Alertmanager's API, version 2, but for its silences. */
 @Controller('api/v2')
 export class AlertmanagerController {
   readonly #service: NotificationService;
@@ -30,18 +30,15 @@ export class AlertmanagerController {
   @Get('alerts')
   @Header('content-type', JSON_TYPE)
   alerts(@Req() request: FastifyRequest): string {
-    this.#checkRestored();
+    this.#service.checkRestored();
     return JSON.stringify(listAlerts(this.#service, parseAlertQuery(paramsOf(request))));
   }
 
   @Post('alerts')
   @HttpCode(200)
   post(@Req() request: FastifyRequest, @Body() body: unknown): void {
-    this.#checkRestored();
-    const type = request.headers['content-type'] ?? '';
-    if (!/^application\/json\s*(?:;|$)/i.test(type)) {
-      throw AlertmanagerApiError.unsupportedMediaType(type);
-    }
+    this.#service.checkRestored();
+    checkJson(request.headers['content-type']);
     const { alerts, problems } = parsePostedAlerts(body);
     const nowMs = Date.now();
     this.#service.accept(alerts, nowMs);
@@ -56,7 +53,7 @@ export class AlertmanagerController {
   @Get('alerts/groups')
   @Header('content-type', JSON_TYPE)
   groups(@Req() request: FastifyRequest): string {
-    this.#checkRestored();
+    this.#service.checkRestored();
     return JSON.stringify(listGroups(this.#service, parseAlertQuery(paramsOf(request))));
   }
 
@@ -65,14 +62,6 @@ export class AlertmanagerController {
   receivers(@Req() request: FastifyRequest): string {
     const query = parseAlertQuery(paramsOf(request));
     return JSON.stringify(listReceivers(this.#service.config.receivers, query));
-  }
-
-  /** There are none in this version. */
-  @Get('silences')
-  @Header('content-type', JSON_TYPE)
-  silences(@Req() request: FastifyRequest): string {
-    parseAlertQuery(paramsOf(request));
-    return '[]';
   }
 
   @Get('status')
@@ -84,17 +73,13 @@ export class AlertmanagerController {
   @All('*')
   other(@Req() request: FastifyRequest): never {
     const path = (request.raw.url ?? '').split('?', 1)[0]!;
-    const allowed = METHODS.get(path.replace(/\/+$/, ''));
+    const plain = path.replace(/\/+$/, '').replace(/^(\/api\/v2\/silence)\/[^/]+$/, '$1');
+    const allowed = METHODS.get(plain);
     if (allowed === undefined) {
       throw AlertmanagerApiError.malformed(404, `path ${path} was not found`);
     }
     const message = `method ${request.method} is not allowed, but [${allowed}] are`;
     throw AlertmanagerApiError.malformed(405, message);
-  }
-
-  #checkRestored(): void {
-    if (this.#service.isRestored) return;
-    throw AlertmanagerApiError.refused(503, 'the alerts of the process before are being restored');
   }
 }
 
@@ -102,7 +87,8 @@ const METHODS: ReadonlyMap<string, string> = new Map([
   ['/api/v2/alerts', 'GET,POST'],
   ['/api/v2/alerts/groups', 'GET'],
   ['/api/v2/receivers', 'GET'],
-  ['/api/v2/silences', 'GET'],
+  ['/api/v2/silence', 'DELETE,GET'],
+  ['/api/v2/silences', 'GET,POST'],
   ['/api/v2/status', 'GET'],
 ]);
 

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Alert, AlertmanagerConfig, DispatchDrops } from '#libs/dispatch';
+import type { Alert, AlertmanagerConfig, DispatchDrops, SilenceState } from '#libs/dispatch';
 import type { DeliveryFailure } from '#libs/notify';
 
 /** The release of Alertmanager whose API and metrics these are; tools decide by it what they may ask for. */
@@ -27,7 +27,9 @@ export interface NotificationCounts {
   readonly owedCount: number;
   readonly alertLimit: number;
   readonly drops: Readonly<DispatchDrops>;
+  readonly inhibitRuleCount: number;
   countAlerts(): Readonly<Record<'active' | 'suppressed' | 'unprocessed', number>>;
+  countSilences(): Readonly<Record<SilenceState, number>>;
 }
 
 /** How notifications fare, under the names Alertmanager and, for its sending side, Prometheus have for it. */
@@ -38,6 +40,8 @@ export class NotificationMetrics {
   readonly templateErrors: Counter<'integration'>;
   readonly refusedAddressees: Counter;
   readonly damagedRecords: Gauge;
+  readonly damagedSilences: Gauge;
+  readonly silenceWriteFailures: Counter;
   readonly #notifications: Counter<'integration'>;
   readonly #failed: Counter<'integration' | 'reason'>;
   readonly #requests: Counter<'integration'>;
@@ -145,6 +149,16 @@ export class NotificationMetrics {
       help: 'Records of the notification log that could not be read at the start.',
       registers,
     });
+    this.damagedSilences = new Gauge({
+      name: 'binnacle_silences_damaged',
+      help: 'Silences that could not be read at the start.',
+      registers,
+    });
+    this.silenceWriteFailures = new Counter({
+      name: 'binnacle_silence_write_failures_total',
+      help: 'Changes of silences that were refused because they could not be written.',
+      registers,
+    });
     this.#ended = new Counter({
       name: 'binnacle_notifications_ended_total',
       help: 'Notifications that are not owed any more.',
@@ -198,6 +212,22 @@ export class NotificationMetrics {
       'Number of active aggregation groups',
       () => service.groupCount,
     );
+    gauge(
+      'alertmanager_inhibition_rules',
+      'Number of configured inhibition rules.',
+      () => service.inhibitRuleCount,
+    );
+    const silences = new Gauge({
+      name: 'alertmanager_silences',
+      help: 'How many silences by state.',
+      labelNames: ['state'],
+      registers,
+      collect: () => {
+        const counts = service.countSilences();
+        for (const [state, count] of Object.entries(counts)) silences.set({ state }, count);
+      },
+    });
+    gauge('alertmanager_cluster_enabled', 'Whether clustering is enabled or not.', () => 0);
     gauge(
       'binnacle_notifications_owed',
       'Notifications that are on their way or wait to be sent.',

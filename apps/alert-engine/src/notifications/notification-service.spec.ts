@@ -1,11 +1,19 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { Registry } from 'prom-client';
-import { type KeyedChange, type NotificationLog, parseAlertmanagerConfig } from '#libs/dispatch';
+import {
+  type KeyedChange,
+  type NotificationLog,
+  parseAlertmanagerConfig,
+  parseMatchers,
+  type PostedSilence,
+} from '#libs/dispatch';
 import { Labels } from '#libs/labels';
 import { DeliveryError, type HttpAnswer, type HttpPost, MessageTemplates } from '#libs/notify';
 import { AppLogger } from '#libs/platform';
 import { NotificationMetrics } from './notification-metrics.ts';
 import { NotificationService } from './notification-service.ts';
+import { notificationsConfigSchema } from './notifications-config.ts';
 
 const CONFIG = parseAlertmanagerConfig(
   `
@@ -50,6 +58,7 @@ const OK: HttpAnswer = { status: 200, retryAfter: null, excerpt: '' };
 interface World {
   readonly events: string[];
   readonly log: MemoryLog;
+  readonly silences: MemoryLog;
   /** Answers for each receiver; without one it answers at once that all is well. */
   readonly answers: Map<string, (post: HttpPost) => Promise<HttpAnswer>>;
   readonly ids: string[];
@@ -57,13 +66,21 @@ interface World {
 
 function createWorld(): World {
   const events: string[] = [];
-  return { events, log: new MemoryLog(events), answers: new Map(), ids: [] };
+  return {
+    events,
+    log: new MemoryLog(events),
+    silences: new MemoryLog([]),
+    answers: new Map(),
+    ids: [],
+  };
 }
 
-function createService({ events, log, answers, ids }: World): NotificationService {
+function createService({ events, log, silences, answers, ids }: World): NotificationService {
   return new NotificationService({
     config: CONFIG,
+    settings: notificationsConfigSchema.parse({}),
     log,
+    silenceStore: silences,
     context: {
       externalUrl: 'http://me',
       userAgent: 'test',
@@ -91,6 +108,7 @@ function createService({ events, log, answers, ids }: World): NotificationServic
     logger: AppLogger.create({ app: 'test', level: 'silent' }),
     nowMs: Date.now,
     random: () => 0.5,
+    newId: randomUUID,
   });
 }
 
@@ -100,6 +118,16 @@ const alert = (endsAtMs: number | null) => ({
   startsAtMs: null,
   endsAtMs,
   generatorUrl: '',
+});
+
+const silence = (annotations: Record<string, string> = {}): PostedSilence => ({
+  id: null,
+  matchers: parseMatchers('alertname="A"'),
+  startsAtMs: 0,
+  endsAtMs: Date.now() + 3_600_000,
+  createdBy: 'alice',
+  comment: 'known',
+  annotations: Labels.fromRecord(annotations),
 });
 
 async function until(holds: () => boolean): Promise<void> {
@@ -183,6 +211,68 @@ describe('NotificationService', () => {
     expect(next.events).not.toContain('fast firing');
     hanging.resolve(OK);
     await dead.stop();
+  });
+
+  it('keeps a silence before it says yes, and knows it after a restart', async () => {
+    const world = createWorld();
+    const dead = createService(world);
+    await dead.start();
+    const id = await dead.silences.put(silence());
+    expect([...world.silences.values.keys()]).toEqual([id]);
+    const service = createService(world);
+    await service.start();
+    service.accept([alert(null)], Date.now());
+    const [known] = service.firingAlerts();
+    expect(service.statusOf(known!)).toMatchObject({ state: 'suppressed', silencedBy: [id] });
+    await service.silences.expire(id);
+    await until(() => world.events.includes('fast firing'));
+    await service.stop();
+    await dead.stop();
+  });
+
+  it('refuses a silence that it cannot keep, and does not obey it', async () => {
+    const world = createWorld();
+    const service = createService(world);
+    await service.start();
+    world.silences.isBroken = true;
+    await expect(service.silences.put(silence())).rejects.toThrow(/could not be written/);
+    expect([...service.silences.all()]).toEqual([]);
+    service.accept([alert(null)], Date.now());
+    await until(() => world.events.includes('fast firing'));
+    world.silences.isBroken = false;
+    await service.silences.put(silence());
+    expect([...service.silences.all()]).toHaveLength(1);
+    await service.stop();
+  });
+
+  it('takes changes of silences one after the other', async () => {
+    const service = createService(createWorld());
+    await service.start();
+    const id = await service.silences.put(silence());
+    const [one, two] = await Promise.all([
+      service.silences.put({ ...silence(), id, matchers: parseMatchers('alertname="B"') }),
+      service.silences.put({ ...silence(), id, matchers: parseMatchers('alertname="C"') }),
+      service.silences.expire(id),
+    ]);
+    expect(new Set([id, one, two]).size).toBe(3);
+    expect([...service.silences.all()]).toHaveLength(3);
+    await service.stop();
+  });
+
+  it('ends an acknowledgement with its alert, and keeps that', async () => {
+    const world = createWorld();
+    const service = createService(world);
+    await service.start();
+    service.accept([alert(null)], Date.now());
+    await until(() => world.events.includes('fast firing'));
+    const id = await service.silences.put(silence({ binnacle_ends_with_alerts: 'true' }));
+    service.accept([alert(Date.now())], Date.now());
+    await until(() => service.silences.get(id)!.endsAtMs <= Date.now());
+    expect(world.silences.values.get(id)).toContain(
+      `"endsAtMs":${service.silences.get(id)!.endsAtMs}`,
+    );
+    await until(() => world.events.includes('fast resolved'));
+    await service.stop();
   });
 
   it('stops twice, and before it has started, without harm', async () => {

@@ -15,6 +15,9 @@ import {
   type Notification,
   type NotificationLog,
   readDispatchRecords,
+  SilenceKeeper,
+  type SilenceState,
+  silenceState,
 } from '#libs/dispatch';
 import {
   deliver,
@@ -26,7 +29,11 @@ import {
   type EndedDelivery,
 } from '#libs/notify';
 import { type AppLogger, describeError, withSpan } from '#libs/platform';
+import { AlertmanagerApiError } from './alertmanager-api-error.ts';
 import type { NotificationMetrics } from './notification-metrics.ts';
+import type { NotificationsConfig } from './notifications-config.ts';
+import { SilenceService } from './silence-service.ts';
+import type { KeyedStore } from './state-area.ts';
 
 const DAY_MS = 24 * 3_600_000;
 /** Node's timers take no longer waits. */
@@ -38,7 +45,9 @@ const DRAIN_MS = 6_000;
 
 export interface NotificationServiceOptions {
   readonly config: AlertmanagerConfig;
+  readonly settings: NotificationsConfig;
   readonly log: NotificationLog;
+  readonly silenceStore: KeyedStore;
   readonly context: Omit<DeliveryContext, 'nowMs'>;
   /** The ways out; they depend on where the configuration lies. */
   readonly ports: DeliveryPorts;
@@ -46,6 +55,8 @@ export interface NotificationServiceOptions {
   readonly logger: AppLogger;
   readonly nowMs: () => number;
   readonly random: () => number;
+  /** A fresh UUID each time. */
+  readonly newId: () => string;
 }
 
 /**
@@ -53,6 +64,7 @@ export interface NotificationServiceOptions {
  * when they ask for it. Within a turn the log is written before anything is sent.
  */
 export class NotificationService implements AlertSink {
+  readonly silences: SilenceService;
   readonly #options: NotificationServiceOptions;
   readonly #dispatcher: Dispatcher;
   readonly #queue: DeliveryQueue;
@@ -75,7 +87,25 @@ export class NotificationService implements AlertSink {
     this.#config = options.config;
     this.#ports = options.ports;
     this.#context = options.context;
-    this.#dispatcher = new Dispatcher(options.config);
+    const { severity_label: label, severities: values, silences } = options.settings;
+    this.#dispatcher = new Dispatcher(options.config, {
+      severity: values.length === 0 ? null : { label, values },
+      silences: {
+        maxSilences: silences.max_silences,
+        maxSilenceBytes: silences.max_silence_size,
+      },
+    });
+    this.silences = new SilenceService({
+      ...options,
+      book: this.#dispatcher.silences,
+      keeper: new SilenceKeeper(
+        this.#dispatcher.silences,
+        this.#dispatcher,
+        silences.retention_time,
+      ),
+      store: options.silenceStore,
+      onChange: () => this.wake(),
+    });
     this.#queue = new DeliveryQueue({
       retry: DEFAULT_RETRY_POLICY,
       concurrencyPerIntegration: 8,
@@ -91,6 +121,12 @@ export class NotificationService implements AlertSink {
 
   get isRestored(): boolean {
     return this.#early === null;
+  }
+
+  /** @throws AlertmanagerApiError while what the process before knew is not known yet */
+  checkRestored(): void {
+    if (this.isRestored) return;
+    throw AlertmanagerApiError.refused(503, 'the alerts of the process before are being restored');
   }
 
   get alertLimit(): number {
@@ -112,7 +148,7 @@ export class NotificationService implements AlertSink {
   /** Restores what the process before knew, and begins. @throws whatever the log throws */
   async start(): Promise<void> {
     const { log, metrics, logger, nowMs } = this.#options;
-    const kept = await log.load();
+    const [kept] = await Promise.all([log.load(), this.silences.restore()]);
     const { records, damagedCount } = readDispatchRecords(kept.values());
     metrics.damagedRecords.set(damagedCount);
     if (damagedCount > 0) {
@@ -172,6 +208,17 @@ export class NotificationService implements AlertSink {
     return counts;
   }
 
+  get inhibitRuleCount(): number {
+    return this.#config.inhibitRules.length;
+  }
+
+  countSilences(): Record<SilenceState, number> {
+    const counts = { active: 0, pending: 0, expired: 0 };
+    const nowMs = this.#options.nowMs();
+    for (const silence of this.silences.all()) counts[silenceState(silence, nowMs)]++;
+    return counts;
+  }
+
   /** Sees to it that what is due gets done, soon. Returns at once. */
   wake(): void {
     if (this.#isStopping || !this.isRestored) return;
@@ -220,6 +267,8 @@ export class NotificationService implements AlertSink {
 
   async #takeTurn(): Promise<void> {
     const nowMs = this.#options.nowMs();
+    const silences = await this.silences.upkeep(nowMs);
+    this.#dispatcher.accept(silences.notices, nowMs);
     const decision = this.#dispatcher.decide(nowMs);
     this.#note(this.#dispatcher.keyedChanges(decision.records));
     const isWritten = await this.#write();
@@ -230,7 +279,8 @@ export class NotificationService implements AlertSink {
     for (const one of plan.ended) this.#settle(one);
     for (const { notification } of plan.attempts) this.#launch(notification);
     if (plan.ended.length > 0) this.#isAskedAgain = true;
-    this.#sleep([decision.wakeUpMs, plan.wakeUpMs, isWritten ? null : nowMs + LOG_RETRY_MS]);
+    const retryMs = isWritten && silences.isWritten ? null : nowMs + LOG_RETRY_MS;
+    this.#sleep([decision.wakeUpMs, plan.wakeUpMs, silences.wakeUpMs, retryMs]);
   }
 
   #note(changes: readonly KeyedChange[]): void {

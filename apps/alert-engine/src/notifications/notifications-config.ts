@@ -1,4 +1,29 @@
+import { DEFAULT_SEVERITY_ORDER, DEFAULT_SILENCE_LIMITS } from '#libs/dispatch';
+import { byteSize, positiveDurationMs } from '#libs/yaml-config';
 import { z } from 'zod';
 
 /** `alertmanager_config`: a file in Alertmanager's format, relative to the configuration file. */
 export const alertmanagerConfigSchema = z.string().min(1).optional();
+
+/** `notifications`: what Alertmanager has flags for, and what it has not. */
+export const notificationsConfigSchema = z.strictObject({
+  /** The label that says how severe an alert is. */
+  severity_label: z.string().min(1).default(DEFAULT_SEVERITY_ORDER.label),
+  /** Its values, the most severe first; with none of them a worse alert waits like any other. */
+  severities: z.array(z.string().min(1)).default([...DEFAULT_SEVERITY_ORDER.values]),
+  silences: z
+    .strictObject({
+      retention_time: positiveDurationMs().prefault('5d'),
+      max_silences: z.int().min(1).max(1_000_000).default(DEFAULT_SILENCE_LIMITS.maxSilences),
+      max_silence_size: byteSize().prefault('64KiB'),
+    })
+    .prefault({}),
+  history: z
+    .strictObject({
+      retention_time: positiveDurationMs().prefault('90d'),
+      max_entries: z.int().min(1).max(1_000_000).default(50_000),
+    })
+    .prefault({}),
+});
+
+export type NotificationsConfig = z.output<typeof notificationsConfigSchema>;

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Module } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import type { AlertSink } from '#libs/dispatch';
@@ -18,7 +19,8 @@ import { createDelivery, type Delivery, DELIVERY } from './delivery.ts';
 import { NotificationMetrics } from './notification-metrics.ts';
 import { NotificationService } from './notification-service.ts';
 import { NotificationsRunner } from './notifications.runner.ts';
-import { StateNotificationLog } from './state-notification-log.ts';
+import { SilencesController } from './silences.controller.ts';
+import { StateArea } from './state-area.ts';
 
 /** What was loaded at the start; a bad file ends the start here, before anything listens. */
 const LOADED = Symbol('LoadedAlertmanagerConfig');
@@ -26,7 +28,7 @@ const LOADED = Symbol('LoadedAlertmanagerConfig');
 /** Alerts: grouped, routed, held back, delivered, shown through Alertmanager's API. */
 @Module({
   imports: [StateModule],
-  controllers: [AlertmanagerController],
+  controllers: [SilencesController, AlertmanagerController],
   providers: [
     {
       provide: LOADED,
@@ -53,10 +55,11 @@ const LOADED = Symbol('LoadedAlertmanagerConfig');
     },
     {
       provide: NotificationService,
-      inject: [LOADED, DELIVERY, STATE_STORE, NotificationMetrics, AppLogger],
+      inject: [LOADED, DELIVERY, ENGINE_CONFIG, STATE_STORE, NotificationMetrics, AppLogger],
       useFactory: (
         loaded: LoadedAlertmanagerConfig,
         { ports, context }: Delivery,
+        engine: EngineConfig,
         state: StateStore,
         metrics: NotificationMetrics,
         logger: AppLogger,
@@ -65,11 +68,14 @@ const LOADED = Symbol('LoadedAlertmanagerConfig');
           config: loaded.config,
           ports,
           context,
-          log: new StateNotificationLog(state),
+          settings: engine.notifications,
+          log: new StateArea(state, 'notifications'),
+          silenceStore: new StateArea(state, 'silences'),
           metrics,
           logger,
           nowMs: Date.now,
           random: Math.random,
+          newId: randomUUID,
         }),
     },
     {

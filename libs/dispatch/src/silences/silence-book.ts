@@ -37,9 +37,15 @@ export class SilenceBook {
   readonly #limits: SilenceLimits;
   readonly #silences = new Map<string, Silence>();
   readonly #index = new SilenceIndex();
+  #version = 0;
 
   constructor(limits: SilenceLimits = DEFAULT_SILENCE_LIMITS) {
     this.#limits = limits;
+  }
+
+  /** Another number after each change. */
+  get version(): number {
+    return this.#version;
   }
 
   get size(): number {
@@ -93,6 +99,7 @@ export class SilenceBook {
 
   /** Puts into force what has been written. */
   commit(changes: Iterable<SilenceChange>): void {
+    this.#version++;
     for (const { id, silence } of changes) {
       const known = this.#silences.get(id);
       if (known !== undefined) this.#index.remove(known);
