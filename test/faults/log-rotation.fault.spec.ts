@@ -115,6 +115,7 @@ describe('a tailer that is killed again and again while files rotate', () => {
     }
     expect(await exitOf(writer)).toBe(0);
     expect(kills).toBeGreaterThan(2);
+    rmSync(`${output}.tailing`, { force: true });
     const tail = startProcess('log-tail.process.ts', args);
     const expected = expectedMessages(20_000, 40);
     let missing = expected;
@@ -123,6 +124,7 @@ describe('a tailer that is killed again and again while files rotate', () => {
       const counts = countsOf(readFileSync(output, 'utf8').split('\n').map(messageOf));
       missing = expected.filter((message) => !counts.has(message));
     }
+    while (!existsSync(`${output}.tailing`)) await sleep(10);
     tail.kill('SIGTERM');
     expect(await exitOf(tail)).toBe(0);
     expect(missing).toEqual([]);

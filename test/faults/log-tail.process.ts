@@ -1,5 +1,6 @@
-// Tails FILE into OUTPUT, acknowledging what is fsynced there, with checkpoints in STATE. Made to be killed.
-import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
+// Tails FILE into OUTPUT, acknowledging what is fsynced there, with checkpoints in STATE. Made to be killed. Makes
+// OUTPUT.tailing once it can be told to stop.
+import { closeSync, fsyncSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { LogTailer } from '#libs/log-tail';
 import { FileCheckpointStore, NodeLogFiles } from '#libs/node-tail';
 
@@ -24,6 +25,7 @@ const tailer: LogTailer = new LogTailer({
 await tailer.start();
 const stop = new AbortController();
 process.on('SIGTERM', () => stop.abort());
+writeFileSync(`${output}.tailing`, '');
 while (!stop.signal.aborted) {
   await tailer.poll(Date.now());
   await new Promise((resolve) => {

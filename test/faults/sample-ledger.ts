@@ -6,10 +6,10 @@ export type SeriesSamples = ReadonlyMap<number, number>;
  * and says afterwards what is missing and what was never sent.
  */
 export class SampleLedger {
-  readonly #issued = new Map<string, Map<number, number>>();
+  #issued = new Map<string, Map<number, number>>();
   readonly #acknowledged = new Map<string, Set<number>>();
   readonly #clocks = new Map<string, number>();
-  readonly #startMs: number;
+  #startMs: number;
   readonly #stepMs: number;
   #nextValue = 1;
 
@@ -23,6 +23,40 @@ export class SampleLedger {
     let count = 0;
     for (const times of this.#acknowledged.values()) count += times.size;
     return count;
+  }
+
+  /** Time of the sample that a series gets next. */
+  nextTimeOf(series: string): number {
+    return this.#clocks.get(series) ?? this.#startMs;
+  }
+
+  /** Time of the youngest sample issued. */
+  get youngestMs(): number {
+    return Math.max(this.#startMs, ...this.#clocks.values()) - this.#stepMs;
+  }
+
+  /** Samples issued from now on are so much later, or earlier, than they would have been. */
+  shift(byMs: number): void {
+    this.#startMs += byMs;
+    for (const [series, timeMs] of this.#clocks) this.#clocks.set(series, timeMs + byMs);
+  }
+
+  /** The ledger as it is now; what is acknowledged later is no obligation of the copy. */
+  snapshot(): SampleLedger {
+    const copy = new SampleLedger(this.#startMs, this.#stepMs);
+    // What is sent meanwhile may be found, and is not invented.
+    copy.#issued = this.#issued;
+    for (const [series, times] of this.#acknowledged) {
+      copy.#acknowledged.set(series, new Set(times));
+    }
+    return copy;
+  }
+
+  /** Takes back what was promised of samples that a test destroys or that expire. */
+  waive(isWaived: (series: string, timeMs: number) => boolean): void {
+    for (const [series, times] of this.#acknowledged) {
+      for (const timeMs of times) if (isWaived(series, timeMs)) times.delete(timeMs);
+    }
   }
 
   /** The next samples of a series, to be sent. */

@@ -21,10 +21,16 @@ export interface RunningProcess {
 export function startProcess(
   command: string,
   args: readonly string[],
-  options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {},
+  options: {
+    readonly cwd?: string;
+    readonly env?: Readonly<Record<string, string>>;
+    /** Whether messages can be sent to it, and by it. */
+    readonly takesMessages?: boolean;
+  } = {},
 ): RunningProcess {
+  const streams = ['ignore', 'pipe', 'pipe'] as const;
   const child = spawn(command, [...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: options.takesMessages === true ? [...streams, 'ipc'] : [...streams],
     cwd: options.cwd,
     env: { ...process.env, NODE_OPTIONS: '', ...options.env },
   });
@@ -32,8 +38,8 @@ export function startProcess(
   const collect = (chunk: unknown): void => {
     output = (output + String(chunk)).slice(-256 * 1024);
   };
-  child.stdout.on('data', collect);
-  child.stderr.on('data', collect);
+  child.stdout?.on('data', collect);
+  child.stderr?.on('data', collect);
   const ended = new Promise<number | null>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => resolve(code));
