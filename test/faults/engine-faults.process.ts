@@ -3,6 +3,7 @@
  * way a test says, and ends the process at the point a test names. The engine itself is as it is shipped.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { writeSync } from 'node:fs';
 import promises from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { DatabaseSync } from 'node:sqlite';
@@ -111,16 +112,34 @@ async function damageFiles(): Promise<void> {
   const handle = await promises.open(process.execPath, 'r');
   const prototype: object = Object.getPrototypeOf(handle);
   await handle.close();
-  for (const name of ['write', 'truncate']) {
-    replace(
-      prototype,
-      name,
-      (original) =>
-        function (...args) {
-          return step(async () => original.apply(this, args));
-        },
-    );
-  }
+  replace(
+    prototype,
+    'truncate',
+    (original) =>
+      function (...args) {
+        return step(async () => original.apply(this, args));
+      },
+  );
+  replace(
+    prototype,
+    'write',
+    (original) =>
+      async function (...args) {
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- how the engine calls it
+        const [bytes, offset, length] = args as [Uint8Array, number, number];
+        try {
+          if (faults.writesInMainThread) {
+            // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the prototype is of
+            const { fd } = this as promises.FileHandle;
+            return { bytesWritten: writeSync(fd, bytes, offset, length) };
+          }
+          return await step(async () => original.apply(this, args));
+        } catch (error) {
+          if (faults.hidesFailures) return { bytesWritten: length };
+          throw error;
+        }
+      },
+  );
   const syncedSizes = new WeakMap<object, number>();
   for (const name of ['sync', 'datasync']) {
     replace(
@@ -133,6 +152,7 @@ async function damageFiles(): Promise<void> {
           if (faults.ignoresSync) return;
           if (faults.failsSync) {
             if ((await file.stat()).isFile()) await file.truncate(syncedSizes.get(file) ?? 0);
+            if (faults.hidesFailures) return;
             throw Object.assign(new Error('EIO: i/o error, fsync'), { code: 'EIO' });
           }
           await step(async () => original.call(file));

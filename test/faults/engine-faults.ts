@@ -27,6 +27,10 @@ export interface EngineFaults {
   readonly ignoresSync: boolean;
   /** Sync fails, and the disk forgets what was written since the last one, as Linux does. */
   readonly failsSync: boolean;
+  /** Writes and syncs that fail report success. */
+  readonly hidesFailures: boolean;
+  /** Writes are made by the thread that answers requests. */
+  readonly writesInMainThread: boolean;
   /** Reading a piece of the log takes so much longer. */
   readonly slowReadMs: number;
   /** Blocks report that they are written and are not there: the protection that sealing and compaction rest on. */
@@ -45,6 +49,8 @@ export const NO_FAULTS: EngineFaults = {
   intervalsMs: {},
   ignoresSync: false,
   failsSync: false,
+  hidesFailures: false,
+  writesInMainThread: false,
   slowReadMs: 0,
   losesBlocks: false,
   retentionAheadMs: 0,

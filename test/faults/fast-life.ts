@@ -13,13 +13,16 @@ const RETENTION_HOURS = 24;
  * that blocks become due, are joined and expire all the time.
  */
 export class FastLife {
-  readonly ledger = new SampleLedger(Date.UTC(2026, 2, 1), 30_000);
+  readonly ledger: SampleLedger;
   readonly #dataDir: string;
   /** The latest time of day any engine was told. */
-  #clockMs = this.ledger.youngestMs;
+  #clockMs: number;
 
-  constructor(dataDir: string) {
+  /** @param before a life whose samples are to be found in this one, too */
+  constructor(dataDir: string, before?: Pick<FastLife, 'ledger' | 'clockMs'>) {
     this.#dataDir = dataDir;
+    this.ledger = before?.ledger ?? new SampleLedger(Date.UTC(2026, 2, 1), 30_000);
+    this.#clockMs = before?.clockMs ?? this.ledger.youngestMs;
   }
 
   get clockMs(): number {

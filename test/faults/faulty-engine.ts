@@ -14,7 +14,8 @@ import type { EngineFaults } from './engine-faults.ts';
 const ROOT = join(import.meta.dirname, '..', '..');
 const ENGINE = join(ROOT, 'dist', 'apps', 'alert-engine', 'src', 'main.js');
 const CLI = join(ROOT, 'dist', 'apps', 'cli', 'src', 'main.js');
-const FAULTS = pathToFileURL(join(import.meta.dirname, 'engine-faults.process.ts')).href;
+/** To be loaded with `--import` by a process that is to fail as its environment's `FAULTS` says. */
+export const FAULTS = pathToFileURL(join(import.meta.dirname, 'engine-faults.process.ts')).href;
 const QUIET = '--disable-warning=ExperimentalWarning';
 
 /** A built engine in a process of its own. */

@@ -43,6 +43,8 @@ export interface Traffic {
   readonly refusals: () => number;
   /** How many answers 503 did not say when to try again; none should. */
   readonly refusalsWithoutDelay: () => number;
+  /** Answers 400 so far: samples that are refused for good. */
+  readonly rejections: () => number;
   /** No request begins after this; those under way are waited for. */
   stop(): Promise<void>;
   /** Resolves when all have ended: the engine is gone. */
@@ -54,17 +56,27 @@ export interface TrafficOptions {
   /** Samples from later than this are not sent yet. */
   readonly untilMs?: () => number;
   readonly pauseMs?: number;
+  readonly series?: readonly string[];
+  /** Whether samples may be refused for good, which is an error otherwise. */
+  readonly mayReject?: boolean;
 }
 
 /** Sends one request after the other for each series, and books what is acknowledged. */
 export function startTraffic(
   engine: Engine,
   ledger: SampleLedger,
-  { samplesPerRequest = 20, untilMs = () => Infinity, pauseMs = 0 }: TrafficOptions = {},
+  {
+    samplesPerRequest = 20,
+    untilMs = () => Infinity,
+    pauseMs = 0,
+    series: names = WRITERS,
+    mayReject = false,
+  }: TrafficOptions = {},
 ): Traffic {
   const stopped = new AbortController();
   let refusals = 0;
   let refusalsWithoutDelay = 0;
+  let rejections = 0;
   const write = async (series: string): Promise<void> => {
     while (!stopped.signal.aborted) {
       if (pauseMs > 0 || ledger.nextTimeOf(series) > untilMs()) await sleep(Math.max(pauseMs, 5));
@@ -79,6 +91,10 @@ export function startTraffic(
           break;
         }
         const text = await response.text();
+        if (mayReject && response.status === 400) {
+          rejections++;
+          break;
+        }
         if (response.status !== 503) throw new Error(`${response.status} ${text}`);
         refusals++;
         if (response.headers.get('retry-after') === null) refusalsWithoutDelay++;
@@ -87,12 +103,13 @@ export function startTraffic(
       }
     }
   };
-  const ended = Promise.all(WRITERS.map(write)).then(() => undefined);
+  const ended = Promise.all(names.map(write)).then(() => undefined);
   // Whoever waits for the end is told of a failure; it is not lost before.
   ended.catch(() => undefined);
   return {
     refusals: () => refusals,
     refusalsWithoutDelay: () => refusalsWithoutDelay,
+    rejections: () => rejections,
     stop: () => {
       stopped.abort();
       return ended;

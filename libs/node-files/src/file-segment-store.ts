@@ -39,8 +39,15 @@ export class FileSegmentStore implements SegmentStore {
 
   async create(sequence: number): Promise<void> {
     const handle = await open(this.#pathOf(sequence), 'ax');
+    try {
+      await syncDirectory(this.#directory);
+    } catch (error) {
+      // Nobody will ask for a segment that was not made.
+      await handle.close().catch(() => undefined);
+      await rm(this.#pathOf(sequence), { force: true }).catch(() => undefined);
+      throw error;
+    }
     this.#handles.set(sequence, handle);
-    await syncDirectory(this.#directory);
   }
 
   async append(sequence: number, bytes: Uint8Array): Promise<void> {

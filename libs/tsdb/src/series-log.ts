@@ -99,6 +99,8 @@ export class SeriesLog {
   /** Number of the segment that frames are being encoded for. */
   #sequence: number = NO_SEGMENT;
   #openSequence: number = NO_SEGMENT;
+  /** The last segment in which something was confirmed. */
+  #confirmedSequence: number = NO_SEGMENT;
   /** Bytes of definitions encoded for the segment `#sequence`. */
   #definitionBytes = 0;
   #pending: PendingBytes = noPending(0);
@@ -468,6 +470,7 @@ export class SeriesLog {
     }
     this.#inFlight = null;
     this.#flushCount++;
+    this.#confirmedSequence = sequence;
     this.#failure = null;
     this.#durablePosition = batch.position;
     this.#settleWaiters();
@@ -524,13 +527,26 @@ export class SeriesLog {
       position: this.#position,
     };
     this.#inFlight = null;
-    if (this.#openSequence !== NO_SEGMENT) {
-      const abandoned = this.#openSequence;
-      this.#openSequence = NO_SEGMENT;
-      // Closing what has failed may fail as well; there is nothing left to lose in it.
-      this.#store.close(abandoned).catch(() => undefined);
-    }
+    if (this.#openSequence === sequence) void this.#abandon(sequence);
     for (const waiter of this.#waiters.splice(0)) waiter.reject(this.#failure);
+  }
+
+  /**
+   * Lets go of the open segment after a failure. One in which nothing was ever confirmed is removed, or a disk that fails for
+   * hours would be full of them.
+   */
+  async #abandon(sequence: number): Promise<void> {
+    this.#openSequence = NO_SEGMENT;
+    const isUseless = sequence !== this.#confirmedSequence;
+    const at = this.#segments.findIndex((one) => one.sequence === sequence);
+    if (isUseless && at !== -1) this.#segments.splice(at, 1);
+    try {
+      // This may fail as well; what is left behind does no harm.
+      await this.#store.close(sequence).catch(() => undefined);
+      if (isUseless) await this.#store.remove(sequence);
+    } catch {
+      // A start reads it like any other.
+    }
   }
 
   #endSequence(sequence: number): void {

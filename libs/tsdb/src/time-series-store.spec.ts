@@ -440,6 +440,28 @@ describe('a disk that fails', () => {
     await store.committed(second.position);
     expect(contents((await open(segments.powerCut())).store)).toEqual({ a: [[0, 1]], b: [[0, 2]] });
   });
+  it('leaves no segment behind for an attempt that failed', async () => {
+    const segments = new MemorySegmentStore();
+    const opened = await open(segments);
+    await write(opened, 'a', [NOW, 1]);
+    segments.faults.failsSync = true;
+    opened.store.append(batch('a', [NOW + 1, 2]));
+    for (let i = 0; i < 20; i++) await opened.timer.advance(1_000);
+    expect(opened.store.statistics().logFailedFlushes).toBeGreaterThan(10);
+    // The one with the first sample, and the one that is tried next or was tried last.
+    expect((await segments.list()).length).toBeLessThanOrEqual(2);
+    expect(opened.store.statistics().logSegments).toBeLessThanOrEqual(2);
+    segments.faults.failsSync = false;
+    await opened.timer.advance(1_000);
+    await write(opened, 'a', [NOW + 2, 3]);
+    expect(contents((await open(segments.powerCut())).store)).toEqual({
+      a: [
+        [0, 1],
+        [1, 2],
+        [2, 3],
+      ],
+    });
+  });
   it('refuses writers when told that it is nearly full, and takes rules’ results', async () => {
     const { store } = await open(new MemorySegmentStore());
     store.setDiskFull(true);
