@@ -15,6 +15,7 @@ const RANKS = [
   ['promql'],
   ['go-template'],
   ['rules'],
+  ['rule-tools'],
   ['dispatch'],
   ['notify'],
   ['discovery'],

@@ -152,7 +152,7 @@ describe('binnacle', () => {
     );
     expect(await run('check', 'rules', good)).toMatchObject({
       code: 0,
-      out: `${good}: good; 1 rules found\n`,
+      out: `Checking ${good}\n  SUCCESS: 1 rules found\n\n`,
     });
     const { code, err } = await run('check', 'rules', good, bad);
     expect(code).toBe(1);

@@ -5,11 +5,12 @@ import {
   checkAlertmanagerCommand,
   checkCollectorCommand,
   checkEngineCommand,
-  checkRulesCommand,
 } from './commands/check.ts';
+import { checkRulesCommand } from './commands/check-rules.ts';
 import { dbInspectCommand, dbRepairCommand, dbVerifyCommand } from './commands/db.ts';
 import { queryCommand } from './commands/query.ts';
 import { collectorCommand, engineCommand } from './commands/run-service.ts';
+import { testRulesCommand } from './commands/test-rules.ts';
 
 const COMMANDS: readonly Command[] = [
   engineCommand,
@@ -17,6 +18,7 @@ const COMMANDS: readonly Command[] = [
   checkEngineCommand,
   checkCollectorCommand,
   checkRulesCommand,
+  testRulesCommand,
   checkAlertmanagerCommand,
   queryCommand,
   alertsCommand,

@@ -5,10 +5,14 @@ export interface CommandIo {
   /** Writes to standard error, as given. */
   err(text: string): void;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The folder where relative paths begin; the process's own where it is left out. */
+  readonly cwd?: string;
+  /** Everything on standard input. */
+  readonly readInput?: () => Promise<string>;
 }
 
-/** 0: fine. 1: the command found something wrong. 2: it was called wrongly. */
-export type ExitCode = 0 | 1 | 2;
+/** 0: fine. 1: the command found something wrong. 2: it was called wrongly. 3: a lint that was to be fatal found something. */
+export type ExitCode = 0 | 1 | 2 | 3;
 
 export interface Command {
   /** One or two words: `query`, `check rules`. */

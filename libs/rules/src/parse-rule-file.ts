@@ -40,6 +40,8 @@ export interface ParseRuleFileOptions {
   readonly maxRules?: number;
   /** Parts of PromQL to refuse, as a Prometheus without the feature flag would. Default: none. */
   readonly features?: Partial<PromqlFeatures>;
+  /** Whether fields that nobody knows are passed over. Off by default. */
+  readonly ignoreUnknownFields?: boolean;
 }
 
 const GROUP_KEYS = ['interval', 'labels', 'limit', 'name', 'query_offset', 'rules'];
@@ -150,6 +152,7 @@ class RuleFileReader {
   }
 
   #knownKeys(map: YamlMapTree, accepted: readonly string[]): void {
+    if (this.#options.ignoreUnknownFields === true) return;
     for (const { key, keyLine } of map.entries) {
       if (accepted.includes(key)) continue;
       this.#problem(

@@ -246,8 +246,11 @@ export class RuleGroup {
       }
       sampleCount = output.labels.length;
       const series = new Map(output.labels.map((labels) => [labels.key, labels]));
-      const batch = toBatch(output, vanished(entry.lastSeries, series), round.evaluationMs);
-      await this.#write(batch, round);
+      const gone = vanished(entry.lastSeries, series);
+      // Most alerting rules have nothing to say most of the time.
+      if (series.size > 0 || gone.length > 0) {
+        await this.#write(toBatch(output, gone, round.evaluationMs), round);
+      }
       entry.lastSeries = series;
     } catch (error) {
       lastError = await this.#failed(entry, round, error);

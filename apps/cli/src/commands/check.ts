@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { parseAlertmanagerConfig } from '#libs/dispatch';
-import { parseRuleFile } from '#libs/rules';
 import { type Command, type CommandIo, CommandUsageError, type ExitCode } from '../command.ts';
 import { runService } from './run-service.ts';
 
@@ -17,19 +16,6 @@ export const checkCollectorCommand: Command = {
   usage: 'FILE…',
   summary: 'check a collector configuration and the files it names',
   run: (args) => checkWithService('collector', args),
-};
-
-/** `binnacle check rules FILE…`. */
-export const checkRulesCommand: Command = {
-  name: 'check rules',
-  usage: 'FILE…',
-  summary: 'check Prometheus rule files',
-  run: (args, io) =>
-    checkFiles(args, io, (text, file) => {
-      const { groups, warnings } = parseRuleFile(text, { file });
-      for (const warning of warnings) io.err(`${file}: ${warning}\n`);
-      return `${groups.reduce((sum, { rules }) => sum + rules.length, 0)} rules found`;
-    }),
 };
 
 /** `binnacle check alertmanager FILE…`. */
