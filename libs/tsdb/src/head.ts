@@ -293,10 +293,13 @@ export class Head {
 
   /** A histogram read back from the log; see {@link restoreSample}. */
   restoreHistogram(row: number, timeMs: number, histogram: FloatHistogram): boolean {
-    // A record holds the floats of a batch before its histograms, so a younger float may be there already.
-    if (timeMs <= this.#samples.lastHistogramMs(row)) return false;
     if (timeMs <= this.#samples.lastMs(row) && this.#probeAt(row, timeMs) >= 0) return false;
-    this.#samples.pushHistogram(row, timeMs, histogram);
+    // A record holds the floats of a batch before its histograms, so one that was in order may come after a younger float.
+    if (timeMs > this.#samples.lastHistogramMs(row)) {
+      this.#samples.pushHistogram(row, timeMs, histogram);
+    } else {
+      this.#samples.insertLateHistogram(row, timeMs, histogram);
+    }
     this.#noticeTime(row, timeMs);
     return true;
   }
@@ -473,7 +476,7 @@ export class Head {
     this.#createdSeries++;
   }
 
-  /** Histograms are taken in order only. */
+  /** A native histogram: taken (null), known already, or refused. */
   #takeHistogram(
     row: number,
     timeMs: number,
@@ -485,9 +488,13 @@ export class Head {
     }
     if (this.#samples.isLastHistogram(row, timeMs, histogram)) return 'repeated';
     const at = this.#probeAt(row, timeMs);
-    if (at < 0) return 'out_of_order';
-    const known = this.#probe.histograms?.[at] ?? null;
-    return known !== null && histogramsEqual(known, histogram) ? 'repeated' : 'duplicate';
+    if (at >= 0) {
+      const known = this.#probe.histograms?.[at] ?? null;
+      return known !== null && histogramsEqual(known, histogram) ? 'repeated' : 'duplicate';
+    }
+    const problem = this.#lateProblem(row, timeMs);
+    if (problem === null) this.#samples.insertLateHistogram(row, timeMs, histogram);
+    return problem;
   }
 
   /** A sample that is not younger than all of its row: taken (null), known already, or refused. */
@@ -504,12 +511,17 @@ export class Head {
       const isSame = words[2 * at] === firstWord && words[2 * at + 1] === secondWord;
       return isSame ? 'repeated' : 'duplicate';
     }
+    const problem = this.#lateProblem(row, timeMs);
+    if (problem === null) this.#samples.insertLate(row, timeMs, firstWord, secondWord);
+    return problem;
+  }
+
+  /** Why a sample may not come late, or null. */
+  #lateProblem(row: number, timeMs: number): RejectReason | null {
     const { outOfOrderWindowMs, maxOutOfOrderSamples } = this.#options;
     if (outOfOrderWindowMs === 0) return 'out_of_order';
     if (timeMs < this.#samples.lastMs(row) - outOfOrderWindowMs) return 'too_old';
-    if (this.#samples.lateSampleCount >= maxOutOfOrderSamples) return 'out_of_order_limit';
-    this.#samples.insertLate(row, timeMs, firstWord, secondWord);
-    return null;
+    return this.#samples.lateSampleCount >= maxOutOfOrderSamples ? 'out_of_order_limit' : null;
   }
 
   /** The index in the probe window of the row's sample at that time, or -1. */

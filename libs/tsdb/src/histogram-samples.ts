@@ -2,6 +2,7 @@ import { histogramsEqual, type FloatHistogram, storedResetHint } from '#libs/his
 import type { SampleWindow } from '#libs/samples';
 import { ByteReader } from './block/byte-reader.ts';
 import { ByteWriter } from './block/byte-writer.ts';
+import { LateHistograms } from './late-histograms.ts';
 import { readHistogram, type TimedHistogram, writeHistogram } from './histogram-codec.ts';
 
 /** Histograms of one stretch of time, encoded one after the other. */
@@ -26,18 +27,24 @@ const FIRST_BYTES = 256;
 /** The native histograms of the rows that have any, ascending in time. */
 export class HistogramSamples {
   readonly #rows = new Map<number, HistogramRow>();
+  readonly #late = new LateHistograms();
 
-  get rowCount(): number {
-    return this.#rows.size;
+  /** Whether any row has any. */
+  get isUsed(): boolean {
+    return this.#rows.size + this.#late.rowCount > 0;
+  }
+
+  get lateCount(): number {
+    return this.#late.count;
   }
 
   has(row: number): boolean {
-    return this.#rows.has(row);
+    return this.#rows.has(row) || this.#late.has(row);
   }
 
   /** Bytes of encoded histograms. */
   get bytes(): number {
-    let bytes = 0;
+    let { bytes } = this.#late;
     for (const { sealed, writer } of this.#rows.values()) {
       bytes += writer.length;
       for (const chunk of sealed) bytes += chunk.bytes.length;
@@ -62,7 +69,13 @@ export class HistogramSamples {
     known.last = timed;
   }
 
-  /** Time of the row's youngest histogram, -Infinity without any. */
+  /** Adds one that is older than the row's youngest sample; no sample of the row may have its time. */
+  insertLate(row: number, timeMs: number, histogram: FloatHistogram): void {
+    const counterResetHint = storedResetHint(null, histogram);
+    this.#late.insert(row, { timeMs, histogram: { ...histogram, counterResetHint } });
+  }
+
+  /** Time of the row's youngest histogram, late ones aside, -Infinity without any. */
   lastMs(row: number): number {
     return this.#rows.get(row)?.last?.timeMs ?? -Infinity;
   }
@@ -76,23 +89,27 @@ export class HistogramSamples {
   /** Those in the range, ascending. */
   read(row: number, minMs: number, maxMs: number): TimedHistogram[] {
     const known = this.#rows.get(row);
-    if (known === undefined) return [];
     const found: TimedHistogram[] = [];
-    for (const chunk of known.sealed) {
+    for (const chunk of known?.sealed ?? []) {
       if (chunk.minMs <= maxMs && chunk.maxMs >= minMs) decodeHistograms(chunk, found);
     }
-    if (known.count > 0 && known.firstMs <= maxMs) {
+    if (known !== undefined && known.count > 0 && known.firstMs <= maxMs) {
       decodeHistograms({ bytes: known.writer.view(), count: known.count }, found);
     }
-    return found.filter(({ timeMs }) => timeMs >= minMs && timeMs <= maxMs);
+    const shown = found.filter(({ timeMs }) => timeMs >= minMs && timeMs <= maxMs);
+    if (!this.#late.has(row)) return shown;
+    this.#late.read(row, minMs, maxMs, shown);
+    return inOrder(shown);
   }
 
   removeRow(row: number): void {
     this.#rows.delete(row);
+    this.#late.removeRow(row);
   }
 
   /** Drops chunks in which everything is older. */
   dropBefore(cutoffMs: number): void {
+    this.#late.dropBefore(cutoffMs);
     for (const { sealed } of this.#rows.values()) {
       while (sealed.length > 0 && sealed[0]!.maxMs < cutoffMs) sealed.shift();
     }
@@ -117,6 +134,29 @@ export function decodeHistograms(
     before = readHistogram(reader, before);
     found.push(before);
   }
+}
+
+/**
+ * Histograms ascending in time; of several at one time the first. One that is said to continue the one before, and has got
+ * another one before it, says nothing of a reset any more.
+ */
+export function inOrder(histograms: readonly TimedHistogram[]): TimedHistogram[] {
+  const places = Array.from(histograms, (_, place) => place);
+  places.sort((a, b) => histograms[a]!.timeMs - histograms[b]!.timeMs);
+  const ordered: TimedHistogram[] = [];
+  let before = -1;
+  for (const place of places) {
+    const one = histograms[place]!;
+    if (one.timeMs === ordered.at(-1)?.timeMs) continue;
+    const isContradicted = place !== before + 1 && one.histogram.counterResetHint === 'not_reset';
+    ordered.push(
+      isContradicted
+        ? { ...one, histogram: { ...one.histogram, counterResetHint: 'unknown' } }
+        : one,
+    );
+    before = place;
+  }
+  return ordered;
 }
 
 /** Chunks of at most so many histograms each. */

@@ -87,7 +87,7 @@ export class RowSamples {
   }
 
   get lateSampleCount(): number {
-    return this.#late.sampleCount;
+    return this.#late.sampleCount + this.#histograms.lateCount;
   }
 
   /** Sealed and open chunks; raw samples not yet in one are not counted. */
@@ -163,12 +163,18 @@ export class RowSamples {
     if (timeMs < this.#firstMs[row]!) this.#firstMs[row] = timeMs;
   }
 
-  /** Time of the row's youngest histogram, -Infinity without any. */
+  /** Adds a histogram older than the row's youngest sample; no sample of the row may have its time. */
+  insertLateHistogram(row: number, timeMs: number, histogram: FloatHistogram): void {
+    this.#histograms.insertLate(row, timeMs, histogram);
+    if (timeMs < this.#firstMs[row]!) this.#firstMs[row] = timeMs;
+  }
+
+  /** Time of the row's youngest histogram, late ones aside, -Infinity without any. */
   lastHistogramMs(row: number): number {
     return this.#histograms.lastMs(row);
   }
 
-  /** Whether the row's youngest histogram is this one. */
+  /** Whether the row's youngest histogram, late ones aside, is this one. */
   isLastHistogram(row: number, timeMs: number, histogram: FloatHistogram): boolean {
     return this.#histograms.isLast(row, timeMs, histogram);
   }
@@ -176,7 +182,7 @@ export class RowSamples {
   /** Points `window` at the samples with `minMs <= t <= maxMs`; see `Selection.read`. */
   read(row: number, minMs: number, maxMs: number, window: SampleWindow): void {
     this.#readFloats(row, minMs, maxMs, window);
-    if (this.#histograms.rowCount > 0 && this.#histograms.has(row)) {
+    if (this.#histograms.isUsed && this.#histograms.has(row)) {
       mergeHistograms(window, this.#histograms.read(row, minMs, maxMs));
     }
   }
@@ -185,7 +191,9 @@ export class RowSamples {
     window.histograms = null;
     window.startTimesMs = null;
     // A row number kept beyond its series' life may never have had samples.
-    if (row >= this.#lastMs.length || this.#rawClass[row] === NO_SLOT) {
+    const isEmpty = row >= this.#lastMs.length || this.#rawClass[row] === NO_SLOT;
+    // A row of histograms may have floats that came late and no others.
+    if (isEmpty && !this.#late.has(row)) {
       window.start = 0;
       window.end = 0;
       return;
@@ -240,17 +248,7 @@ export class RowSamples {
       );
       count += openCount;
     }
-    const slotClass = this.#rawClass[row]!;
-    const page = this.#raw.pageOf(slotClass, this.#rawSlot[row]!);
-    const offset = this.#raw.offsetOf(slotClass, this.#rawSlot[row]!);
-    const rawCount = this.#rawCount[row]!;
-    reserve(scratch, count + rawCount, count);
-    for (let i = 0; i < rawCount; i++) {
-      scratch.timesMs[count + i] = page.timesMs[offset + i]!;
-      scratch.words[2 * (count + i)] = page.words[2 * (offset + i)]!;
-      scratch.words[2 * (count + i) + 1] = page.words[2 * (offset + i) + 1]!;
-    }
-    count += rawCount;
+    if (this.#rawClass[row] !== NO_SLOT) count = this.#copyRaw(row, scratch, count);
     if (this.#late.has(row)) count = this.#mergeLate(row, scratch, count);
     window.timesMs = scratch.timesMs;
     window.values = scratch.values;
@@ -258,6 +256,17 @@ export class RowSamples {
     window.end = firstAtOrAfter(scratch.timesMs, count, maxMs);
     while (window.end < count && scratch.timesMs[window.end] === maxMs) window.end++;
     if (window.end < window.start) window.end = window.start;
+  }
+
+  /** Adds the raw samples. @returns the new count */
+  #copyRaw(row: number, scratch: Scratch, count: number): number {
+    const slotClass = this.#rawClass[row]!;
+    const page = this.#raw.pageOf(slotClass, this.#rawSlot[row]!);
+    const offset = this.#raw.offsetOf(slotClass, this.#rawSlot[row]!);
+    const rawCount = this.#rawCount[row]!;
+    reserve(scratch, count + rawCount, count);
+    copySamples(page, offset, scratch, count, rawCount);
+    return count + rawCount;
   }
 
   /** Decodes every sealed chunk that reaches into the range, oldest first. @returns how many samples that were */

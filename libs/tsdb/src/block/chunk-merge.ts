@@ -7,7 +7,12 @@ import {
   XorAppender,
 } from '../xor-chunk.ts';
 import { firstAtOrAfter } from '../first-at-or-after.ts';
-import { decodeHistograms, encodeHistograms, mergeHistograms } from '../histogram-samples.ts';
+import {
+  decodeHistograms,
+  encodeHistograms,
+  inOrder,
+  mergeHistograms,
+} from '../histogram-samples.ts';
 import type { TimedHistogram } from '../histogram-codec.ts';
 import { ENCODING_HISTOGRAMS, ENCODING_XOR_FLOATS } from './block-format.ts';
 import type { ChunkSource } from './block-writer.ts';
@@ -117,8 +122,7 @@ export class SampleColumns {
   #sortHistograms(): void {
     const { histograms } = this;
     if (histograms.every((one, i) => i === 0 || one.timeMs > histograms[i - 1]!.timeMs)) return;
-    const ordered = histograms.toSorted((a, b) => a.timeMs - b.timeMs);
-    this.histograms = ordered.filter((one, i) => one.timeMs !== ordered[i - 1]?.timeMs);
+    this.histograms = inOrder(histograms);
   }
 
   /**
