@@ -160,7 +160,10 @@ describe('binnacle', () => {
   });
   it('checks alertmanager.yml, telling file and line', async () => {
     const bad = join(folder, 'alertmanager.yml');
-    await writeFile(bad, 'route: {receiver: a}\nreceivers:\n  - name: a\n    slack_configs: []\n');
+    await writeFile(
+      bad,
+      'route: {receiver: a}\nreceivers:\n  - name: a\n    slack_configs: [{}]\n',
+    );
     const { code, err } = await run('check', 'alertmanager', bad);
     expect([code, err]).toEqual([1, expect.stringMatching(/alertmanager\.yml:4: .*slack_configs/)]);
   });

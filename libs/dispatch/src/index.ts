@@ -4,16 +4,28 @@ export { compareAlertLabels, compareLabelSets } from './alert-order.ts';
 export {
   type AlertmanagerConfig,
   type EmailIntegration,
-  type HttpClientConfig,
   type InhibitRule,
   type Integration,
   type Receiver,
   type Route,
+} from './config/alertmanager-config.ts';
+export {
+  type ConnectHeaders,
+  type HttpClientConfig,
+  type HttpConnectionConfig,
+  type HttpIntegration,
+  type OAuth2Config,
+  type ProxyConfig,
   type SecretSource,
+  type TextSource,
   type TlsConfig,
   type TlsVersion,
-  type WebhookIntegration,
-} from './config/alertmanager-config.ts';
+} from './config/integration-config.ts';
+export {
+  type HttpReceiverIntegration,
+  RECEIVER_BLOCKS,
+} from './config/receivers/receiver-blocks.ts';
+export { type TemplatedValue } from './config/receivers/templated-value.ts';
 export { parseAlertmanagerConfig } from './config/parse-alertmanager-config.ts';
 export { redactAlertmanagerConfig } from './config/redact-alertmanager-config.ts';
 export {

@@ -36,9 +36,9 @@ function sections(list: string, heading: (status: string) => string, gap: string
 
 const MARKDOWN = `\n${sections('__text_alert_list_markdown', (status) => `\n# Alerts ${status}:\n`, '\n\n')}`;
 const CHAT = `\n${sections('__text_alert_list', (status) => `\nAlerts ${status}:\n`, '\n')}`;
-const CHAT_WITH_SUMMARY = `{{ .CommonAnnotations.summary }}${CHAT}`;
+const CHAT_WITH_SUMMARY = `{{ .CommonAnnotations.SortedPairs.Values | join " " }}${CHAT}`;
 const PLAIN =
-  '{{ .CommonAnnotations.summary }}\n' +
+  '{{ .CommonAnnotations.SortedPairs.Values | join " " }}\n' +
   '{{ if gt (len .Alerts.Firing) 0 }}Alerts Firing:\n{{ template "__text_alert_list" .Alerts.Firing }}{{ end }}\n' +
   '{{ if gt (len .Alerts.Resolved) 0 }}Alerts Resolved:\n{{ template "__text_alert_list" .Alerts.Resolved }}{{ end }}';
 

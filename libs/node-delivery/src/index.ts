@@ -1,3 +1,9 @@
+export {
+  AddressPolicy,
+  DEFAULT_DENIED_NETWORKS,
+  isNetwork,
+  NETWORK_NAMES,
+} from './address-policy.ts';
 export { FileSecretReader } from './file-secret-reader.ts';
 export { SmtpMailTransport } from './smtp-mail-transport.ts';
 export { UndiciHttpTransport } from './undici-http-transport.ts';

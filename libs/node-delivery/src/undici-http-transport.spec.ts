@@ -17,9 +17,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { parseAlertmanagerConfig, type TlsConfig, type WebhookIntegration } from '#libs/dispatch';
-import { DeliveryError, type HttpPost } from '#libs/notify';
+import {
+  type HttpConnectionConfig,
+  type HttpReceiverIntegration,
+  parseAlertmanagerConfig,
+} from '#libs/dispatch';
+import { DeliveryError, type HttpRequest } from '#libs/notify';
 import { Secret } from '#libs/yaml-config';
+import { AddressPolicy } from './address-policy.ts';
 import { FileSecretReader } from './file-secret-reader.ts';
 import { UndiciHttpTransport } from './undici-http-transport.ts';
 
@@ -50,21 +55,25 @@ async function rawReceiver(onConnection: (socket: Socket) => void): Promise<stri
   return `http://127.0.0.1:${await listen(server)}/hook`;
 }
 
-function tlsOf(yaml: string): TlsConfig {
-  const text = `route: {receiver: r}\nreceivers: [{name: r, webhook_configs: [{url: 'http://x', http_config: {tls_config: ${yaml}}}]}]`;
+/** What an `http_config` says of connections. */
+function connectionOf(yaml: string): HttpConnectionConfig {
+  const text = `route: {receiver: r}\nreceivers: [{name: r, webhook_configs: [{url: 'http://x', http_config: ${yaml}}]}]`;
   const config = parseAlertmanagerConfig(text, 'c.yml');
-  return (config.receivers[0]!.integrations[0] as WebhookIntegration).http.tls;
+  return (config.receivers[0]!.integrations[0] as HttpReceiverIntegration).http;
 }
 
-const NO_TLS = tlsOf('{}');
+const tlsOf = (yaml: string) => connectionOf(`{tls_config: ${yaml}}`);
+const PLAIN = connectionOf('{}');
 
-function postTo(url: string, changes: Partial<HttpPost> = {}) {
-  return transport.post({
+function postTo(url: string, changes: Partial<HttpRequest> = {}, by = transport) {
+  return by.send({
+    method: 'POST',
     url: new Secret(url),
     headers: [['Content-Type', 'application/json']],
     body: '{"a":1}',
     timeoutMs: 60_000,
-    tls: NO_TLS,
+    connection: PLAIN,
+    wantsBody: false,
     ...changes,
   });
 }
@@ -106,7 +115,7 @@ describe('UndiciHttpTransport', () => {
       });
     });
     const answer = await postTo(url, { headers: [['Authorization', new Secret('Bearer t')]] });
-    expect(answer).toEqual({ status: 200, retryAfter: null, excerpt: '' });
+    expect(answer).toEqual({ status: 200, retryAfter: null, body: '' });
     expect(seen).toMatchObject({
       method: 'POST',
       body: '{"a":1}',
@@ -131,7 +140,7 @@ describe('UndiciHttpTransport', () => {
     [400, {}, null],
   ])('hands back status %d and Retry-After', async (status, headers, retryAfter) => {
     const url = await receiver((_, response) => response.writeHead(status, headers).end('because'));
-    expect(await postTo(url)).toEqual({ status, retryAfter, excerpt: 'because' });
+    expect(await postTo(url)).toEqual({ status, retryAfter, body: 'because' });
   });
 
   it('does not follow a redirect', async () => {
@@ -194,8 +203,8 @@ describe('UndiciHttpTransport', () => {
       response.on('drain', pump);
       pump();
     });
-    const { excerpt } = await postTo(url);
-    expect(excerpt).toHaveLength(65_536);
+    const { body } = await postTo(url);
+    expect(body).toHaveLength(65_536);
     expect(sent).toBeLessThan(64 * 1024 * 1024);
   });
 
@@ -259,6 +268,55 @@ describe('UndiciHttpTransport', () => {
     expect(inspect(transport, { depth: 9 })).not.toContain(canary);
   });
 
+  it('reads the body of a success where it is asked for', async () => {
+    const url = await receiver((_, response) => response.end('{"ok":true}'));
+    expect(await postTo(url, { wantsBody: true })).toMatchObject({ body: '{"ok":true}' });
+  });
+
+  it('sends nothing to an address that is not allowed, whatever name leads there', async () => {
+    let visits = 0;
+    const url = await receiver((_, response) => {
+      visits++;
+      response.end();
+    });
+    const policy = new AddressPolicy({ denied: ['loopback'], allowed: [] });
+    const careful = new UndiciHttpTransport(new FileSecretReader(dir), { policy });
+    for (const address of [url, url.replace('127.0.0.1', 'localhost')]) {
+      const error = await failureOf(postTo(address, {}, careful));
+      expect(error).toMatchObject({ code: 'misconfigured' });
+      expect(error.message).toContain('must not be connected to');
+    }
+    expect(visits).toBe(0);
+    await careful.close();
+  });
+
+  it('goes through a proxy, with its credentials and headers, but not where no_proxy says', async () => {
+    const seen: string[] = [];
+    const proxy = createServer((request, response) => {
+      seen.push(
+        `${request.method} ${request.url} ${request.headers['proxy-authorization']} ${String(request.headers['x-proxy'])}`,
+      );
+      response.end();
+    });
+    const port = await listen(proxy);
+    const connection = connectionOf(
+      `{proxy_url: 'http://u:p@127.0.0.1:${port}', no_proxy: 'direct.example,127.0.0.0/8', proxy_connect_header: {X-Proxy: [canary]}}`,
+    );
+    await postTo('http://receiver.example/hook', { connection });
+    const basic = `Basic ${Buffer.from('u:p').toString('base64')}`;
+    expect(seen).toEqual([`POST http://receiver.example/hook ${basic} canary`]);
+    const direct = await receiver((_, response) => response.writeHead(204).end());
+    expect(await postTo(direct, { connection })).toMatchObject({ status: 204 });
+    expect(seen).toHaveLength(1);
+  });
+
+  it('says of a proxy that is not there nothing but that', async () => {
+    const connection = connectionOf(`{proxy_url: 'http://u:canary-9@127.0.0.1:1'}`);
+    const error = await failureOf(postTo('http://receiver.example/', { connection }));
+    expect(error.isRetryable).toBe(true);
+    expect(`${error.message} ${error.stack}`).not.toContain('canary-9');
+  });
+
   describe('with TLS', () => {
     let url = '';
     beforeAll(() => {
@@ -281,12 +339,12 @@ describe('UndiciHttpTransport', () => {
       ['no verification', '{insecure_skip_verify: true}'],
     ])('accepts it with %s', async (_, yaml) => {
       await start();
-      expect(await postTo(url, { tls: tlsOf(yaml) })).toMatchObject({ status: 200 });
+      expect(await postTo(url, { connection: tlsOf(yaml) })).toMatchObject({ status: 200 });
     });
 
     it('names a file that is not there', async () => {
       const error = await failureOf(
-        postTo('https://localhost/', { tls: tlsOf('{ca_file: none.pem}') }),
+        postTo('https://localhost/', { connection: tlsOf('{ca_file: none.pem}') }),
       );
       expect(error).toMatchObject({ code: 'misconfigured' });
       expect(error.message).toMatch(/cannot read .*none\.pem: ENOENT/);

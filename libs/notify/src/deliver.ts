@@ -1,7 +1,7 @@
 import type { Integration, Notification } from '#libs/dispatch';
 import type { DeliveryContext, DeliveryPorts, DeliveryReport } from './delivery-context.ts';
 import { sendEmail } from './email/send-email.ts';
-import { sendWebhook } from './webhook/send-webhook.ts';
+import { sendOverHttp } from './receivers/http-receivers.ts';
 
 /**
  * Makes one attempt to deliver a notification.
@@ -13,10 +13,7 @@ export function deliver(
   context: DeliveryContext,
   ports: DeliveryPorts,
 ): Promise<DeliveryReport> {
-  switch (integration.kind) {
-    case 'webhook':
-      return sendWebhook(notification, integration, context, ports);
-    case 'email':
-      return sendEmail(notification, integration, context, ports);
-  }
+  return integration.kind === 'email'
+    ? sendEmail(notification, integration, context, ports)
+    : sendOverHttp(notification, integration, context, ports);
 }

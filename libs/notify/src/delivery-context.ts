@@ -1,5 +1,6 @@
 import type { MessageTemplates, TemplateFault } from './message/message-templates.ts';
-import type { HttpTransport, MailTransport, SecretReader } from './ports.ts';
+import type { HttpTransport, MailTransport, ReceiverMemory, SecretReader } from './ports.ts';
+import type { TokenCache } from './http/token-cache.ts';
 
 /** What a message needs to know besides the notification. */
 export interface DeliveryContext {
@@ -9,6 +10,8 @@ export interface DeliveryContext {
   readonly templates: MessageTemplates;
   /** For one attempt, where the receiver's configuration says nothing. */
   readonly defaultTimeoutMs: number;
+  /** Where AWS's keys are looked for if the configuration has none. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly nowMs: () => number;
 }
 
@@ -17,6 +20,8 @@ export interface DeliveryPorts {
   readonly http: HttpTransport;
   readonly mail: MailTransport;
   readonly secrets: SecretReader;
+  readonly memory: ReceiverMemory;
+  readonly tokens: TokenCache;
 }
 
 export interface DeliveryReport {

@@ -19,12 +19,14 @@ export {
 export { type HttpAnswer, judgeHttpAnswer } from './delivery/http-verdict.ts';
 export { DEFAULT_RETRY_POLICY, type RetryPolicy } from './delivery/retry-policy.ts';
 export { judgeSmtpResponse } from './delivery/smtp-verdict.ts';
+export { TokenCache } from './http/token-cache.ts';
 export { MessageTemplates, type TemplateFault } from './message/message-templates.ts';
 export {
   type EmailMessage,
-  type HttpPost,
+  type HttpRequest,
   type HttpTransport,
   type MailTransport,
+  type ReceiverMemory,
   type SecretReader,
 } from './ports.ts';
 export {

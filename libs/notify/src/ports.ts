@@ -1,22 +1,33 @@
-import type { EmailIntegration, SecretSource, TlsConfig } from '#libs/dispatch';
+import type { EmailIntegration, HttpConnectionConfig, SecretSource } from '#libs/dispatch';
 import type { Secret } from '#libs/yaml-config';
 import type { HttpAnswer } from './delivery/http-verdict.ts';
 
-/** One POST to a receiver. */
-export interface HttpPost {
+/** One request to a receiver. */
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST' | 'PUT';
   /** The address may be a credential by itself. */
   readonly url: Secret;
+  /** Of several with the same name the last counts. */
   readonly headers: readonly (readonly [string, string | Secret])[];
-  readonly body: string;
+  readonly body: string | null;
   /** For everything together, from the look-up of the name to the end of the answer. */
   readonly timeoutMs: number;
-  readonly tls: TlsConfig;
+  readonly connection: HttpConnectionConfig;
+  /** Whether to wait for the body of an answer that is a success; others are read anyway. */
+  readonly wantsBody: boolean;
 }
 
-/** Sends POST requests. Redirects are answers like any other; of an answer's body at most 64 KiB are read. */
+/** Sends requests. Redirects are answers like any other; of an answer's body at most 64 KiB are read. */
 export interface HttpTransport {
   /** @throws DeliveryError where no answer came */
-  post(request: HttpPost): Promise<HttpAnswer>;
+  send(request: HttpRequest): Promise<HttpAnswer>;
+}
+
+/** What receivers remember of a group: the message to update, the thread to answer in. Kept over restarts. */
+export interface ReceiverMemory {
+  read(key: string): string | null;
+  /** @param text null forgets */
+  write(key: string, text: string | null): Promise<void>;
 }
 
 /** An e-mail, ready to be put into MIME. Header names and values have no line breaks. */

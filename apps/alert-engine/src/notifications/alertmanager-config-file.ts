@@ -4,7 +4,9 @@ import {
   parseAlertmanagerConfig,
   redactAlertmanagerConfig,
 } from '#libs/dispatch';
+import type { MessageTemplates } from '#libs/notify';
 import { readTextFile, type RunOptions } from '#libs/platform';
+import { loadTemplates } from './template-files.ts';
 
 /** What notifications are routed by. */
 export interface LoadedAlertmanagerConfig {
@@ -13,7 +15,13 @@ export interface LoadedAlertmanagerConfig {
   readonly shownText: string;
   /** What relative paths in it are relative to. */
   readonly folder: string;
+  readonly templates: MessageTemplates;
+  /** The files templates came from. */
+  readonly templateFiles: readonly string[];
 }
+
+/** What was loaded at the start; a bad file ends the start, before anything listens. */
+export const LOADED_ALERTMANAGER_CONFIG = Symbol('LoadedAlertmanagerConfig');
 
 /** Without a file alerts are grouped and shown in the API, and nobody is told. */
 const DEFAULT_TEXT = `route:
@@ -38,9 +46,14 @@ export async function loadAlertmanagerConfig(
   path: string | null,
 ): Promise<LoadedAlertmanagerConfig> {
   const text = path === null ? DEFAULT_TEXT : await readTextFile(path);
+  const config = parseAlertmanagerConfig(text, path ?? '(defaults)');
+  const folder = path === null ? process.cwd() : dirname(path);
+  const { templates, files } = await loadTemplates(config.templates, folder);
   return {
-    config: parseAlertmanagerConfig(text, path ?? '(defaults)'),
+    config,
     shownText: redactAlertmanagerConfig(text),
-    folder: path === null ? process.cwd() : dirname(path),
+    folder,
+    templates,
+    templateFiles: files,
   };
 }

@@ -1,8 +1,19 @@
-import { FileSecretReader, SmtpMailTransport, UndiciHttpTransport } from '#libs/node-delivery';
-import { type DeliveryContext, type DeliveryPorts, MessageTemplates } from '#libs/notify';
+import {
+  AddressPolicy,
+  FileSecretReader,
+  SmtpMailTransport,
+  UndiciHttpTransport,
+} from '#libs/node-delivery';
+import {
+  type DeliveryContext,
+  type DeliveryPorts,
+  type ReceiverMemory,
+  TokenCache,
+} from '#libs/notify';
 import { type RunOptions, USER_AGENT } from '#libs/platform';
 import type { EngineConfig } from '../config/engine-config.ts';
 import { ruleLinks } from '../rules/rule-links.ts';
+import type { LoadedAlertmanagerConfig } from './alertmanager-config-file.ts';
 
 const DEFAULT_TIMEOUT_MS = 10_000;
 
@@ -17,26 +28,36 @@ export interface Delivery {
 /** The {@link Delivery} the engine started with. */
 export const DELIVERY = Symbol('Delivery');
 
-/** @param folder what files of secrets and certificates are relative to */
+/** What receivers remember; one for all configurations. */
+export const RECEIVER_MEMORY = Symbol('ReceiverMemory');
+
+/** The ways out under a configuration. */
 export function createDelivery(
-  folder: string,
+  { folder, templates }: LoadedAlertmanagerConfig,
   config: EngineConfig,
   options: RunOptions,
+  memory: ReceiverMemory,
 ): Delivery {
   const secrets = new FileSecretReader(folder);
-  const http = new UndiciHttpTransport(secrets);
+  const { denied_networks: denied, allowed_networks: allowed } = config.notifications;
+  const environment = process.env;
+  const policy = new AddressPolicy({ denied, allowed });
+  const http = new UndiciHttpTransport(secrets, { policy, environment });
   return {
     close: () => http.close(),
     ports: {
       http,
       mail: new SmtpMailTransport(secrets),
       secrets,
+      memory,
+      tokens: new TokenCache(),
     },
     context: {
       externalUrl: ruleLinks(config, options).externalUrl,
       userAgent: USER_AGENT,
-      templates: MessageTemplates.create(),
+      templates,
       defaultTimeoutMs: DEFAULT_TIMEOUT_MS,
+      environment,
     },
   };
 }

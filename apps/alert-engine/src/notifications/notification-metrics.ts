@@ -1,5 +1,11 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Alert, AlertmanagerConfig, DispatchDrops, SilenceState } from '#libs/dispatch';
+import {
+  type Alert,
+  type AlertmanagerConfig,
+  type DispatchDrops,
+  RECEIVER_BLOCKS,
+  type SilenceState,
+} from '#libs/dispatch';
 import type { DeliveryFailure } from '#libs/notify';
 
 /** The release of Alertmanager whose API and metrics these are; tools decide by it what they may ask for. */
@@ -19,7 +25,7 @@ const REASONS: Readonly<Record<DeliveryFailure, string>> = {
   expired: 'contextDeadlineExceeded',
 };
 
-const INTEGRATIONS = ['webhook', 'email'];
+const INTEGRATIONS = ['email', ...RECEIVER_BLOCKS.map(({ kind }) => kind)];
 
 /** What is counted at the moment somebody looks. */
 export interface NotificationCounts {

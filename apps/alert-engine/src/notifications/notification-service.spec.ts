@@ -9,7 +9,13 @@ import {
   type PostedSilence,
 } from '#libs/dispatch';
 import { Labels } from '#libs/labels';
-import { DeliveryError, type HttpAnswer, type HttpPost, MessageTemplates } from '#libs/notify';
+import {
+  DeliveryError,
+  type HttpAnswer,
+  type HttpRequest,
+  MessageTemplates,
+  TokenCache,
+} from '#libs/notify';
 import { AppLogger } from '#libs/platform';
 import { NotificationMetrics } from './notification-metrics.ts';
 import { NotificationService } from './notification-service.ts';
@@ -53,14 +59,14 @@ class MemoryLog implements NotificationLog {
   }
 }
 
-const OK: HttpAnswer = { status: 200, retryAfter: null, excerpt: '' };
+const OK: HttpAnswer = { status: 200, retryAfter: null, body: '' };
 
 interface World {
   readonly events: string[];
   readonly log: MemoryLog;
   readonly silences: MemoryLog;
   /** Answers for each receiver; without one it answers at once that all is well. */
-  readonly answers: Map<string, (post: HttpPost) => Promise<HttpAnswer>>;
+  readonly answers: Map<string, (post: HttpRequest) => Promise<HttpAnswer>>;
   readonly ids: string[];
 }
 
@@ -86,12 +92,13 @@ function createService({ events, log, silences, answers, ids }: World): Notifica
       userAgent: 'test',
       templates: MessageTemplates.create(),
       defaultTimeoutMs: 1_000,
+      environment: {},
     },
     ports: {
       http: {
-        post: async (post) => {
+        send: async (post) => {
           const name = new URL(post.url.reveal()).hostname;
-          events.push(`${name} ${(JSON.parse(post.body) as { status: string }).status}`);
+          events.push(`${name} ${(JSON.parse(post.body ?? '') as { status: string }).status}`);
           ids.push(`${name} ${String(new Map(post.headers).get('Idempotency-Key'))}`);
           return (await answers.get(name)?.(post)) ?? OK;
         },
@@ -103,6 +110,8 @@ function createService({ events, log, silences, answers, ids }: World): Notifica
           throw new DeliveryError('misconfigured', 'no files here');
         },
       },
+      memory: { read: () => null, write: async () => {} },
+      tokens: new TokenCache(),
     },
     metrics: new NotificationMetrics(new Registry()),
     logger: AppLogger.create({ app: 'test', level: 'silent' }),

@@ -1,12 +1,22 @@
 import { DEFAULT_SEVERITY_ORDER, DEFAULT_SILENCE_LIMITS } from '#libs/dispatch';
 import { byteSize, positiveDurationMs } from '#libs/yaml-config';
+import { DEFAULT_DENIED_NETWORKS, isNetwork, NETWORK_NAMES } from '#libs/node-delivery';
 import { z } from 'zod';
 
 /** `alertmanager_config`: a file in Alertmanager's format, relative to the configuration file. */
 export const alertmanagerConfigSchema = z.string().min(1).optional();
 
+const networks = z.array(
+  z.string().refine(isNetwork, {
+    error: `expected a network such as 10.0.0.0/8, an address, or one of ${NETWORK_NAMES.join(', ')}`,
+  }),
+);
+
 /** `notifications`: what Alertmanager has flags for, and what it has not. */
 export const notificationsConfigSchema = z.strictObject({
+  /** Whom messages may be sent to without a proxy. */
+  denied_networks: networks.default([...DEFAULT_DENIED_NETWORKS]),
+  allowed_networks: networks.default([]),
   /** The label that says how severe an alert is. */
   severity_label: z.string().min(1).default(DEFAULT_SEVERITY_ORDER.label),
   /** Its values, the most severe first; with none of them a worse alert waits like any other. */

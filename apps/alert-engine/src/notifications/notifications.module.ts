@@ -10,20 +10,19 @@ import { StateModule } from '../state/state.module.ts';
 import { ALERT_SINK } from './alert-sink.ts';
 import {
   alertmanagerConfigPath,
+  LOADED_ALERTMANAGER_CONFIG,
   type LoadedAlertmanagerConfig,
   loadAlertmanagerConfig,
 } from './alertmanager-config-file.ts';
 import { AlertmanagerController } from './alertmanager.controller.ts';
 import { AlertmanagerStatus } from './alertmanager-status.ts';
-import { createDelivery, type Delivery, DELIVERY } from './delivery.ts';
+import { createDelivery, type Delivery, DELIVERY, RECEIVER_MEMORY } from './delivery.ts';
 import { NotificationMetrics } from './notification-metrics.ts';
 import { NotificationService } from './notification-service.ts';
 import { NotificationsRunner } from './notifications.runner.ts';
 import { SilencesController } from './silences.controller.ts';
 import { StateArea } from './state-area.ts';
-
-/** What was loaded at the start; a bad file ends the start here, before anything listens. */
-const LOADED = Symbol('LoadedAlertmanagerConfig');
+import { StateReceiverMemory } from './state-receiver-memory.ts';
 
 /** Alerts: grouped, routed, held back, delivered, shown through Alertmanager's API. */
 @Module({
@@ -31,7 +30,7 @@ const LOADED = Symbol('LoadedAlertmanagerConfig');
   controllers: [SilencesController, AlertmanagerController],
   providers: [
     {
-      provide: LOADED,
+      provide: LOADED_ALERTMANAGER_CONFIG,
       inject: [ENGINE_CONFIG, RUN_OPTIONS],
       useFactory: (config: EngineConfig, options: RunOptions) =>
         loadAlertmanagerConfig(alertmanagerConfigPath(config.alertmanager_config, options)),
@@ -43,19 +42,30 @@ const LOADED = Symbol('LoadedAlertmanagerConfig');
     },
     {
       provide: AlertmanagerStatus,
-      inject: [LOADED],
+      inject: [LOADED_ALERTMANAGER_CONFIG],
       useFactory: ({ shownText }: LoadedAlertmanagerConfig) =>
         new AlertmanagerStatus(shownText, Date.now()),
     },
     {
+      provide: RECEIVER_MEMORY,
+      inject: [STATE_STORE],
+      useFactory: (state: StateStore) => new StateReceiverMemory(state),
+    },
+    {
       provide: DELIVERY,
-      inject: [LOADED, ENGINE_CONFIG, RUN_OPTIONS],
-      useFactory: (loaded: LoadedAlertmanagerConfig, config: EngineConfig, options: RunOptions) =>
-        createDelivery(loaded.folder, config, options),
+      inject: [LOADED_ALERTMANAGER_CONFIG, ENGINE_CONFIG, RUN_OPTIONS, RECEIVER_MEMORY],
+      useFactory: createDelivery,
     },
     {
       provide: NotificationService,
-      inject: [LOADED, DELIVERY, ENGINE_CONFIG, STATE_STORE, NotificationMetrics, AppLogger],
+      inject: [
+        LOADED_ALERTMANAGER_CONFIG,
+        DELIVERY,
+        ENGINE_CONFIG,
+        STATE_STORE,
+        NotificationMetrics,
+        AppLogger,
+      ],
       useFactory: (
         loaded: LoadedAlertmanagerConfig,
         { ports, context }: Delivery,

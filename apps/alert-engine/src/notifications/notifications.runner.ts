@@ -13,11 +13,17 @@ import {
   type RunOptions,
 } from '#libs/platform';
 import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
-import { alertmanagerConfigPath, loadAlertmanagerConfig } from './alertmanager-config-file.ts';
+import {
+  alertmanagerConfigPath,
+  LOADED_ALERTMANAGER_CONFIG,
+  type LoadedAlertmanagerConfig,
+  loadAlertmanagerConfig,
+} from './alertmanager-config-file.ts';
 import { AlertmanagerStatus } from './alertmanager-status.ts';
-import { createDelivery, type Delivery, DELIVERY } from './delivery.ts';
+import { createDelivery, type Delivery, DELIVERY, RECEIVER_MEMORY } from './delivery.ts';
 import { NotificationMetrics } from './notification-metrics.ts';
 import { NotificationService } from './notification-service.ts';
+import type { StateReceiverMemory } from './state-receiver-memory.ts';
 
 /** Starts and stops notifying, and takes a new configuration while it runs. */
 @Injectable()
@@ -29,7 +35,9 @@ export class NotificationsRunner
   readonly #logger: AppLogger;
   /** The last is in use; connections of the others end by themselves. */
   #delivery: Delivery;
+  readonly #memory: StateReceiverMemory;
   #path: string | null;
+  #templateFiles: readonly string[];
 
   constructor(
     service: NotificationService,
@@ -39,6 +47,8 @@ export class NotificationsRunner
     logger: AppLogger,
     reloads: ReloadService<EngineConfig>,
     @Inject(DELIVERY) delivery: Delivery,
+    @Inject(RECEIVER_MEMORY) memory: StateReceiverMemory,
+    @Inject(LOADED_ALERTMANAGER_CONFIG) loaded: LoadedAlertmanagerConfig,
     @Inject(ENGINE_CONFIG) config: EngineConfig,
     @Inject(RUN_OPTIONS) options: RunOptions,
   ) {
@@ -46,7 +56,9 @@ export class NotificationsRunner
     this.#health = health;
     this.#logger = logger;
     this.#delivery = delivery;
+    this.#memory = memory;
     this.#path = alertmanagerConfigPath(config.alertmanager_config, options);
+    this.#templateFiles = loaded.templateFiles;
     metrics.watch(service);
     metrics.configured(service.config, Date.now());
     health.set('notifications', false, 'restoring');
@@ -55,31 +67,37 @@ export class NotificationsRunner
       prepare: async (next) => {
         const path = alertmanagerConfigPath(next.alertmanager_config, options);
         try {
-          const loaded = await loadAlertmanagerConfig(path);
+          const read = await loadAlertmanagerConfig(path);
           return () => {
             this.#path = path;
-            this.#delivery = createDelivery(loaded.folder, next, options);
-            service.reconfigure(loaded.config, this.#delivery.ports, this.#delivery.context);
-            status.configured(loaded.shownText);
-            metrics.configured(loaded.config, Date.now());
+            this.#templateFiles = read.templateFiles;
+            this.#delivery = createDelivery(read, next, options, memory);
+            service.reconfigure(read.config, this.#delivery.ports, this.#delivery.context);
+            status.configured(read.shownText);
+            metrics.configured(read.config, Date.now());
           };
         } catch (error) {
           metrics.configurationRefused();
           throw error;
         }
       },
-      watchedFiles: () => (this.#path === null ? [] : [this.#path]),
+      watchedFiles: () => (this.#path === null ? [] : [this.#path, ...this.#templateFiles]),
     });
   }
 
   onModuleInit(): void {
-    this.#service.start().then(
+    this.#start().then(
       () => this.#health.set('notifications', true),
       (error: unknown) => {
         this.#logger.error('the notification log cannot be restored', error);
         this.#health.set('notifications', false, 'the notification log cannot be restored');
       },
     );
+  }
+
+  async #start(): Promise<void> {
+    await this.#memory.load();
+    await this.#service.start();
   }
 
   /** Messages on the wire may arrive; nothing new is sent. */

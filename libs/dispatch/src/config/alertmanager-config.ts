@@ -1,10 +1,12 @@
 import type { Matcher } from '#libs/labels';
-import type { Secret } from '#libs/yaml-config';
-import type { IntegrationRef } from '../notification.ts';
+import type { IntegrationBase, SecretSource, TlsConfig } from './integration-config.ts';
+import type { HttpReceiverIntegration } from './receivers/receiver-blocks.ts';
 import type { TimeInterval } from '../time/time-interval.ts';
 
 /** An `alertmanager.yml`, checked, with every default and inheritance resolved. */
 export interface AlertmanagerConfig {
+  /** Patterns of the files with templates, relative to the configuration. */
+  readonly templates: readonly string[];
   /** How long an alert without an end is believed in after it was last heard of. */
   readonly resolveTimeoutMs: number;
   /** The root of the routing tree; it has no matchers. */
@@ -40,6 +42,9 @@ export interface InhibitRule {
   readonly equal: readonly string[];
 }
 
+/** A way to reach people. */
+export type Integration = HttpReceiverIntegration | EmailIntegration;
+
 /** A named list of ways to reach people; without any it shows alerts in the API only. */
 export interface Receiver {
   readonly name: string;
@@ -47,55 +52,6 @@ export interface Receiver {
   readonly labels: ReadonlyMap<string, string>;
   readonly integrations: readonly Integration[];
 }
-
-export type Integration = WebhookIntegration | EmailIntegration;
-
-interface IntegrationBase {
-  readonly ref: IntegrationRef;
-  /** Whether ends are announced as well. */
-  readonly sendsResolved: boolean;
-}
-
-/** A secret written in the file, or in a file of its own that is read again for every use. */
-export type SecretSource =
-  | { readonly kind: 'inline'; readonly secret: Secret }
-  | { readonly kind: 'file'; readonly path: string };
-
-/** `webhook_configs[]` */
-export interface WebhookIntegration extends IntegrationBase {
-  readonly kind: 'webhook';
-  readonly url: SecretSource;
-  /** At most so many alerts in a message, the rest counted; 0 means all. */
-  readonly maxAlerts: number;
-  /** For the whole request; null leaves it to the delivery core. */
-  readonly timeoutMs: number | null;
-  readonly http: HttpClientConfig;
-}
-
-/** `http_config`, as far as it is supported. Redirects are never followed. */
-export interface HttpClientConfig {
-  readonly authorization:
-    | { readonly kind: 'none' }
-    | { readonly kind: 'basic'; readonly username: string; readonly password: SecretSource | null }
-    | { readonly kind: 'header'; readonly scheme: string; readonly credentials: SecretSource };
-  readonly tls: TlsConfig;
-}
-
-/** `tls_config` */
-export interface TlsConfig {
-  /** PEM text of the authorities to trust instead of the system's. */
-  readonly ca: string | null;
-  readonly caFile: string | null;
-  readonly cert: string | null;
-  readonly certFile: string | null;
-  readonly key: SecretSource | null;
-  readonly serverName: string | null;
-  readonly skipsVerification: boolean;
-  readonly minVersion: TlsVersion | null;
-  readonly maxVersion: TlsVersion | null;
-}
-
-export type TlsVersion = 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
 
 /** `email_configs[]`, with `global.smtp_*` filled in. */
 export interface EmailIntegration extends IntegrationBase {

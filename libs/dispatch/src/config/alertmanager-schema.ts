@@ -1,5 +1,9 @@
 import { isValidLegacyName, isValidUtf8Name, Matcher, RegExpSyntaxError } from '#libs/labels';
 import { z } from 'zod';
+import { httpConfigSchema, tlsConfigSchema } from './http-config.ts';
+import type { RawBlock } from './receivers/receiver-block.ts';
+import { RECEIVER_BLOCKS } from './receivers/receiver-blocks.ts';
+import { receiverGlobalFields } from './receivers/receiver-globals.ts';
 import {
   flag,
   list,
@@ -51,50 +55,6 @@ const matchRe = textEntries.transform((entries, context): Matcher[] =>
   }),
 );
 
-const TLS_VERSIONS = {
-  TLS10: 'TLSv1',
-  TLS11: 'TLSv1.1',
-  TLS12: 'TLSv1.2',
-  TLS13: 'TLSv1.3',
-} as const;
-const tlsVersion = z
-  .enum(['TLS10', 'TLS11', 'TLS12', 'TLS13'])
-  .transform((version) => TLS_VERSIONS[version]);
-
-const tlsConfig = z.strictObject({
-  ca: maybe(text),
-  ca_file: maybe(path),
-  cert: maybe(text),
-  cert_file: maybe(path),
-  key: maybe(secretText),
-  key_file: maybe(path),
-  server_name: maybe(text),
-  insecure_skip_verify: maybe(flag),
-  min_version: maybe(tlsVersion),
-  max_version: maybe(tlsVersion),
-});
-
-const httpConfig = z.strictObject({
-  basic_auth: maybe(
-    z.strictObject({
-      username: maybe(text),
-      password: maybe(secretText),
-      password_file: maybe(path),
-    }),
-  ),
-  authorization: maybe(
-    z.strictObject({
-      type: maybe(text),
-      credentials: maybe(secretText),
-      credentials_file: maybe(path),
-    }),
-  ),
-  // Both are accepted and change nothing: redirects are never followed, and HTTP/1.1 serves everywhere.
-  follow_redirects: maybe(flag),
-  enable_http2: maybe(flag),
-  tls_config: maybe(tlsConfig),
-});
-
 /** `host:port`, or an empty text for none. */
 const hostAndPort = text.transform((value, context): { host: string; port: number } | null => {
   if (value === '') return null;
@@ -113,21 +73,13 @@ function portNumber(written: string): number {
   return /^[0-9]{1,5}$/.test(written) ? Number(written) : (SERVICE_PORTS[written] ?? Number.NaN);
 }
 
-const webhookConfig = z.strictObject({
-  send_resolved: maybe(flag),
-  http_config: maybe(httpConfig),
-  url: maybe(secretText),
-  url_file: maybe(path),
-  max_alerts: maybe(z.int().min(0)),
-  timeout: maybe(duration),
-});
-
 const emailConfig = z.strictObject({
   send_resolved: maybe(flag),
   to: maybe(text),
   from: maybe(text),
   hello: maybe(text),
   smarthost: maybe(hostAndPort),
+  auth_identity: maybe(text),
   auth_username: maybe(text),
   auth_password: maybe(secretText),
   auth_password_file: maybe(path),
@@ -138,7 +90,7 @@ const emailConfig = z.strictObject({
   text: maybe(text),
   require_tls: maybe(flag),
   force_implicit_tls: maybe(flag),
-  tls_config: maybe(tlsConfig),
+  tls_config: maybe(tlsConfigSchema),
   threading: maybe(
     z.strictObject({
       enabled: maybe(flag),
@@ -147,11 +99,17 @@ const emailConfig = z.strictObject({
   ),
 });
 
+/** `slack_configs` and the like. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each entry has the key of its block.
+const blockLists = Object.fromEntries(
+  RECEIVER_BLOCKS.map(({ key, schema }) => [key, list(schema)]),
+) as unknown as { [Key in (typeof RECEIVER_BLOCKS)[number]['key']]: z.ZodType<RawBlock[]> };
+
 const receiver = z.strictObject({
   name,
   labels: textEntries,
-  webhook_configs: list(webhookConfig),
   email_configs: list(emailConfig),
+  ...blockLists,
 });
 
 const routeFields = {
@@ -193,10 +151,12 @@ const namedTimeIntervals = z.strictObject({ name, time_intervals: list(timeInter
 
 const globalConfig = z.strictObject({
   resolve_timeout: maybe(positiveDuration),
-  http_config: maybe(httpConfig),
+  ...receiverGlobalFields,
+  http_config: maybe(httpConfigSchema),
   smtp_from: maybe(text),
   smtp_hello: maybe(text),
   smtp_smarthost: maybe(hostAndPort),
+  smtp_auth_identity: maybe(text),
   smtp_auth_username: maybe(text),
   smtp_auth_password: maybe(secretText),
   smtp_auth_password_file: maybe(path),
@@ -204,11 +164,24 @@ const globalConfig = z.strictObject({
   smtp_auth_secret_file: maybe(path),
   smtp_require_tls: maybe(flag),
   smtp_force_implicit_tls: maybe(flag),
-  smtp_tls_config: maybe(tlsConfig),
+  smtp_tls_config: maybe(tlsConfigSchema),
+});
+
+/** Accepted, since files bring it along; how the engine traces is told by its environment. */
+const tracing = z.strictObject({
+  client_type: maybe(text),
+  endpoint: maybe(text),
+  sampling_fraction: maybe(z.number().min(0).max(1)),
+  insecure: maybe(flag),
+  tls_config: maybe(tlsConfigSchema),
+  headers: textEntries,
+  compression: maybe(text),
+  timeout: maybe(duration),
 });
 
 export const rawConfigSchema = z.strictObject({
   global: maybe(globalConfig),
+  tracing: maybe(tracing),
   templates: list(path),
   route: maybe(route),
   receivers: list(receiver),
@@ -220,7 +193,4 @@ export const rawConfigSchema = z.strictObject({
 export type RawConfig = z.output<typeof rawConfigSchema>;
 export type RawReceiver = RawConfig['receivers'][number];
 export type RawGlobal = NonNullable<RawConfig['global']>;
-export type RawHttpConfig = z.output<typeof httpConfig>;
-export type RawTlsConfig = z.output<typeof tlsConfig>;
-export type RawWebhook = z.output<typeof webhookConfig>;
 export type RawEmail = z.output<typeof emailConfig>;

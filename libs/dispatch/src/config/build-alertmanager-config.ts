@@ -1,27 +1,24 @@
 import type { Matcher } from '#libs/labels';
-import type { Secret } from '#libs/yaml-config';
 import { assert } from '#libs/invariant';
 import { formatMatchers, sortMatchers } from '../matchers/parse-matchers.ts';
 import type {
   AlertmanagerConfig,
   EmailIntegration,
-  HttpClientConfig,
   Receiver,
   Route,
-  SecretSource,
-  TlsConfig,
-  WebhookIntegration,
 } from './alertmanager-config.ts';
 import type {
   RawConfig,
   RawEmail,
   RawGlobal,
-  RawHttpConfig,
   RawReceiver,
   RawRoute,
-  RawTlsConfig,
-  RawWebhook,
 } from './alertmanager-schema.ts';
+import { filled, secretSource } from './config-checks.ts';
+import { buildHttp, buildTls } from './http-config.ts';
+import type { HttpIntegration } from './integration-config.ts';
+import { type LoadedBlock, type RawBlock, readBlock } from './receivers/receiver-block.ts';
+import { type HttpReceiverIntegration, RECEIVER_BLOCKS } from './receivers/receiver-blocks.ts';
 
 const DEFAULT_RESOLVE_TIMEOUT_MS = 5 * 60_000;
 const DEFAULT_ROUTE: Inherited = {
@@ -42,6 +39,7 @@ export function buildAlertmanagerConfig(raw: RawConfig): AlertmanagerConfig {
   assert(raw.route !== null, 'a checked configuration has a route');
   const { global } = raw;
   return {
+    templates: raw.templates,
     resolveTimeoutMs: global?.resolve_timeout ?? DEFAULT_RESOLVE_TIMEOUT_MS,
     route: buildRoute(raw.route, DEFAULT_ROUTE, ''),
     receivers: raw.receivers.map((receiver) => buildReceiver(receiver, global)),
@@ -97,26 +95,40 @@ function buildReceiver(raw: RawReceiver, global: RawGlobal | null): Receiver {
     name,
     labels,
     integrations: [
-      ...raw.webhook_configs.map((webhook, index) => buildWebhook(webhook, name, index, global)),
+      ...RECEIVER_BLOCKS.flatMap((block) =>
+        raw[block.key].map(
+          (written, index) =>
+            // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each block builds its own kind.
+            buildBlock<string, object>(block as LoadedBlock, written, {
+              receiver: name,
+              index,
+              global,
+            }) as HttpReceiverIntegration,
+        ),
+      ),
       ...raw.email_configs.map((email, index) => buildEmail(email, name, index, global)),
     ],
   };
 }
 
-function buildWebhook(
-  raw: RawWebhook,
-  receiver: string,
-  index: number,
-  global: RawGlobal | null,
-): WebhookIntegration {
-  const url = secretSource(raw.url, raw.url_file);
-  assert(url !== null, 'a checked webhook has a url');
+function buildBlock<Kind extends string, Settings>(
+  block: LoadedBlock<Kind, Settings>,
+  raw: RawBlock,
+  place: { readonly receiver: string; readonly index: number; readonly global: RawGlobal | null },
+): HttpIntegration<Kind, Settings> {
+  const { receiver, index, global } = place;
+  const { kind, defaults } = block;
   return {
-    kind: 'webhook',
-    ref: { receiver, kind: 'webhook', index },
-    sendsResolved: raw.send_resolved ?? true,
-    url,
-    maxAlerts: raw.max_alerts ?? 0,
+    kind,
+    ref: { receiver, kind, index },
+    sendsResolved: raw.send_resolved ?? block.sendsResolved,
+    settings: readBlock(block, raw, {
+      global,
+      http: raw.http_config,
+      path: [],
+      complain: (path, message) => assert(false, `${path.join('.')}: ${message}`),
+    }),
+    defaults,
     timeoutMs: raw.timeout === null || raw.timeout === 0 ? null : raw.timeout,
     http: buildHttp(raw.http_config ?? global?.http_config ?? null),
   };
@@ -166,47 +178,4 @@ function buildSmtpAuth(raw: RawEmail, global: RawGlobal | null): EmailIntegratio
     secretSource(global?.smtp_auth_password, global?.smtp_auth_password_file);
   if (password !== null) return { kind: 'password', username, password };
   return secret === null ? { kind: 'none' } : { kind: 'cram-md5', username, secret };
-}
-
-function buildHttp(raw: RawHttpConfig | null): HttpClientConfig {
-  const tls = buildTls(raw?.tls_config ?? null);
-  const basic = raw?.basic_auth ?? null;
-  if (basic !== null) {
-    const password = secretSource(basic.password, basic.password_file);
-    return { tls, authorization: { kind: 'basic', username: basic.username ?? '', password } };
-  }
-  const header = raw?.authorization ?? null;
-  const credentials =
-    header === null ? null : secretSource(header.credentials, header.credentials_file);
-  if (header === null || credentials === null) return { tls, authorization: { kind: 'none' } };
-  const scheme = filled(header.type) ?? 'Bearer';
-  return { tls, authorization: { kind: 'header', scheme, credentials } };
-}
-
-function buildTls(raw: RawTlsConfig | null): TlsConfig {
-  return {
-    ca: filled(raw?.ca),
-    caFile: filled(raw?.ca_file),
-    cert: filled(raw?.cert),
-    certFile: filled(raw?.cert_file),
-    key: secretSource(raw?.key, raw?.key_file),
-    serverName: filled(raw?.server_name),
-    skipsVerification: raw?.insecure_skip_verify ?? false,
-    minVersion: raw?.min_version ?? null,
-    maxVersion: raw?.max_version ?? null,
-  };
-}
-
-function secretSource(
-  secret: Secret | null | undefined,
-  file: string | null | undefined,
-): SecretSource | null {
-  if (secret !== null && secret !== undefined && !secret.isEmpty) return { kind: 'inline', secret };
-  const path = filled(file);
-  return path === null ? null : { kind: 'file', path };
-}
-
-/** An empty text says as much as none. */
-function filled(text: string | null | undefined): string | null {
-  return text === undefined || text === '' ? null : text;
 }

@@ -4,15 +4,14 @@ import type {
   RawConfig,
   RawEmail,
   RawGlobal,
-  RawHttpConfig,
   RawReceiver,
   RawRoute,
-  RawTlsConfig,
-  RawWebhook,
 } from './alertmanager-schema.ts';
-
-type Path = readonly (string | number)[];
-type Complain = (path: Path, message: string) => void;
+import { type Complain, complainIfBoth, isBlank, type Path } from './config-checks.ts';
+import { checkHttp, checkTls } from './http-config.ts';
+import { readBlock } from './receivers/receiver-block.ts';
+import { RECEIVER_BLOCKS } from './receivers/receiver-blocks.ts';
+import { checkReceiverGlobals } from './receivers/receiver-globals.ts';
 
 /** Checks what several keys say together, as a refinement of the schema, so that messages get their lines. */
 export function checkAlertmanagerConfig(
@@ -22,12 +21,6 @@ export function checkAlertmanagerConfig(
   const complain: Complain = (path, message) => {
     context.addIssue({ code: 'custom', path: [...path], message });
   };
-  if (config.templates.length > 0) {
-    complain(
-      ['templates', 0],
-      'template files are not supported here yet; accepted is an empty list',
-    );
-  }
   if (config.global !== null) checkGlobal(config.global, complain);
   checkReceivers(config, complain);
   checkTimeIntervalNames(config, complain);
@@ -39,8 +32,9 @@ export function checkAlertmanagerConfig(
 }
 
 function checkGlobal(global: RawGlobal, complain: Complain): void {
-  checkAtMostOne(global, ['smtp_auth_password', 'smtp_auth_password_file'], ['global'], complain);
-  checkAtMostOne(global, ['smtp_auth_secret', 'smtp_auth_secret_file'], ['global'], complain);
+  checkReceiverGlobals(global, ['global'], complain);
+  complainIfBoth(global, ['smtp_auth_password', 'smtp_auth_password_file'], ['global'], complain);
+  complainIfBoth(global, ['smtp_auth_secret', 'smtp_auth_secret_file'], ['global'], complain);
   if (global.http_config !== null) {
     checkHttp(global.http_config, ['global', 'http_config'], complain);
   }
@@ -68,33 +62,16 @@ function checkReceiver(
   path: Path,
   complain: Complain,
 ): void {
-  for (const [i, webhook] of receiver.webhook_configs.entries()) {
-    checkWebhook(webhook, [...path, 'webhook_configs', i], complain);
+  for (const block of RECEIVER_BLOCKS) {
+    for (const [i, raw] of receiver[block.key].entries()) {
+      const at = [...path, block.key, i];
+      readBlock<object>(block, raw, { global, http: raw.http_config, path: at, complain });
+      if (raw.http_config !== null) checkHttp(raw.http_config, [...at, 'http_config'], complain);
+    }
   }
   for (const [i, email] of receiver.email_configs.entries()) {
     checkEmail(email, global, [...path, 'email_configs', i], complain);
   }
-}
-
-function checkWebhook(webhook: RawWebhook, path: Path, complain: Complain): void {
-  checkAtMostOne(webhook, ['url', 'url_file'], path, complain);
-  if (isBlank(webhook.url?.reveal()) && isBlank(webhook.url_file)) {
-    complain(path, 'one of url and url_file is missing');
-  } else if (webhook.url !== null) {
-    const reason = whyNotWebhookUrl(webhook.url.reveal());
-    if (reason !== null) complain([...path, 'url'], reason);
-  }
-  if (webhook.http_config !== null) {
-    checkHttp(webhook.http_config, [...path, 'http_config'], complain);
-  }
-}
-
-function whyNotWebhookUrl(url: string): string | null {
-  if (url.includes('{{')) return 'templates in URLs are not supported here yet; expected a URL';
-  if (!/^https?:\/\/[^/]/i.test(url) || !URL.canParse(url)) {
-    return 'expected a URL that starts with http:// or https://';
-  }
-  return null;
 }
 
 function checkEmail(
@@ -110,8 +87,8 @@ function checkEmail(
   if (email.smarthost === null && (global?.smtp_smarthost ?? null) === null) {
     complain(path, '"smarthost" is missing, and there is no global smtp_smarthost');
   }
-  checkAtMostOne(email, ['auth_password', 'auth_password_file'], path, complain);
-  checkAtMostOne(email, ['auth_secret', 'auth_secret_file'], path, complain);
+  complainIfBoth(email, ['auth_password', 'auth_password_file'], path, complain);
+  complainIfBoth(email, ['auth_secret', 'auth_secret_file'], path, complain);
   const seen = new Set<string>();
   for (const [header] of email.headers) {
     // RFC 5322, section 2.2: printable ASCII but for the colon.
@@ -129,37 +106,6 @@ function checkEmail(
     }
   }
   if (email.tls_config !== null) checkTls(email.tls_config, [...path, 'tls_config'], complain);
-}
-
-function checkHttp(http: RawHttpConfig, path: Path, complain: Complain): void {
-  checkAtMostOne(http, ['basic_auth', 'authorization'], path, complain);
-  if (http.basic_auth !== null) {
-    const at = [...path, 'basic_auth'];
-    checkAtMostOne(http.basic_auth, ['password', 'password_file'], at, complain);
-  }
-  if (http.authorization !== null) {
-    const at = [...path, 'authorization'];
-    const type = http.authorization.type ?? 'Bearer';
-    checkAtMostOne(http.authorization, ['credentials', 'credentials_file'], at, complain);
-    if (type.trim().toLowerCase() === 'basic') {
-      complain([...at, 'type'], 'cannot be Basic; use basic_auth for that');
-    } else if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]*$/.test(type)) {
-      complain([...at, 'type'], 'expected one word such as Bearer');
-    }
-  }
-  if (http.tls_config !== null) checkTls(http.tls_config, [...path, 'tls_config'], complain);
-}
-
-function checkTls(tls: RawTlsConfig, path: Path, complain: Complain): void {
-  checkAtMostOne(tls, ['ca', 'ca_file'], path, complain);
-  checkAtMostOne(tls, ['cert', 'cert_file'], path, complain);
-  checkAtMostOne(tls, ['key', 'key_file'], path, complain);
-  const hasCert = !isBlank(tls.cert) || !isBlank(tls.cert_file);
-  const hasKey = !isBlank(tls.key?.reveal()) || !isBlank(tls.key_file);
-  if (hasCert !== hasKey) complain(path, 'a certificate and its key are needed together');
-  if (tls.min_version !== null && tls.max_version !== null && tls.min_version > tls.max_version) {
-    complain([...path, 'min_version'], 'must not be above max_version');
-  }
 }
 
 function checkTimeIntervalNames(config: RawConfig, complain: Complain): void {
@@ -236,23 +182,4 @@ function checkUnique(
     if (seen.has(value)) complain(at, `${JSON.stringify(value)} is given twice`);
     seen.add(value);
   }
-}
-
-function checkAtMostOne<Key extends string>(
-  values: Readonly<Partial<Record<Key, unknown>>>,
-  [first, second]: readonly [Key, Key],
-  path: Path,
-  complain: Complain,
-): void {
-  if (isGiven(values[first]) && isGiven(values[second])) {
-    complain([...path, second], `at most one of ${first} and ${second} is accepted`);
-  }
-}
-
-function isGiven(value: unknown): boolean {
-  return value !== null && value !== undefined && value !== '';
-}
-
-function isBlank(value: string | null | undefined): boolean {
-  return value === null || value === undefined || value === '';
 }

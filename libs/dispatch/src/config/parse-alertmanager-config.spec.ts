@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { Labels } from '#libs/labels';
 import { ConfigTextError } from '#libs/yaml-config';
 import { groupKeyOf, groupLabelsOf, matchingRoutes } from '../route-tree.ts';
-import type { EmailIntegration, WebhookIntegration } from './alertmanager-config.ts';
+import type { EmailIntegration } from './alertmanager-config.ts';
+import type { HttpReceiverIntegration } from './receivers/receiver-blocks.ts';
 import { parseAlertmanagerConfig } from './parse-alertmanager-config.ts';
 import { redactAlertmanagerConfig } from './redact-alertmanager-config.ts';
 
@@ -96,7 +97,7 @@ receivers:
       tls_config: {insecure_skip_verify: true, min_version: TLS12}
   - url_file: /etc/url
 `);
-    const [first, second] = receivers[0]!.integrations as WebhookIntegration[];
+    const [first, second] = receivers[0]!.integrations as HttpReceiverIntegration[];
     expect([...receivers[0]!.labels]).toEqual([
       ['owner', 'web'],
       ['name', 'hook'],
@@ -104,12 +105,12 @@ receivers:
     expect(first).toMatchObject({
       ref: { receiver: 'hook', kind: 'webhook', index: 0 },
       sendsResolved: false,
-      maxAlerts: 3,
+      settings: { max_alerts: 3, payload: null },
       timeoutMs: 5_000,
       http: {
         authorization: {
           kind: 'basic',
-          username: 'me',
+          username: { kind: 'text', text: 'me' },
           password: { kind: 'file', path: '/etc/pw' },
         },
         tls: { skipsVerification: true, minVersion: 'TLSv1.2' },
@@ -119,7 +120,7 @@ receivers:
       ref: { index: 1 },
       sendsResolved: true,
       timeoutMs: null,
-      url: { kind: 'file', path: '/etc/url' },
+      settings: { url: { kind: 'file', path: '/etc/url' } },
       http: { authorization: { kind: 'header', scheme: 'Bearer' } },
     });
     expect(JSON.stringify(receivers)).not.toMatch(/key=1|global-token/);
@@ -205,12 +206,8 @@ describe('parseAlertmanagerConfig', () => {
       /"labels" is a key of Alertmanager that is not supported here yet/,
     ],
     [
-      "templates: ['*.tmpl']\nroute: {receiver: r}\nreceivers: [{name: r}]",
-      /am\.yml:1: templates\[0\]: template files are not supported/,
-    ],
-    [
-      withReceiver('  slack_configs: []'),
-      /am\.yml:4: receivers\[0\]\.slack_configs: "slack_configs" is a key of Alertmanager that is not supported here yet; accepted are email_configs, labels, name, webhook_configs/,
+      withReceiver('  slack_configs: [{channel: a}]'),
+      /am\.yml:4: receivers\[0\]\.slack_configs\[0\]: there is no Slack API URL and no app token/,
     ],
     [withReceiver('  smoke_configs: []'), /unknown key "smoke_configs"/],
     [withReceiver('  webhook_configs: [{}]'), /one of url and url_file is missing/],
@@ -220,12 +217,18 @@ describe('parseAlertmanagerConfig', () => {
     ],
     [withReceiver('  webhook_configs: [{url: "ftp://a"}]'), /expected a URL that starts with http/],
     [
-      withReceiver('  webhook_configs: [{url: "http://a/{{ .x }}"}]'),
-      /templates in URLs are not supported/,
+      withReceiver('  webhook_configs: [{url: "http://a", http_config: {no_proxy: "p"}}]'),
+      /needs a proxy_url/,
     ],
     [
-      withReceiver('  webhook_configs: [{url: "http://a", http_config: {proxy_url: "http://p"}}]'),
-      /"proxy_url" is a key of Alertmanager/,
+      withReceiver('  webhook_configs: [{url: "http://a", http_config: {oauth2: {scopes: [a]}}}]'),
+      /"client_id" is missing[^]*"token_url" is missing/,
+    ],
+    [
+      withReceiver(
+        '  webhook_configs: [{url: "http://a", http_config: {http_headers: {Host: {}}}}]',
+      ),
+      /cannot be given here/,
     ],
     [
       withReceiver(

@@ -6,8 +6,8 @@ export interface HttpAnswer {
   readonly status: number;
   /** The `Retry-After` header as it was sent; null where there was none. */
   readonly retryAfter: string | null;
-  /** The beginning of the body, for messages. */
-  readonly excerpt: string;
+  /** The beginning of the body; empty for a success whose body was not asked for. */
+  readonly body: string;
 }
 
 /** No receiver can keep us away for longer. */
@@ -20,7 +20,7 @@ const MAX_RETRY_AFTER_MS = 24 * 3_600_000;
 export function judgeHttpAnswer(answer: HttpAnswer, nowMs: number): DeliveryError | null {
   const { status } = answer;
   if (status >= 200 && status < 300) return null;
-  const excerpt = printable(answer.excerpt);
+  const excerpt = printable(answer.body);
   const message = `the receiver answered ${status}${excerpt === '' ? '' : `: ${excerpt}`}`;
   const retryAfterMs = parseRetryAfterMs(answer.retryAfter, nowMs, MAX_RETRY_AFTER_MS);
   if (status === 429) return new DeliveryError('rate_limited', message, { retryAfterMs });

@@ -20,7 +20,7 @@ describe('judgeHttpAnswer', () => {
     [503, 'server_error', true],
     [999, 'server_error', true],
   ])('%d: %s, retried: %j', (status, code, isRetryable) => {
-    const error = judgeHttpAnswer({ status, retryAfter: null, excerpt: '' }, NOW_MS);
+    const error = judgeHttpAnswer({ status, retryAfter: null, body: '' }, NOW_MS);
     expect(error?.code ?? null).toBe(code);
     expect(error?.isRetryable ?? false).toBe(isRetryable);
   });
@@ -32,13 +32,13 @@ describe('judgeHttpAnswer', () => {
     ['9999999', 86_400_000],
     ['soon', null],
   ])('waits as long as `Retry-After: %s` says, at most a day', (retryAfter, retryAfterMs) => {
-    const error = judgeHttpAnswer({ status: 429, retryAfter, excerpt: '' }, NOW_MS);
+    const error = judgeHttpAnswer({ status: 429, retryAfter, body: '' }, NOW_MS);
     expect(error?.retryAfterMs).toBe(retryAfterMs);
   });
 
   it('quotes the receiver in one harmless line', () => {
-    const excerpt = `no\u001B[31m\r\nway ${'x'.repeat(1_000)}`;
-    const message = judgeHttpAnswer({ status: 400, retryAfter: null, excerpt }, NOW_MS)!.message;
+    const body = `no\u001B[31m\r\nway ${'x'.repeat(1_000)}`;
+    const message = judgeHttpAnswer({ status: 400, retryAfter: null, body }, NOW_MS)!.message;
     expect(message).toMatch(/^the receiver answered 400: no \[31m way x+…$/);
     expect(message.length).toBeLessThan(400);
   });

@@ -29,6 +29,7 @@ function compose(notification: Notification, yaml = '') {
     userAgent: 'Binnacle',
     templates,
     defaultTimeoutMs: 1,
+    environment: {},
     nowMs: () => START_MS + 312_000,
   };
   return { ...composeEmail(notification, integrationOf(yaml), context, faults), faults };

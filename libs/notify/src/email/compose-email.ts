@@ -4,10 +4,10 @@ import { Labels } from '#libs/labels';
 import type { DeliveryContext } from '../delivery-context.ts';
 import { DeliveryError } from '../delivery/delivery-error.ts';
 import { toMessageData } from '../message/message-data.ts';
-import type { TemplateFault } from '../message/message-templates.ts';
+import { MessageTemplates, type TemplateFault } from '../message/message-templates.ts';
 import { toOneLine } from '../message/one-line.ts';
 import type { EmailMessage } from '../ports.ts';
-import { describeGroup } from './describe-group.ts';
+import { describeGroup } from '../message/describe-group.ts';
 import { renderEmailHtml } from './email-html.ts';
 import { renderEmailSubject, renderEmailText } from './email-text.ts';
 
@@ -30,9 +30,10 @@ export function composeEmail(
   faults: TemplateFault[],
 ): EmailMessage {
   const data = toMessageData(notification, context.externalUrl);
+  const templateValue = MessageTemplates.valueOf(data);
   const nowMs = context.nowMs();
   const expand = (text: string, field: string, isHtml = false) =>
-    context.templates.expand(text, data, { field, isHtml, nowMs }, faults);
+    context.templates.expand(text, templateValue, { field, isHtml, nowMs }, faults);
   const expandAddress = (text: string, field: string) => {
     const address = expand(text, field);
     if (address !== null && address.trim() !== '') return toHeaderValue(address);

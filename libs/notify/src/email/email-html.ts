@@ -1,6 +1,6 @@
-import type { AlertDescription, GroupDescription } from './describe-group.ts';
+import type { AlertDescription, GroupDescription } from '../message/describe-group.ts';
 import { bannerOf, footerOf } from './email-text.ts';
-import { escapeHtml } from './escape-html.ts';
+import { escapeHtml } from '../message/escape-html.ts';
 
 /*
  * Mail programs know little CSS and no style sheets, so everything is a table with its styles written out. Colour never

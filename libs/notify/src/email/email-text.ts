@@ -1,5 +1,5 @@
 import { toOneLine } from '../message/one-line.ts';
-import type { AlertDescription, GroupDescription } from './describe-group.ts';
+import type { AlertDescription, GroupDescription } from '../message/describe-group.ts';
 
 /** The subject: what is wrong and where, in one line that reads well in a list of messages. */
 export function renderEmailSubject(group: GroupDescription): string {

@@ -21,12 +21,29 @@ const EMAIL_SUBJECT = '{{ define "email.default.subject" }}{{ template "__subjec
 /** A text that is too long for a template to give. */
 const MAX_OUTPUT = 1024 * 1024;
 
+/** Texts of a configuration are few; this many are kept parsed. */
+const MAX_PARSED = 1_000;
+
+/** A notification as templates see it; made once for all texts of a message. */
+export type TemplateValue = ReturnType<typeof toNotificationValue>;
+
+export interface ExpandOptions {
+  readonly field: string;
+  /** Whether to escape for HTML as html/template does. */
+  readonly isHtml?: boolean;
+  readonly nowMs: number;
+}
+
 /** Expands the texts of a configuration, with Alertmanager's data, functions and default templates. */
 export class MessageTemplates {
   readonly #set: TemplateSet;
+  /** Without the files of the operator. */
+  readonly #builtIn: TemplateSet;
+  readonly #parsed = new Map<string, TemplateSet>();
 
-  private constructor(set: TemplateSet) {
+  private constructor(set: TemplateSet, builtIn: TemplateSet) {
     this.#set = set;
+    this.#builtIn = builtIn;
   }
 
   /**
@@ -35,11 +52,30 @@ export class MessageTemplates {
    * @throws TemplateParseError
    */
   static create(files: Iterable<readonly [string, string]> = []): MessageTemplates {
-    let set = TemplateSet.create({ functions: ALERTMANAGER_FUNCTIONS })
+    const builtIn = TemplateSet.create({ functions: ALERTMANAGER_FUNCTIONS })
       .with('default', ALERTMANAGER_TEMPLATES)
       .with('email', EMAIL_SUBJECT);
+    let set = builtIn;
     for (const [name, text] of files) set = set.with(name, text);
-    return new MessageTemplates(set);
+    return new MessageTemplates(set, builtIn);
+  }
+
+  /** A notification as templates see it. */
+  static valueOf(data: MessageData): TemplateValue {
+    return toNotificationValue({
+      receiver: data.receiver,
+      status: data.status,
+      alerts: data.alerts.map((alert) => ({
+        ...alert,
+        labels: alert.labels.toRecord(),
+        annotations: alert.annotations.toRecord(),
+      })),
+      notificationReason: data.reason,
+      groupLabels: data.groupLabels.toRecord(),
+      commonLabels: data.commonLabels.toRecord(),
+      commonAnnotations: data.commonAnnotations.toRecord(),
+      externalUrl: data.externalUrl,
+    });
   }
 
   /**
@@ -48,36 +84,38 @@ export class MessageTemplates {
    */
   expand(
     text: string,
-    data: MessageData,
-    options: { readonly field: string; readonly isHtml?: boolean; readonly nowMs: number },
+    data: TemplateValue,
+    options: ExpandOptions,
     faults: TemplateFault[],
   ): string | null {
     if (!text.includes('{{')) return text;
-    const { field, isHtml = false, nowMs } = options;
     try {
-      return this.#set.with('message', text).render('message', {
-        data: toNotificationValue({
-          receiver: data.receiver,
-          status: data.status,
-          alerts: data.alerts.map((alert) => ({
-            ...alert,
-            labels: alert.labels.toRecord(),
-            annotations: alert.annotations.toRecord(),
-          })),
-          notificationReason: data.reason,
-          groupLabels: data.groupLabels.toRecord(),
-          commonLabels: data.commonLabels.toRecord(),
-          commonAnnotations: data.commonAnnotations.toRecord(),
-          externalUrl: data.externalUrl,
-        }),
-        nowMs,
-        isHtml,
-        maxOutputLength: MAX_OUTPUT,
-      });
+      return render(this.#parse(text), data, options);
     } catch (error) {
       if (!(error instanceof TemplateExecError || error instanceof TemplateParseError)) throw error;
-      faults.push({ field, message: error.message });
+      faults.push({ field: options.field, message: error.message });
       return null;
     }
   }
+
+  /** Expands a default text, untouched by the operator's files. */
+  expandBuiltIn(text: string, data: TemplateValue, options: ExpandOptions): string {
+    if (!text.includes('{{')) return text;
+    return render(this.#builtIn.with('message', text), data, options);
+  }
+
+  #parse(text: string): TemplateSet {
+    let set = this.#parsed.get(text);
+    if (set === undefined) {
+      if (this.#parsed.size >= MAX_PARSED) this.#parsed.clear();
+      set = this.#set.with('message', text);
+      this.#parsed.set(text, set);
+    }
+    return set;
+  }
+}
+
+function render(set: TemplateSet, data: TemplateValue, options: ExpandOptions): string {
+  const { isHtml = false, nowMs } = options;
+  return set.render('message', { data, nowMs, isHtml, maxOutputLength: MAX_OUTPUT });
 }

@@ -1,7 +1,7 @@
 import { formatRfc3339 } from '#libs/calendar';
 import type { NotifiedAlert } from '#libs/dispatch';
 import { formatDurationMs, type Labels } from '#libs/labels';
-import { firingFirst, type MessageData } from '../message/message-data.ts';
+import { firingFirst, type MessageData } from './message-data.ts';
 
 /** A notification in words, for whatever medium: what, where, since when, and where to look. */
 export interface GroupDescription {
