@@ -50,7 +50,9 @@ export class SampleBatchBuilder {
 
   /** Adds a sample to the last series begun. */
   addSample(timeMs: number, value: number): void {
-    this.#values[this.#place(timeMs)] = value;
+    // In a statement of its own: what stands left of an assignment is looked up first, and growing replaces the column.
+    const place = this.#place(timeMs);
+    this.#values[place] = value;
   }
 
   /** Adds a native histogram to the last series begun. */

@@ -37,6 +37,16 @@ describe('SampleBatchBuilder', () => {
     expect(batch.labels).toEqual([up, down]);
     expect(builder.take().sampleCount).toBe(0);
   });
+  it('keeps every value while its columns grow', () => {
+    const builder = new SampleBatchBuilder();
+    builder.addSeries(up);
+    for (let i = 0; i < 10_000; i++) builder.addSample(i, i + 0.5);
+    const { timesMs, values } = builder.take();
+    const changed = Array.from({ length: 10_000 }, (_, i) => i).filter(
+      (i) => timesMs[i] !== i || values[i] !== i + 0.5,
+    );
+    expect(changed).toEqual([]);
+  });
   it('rolls back to a number of series', () => {
     const builder = new SampleBatchBuilder();
     builder.addSeries(up);
