@@ -10,6 +10,7 @@ import { type Expr, parseExpr, type PromqlFeatures, PromqlSyntaxError } from '#l
 import {
   ConfigTextError,
   readYamlTree,
+  readYamlTrees,
   type YamlEntry,
   type YamlMapTree,
   type YamlTree,
@@ -21,6 +22,7 @@ import {
   RuleExtensionError,
   type RuleExtensions,
 } from './rule-extensions.ts';
+import { isManifest, readManifests } from './rule-manifest.ts';
 import {
   type AlertingRuleConfig,
   type RecordingRuleConfig,
@@ -45,6 +47,8 @@ export interface ParseRuleFileOptions {
 }
 
 const GROUP_KEYS = ['interval', 'labels', 'limit', 'name', 'query_offset', 'rules'];
+/** Thanos's field is for Thanos; the Prometheus operator takes it out before Prometheus reads the rules. */
+const MANIFEST_GROUP_KEYS = [...GROUP_KEYS, 'partial_response_strategy'];
 const RULE_KEYS = ['alert', 'annotations', 'expr', 'for', 'keep_firing_for', 'labels', 'record'];
 const MAX_PROBLEMS = 100;
 const NO_PAIRS: readonly (readonly [string, string])[] = [];
@@ -52,7 +56,8 @@ const TEMPLATE_FUNCTIONS = prometheusFunctions({ externalUrl: '' });
 
 /**
  * Reads a rule file as Prometheus 3 does: unknown fields, bad names, expressions and templates are refused, all of them
- * told at once. A `PrometheusRule` manifest is read from its `spec`. Only the first YAML document counts.
+ * told at once. Of a
+ * rule file only the first YAML document counts; of Kubernetes manifests (`PrometheusRule`, `ConfigMap`, lists) every one.
  * @throws RuleFileError
  */
 export function parseRuleFile(text: string, options: ParseRuleFileOptions): RuleFile {
@@ -63,6 +68,9 @@ class RuleFileReader {
   readonly #options: ParseRuleFileOptions;
   readonly #problems: RuleProblem[] = [];
   readonly #warnings: string[] = [];
+  /** What tells groups of one name apart: the file, or a part of it. */
+  #origin: string;
+  #groupKeys = GROUP_KEYS;
   #ruleCount = 0;
   #group: string | null = null;
   #rule = 0;
@@ -70,17 +78,14 @@ class RuleFileReader {
 
   constructor(options: ParseRuleFileOptions) {
     this.#options = options;
+    this.#origin = options.file;
   }
 
   read(text: string): RuleFile {
     const { file, maxLength = 8 * 1024 * 1024 } = this.#options;
-    let root: YamlTree | null;
+    let groups: RuleGroupConfig[];
     try {
-      const document = readYamlTree(text, { file, maxLength });
-      ({ root } = document);
-      if (document.hasMoreDocuments) {
-        this.#warnings.push(`${file}: only the first YAML document is read`);
-      }
+      groups = this.#groupsOf(text, { file, maxLength });
     } catch (error) {
       if (!(error instanceof ConfigTextError)) throw error;
       const problems = error.problems.map(({ line, message }) => ({
@@ -92,9 +97,38 @@ class RuleFileReader {
       }));
       throw new RuleFileError(file, problems);
     }
-    const groups = this.#groups(root);
     if (this.#problems.length > 0) throw new RuleFileError(file, this.#problems);
     return { file, groups, warnings: this.#warnings };
+  }
+
+  /** @throws ConfigTextError */
+  #groupsOf(text: string, options: { file: string; maxLength: number }): RuleGroupConfig[] {
+    const { root, hasMoreDocuments } = readYamlTree(text, options);
+    if (root?.kind === 'map' && isManifest(root)) {
+      return this.#groupsOfManifests(hasMoreDocuments ? readYamlTrees(text, options) : [root]);
+    }
+    if (hasMoreDocuments) {
+      this.#warnings.push(`${options.file}: only the first YAML document is read`);
+    }
+    if (root === null || (root.kind === 'scalar' && root.isNull)) return [];
+    if (root.kind === 'map') return this.#groups(root);
+    this.#problem(root.line, 'expected a map with the key "groups"');
+    return [];
+  }
+
+  #groupsOfManifests(documents: readonly YamlTree[]): RuleGroupConfig[] {
+    const { file } = this.#options;
+    const { rules, problems, warnings } = readManifests(documents, file);
+    for (const { line, message } of problems) this.#problem(line, message);
+    this.#warnings.push(...warnings);
+    if (rules.length === 0 && problems.length === 0) {
+      this.#problem(1, 'no rules in here; of manifests, PrometheusRule and ConfigMap are read');
+    }
+    return rules.flatMap(({ origin, body }) => {
+      this.#origin = origin;
+      this.#groupKeys = MANIFEST_GROUP_KEYS;
+      return this.#groups(body);
+    });
   }
 
   #problem(line: number, message: string): void {
@@ -108,14 +142,13 @@ class RuleFileReader {
     });
   }
 
-  #groups(root: YamlTree | null): RuleGroupConfig[] {
-    if (root === null || (root.kind === 'scalar' && root.isNull)) return [];
-    if (root.kind !== 'map') {
-      this.#problem(root.line, 'expected a map with the key "groups"');
-      return [];
-    }
-    const body = this.#bodyOf(root);
-    const groupsEntry = body?.entries.find(({ key }) => key === 'groups');
+  /** @param body the document itself, or what a manifest has of it */
+  #groups(body: YamlMapTree): RuleGroupConfig[] {
+    this.#group = null;
+    this.#rule = 0;
+    this.#ruleName = '';
+    this.#knownKeys(body, ['groups']);
+    const groupsEntry = body.entries.find(({ key }) => key === 'groups');
     if (groupsEntry === undefined) return [];
     const names = new Set<string>();
     const groups: RuleGroupConfig[] = [];
@@ -133,22 +166,6 @@ class RuleFileReader {
       groups.push(group);
     }
     return groups;
-  }
-
-  /** The map that has `groups`: the document itself, or the `spec` of a manifest. */
-  #bodyOf(root: YamlMapTree): YamlMapTree | null {
-    const kind = root.entries.find(({ key }) => key === 'kind')?.value;
-    if (kind?.kind === 'scalar' && kind.text === 'PrometheusRule') {
-      const spec = root.entries.find(({ key }) => key === 'spec');
-      if (spec?.value.kind === 'map') {
-        this.#knownKeys(spec.value, ['groups']);
-        return spec.value;
-      }
-      this.#problem(root.line, 'a PrometheusRule needs a "spec" with "groups"');
-      return null;
-    }
-    this.#knownKeys(root, ['groups']);
-    return root;
   }
 
   #knownKeys(map: YamlMapTree, accepted: readonly string[]): void {
@@ -180,7 +197,7 @@ class RuleFileReader {
     const fields = new Fields(tree);
     const name = this.#text(fields.get('name'));
     this.#group = name;
-    this.#knownKeys(tree, GROUP_KEYS);
+    this.#knownKeys(tree, this.#groupKeys);
     if (name === '') this.#problem(tree.line, 'Groupname must not be empty');
     const labels = this.#pairs(fields.get('labels'), 'label');
     const rules: RuleConfig[] = [];
@@ -200,7 +217,7 @@ class RuleFileReader {
     this.#ruleName = '';
     const intervalMs = this.#duration(fields.get('interval'));
     return {
-      file: this.#options.file,
+      file: this.#origin,
       name,
       line: tree.line,
       intervalMs: intervalMs === 0 ? null : intervalMs,

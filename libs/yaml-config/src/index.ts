@@ -7,6 +7,8 @@ export { Secret, secretSchema } from './secret.ts';
 export { yamlText } from './yaml-text.ts';
 export {
   readYamlTree,
+  readYamlTrees,
+  type ReadYamlTreeOptions,
   type YamlEntry,
   type YamlListTree,
   type YamlMapTree,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { ConfigTextError, readYamlTree, type YamlTree } from './index.ts';
+import { ConfigTextError, readYamlTree, readYamlTrees, type YamlTree } from './index.ts';
 
 /** A tree without its places. */
 function plain(tree: YamlTree | null): unknown {
@@ -106,6 +106,23 @@ describe('readYamlTree', () => {
         expect(messageFor(parts.join(''))).toMatch(/^(?:read|f\.yml)/);
       }),
       { numRuns: 500 },
+    );
+  });
+});
+
+describe('readYamlTrees', () => {
+  it('reads every document, with the lines of the file the text is a part of', () => {
+    const trees = readYamlTrees('a: 1\n---\n---\nb: |\n  x\n', { file: 'f', firstLine: 11 });
+    expect(trees.map(({ kind, line }) => `${kind} ${line}`)).toEqual(['map 11', 'map 14']);
+    const [, second] = trees;
+    expect(second).toMatchObject({
+      entries: [{ key: 'b', keyLine: 14, value: { line: 14, isLiteral: true, text: 'x\n' } }],
+    });
+  });
+
+  it('tells what is wrong in any of them', () => {
+    expect(() => readYamlTrees('a: 1\n---\nb: 1\nb: 2\n', { file: 'f', firstLine: 3 })).toThrow(
+      'f:6: Map keys must be unique',
     );
   });
 });

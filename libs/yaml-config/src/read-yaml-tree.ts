@@ -44,6 +44,8 @@ export interface YamlScalarTree extends Placed {
   /** The text without quotes; `1.10` and `yes` stay as written, null is the empty text. */
   readonly text: string;
   readonly isNull: boolean;
+  /** Whether it is a literal block (`|`): line `n` of the text is line `line + n` of the file. */
+  readonly isLiteral: boolean;
 }
 
 export interface YamlTreeDocument {
@@ -53,48 +55,95 @@ export interface YamlTreeDocument {
   readonly hasMoreDocuments: boolean;
 }
 
+export interface ReadYamlTreeOptions extends ParseYamlOptions {
+  /** The line of `file` on which the text begins, where it is a part of it; 1 by default. */
+  readonly firstLine?: number;
+}
+
 /**
  * Reads the first document of a YAML text. An alias gives the very tree of its anchor, so a small file stays small in
  * memory; whoever walks it must not follow lists without a bound.
  * @throws ConfigTextError
  */
-export function readYamlTree(text: string, options: ParseYamlOptions): YamlTreeDocument {
-  const { file, maxLength = 4 * 1024 * 1024 } = options;
+export function readYamlTree(text: string, options: ReadYamlTreeOptions): YamlTreeDocument {
+  const { documents, places } = parseDocuments(text, options);
+  const [document] = documents;
+  if (document === undefined) return { root: null, hasMoreDocuments: false };
+  return { root: treeOf(document, places), hasMoreDocuments: documents.length > 1 };
+}
+
+/**
+ * Reads every document of a YAML text, empty ones left out.
+ * @throws ConfigTextError
+ */
+export function readYamlTrees(text: string, options: ReadYamlTreeOptions): readonly YamlTree[] {
+  const { documents, places } = parseDocuments(text, options);
+  return documents.flatMap((document) => {
+    const tree = treeOf(document, places);
+    return tree === null || (tree.kind === 'scalar' && tree.isNull) ? [] : tree;
+  });
+}
+
+function parseDocuments(
+  text: string,
+  { file, maxLength = 4 * 1024 * 1024, firstLine = 1 }: ReadYamlTreeOptions,
+): { readonly documents: readonly Document.Parsed[]; readonly places: Places } {
   refuseUnreadable(text, file, maxLength);
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, {
     lineCounter: lines,
     ...YAML_OPTIONS,
   }) as Document.Parsed[];
-  const document = documents[0];
-  if (document === undefined) return { root: null, hasMoreDocuments: false };
-  refuseUnsound(document, lines, file);
-  const root = new TreeBuilder(lines, file).build(document.contents);
-  return { root, hasMoreDocuments: documents.length > 1 };
+  return { documents, places: { lines, file, linesBefore: firstLine - 1 } };
+}
+
+/** What positions in a text mean. */
+interface Places {
+  readonly lines: LineCounter;
+  readonly file: string;
+  readonly linesBefore: number;
+}
+
+function treeOf(document: Document.Parsed, places: Places): YamlTree | null {
+  const { lines, file, linesBefore } = places;
+  try {
+    refuseUnsound(document, lines, file);
+  } catch (error) {
+    if (!(error instanceof ConfigTextError) || linesBefore === 0) throw error;
+    throw new ConfigTextError(
+      file,
+      error.problems.map(({ line, path, message }) => ({
+        line: line + linesBefore,
+        path,
+        message,
+      })),
+    );
+  }
+  return new TreeBuilder(places).build(document.contents);
 }
 
 /** Most entries that merge keys may add in one text; each level of a chain of them adds all those before it. */
 const MAX_MERGED_ENTRIES = 100_000;
 
 class TreeBuilder {
-  readonly #lines: LineCounter;
-  readonly #file: string;
+  readonly #places: Places;
   readonly #built = new Map<unknown, YamlTree>();
   readonly #underway = new Set<unknown>();
   /** The node each anchor stood at last; an alias means the one before it. */
   readonly #anchors = new Map<string, unknown>();
   #mergedCount = 0;
 
-  constructor(lines: LineCounter, file: string) {
-    this.#lines = lines;
-    this.#file = file;
+  constructor(places: Places) {
+    this.#places = places;
   }
 
   build(node: unknown): YamlTree | null {
     if (!isNode(node)) return null;
     const known = this.#built.get(node);
     if (known !== undefined) return known;
-    const { line, col: column } = this.#lines.linePos(node.range?.[0] ?? 0);
+    const { lines, linesBefore } = this.#places;
+    const { line: ownLine, col: column } = lines.linePos(node.range?.[0] ?? 0);
+    const line = ownLine + linesBefore;
     if (this.#underway.has(node)) this.#fail(line, 'an alias refers to a node that contains it');
     this.#underway.add(node);
     const tree = this.#buildNew(node, line, column);
@@ -115,7 +164,8 @@ class TreeBuilder {
       // A plain number or truth value is the text that stands in the file.
       const plain = node.source ?? String(value);
       const text = typeof value === 'string' ? value : isNull ? '' : plain;
-      return { kind: 'scalar', line, column, text, isNull };
+      const isLiteral = node.type === 'BLOCK_LITERAL';
+      return { kind: 'scalar', line, column, text, isNull, isLiteral };
     }
     if (isSeq(node)) {
       const items = node.items.map((item) => this.#valueOf(item, line, column));
@@ -127,7 +177,7 @@ class TreeBuilder {
     for (const pair of node.items) {
       const keyNode: unknown = pair.key;
       const keyOffset = isNode(keyNode) ? (keyNode.range?.[0] ?? 0) : 0;
-      const keyLine = this.#lines.linePos(keyOffset).line;
+      const keyLine = this.#places.lines.linePos(keyOffset).line + this.#places.linesBefore;
       const key = isScalar(keyNode) ? String(keyNode.source ?? keyNode.value) : '';
       const text = isScalar(keyNode) && typeof keyNode.value === 'string' ? keyNode.value : key;
       const value = this.#valueOf(pair.value, keyLine, 1);
@@ -150,10 +200,12 @@ class TreeBuilder {
   }
 
   #valueOf(node: unknown, line: number, column: number): YamlTree {
-    return this.build(node) ?? { kind: 'scalar', line, column, text: '', isNull: true };
+    return (
+      this.build(node) ?? { kind: 'scalar', line, column, text: '', isNull: true, isLiteral: false }
+    );
   }
 
   #fail(line: number, message: string): never {
-    throw new ConfigTextError(this.#file, [{ line, path: '', message }]);
+    throw new ConfigTextError(this.#places.file, [{ line, path: '', message }]);
   }
 }
