@@ -12,5 +12,11 @@ export {
   type HttpGetResponse,
   type HttpGetterOptions,
 } from './http-getter.ts';
+export {
+  type HttpPost,
+  type HttpPostAnswer,
+  HttpPoster,
+  type HttpPosterOptions,
+} from './http-poster.ts';
 export { NodeHttpProbeTransport } from './http-probe-transport.ts';
 export { NodeTcpProbeTransport } from './tcp-probe-transport.ts';
