@@ -1,11 +1,10 @@
-import { dirname, resolve } from 'node:path';
 import type { RunOptions } from '#libs/platform';
 import { type Environment, readEngineConfig } from './config/engine-config.ts';
 import {
   alertmanagerConfigPath,
   loadAlertmanagerConfig,
 } from './notifications/alertmanager-config-file.ts';
-import { readRuleFiles } from './rules/read-rule-files.ts';
+import { configFolder, readAllRuleFiles } from './rules/read-rule-files.ts';
 
 /**
  * Reads everything the engine would read at its start and runs nothing.
@@ -15,8 +14,7 @@ import { readRuleFiles } from './rules/read-rule-files.ts';
 export async function checkConfig(options: RunOptions, env: Environment): Promise<string> {
   const { configFile } = options;
   const config = await readEngineConfig(configFile, env);
-  const folder = configFile === null ? process.cwd() : dirname(resolve(configFile));
-  const files = await readRuleFiles({ patterns: config.rule_files, folder });
+  const files = await readAllRuleFiles(config, configFolder(options));
   const rules = files.flatMap(({ groups }) => groups).flatMap((group) => group.rules);
   const path = alertmanagerConfigPath(config.alertmanager_config, options);
   const alerting = await loadAlertmanagerConfig(path);

@@ -15,6 +15,7 @@ import {
   EvaluationError,
   type OutgoingAlert,
   type PreparedExpression,
+  type RuleSink,
   type StoredAlert,
 } from './ports.ts';
 import { ITEMS_PER_TURN, type Round, type RuleContext, type RuleOutput } from './rule-context.ts';
@@ -74,16 +75,21 @@ export class AlertingRule {
     this.query = printExpr(config.expr);
     this.labels = Labels.fromPairs(config.labels);
     this.annotations = Labels.fromPairs(config.annotations);
-    this.expression = context.evaluator.prepare(config.expr, config.exprText);
+    this.expression = context.source.evaluator.prepare(config.expr, config.exprText);
     this.#labelTemplates = new PairTemplates(config.name, config.labels, context);
     this.#annotationTemplates = new PairTemplates(config.name, config.annotations, context);
     this.#timing = { holdMs: config.holdMs, keepFiringMs: config.keepFiringMs };
-    this.#noData = new NoDataHolder(config, context.evaluator);
+    this.#noData = new NoDataHolder(config, context.source.evaluator);
     this.#generatorUrl = context.externalUrl.replace(/\/+$/, '') + graphLink(this.query, 1);
   }
 
   get name(): string {
     return this.config.name;
+  }
+
+  /** Where the rule writes. */
+  get sink(): RuleSink {
+    return this.#context.source.sink;
   }
 
   /** Every alert that is kept, resolved ones included. */

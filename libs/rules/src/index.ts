@@ -6,6 +6,7 @@ export {
   stateAfterOutage,
 } from './alert-state.ts';
 export { type ActiveAlert, AlertingRule } from './alerting-rule.ts';
+export { ApiEvaluator, type QueryApi } from './api-evaluator.ts';
 export {
   dueSlot,
   type GroupSchedule,
@@ -31,7 +32,7 @@ export {
 export { QueryEngineEvaluator } from './query-engine-evaluator.ts';
 export { ReactiveRules, type Touched } from './reactive-rules.ts';
 export { RecordingRule } from './recording-rule.ts';
-export { DEFAULT_RULE_TIMING, type RuleTimingOptions } from './rule-context.ts';
+export { DEFAULT_RULE_TIMING, type RuleSource, type RuleTimingOptions } from './rule-context.ts';
 export {
   type AlertingRuleConfig,
   type RecordingRuleConfig,
@@ -51,9 +52,9 @@ export {
 } from './rule-group.ts';
 export {
   type LoadReport,
-  type RuleLinks,
   RuleManager,
   type RuleManagerOptions,
+  type RuleSurroundings,
 } from './rule-manager.ts';
 export {
   alertsToJson,

@@ -1,6 +1,6 @@
 import { Labels, METRIC_NAME } from '#libs/labels';
 import { printExpr } from '#libs/promql';
-import { EvaluationError, type PreparedExpression } from './ports.ts';
+import { EvaluationError, type PreparedExpression, type RuleSink } from './ports.ts';
 import { ITEMS_PER_TURN, type Round, type RuleContext, type RuleOutput } from './rule-context.ts';
 import type { RecordingRuleConfig } from './rule-file.ts';
 
@@ -19,11 +19,16 @@ export class RecordingRule {
     this.#context = context;
     this.query = printExpr(config.expr);
     this.labels = Labels.fromPairs(config.labels);
-    this.expression = context.evaluator.prepare(config.expr, config.exprText);
+    this.expression = context.source.evaluator.prepare(config.expr, config.exprText);
   }
 
   get name(): string {
     return this.config.name;
+  }
+
+  /** Where the rule writes. */
+  get sink(): RuleSink {
+    return this.#context.source.sink;
   }
 
   /** @throws EvaluationError */

@@ -3,10 +3,19 @@ import type { Labels } from '#libs/labels';
 import type { OutageOptions } from './alert-state.ts';
 import type { AlertSink, AlertStateStore, Evaluator, RuleSink, SharedReads } from './ports.ts';
 
-/** What all rules share. */
-export interface RuleContext {
+/** Where rules read and write. */
+export interface RuleSource {
   readonly evaluator: Evaluator;
   readonly sink: RuleSink;
+  /** `query_offset` of groups that name none. */
+  readonly defaultQueryOffsetMs: number;
+  /** Whether samples that rules may react to are told as they come in. */
+  readonly isWatched: boolean;
+}
+
+/** What all rules of a source share. */
+export interface RuleContext {
+  readonly source: RuleSource;
   readonly alertSink: AlertSink;
   readonly stateStore: AlertStateStore;
   readonly externalLabels: Labels;
@@ -23,8 +32,6 @@ export interface RuleContext {
 export interface RuleTimingOptions extends OutageOptions {
   /** Interval of groups that name none. */
   readonly defaultIntervalMs: number;
-  /** `query_offset` of groups that name none. */
-  readonly defaultQueryOffsetMs: number;
   /** A firing alert is sent again after this long. */
   readonly resendDelayMs: number;
   /** A resolved alert is sent again, and shown to whoever asks, for this long. */
@@ -37,7 +44,6 @@ export interface RuleTimingOptions extends OutageOptions {
 
 export const DEFAULT_RULE_TIMING: RuleTimingOptions = {
   defaultIntervalMs: 60_000,
-  defaultQueryOffsetMs: 0,
   resendDelayMs: 60_000,
   resolvedRetentionMs: 15 * 60_000,
   settleMs: 120_000,

@@ -7,7 +7,7 @@ import { DurationSyntaxError, formatDurationMs, parseDurationMs } from '#libs/la
  * - `unknown`: it stays as it was, and says since when nothing is known (annotation `no_data`);
  * - `alert`: missing data counts as the condition holding, and a rule that finds no data at all gives an alert of its own.
  */
-export type NoDataKind = 'resolve' | 'keep' | 'unknown' | 'alert';
+type NoDataKind = 'resolve' | 'keep' | 'unknown' | 'alert';
 
 export interface NoDataPolicy {
   readonly kind: NoDataKind;

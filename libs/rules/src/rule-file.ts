@@ -4,6 +4,8 @@ import type { RuleExtensions } from './rule-extensions.ts';
 /** A rule file that was accepted. */
 export interface RuleFile {
   readonly file: string;
+  /** Which datasource its rules are evaluated over; the embedded store where it is not given. */
+  readonly datasource?: string;
   readonly groups: readonly RuleGroupConfig[];
   /** What a reader should know though the file is accepted, one sentence each with its line. */
   readonly warnings: readonly string[];

@@ -121,11 +121,12 @@ export class RuleGroup {
   }
 
   /**
-   * Whether rules may be evaluated outside the interval. With a query offset they may not: the interval's rounds look at an
+   * Whether rules may be evaluated outside the interval. Samples of another source are not told, and with a query offset they may not: the interval's rounds look at an
    * earlier moment and would take back what was found out.
    */
   get canReact(): boolean {
-    return (this.config.queryOffsetMs ?? this.context.timing.defaultQueryOffsetMs) === 0;
+    const { isWatched, defaultQueryOffsetMs } = this.context.source;
+    return isWatched && (this.config.queryOffsetMs ?? defaultQueryOffsetMs) === 0;
   }
 
   *alertingEntries(): Generator<AlertingEntry> {
@@ -201,10 +202,10 @@ export class RuleGroup {
   }
 
   #roundAt(slotMs: number): Omit<Round, 'shared'> {
-    const { timing } = this.context;
+    const { source } = this.context;
     return {
       slotMs,
-      evaluationMs: slotMs - (this.config.queryOffsetMs ?? timing.defaultQueryOffsetMs),
+      evaluationMs: slotMs - (this.config.queryOffsetMs ?? source.defaultQueryOffsetMs),
       intervalMs: this.intervalMs,
       limit: this.config.limit,
     };
@@ -219,7 +220,7 @@ export class RuleGroup {
     this.counters.iterations++;
     const round: Round = {
       ...this.#roundAt(slotMs),
-      shared: this.context.evaluator.share(this.rules.map(({ rule }) => rule.expression)),
+      shared: this.context.source.evaluator.share(this.rules.map(({ rule }) => rule.expression)),
     };
     for (const entry of this.rules) {
       if (this.#isStopped) return;
@@ -308,7 +309,7 @@ export class RuleGroup {
 
   async #write(batch: SampleBatch, { shared }: Round): Promise<void> {
     try {
-      await this.context.sink.append(batch);
+      await this.context.source.sink.append(batch);
     } finally {
       // A write that failed may have got some of it in.
       shared?.wrote(new Set(batch.labels.map((labels) => labels.get(METRIC_NAME))));

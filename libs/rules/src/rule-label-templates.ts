@@ -76,7 +76,7 @@ export class Rendering {
   }
 
   async render(template: AlertTemplate): Promise<string> {
-    const { clockMs, evaluator } = this.#context;
+    const { clockMs, source } = this.#context;
     const isTimeOver = (): boolean => clockMs() > this.#deadlineMs;
     if (isTimeOver())
       return '<error expanding template: the time for this rule’s templates is over>';
@@ -90,7 +90,7 @@ export class Rendering {
           maxSteps: 100_000,
         },
         async (expression) => {
-          const vector = await evaluator.query(expression, this.#evaluationMs);
+          const vector = await source.evaluator.query(expression, this.#evaluationMs);
           return toQueryResult(
             vector.labels.map((labels, i) => ({
               labels: labels.toRecord(),

@@ -1,15 +1,21 @@
 import { prometheusFunctions } from '#libs/go-template';
+import { assert } from '#libs/invariant';
 import { isDeepStrictEqual } from 'node:util';
 import { groupKeyOf } from './group-schedule.ts';
 import type { AlertStateChange, StoredAlerts } from './ports.ts';
-import type { RuleContext } from './rule-context.ts';
+import type { RuleContext, RuleSource } from './rule-context.ts';
 import type { RuleFile, RuleGroupConfig } from './rule-file.ts';
 import { RuleGroup, type RuleEntry, staleBatchOf } from './rule-group.ts';
 
-export type RuleManagerOptions = Omit<RuleContext, 'templateFunctions'>;
+/** What a manager works with; its evaluator and sink are those of the embedded store. */
+export type RuleManagerOptions = Omit<RuleContext, 'templateFunctions' | 'source'> &
+  Pick<RuleSource, 'evaluator' | 'sink'>;
 
-/** What alerts say about where they come from. */
-export type RuleLinks = Pick<RuleContext, 'externalLabels' | 'externalUrl'>;
+/** What a configuration says around the rules. */
+export interface RuleSurroundings extends Pick<RuleContext, 'externalLabels' | 'externalUrl'> {
+  /** Other sources than the embedded store, by name. The same object means the same source, whose groups go on. */
+  readonly datasources?: ReadonlyMap<string, RuleSource>;
+}
 
 /** What a load did. */
 export interface LoadReport {
@@ -23,12 +29,16 @@ export interface LoadReport {
 
 /** All groups of an engine. Whoever owns the timers asks it for the groups and evaluates them when they are due. */
 export class RuleManager {
+  /** Of the embedded store. */
   #context: RuleContext;
+  /** Of the datasources that were in use at the last load. */
+  #contexts: ReadonlyMap<string, RuleContext> = new Map();
   #groups: readonly RuleGroup[] = [];
   #stored: StoredAlerts | null = null;
 
-  constructor(options: RuleManagerOptions) {
-    this.#context = withFunctions(options);
+  constructor({ evaluator, sink, ...options }: RuleManagerOptions) {
+    const source = { evaluator, sink, defaultQueryOffsetMs: 0, isWatched: true };
+    this.#context = withFunctions({ ...options, source });
   }
 
   /** Sorted by file, then name. */
@@ -44,24 +54,30 @@ export class RuleManager {
   /**
    * Takes the place of the present rules. A group that has not changed goes on as it is; in one that has, rules with the
    * same name and labels keep their alerts. Series of rules that are gone get stale markers.
-   * @param links the external URL and labels from now on; with others than before, every group counts as changed
+   * @param surroundings from now on; with another external URL or other labels than before, every group counts as changed
    * @throws TemplateParseError before anything has changed
+   * @throws InvariantError for a file of a datasource that is not there
    */
   async load(
     files: readonly RuleFile[],
     nowMs: number,
-    links: RuleLinks = this.#context,
+    surroundings: RuleSurroundings = this.#context,
   ): Promise<LoadReport> {
-    const context = this.#contextFor(links);
+    const embedded = this.#contextFor(surroundings);
+    const contexts = this.#contextsOf(surroundings.datasources ?? new Map(), embedded);
     const before = new Map(this.#groups.map((group) => [group.key, group]));
-    const configs = files.flatMap((file) => file.groups);
-    const groups = configs.map((config) => {
-      const previous = before.get(groupKeyOf(config));
-      return previous?.context === context && isSameGroup(previous.config, config)
-        ? previous
-        : new RuleGroup(config, context);
+    const groups = files.flatMap(({ datasource, groups: configs }) => {
+      const context = datasource === undefined ? embedded : contexts.get(datasource);
+      assert(context !== undefined, 'a rule file of a datasource that is not there');
+      return configs.map((config) => {
+        const previous = before.get(groupKeyOf(config));
+        return previous?.context === context && isSameGroup(previous.config, config)
+          ? previous
+          : new RuleGroup(config, context);
+      });
     });
-    this.#context = context;
+    this.#context = embedded;
+    this.#contexts = contexts;
     const kept = new Set(groups.filter((group) => before.get(group.key) === group));
     const leaving = this.#groups.filter((group) => !kept.has(group));
     for (const group of leaving) group.stop();
@@ -88,7 +104,20 @@ export class RuleManager {
     };
   }
 
-  #contextFor({ externalLabels, externalUrl }: RuleLinks): RuleContext {
+  #contextsOf(
+    datasources: ReadonlyMap<string, RuleSource>,
+    embedded: RuleContext,
+  ): ReadonlyMap<string, RuleContext> {
+    const contexts = new Map<string, RuleContext>();
+    for (const [name, source] of datasources) {
+      const known = this.#contexts.get(name);
+      const isSame = known?.source === source && embedded === this.#context;
+      contexts.set(name, isSame ? known : { ...embedded, source });
+    }
+    return contexts;
+  }
+
+  #contextFor({ externalLabels, externalUrl }: RuleSurroundings): RuleContext {
     const isSame =
       externalUrl === this.#context.externalUrl &&
       externalLabels.equals(this.#context.externalLabels);
@@ -111,12 +140,15 @@ export class RuleManager {
           : [],
       ),
     ];
-    const markers = staleBatchOf(gone, nowMs);
-    try {
-      if (changes.length > 0) await this.#context.stateStore.save(changes);
-      if (markers !== null) await this.#context.sink.append(markers);
-    } catch (error) {
-      problems.push(error instanceof Error ? error.message : String(error));
+    const writes = [...Map.groupBy(gone, ({ rule }) => rule.sink)].map(async ([sink, entries]) => {
+      const markers = staleBatchOf(entries, nowMs);
+      if (markers !== null) await sink.append(markers);
+    });
+    const saved = changes.length > 0 ? this.#context.stateStore.save(changes) : undefined;
+    for (const outcome of await Promise.allSettled([saved, ...writes])) {
+      if (outcome.status === 'fulfilled') continue;
+      const reason: unknown = outcome.reason;
+      problems.push(reason instanceof Error ? reason.message : String(reason));
     }
     return problems;
   }
@@ -128,7 +160,7 @@ export class RuleManager {
   }
 }
 
-function withFunctions(options: RuleManagerOptions): RuleContext {
+function withFunctions(options: Omit<RuleContext, 'templateFunctions'>): RuleContext {
   const { externalUrl } = options;
   return { ...options, templateFunctions: prometheusFunctions({ externalUrl }) };
 }

@@ -6,6 +6,7 @@ import {
 } from '../notifications/notifications-config.ts';
 import { queryLimitsSchema } from '../query/query-config.ts';
 import { storageConfigSchema, storageLimitsSchema } from '../store/store-config.ts';
+import { datasourcesSchema } from '../rules/datasources-config.ts';
 import { ruleFilesSchema } from '../rules/rules-config.ts';
 
 /** The engine's configuration file. Each section belongs to the duty whose folder defines its schema. */
@@ -18,6 +19,7 @@ export const engineConfigSchema = z.strictObject({
     .optional(),
   external_labels: z.record(z.string(), z.string()).default({}),
   rule_files: ruleFilesSchema,
+  datasources: datasourcesSchema,
   alertmanager_config: alertmanagerConfigSchema,
   notifications: notificationsConfigSchema.prefault({}),
   storage: storageConfigSchema.prefault({}),

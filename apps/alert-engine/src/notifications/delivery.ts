@@ -12,7 +12,7 @@ import {
 } from '#libs/notify';
 import { type RunOptions, USER_AGENT } from '#libs/platform';
 import type { EngineConfig } from '../config/engine-config.ts';
-import { ruleLinks } from '../rules/rule-links.ts';
+import { ruleSurroundings } from '../rules/rule-surroundings.ts';
 import type { LoadedAlertmanagerConfig } from './alertmanager-config-file.ts';
 
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -53,7 +53,7 @@ export function createDelivery(
       tokens: new TokenCache(),
     },
     context: {
-      externalUrl: ruleLinks(config, options).externalUrl,
+      externalUrl: ruleSurroundings(config, options).externalUrl,
       userAgent: USER_AGENT,
       templates,
       defaultTimeoutMs: DEFAULT_TIMEOUT_MS,

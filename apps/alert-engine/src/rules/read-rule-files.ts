@@ -1,7 +1,38 @@
 import { glob } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { PlainError, readTextFile } from '#libs/platform';
+import { dirname, resolve } from 'node:path';
+import { PlainError, readTextFile, type RunOptions } from '#libs/platform';
 import { parseRuleFile, type RuleFile } from '#libs/rules';
+import type { EngineConfig } from '../config/engine-config.ts';
+
+/** What relative paths of a configuration are relative to. */
+export function configFolder({ configFile }: RunOptions): string {
+  return configFile === null ? process.cwd() : dirname(resolve(configFile));
+}
+
+/**
+ * Every rule file of a configuration: those over the embedded store, and those over each datasource.
+ * @throws PlainError whose message has a line for each problem
+ */
+export async function readAllRuleFiles(
+  config: Pick<EngineConfig, 'rule_files' | 'datasources'>,
+  folder: string,
+): Promise<RuleFile[]> {
+  const files = await readRuleFiles({ patterns: config.rule_files, folder });
+  for (const { name, ruleFiles } of config.datasources) {
+    const own = await readRuleFiles({ patterns: ruleFiles, folder });
+    files.push(...own.map((file) => ({ ...file, datasource: name })));
+  }
+  const seen = new Set<string>();
+  for (const { file } of files) {
+    if (seen.has(file)) {
+      throw new PlainError(
+        `${file} is listed twice: a rule file belongs to the embedded store (rule_files) or to one datasource`,
+      );
+    }
+    seen.add(file);
+  }
+  return files;
+}
 
 /** Where globs begin and what they are. */
 export interface RuleFilesOptions {

@@ -8,6 +8,8 @@ export class RuleMetrics {
   readonly #rejected: Counter;
   readonly #groupDuration: Summary;
   readonly #ruleDuration: Summary;
+  readonly #queries: Counter;
+  readonly #queryDuration: Summary;
   #manager: RuleManager | null = null;
 
   constructor(registry: Registry) {
@@ -109,6 +111,21 @@ export class RuleMetrics {
       ageBuckets: 5,
       registers,
     });
+    this.#queries = new Counter({
+      name: 'binnacle_datasource_queries_total',
+      help: 'Queries of rules to a datasource, by outcome: success or error.',
+      labelNames: ['datasource', 'outcome'],
+      registers,
+    });
+    this.#queryDuration = new Summary({
+      name: 'binnacle_datasource_query_duration_seconds',
+      help: 'The duration of queries of rules to a datasource.',
+      labelNames: ['datasource'],
+      percentiles: [0.5, 0.9, 0.99],
+      maxAgeSeconds: 600,
+      ageBuckets: 5,
+      registers,
+    });
     this.#rejected = new Counter({
       name: 'binnacle_rule_rejected_samples_total',
       help: 'Results of rules that the store did not take, by reason.',
@@ -125,6 +142,12 @@ export class RuleMetrics {
   /** Counts samples of rules that were not stored. */
   rejected(reason: string, count: number): void {
     this.#rejected.inc({ reason }, count);
+  }
+
+  /** After a query to a datasource. */
+  queried(datasource: string, outcome: 'success' | 'error', seconds: number): void {
+    this.#queries.inc({ datasource, outcome });
+    this.#queryDuration.observe({ datasource }, seconds);
   }
 
   /** After a round. */

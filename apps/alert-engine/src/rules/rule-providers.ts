@@ -11,7 +11,9 @@ import { nextTurn } from '../query/loop-turns.ts';
 import { QUERY_ENGINE } from '../query/query-providers.ts';
 import { STATE_STORE } from '../state/state-store.ts';
 import { VOLATILE_STORE_WRITER, type VolatileStoreWriter } from '../store/store-writer.ts';
-import { ruleLinks } from './rule-links.ts';
+import { ruleSurroundings } from './rule-surroundings.ts';
+import { Datasources } from './datasources.ts';
+import { configFolder } from './read-rule-files.ts';
 import { RuleMetrics } from './rule-metrics.ts';
 import { RulesRunner } from './rules.runner.ts';
 import { StoredAlertStates } from './stored-alert-states.ts';
@@ -30,12 +32,24 @@ export const ruleProviders: Provider[] = [
     useFactory: (state: StateStore): StoredAlertStates => new StoredAlertStates(state),
   },
   {
+    provide: StoreRuleSink,
+    inject: [VOLATILE_STORE_WRITER, RuleMetrics],
+    useFactory: (store: VolatileStoreWriter, metrics: RuleMetrics): StoreRuleSink =>
+      new StoreRuleSink(store, (reason, count) => metrics.rejected(reason, count)),
+  },
+  {
+    provide: Datasources,
+    inject: [StoreRuleSink, RUN_OPTIONS, RuleMetrics],
+    useFactory: (sink: StoreRuleSink, options: RunOptions, metrics: RuleMetrics): Datasources =>
+      new Datasources(sink, configFolder(options), metrics),
+  },
+  {
     provide: RuleManager,
     inject: [
       ENGINE_CONFIG,
       RUN_OPTIONS,
       QUERY_ENGINE,
-      VOLATILE_STORE_WRITER,
+      StoreRuleSink,
       StoredAlertStates,
       ALERT_SINK,
       RuleMetrics,
@@ -44,15 +58,15 @@ export const ruleProviders: Provider[] = [
       config: EngineConfig,
       options: RunOptions,
       engine: QueryEngine,
-      store: VolatileStoreWriter,
+      sink: StoreRuleSink,
       stateStore: StoredAlertStates,
       alertSink: AlertSink,
       metrics: RuleMetrics,
     ): RuleManager => {
       const manager = new RuleManager({
-        ...ruleLinks(config, options),
+        ...ruleSurroundings(config, options),
         evaluator: new QueryEngineEvaluator(engine),
-        sink: new StoreRuleSink(store, (reason, count) => metrics.rejected(reason, count)),
+        sink,
         stateStore,
         alertSink,
         clockMs: () => performance.now(),

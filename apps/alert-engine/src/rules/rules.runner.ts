@@ -1,4 +1,3 @@
-import { dirname, resolve } from 'node:path';
 import {
   Inject,
   Injectable,
@@ -26,11 +25,12 @@ import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
 import { STORE, type Store } from '../store/store.ts';
 import { StoredSamples } from '../store/stored-samples.ts';
 import { ReactiveScheduler } from './reactive-scheduler.ts';
-import { findRuleFiles, readRuleFiles, type RuleFilesOptions } from './read-rule-files.ts';
+import { Datasources } from './datasources.ts';
+import { configFolder, findRuleFiles, readAllRuleFiles } from './read-rule-files.ts';
 import { RuleMetrics } from './rule-metrics.ts';
 import { RuleScheduler } from './rule-scheduler.ts';
 import { StoredAlertStates } from './stored-alert-states.ts';
-import { ruleLinks } from './rule-links.ts';
+import { ruleSurroundings } from './rule-surroundings.ts';
 
 const LOOK_AT_STORE_MS = 50;
 const RESTORE_AGAIN_MS = 5_000;
@@ -47,6 +47,8 @@ export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModu
   readonly #scheduler: RuleScheduler;
   readonly #reactive: ReactiveScheduler;
   readonly #runOptions: RunOptions;
+  readonly #folder: string;
+  readonly #datasources: Datasources;
   #config: EngineConfig;
   #files: readonly RuleFile[] = [];
   #loading: Promise<void> = Promise.resolve();
@@ -61,6 +63,7 @@ export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModu
     logger: AppLogger,
     reloads: ReloadService<EngineConfig>,
     stored: StoredSamples,
+    datasources: Datasources,
     @Inject(STORE) store: Store,
     @Inject(ENGINE_CONFIG) config: EngineConfig,
     @Inject(RUN_OPTIONS) runOptions: RunOptions,
@@ -73,6 +76,8 @@ export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModu
     this.#store = store;
     this.#config = config;
     this.#runOptions = runOptions;
+    this.#folder = configFolder(runOptions);
+    this.#datasources = datasources;
     this.#scheduler = new RuleScheduler({
       manager,
       nowMs: Date.now,
@@ -88,16 +93,22 @@ export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModu
     reloads.register({
       name: 'rules',
       prepare: async (next) => {
-        const files = await readRuleFiles(this.#ruleFilesOf(next));
+        const files = await readAllRuleFiles(next, this.#folder);
         return () => this.#take(next, files);
       },
-      watchedFiles: () => findRuleFiles(this.#ruleFilesOf(this.#config)),
+      watchedFiles: () => {
+        const patterns = [
+          ...this.#config.rule_files,
+          ...this.#config.datasources.flatMap(({ ruleFiles }) => ruleFiles),
+        ];
+        return findRuleFiles({ patterns, folder: this.#folder });
+      },
     });
   }
 
   /** A bad rule file ends the start here, before anything listens. */
   async onModuleInit(): Promise<void> {
-    this.#files = await readRuleFiles(this.#ruleFilesOf(this.#config));
+    this.#files = await readAllRuleFiles(this.#config, this.#folder);
   }
 
   onApplicationBootstrap(): void {
@@ -109,6 +120,7 @@ export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModu
     this.#scheduler.stop();
     this.#reactive.stop();
     await this.#manager.stop();
+    await this.#datasources.close();
   }
 
   /** Waits for the store: an expression evaluated before its log is replayed would find nothing. */
@@ -161,8 +173,12 @@ export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModu
   }
 
   async #loadNow(): Promise<void> {
-    const links = ruleLinks(this.#config, this.#runOptions);
-    const report = await this.#manager.load(this.#files, Date.now(), links);
+    const surroundings = {
+      ...ruleSurroundings(this.#config, this.#runOptions),
+      datasources: await this.#datasources.use(this.#config.datasources),
+    };
+    const report = await this.#manager.load(this.#files, Date.now(), surroundings);
+    await this.#datasources.closeGone();
     this.#scheduler.sync();
     this.#reactive.sync(this.#manager.groups);
     const { groups, rules, kept } = report;
@@ -201,11 +217,5 @@ export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModu
         error: health.lastError,
       });
     }
-  }
-
-  #ruleFilesOf(config: EngineConfig): RuleFilesOptions {
-    const { configFile } = this.#runOptions;
-    const folder = configFile === null ? process.cwd() : dirname(resolve(configFile));
-    return { patterns: config.rule_files, folder };
   }
 }
