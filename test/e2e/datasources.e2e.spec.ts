@@ -33,6 +33,12 @@ interface RuleJson {
   readonly lastError?: string;
 }
 
+async function queryResult(url: string, query: string): Promise<unknown[]> {
+  const text = await getText(`${url}/api/v1/query?query=${encodeURIComponent(query)}`);
+  if (text === null) return [];
+  return (JSON.parse(text) as { data: { result: unknown[] } }).data.result;
+}
+
 describeWithPeers('rules over a real Prometheus', ['prometheus'], ([prometheus]) => {
   const cleanups: (() => Promise<unknown>)[] = [];
 
@@ -91,12 +97,6 @@ describeWithPeers('rules over a real Prometheus', ['prometheus'], ([prometheus])
       expect([response.status, await response.text()]).toEqual([200, expect.anything()]);
     };
     return { url, configure };
-  }
-
-  async function queryResult(url: string, query: string): Promise<unknown[]> {
-    const text = await getText(`${url}/api/v1/query?query=${encodeURIComponent(query)}`);
-    if (text === null) return [];
-    return (JSON.parse(text) as { data: { result: unknown[] } }).data.result;
   }
 
   function seriesOf(url: string, query: string): Promise<unknown[]> {

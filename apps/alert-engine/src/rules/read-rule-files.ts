@@ -19,8 +19,9 @@ export async function readAllRuleFiles(
 ): Promise<RuleFile[]> {
   const files = await readRuleFiles({ patterns: config.rule_files, folder });
   for (const { name, ruleFiles } of config.datasources) {
-    const own = await readRuleFiles({ patterns: ruleFiles, folder });
-    files.push(...own.map((file) => ({ ...file, datasource: name })));
+    for (const file of await readRuleFiles({ patterns: ruleFiles, folder })) {
+      files.push({ ...file, datasource: name });
+    }
   }
   const seen = new Set<string>();
   for (const { file } of files) {
