@@ -39,6 +39,13 @@ async function queryResult(url: string, query: string): Promise<unknown[]> {
   return (JSON.parse(text) as { data: { result: unknown[] } }).data.result;
 }
 
+function seriesOf(url: string, query: string): Promise<unknown[]> {
+  return eventually(`${query} at ${url}`, async () => {
+    const result = await queryResult(url, query);
+    return result.length > 0 ? result : null;
+  });
+}
+
 describeWithPeers('rules over a real Prometheus', ['prometheus'], ([prometheus]) => {
   const cleanups: (() => Promise<unknown>)[] = [];
 
@@ -97,13 +104,6 @@ describeWithPeers('rules over a real Prometheus', ['prometheus'], ([prometheus])
       expect([response.status, await response.text()]).toEqual([200, expect.anything()]);
     };
     return { url, configure };
-  }
-
-  function seriesOf(url: string, query: string): Promise<unknown[]> {
-    return eventually(`${query} at ${url}`, async () => {
-      const result = await queryResult(url, query);
-      return result.length > 0 ? result : null;
-    });
   }
 
   it('fire here, and record here or there', async () => {
