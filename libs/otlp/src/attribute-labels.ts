@@ -35,24 +35,47 @@ function goInfinity(value: number): string {
   return value > 0 ? '+Inf' : '-Inf';
 }
 
+/** Up to so many attributes are sorted by insertion: most senders sort them, or nearly. */
+const MAX_INSERTED = 64;
+
 /**
  * Attributes as labels. Where two keys become one name, their values are joined by `;` in the order of the keys.
- * @param fixed labels that win over attributes of the same name
+ * @param nameOf gives a key's label name, as {@link labelNameOf} does
  */
 export function labelsOf(
   attributes: readonly Attribute[],
-  fixed: Readonly<Record<string, string>>,
+  nameOf: (key: string) => string = labelNameOf,
 ): Labels {
+  if (attributes.length > MAX_INSERTED) return joinedLabelsOf(attributes, nameOf);
+  const names: string[] = [];
+  const texts: string[] = [];
+  for (const { key = '', value } of attributes) {
+    if (key === '') continue;
+    const name = nameOf(key);
+    let at = names.length;
+    // Label names are ASCII here, so that this is byte order.
+    while (at > 0 && names[at - 1]! > name) at--;
+    if (at > 0 && names[at - 1] === name) return joinedLabelsOf(attributes, nameOf);
+    names.splice(at, 0, name);
+    texts.splice(at, 0, attributeText(value));
+  }
+  const flat: string[] = [];
+  for (let i = 0; i < names.length; i++) {
+    if (texts[i] !== '') flat.push(names[i]!, texts[i]!);
+  }
+  return Labels.fromSortedFlat(flat);
+}
+
+function joinedLabelsOf(attributes: readonly Attribute[], nameOf: (key: string) => string): Labels {
   // Of a key given twice the last one counts.
   const byKey = new Map(attributes.map(({ key, value }) => [key ?? '', attributeText(value)]));
   const sorted = [...byKey].toSorted((a, b) => compareUtf8(a[0], b[0]));
   const byName = new Map<string, string>();
   for (const [key, text] of sorted) {
     if (key === '') continue;
-    const name = labelNameOf(key);
+    const name = nameOf(key);
     const before = byName.get(name);
     byName.set(name, before === undefined ? text : `${before};${text}`);
   }
-  for (const [name, text] of Object.entries(fixed)) if (text !== '') byName.set(name, text);
   return Labels.fromPairs(byName);
 }

@@ -152,10 +152,18 @@ function readScalar(reader: OtlpReader, kind: ScalarKind): unknown {
 function readBytes(reader: OtlpReader, kind: 'string' | 'base64' | 'id'): string {
   const end = reader.readLengthEnd();
   const start = reader.position;
-  const part = reader.bytes.subarray(start, end);
   reader.position = end;
+  if (kind === 'string' && isAscii(reader.bytes, start, end)) {
+    return reader.bytes.toString('latin1', start, end);
+  }
+  const part = reader.bytes.subarray(start, end);
   if (kind === 'base64') return part.toString('base64');
   if (kind === 'id') return part.toString('hex');
   if (!isUtf8(part)) reader.fail('a string is not UTF-8', start);
   return part.toString('utf8');
+}
+
+function isAscii(bytes: Buffer, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i]! >= 0x80) return false;
+  return true;
 }

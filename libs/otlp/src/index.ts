@@ -7,5 +7,6 @@ export {
   type MappedMetadata,
   type MappedMetrics,
   mapMetrics,
+  mapMetricsInTurns,
 } from './map-metrics.ts';
 export { DEFAULT_OTLP_LIMITS, OtlpError, type OtlpFailure, type OtlpLimits } from './otlp-error.ts';

@@ -6,10 +6,10 @@ import {
   reduceResolution,
   toSpans,
 } from '#libs/histogram';
-import { type Labels, METRIC_NAME } from '#libs/labels';
+import { Labels, METRIC_NAME } from '#libs/labels';
 import { type SampleBatch, SampleBatchBuilder, STALE_MARKER } from '#libs/samples';
 import { attributeText, labelsOf } from './attribute-labels.ts';
-import { metricNameOf, translatedUnit } from './metric-name.ts';
+import { labelNameOf, metricNameOf, translatedUnit } from './metric-name.ts';
 import {
   type Attribute,
   CUMULATIVE,
@@ -21,7 +21,6 @@ import {
   type NumberPoint,
   type OtlpExemplar,
   type Point,
-  type ResourceMetrics,
   type SummaryPoint,
 } from './metrics-request.ts';
 import { DEFAULT_OTLP_LIMITS, type OtlpLimits } from './otlp-error.ts';
@@ -32,6 +31,8 @@ const DEFAULT_ZERO_THRESHOLD = 1e-128;
 /** OpenMetrics' bound on an exemplar's labels, names and values together. */
 const MAX_EXEMPLAR_CHARACTERS = 128;
 const MAX_SHOWN = 200;
+/** Between two places to pause; a metric counts as a point. */
+const POINTS_PER_STEP = 64;
 /** What makes a resource one; the rest of its attributes go to `target_info`. */
 const IDENTIFYING = new Set(['service.namespace', 'service.name', 'service.instance.id']);
 
@@ -69,7 +70,26 @@ export function mapMetrics(
   limits: OtlpLimits = DEFAULT_OTLP_LIMITS,
 ): MappedMetrics {
   const mapping = new Mapping(limits);
-  for (const resource of request.resourceMetrics ?? []) mapping.addResource(resource);
+  // oxlint-disable-next-line no-unused-vars -- run to its end
+  for (const _ of mapping.add(request));
+  return mapping.take();
+}
+
+/**
+ * Does the same in turns.
+ * @param pause asked now and then; what it gives, unless null, is awaited
+ */
+export async function mapMetricsInTurns(
+  request: MetricsRequest,
+  pause: () => Promise<void> | null,
+  limits: OtlpLimits = DEFAULT_OTLP_LIMITS,
+): Promise<MappedMetrics> {
+  const mapping = new Mapping(limits);
+  // oxlint-disable-next-line no-unused-vars -- a place to pause, and nothing more
+  for (const _ of mapping.add(request)) {
+    const wait = pause();
+    if (wait !== null) await wait;
+  }
   return mapping.take();
 }
 
@@ -81,8 +101,11 @@ class Mapping {
   #points = 0;
   #rejected = 0;
   #firstRejection: string | null = null;
-  #identity: Readonly<Record<string, string>> = {};
+  #identity: Labels = Labels.EMPTY;
   #latestMs = -1;
+  #steps = 0;
+  readonly #labelNames = new Map<string, string>();
+  readonly #bounds = new Map<number, string>();
 
   constructor(limits: OtlpLimits) {
     this.#limits = limits;
@@ -99,26 +122,38 @@ class Mapping {
     };
   }
 
-  addResource({ resource, scopeMetrics }: ResourceMetrics): void {
-    const attributes = resource?.attributes ?? [];
-    this.#identity = identityOf(attributes);
-    this.#latestMs = -1;
-    for (const { metrics } of scopeMetrics ?? []) {
-      for (const metric of metrics ?? []) this.#addMetric(metric);
+  /** Adds a request. What it yields is a place to pause. */
+  *add({ resourceMetrics }: MetricsRequest): Generator<void, void, undefined> {
+    for (const { resource, scopeMetrics } of resourceMetrics ?? []) {
+      const attributes = resource?.attributes ?? [];
+      this.#identity = identityOf(attributes);
+      this.#latestMs = -1;
+      for (const { metrics } of scopeMetrics ?? []) {
+        for (const metric of metrics ?? []) {
+          if (this.#isStep()) yield;
+          yield* this.#addMetric(metric);
+        }
+      }
+      this.#addTargetInfo(attributes);
+      if (this.#isStep()) yield;
     }
-    this.#addTargetInfo(attributes);
+  }
+
+  #isStep(): boolean {
+    return this.#steps++ % POINTS_PER_STEP === 0;
   }
 
   #addTargetInfo(attributes: readonly Attribute[]): void {
     const rest = attributes.filter(({ key }) => !IDENTIFYING.has(key ?? ''));
-    const hasIdentity = Object.keys(this.#identity).length > 0;
+    const hasIdentity = this.#identity.size > 0;
     if (!hasIdentity || rest.length === 0 || this.#latestMs < 0) return;
     if (rest.length > this.#limits.maxAttributes) return;
-    this.#builder.addSeries(labelsOf(rest, { ...this.#identity, [METRIC_NAME]: 'target_info' }));
+    const labels = labelsOf(rest).merge(this.#identity);
+    this.#builder.addSeries(labels.with(METRIC_NAME, 'target_info'));
     this.#builder.addSample(this.#latestMs, 1);
   }
 
-  #addMetric(metric: Metric): void {
+  *#addMetric(metric: Metric): Generator<void, void, undefined> {
     const { gauge, sum, histogram, exponentialHistogram, summary } = metric;
     const isCounter = sum?.isMonotonic === true;
     const kind = isCounter ? 'counter' : gauge === undefined ? 'other' : 'gauge';
@@ -130,11 +165,13 @@ class Mapping {
       for (const _ of data?.dataPoints ?? []) this.#reject(problem);
       return;
     }
-    this.#each(gauge?.dataPoints, (point) => this.#addNumber(family, point, false));
-    this.#each(sum?.dataPoints, (point) => this.#addNumber(family, point, isCounter));
-    this.#each(histogram?.dataPoints, (point) => this.#addHistogram(family, point));
-    this.#each(exponentialHistogram?.dataPoints, (point) => this.#addExponential(family, point));
-    this.#each(summary?.dataPoints, (point) => this.#addSummary(family, point));
+    yield* this.#each(gauge?.dataPoints, (point) => this.#addNumber(family, point, false));
+    yield* this.#each(sum?.dataPoints, (point) => this.#addNumber(family, point, isCounter));
+    yield* this.#each(histogram?.dataPoints, (point) => this.#addHistogram(family, point));
+    yield* this.#each(exponentialHistogram?.dataPoints, (point) =>
+      this.#addExponential(family, point),
+    );
+    yield* this.#each(summary?.dataPoints, (point) => this.#addSummary(family, point));
     this.#metadata.push({
       family,
       type: typeOf(metric),
@@ -143,8 +180,12 @@ class Mapping {
     });
   }
 
-  #each<P extends Point>(points: readonly P[] | undefined, add: (point: P) => void): void {
+  *#each<P extends Point>(
+    points: readonly P[] | undefined,
+    add: (point: P) => void,
+  ): Generator<void, void, undefined> {
     for (const point of points ?? []) {
+      if (this.#isStep()) yield;
       this.#points++;
       const count = point.attributes?.length ?? 0;
       if (count > this.#limits.maxAttributes) {
@@ -161,29 +202,44 @@ class Mapping {
     this.#firstRejection ??= reason;
   }
 
-  /** Begins a series and adds its one sample. @returns the series */
-  #add(name: string, point: Point, value: number, extra: Record<string, string> = {}): Labels {
-    const series = this.#begin(name, point, extra);
-    if (isEnded(point)) this.#builder.addSampleFrom(timeOf(point), STALE_MARKER, 0);
-    else this.#builder.addSample(timeOf(point), value);
-    return series;
+  /** A point's labels but for its name. */
+  #labelsOf({ attributes }: Point): Labels {
+    return labelsOf(attributes ?? [], (key) => this.#labelNameOf(key)).merge(this.#identity);
   }
 
-  #begin(name: string, point: Point, extra: Record<string, string> = {}): Labels {
-    const fixed = { ...this.#identity, ...extra, [METRIC_NAME]: name };
-    const series = labelsOf(point.attributes ?? [], fixed);
+  #labelNameOf(key: string): string {
+    let name = this.#labelNames.get(key);
+    if (name === undefined) this.#labelNames.set(key, (name = labelNameOf(key)));
+    return name;
+  }
+
+  #boundOf(bound: number): string {
+    let text = this.#bounds.get(bound);
+    if (text === undefined) this.#bounds.set(bound, (text = formatBound(bound)));
+    return text;
+  }
+
+  /** Begins a series and adds its one sample. */
+  #add(series: Labels, point: Point, value: number): void {
     this.#builder.addSeries(series);
-    return series;
+    if (isEnded(point)) this.#builder.addSampleFrom(timeOf(point), STALE_MARKER, 0);
+    else this.#builder.addSample(timeOf(point), value);
   }
 
   #addNumber(name: string, point: NumberPoint, isCounter: boolean): void {
-    const series = this.#add(name, point, point.asInt ?? point.asDouble ?? 0);
+    const series = this.#labelsOf(point).with(METRIC_NAME, name);
+    this.#add(series, point, point.asInt ?? point.asDouble ?? 0);
     if (isCounter) this.#addExemplars(point.exemplars, () => series);
   }
 
   #addHistogram(name: string, point: HistogramPoint): void {
-    if (point.sum !== undefined) this.#add(`${name}_sum`, point, point.sum);
-    this.#add(`${name}_count`, point, point.count ?? 0);
+    const labels = this.#labelsOf(point);
+    if (point.sum !== undefined) {
+      this.#add(labels.with(METRIC_NAME, `${name}_sum`), point, point.sum);
+    }
+    this.#add(labels.with(METRIC_NAME, `${name}_count`), point, point.count ?? 0);
+    const last = labels.with(METRIC_NAME, `${name}_bucket`).with('le', '+Inf');
+    const ofBound = withOthers(last, 'le');
     const bounds = point.explicitBounds ?? [];
     const counts = point.bucketCounts ?? [];
     const buckets: { bound: number; series: Labels }[] = [];
@@ -192,10 +248,11 @@ class Mapping {
       total += counts[i]!;
       const bound = bounds[i]!;
       if (bound === Infinity) continue;
-      const series = this.#add(`${name}_bucket`, point, total, { le: formatBound(bound) });
+      const series = ofBound(this.#boundOf(bound));
+      this.#add(series, point, total);
       buckets.push({ bound, series });
     }
-    const last = this.#add(`${name}_bucket`, point, point.count ?? 0, { le: '+Inf' });
+    this.#add(last, point, point.count ?? 0);
     this.#addExemplars(
       point.exemplars,
       (value) => buckets.find(({ bound }) => value <= bound)?.series ?? last,
@@ -210,8 +267,9 @@ class Mapping {
       );
       return;
     }
+    const series = this.#labelsOf(point).with(METRIC_NAME, name);
     if (isEnded(point)) {
-      this.#add(name, point, 0);
+      this.#add(series, point, 0);
       return;
     }
     const positive = spansOf(point.positive);
@@ -235,16 +293,18 @@ class Mapping {
       this.#reject(`${shown(name)}: ${problem}`);
       return;
     }
-    const series = this.#begin(name, point);
+    this.#builder.addSeries(series);
     this.#builder.addHistogram(timeOf(point), histogram);
     this.#addExemplars(point.exemplars, () => series);
   }
 
   #addSummary(name: string, point: SummaryPoint): void {
-    this.#add(`${name}_sum`, point, point.sum ?? 0);
-    this.#add(`${name}_count`, point, point.count ?? 0);
+    const labels = this.#labelsOf(point);
+    this.#add(labels.with(METRIC_NAME, `${name}_sum`), point, point.sum ?? 0);
+    this.#add(labels.with(METRIC_NAME, `${name}_count`), point, point.count ?? 0);
+    const ofQuantiles = labels.with(METRIC_NAME, name);
     for (const { quantile, value } of point.quantileValues ?? []) {
-      this.#add(name, point, value ?? 0, { quantile: formatBound(quantile ?? 0) });
+      this.#add(ofQuantiles.with('quantile', this.#boundOf(quantile ?? 0)), point, value ?? 0);
     }
   }
 
@@ -282,16 +342,13 @@ function typeOf({ sum, histogram, exponentialHistogram, summary }: Metric): stri
   return summary === undefined ? 'gauge' : 'summary';
 }
 
-function identityOf(attributes: readonly Attribute[]): Record<string, string> {
+function identityOf(attributes: readonly Attribute[]): Labels {
   const text = (name: string): string =>
     attributeText(attributes.findLast(({ key }) => key === name)?.value);
-  const identity: Record<string, string> = {};
   const service = text('service.name');
   const namespace = text('service.namespace');
-  const instance = text('service.instance.id');
-  if (service !== '') identity['job'] = namespace === '' ? service : `${namespace}/${service}`;
-  if (instance !== '') identity['instance'] = instance;
-  return identity;
+  const job = service === '' || namespace === '' ? service : `${namespace}/${service}`;
+  return Labels.fromRecord({ job, instance: text('service.instance.id') });
 }
 
 function isEnded({ flags }: Point): boolean {
@@ -300,6 +357,17 @@ function isEnded({ flags }: Point): boolean {
 
 function timeOf(point: Point): number {
   return point.timeUnixNano ?? 0;
+}
+
+/** Makes label sets that differ from this one in the value of one label that it has; never an empty one. */
+function withOthers({ flat }: Labels, name: string): (value: string) => Labels {
+  let at = 0;
+  while (flat[at] !== name) at += 2;
+  return (value) => {
+    const copy = flat.slice();
+    copy[at + 1] = value;
+    return Labels.fromSortedFlat(copy);
+  };
 }
 
 /** OTLP's bucket `i` ends where Prometheus's bucket `i + 1` does. */
@@ -316,14 +384,17 @@ function spansOf(buckets: ExponentialBuckets | undefined): ReturnType<typeof toS
 }
 
 function exemplarLabels(exemplar: OtlpExemplar, maxAttributes: number): Labels {
-  const ids = { trace_id: exemplar.traceId ?? '', span_id: exemplar.spanId ?? '' };
+  const ids = Labels.fromRecord({
+    trace_id: exemplar.traceId ?? '',
+    span_id: exemplar.spanId ?? '',
+  });
   const attributes = exemplar.filteredAttributes ?? [];
   if (attributes.length <= maxAttributes) {
-    const labels = labelsOf(attributes, ids);
+    const labels = labelsOf(attributes).merge(ids);
     if (Array.from(labels.flat.join('')).length <= MAX_EXEMPLAR_CHARACTERS) return labels;
   }
   // The trace is what an exemplar is for; the attributes are dropped before it is.
-  return labelsOf([], ids);
+  return ids;
 }
 
 function shown(name: string): string {

@@ -3,13 +3,14 @@ import { ProtobufWriter } from '#libs/protobuf';
 import { isStaleMarker } from '#libs/samples';
 import fc from 'fast-check';
 import { gzipSync } from 'node:zlib';
+import { labelsOf } from './attribute-labels.ts';
 import { decodeOtlpBody, MAX_OTLP_BYTES } from './decode-body.ts';
 import { decodeOtlpJson } from './decode-json.ts';
 import { decodeOtlpProtobuf } from './decode-protobuf.ts';
 import { encodeExportAnswer } from './export-answer.ts';
-import { formatBound, type MappedMetrics, mapMetrics } from './map-metrics.ts';
+import { formatBound, type MappedMetrics, mapMetrics, mapMetricsInTurns } from './map-metrics.ts';
 import { labelNameOf, metricNameOf } from './metric-name.ts';
-import { type MessageShape, METRICS_REQUEST } from './metrics-request.ts';
+import { type Attribute, type MessageShape, METRICS_REQUEST } from './metrics-request.ts';
 import { OtlpError } from './otlp-error.ts';
 
 const TIME = '1700000000123999999';
@@ -334,5 +335,38 @@ describe('decodeOtlpBody', () => {
         expect(() => decodeOtlpBody(Buffer.from(bytes), gzipped)).toThrow(OtlpError);
       }),
     );
+  });
+});
+
+function attributesOf(pairs: readonly (readonly [string, string])[]): Attribute[] {
+  return pairs.map(([key, stringValue]) => ({ key, value: { stringValue } }));
+}
+
+describe('labelsOf', () => {
+  it('gives the same labels for few attributes as for many', () => {
+    // So many that they are sorted in another way; their names come after all others.
+    const more = Array.from({ length: 65 }, (_, i) => [`zz${i}`, 'x'] as const);
+    const key = fc.stringMatching(/^[a-c._]{0,3}$/);
+    fc.assert(
+      fc.property(fc.array(fc.tuple(key, fc.constantFrom('', '1', '2'))), (pairs) => {
+        const few = labelsOf(attributesOf(pairs));
+        const many = labelsOf(attributesOf([...pairs, ...more]));
+        expect(few.toRecord()).toEqual(many.filter((name) => !name.startsWith('zz')).toRecord());
+      }),
+    );
+  });
+});
+
+describe('mapMetricsInTurns', () => {
+  it('maps the same, and asks often whether to pause', async () => {
+    const dataPoints = Array.from({ length: 1_000 }, (_, i) => ({ ...point, asDouble: i }));
+    const text = JSON.stringify(requestOf({ name: 'm', gauge: { dataPoints } }));
+    let asked = 0;
+    const inTurns = await mapMetricsInTurns(decodeOtlpJson(text), () => {
+      asked++;
+      return asked % 2 === 0 ? Promise.resolve() : null;
+    });
+    expect(inTurns).toEqual(mapMetrics(decodeOtlpJson(text)));
+    expect(asked).toBeGreaterThan(10);
   });
 });

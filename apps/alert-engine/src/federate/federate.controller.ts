@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { acceptedFormat } from '#libs/exposition';
 import { Labels } from '#libs/labels';
 import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
-import { nextTurn } from '../query/loop-turns.ts';
+import { createPause } from '../query/loop-turns.ts';
 import { QueryApiError } from '../query/query-api-error.ts';
 import { QueryErrorFilter } from '../query/query-error.filter.ts';
 import { QueryParameters } from '../query/query-parameters.ts';
@@ -15,8 +15,6 @@ import { federate } from './federation.ts';
 const MAX_AT_A_TIME = 16;
 /** Nobody scrapes for longer; whoever stops reading must not keep others out. */
 const MAX_MS = 120_000;
-/** Longest that is computed before the event loop turns. */
-const TURN_MS = 4;
 
 /** `/federate`: the youngest samples, for another Prometheus to scrape. */
 @Controller('federate')
@@ -60,7 +58,9 @@ export class FederateController {
         externalLabels: this.#externalLabels,
         accepted,
       },
-      createPause(() => reply.raw.destroyed),
+      createPause(() => {
+        if (reply.raw.destroyed) throw new QueryApiError('canceled', 'the client is gone');
+      }),
     );
     // What goes wrong while samples are looked up is still answered with its own status.
     const { value: start } = await pieces.next();
@@ -77,16 +77,4 @@ async function* continued(
   // A stream takes an empty piece for its end.
   if (start !== '') yield Buffer.from(start);
   for await (const part of rest) if (part !== '') yield Buffer.from(part);
-}
-
-/** Lets the event loop turn when it is due, and ends the work once nobody waits for it. */
-function createPause(isGone: () => boolean): () => Promise<void> | null {
-  let resumedMs = performance.now();
-  return () => {
-    if (performance.now() - resumedMs < TURN_MS) return null;
-    return nextTurn().then(() => {
-      if (isGone()) throw new QueryApiError('canceled', 'the client is gone');
-      resumedMs = performance.now();
-    });
-  };
 }

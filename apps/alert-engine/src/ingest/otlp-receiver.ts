@@ -3,10 +3,11 @@ import {
   encodeExportAnswer,
   encodeStatus,
   type MappedMetrics,
-  mapMetrics,
+  mapMetricsInTurns,
   OtlpError,
   type OtlpForm,
 } from '#libs/otlp';
+import { createPause, nextTurn } from '../query/loop-turns.ts';
 import type { AppendReport, StoreWriter } from '../store/store-writer.ts';
 import type { IngestMetrics } from './ingest-metrics.ts';
 import { mediaTypeOf } from './otlp-form.ts';
@@ -27,6 +28,7 @@ export interface OtlpReply {
 export class OtlpReceiver {
   readonly #store: StoreWriter;
   readonly #metrics: IngestMetrics;
+  #reading: Promise<unknown> = Promise.resolve();
 
   constructor(store: StoreWriter, metrics: IngestMetrics) {
     this.#store = store;
@@ -37,7 +39,7 @@ export class OtlpReceiver {
     this.#metrics.received(body.length);
     let mapped: MappedMetrics;
     try {
-      mapped = mapMetrics(decodeOtlpBody(body, form));
+      mapped = await this.#read(body, form);
     } catch (error) {
       if (!(error instanceof OtlpError)) throw error;
       this.#metrics.malformed(error.code);
@@ -61,6 +63,16 @@ export class OtlpReceiver {
       ),
       headers: { 'content-type': mediaTypeOf(form.encoding) },
     };
+  }
+
+  /** One request at a time: as objects it takes many times its bytes. */
+  #read(body: Buffer, form: OtlpForm): Promise<MappedMetrics> {
+    const reading = this.#reading.then(async () => {
+      await nextTurn();
+      return mapMetricsInTurns(decodeOtlpBody(body, form), createPause());
+    });
+    this.#reading = reading.catch(() => undefined);
+    return reading;
   }
 }
 

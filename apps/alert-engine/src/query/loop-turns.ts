@@ -1,3 +1,6 @@
+/** Longest that is computed before the event loop turns. */
+const TURN_MS = 4;
+
 const waiting: (() => void)[] = [];
 let isScheduled = false;
 
@@ -21,4 +24,20 @@ function schedule(): void {
     waiting.shift()?.();
     if (waiting.length > 0) schedule();
   });
+}
+
+/**
+ * What a long computation asks now and then: it gives null, or after some milliseconds a turn of the event loop to wait
+ * for.
+ * @param onTurn called after each turn; what it throws ends the computation
+ */
+export function createPause(onTurn: () => void = () => {}): () => Promise<void> | null {
+  let resumedMs = performance.now();
+  return () => {
+    if (performance.now() - resumedMs < TURN_MS) return null;
+    return nextTurn().then(() => {
+      onTurn();
+      resumedMs = performance.now();
+    });
+  };
 }
