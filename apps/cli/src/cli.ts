@@ -8,6 +8,8 @@ import {
 } from './commands/check.ts';
 import { checkRulesCommand } from './commands/check-rules.ts';
 import { dbInspectCommand, dbRepairCommand, dbVerifyCommand } from './commands/db.ts';
+import { exportMetricsCommand } from './commands/export-metrics.ts';
+import { importMetricsCommand } from './commands/import-metrics.ts';
 import { queryCommand } from './commands/query.ts';
 import { collectorCommand, engineCommand } from './commands/run-service.ts';
 import { testRulesCommand } from './commands/test-rules.ts';
@@ -26,6 +28,8 @@ const COMMANDS: readonly Command[] = [
   dbInspectCommand,
   dbVerifyCommand,
   dbRepairCommand,
+  exportMetricsCommand,
+  importMetricsCommand,
 ];
 
 /** Runs `binnacle ARGS…`. */

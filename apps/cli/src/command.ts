@@ -4,6 +4,10 @@ export interface CommandIo {
   out(text: string): void;
   /** Writes to standard error, as given. */
   err(text: string): void;
+  /** Settles once standard output takes more; whoever writes much waits for it, or all of it lies in memory. */
+  readonly outDrained?: () => Promise<void>;
+  /** Standard input, to be read once. */
+  readonly input?: AsyncIterable<Uint8Array>;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The folder where relative paths begin; the process's own where it is left out. */
   readonly cwd?: string;

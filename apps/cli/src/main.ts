@@ -1,15 +1,21 @@
+import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { runCli } from './cli.ts';
 
+const { stdin, stdout, stderr } = process;
 // `binnacle … | head` ends the reader before the writer.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit();
 });
 
 process.exitCode = await runCli(process.argv.slice(2), {
-  out: (output) => process.stdout.write(output),
-  err: (output) => process.stderr.write(output),
+  out: (output) => stdout.write(output),
+  err: (output) => stderr.write(output),
+  outDrained: async () => {
+    if (stdout.writableNeedDrain) await once(stdout, 'drain');
+  },
   env: process.env,
-  readInput: () => text(process.stdin),
+  readInput: () => text(stdin),
+  input: stdin,
 });

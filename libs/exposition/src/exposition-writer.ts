@@ -68,6 +68,14 @@ export class ExpositionWriter {
     this.#body += '\n';
   }
 
+  /** The first `count` samples of two columns as lines of one series, each with its time. */
+  samples(labels: Labels, timesMs: Float64Array, values: Float64Array, count: number): void {
+    const series = writtenSeries(labels);
+    for (let i = 0; i < count; i++) {
+      this.#body += `${series} ${this.#float(values[i]!)} ${this.#timestamp(timesMs[i]!)}\n`;
+    }
+  }
+
   /** How long what was written since the last piece is, in characters. */
   get length(): number {
     return this.#body.length;

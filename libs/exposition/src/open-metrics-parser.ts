@@ -48,6 +48,11 @@ export interface OpenMetricsOptions {
    * `createdMs` only. Prometheus does so when it ingests created timestamps; by default it stores them as series.
    */
   readonly skipsCreatedSeries: boolean;
+  /**
+   * Whether a timestamp goes to the nearest millisecond. Prometheus cuts off what is behind it, and as a double 1.001 s is
+   * less than 1,001 ms; so what was written with milliseconds comes back only if this is set.
+   */
+  readonly roundsTimestamps?: boolean;
 }
 
 /**
@@ -184,7 +189,8 @@ export class OpenMetricsParser extends BodyCursor {
     const seconds = this.readFloat(start, end);
     if (!Number.isFinite(seconds))
       this.fail(`the ${what} is not a finite number of seconds`, start);
-    const timestampMs = Math.trunc(seconds * 1000);
+    const isRounded = this.#options.roundsTimestamps === true;
+    const timestampMs = isRounded ? Math.round(seconds * 1000) : Math.trunc(seconds * 1000);
     if (Math.abs(timestampMs) >= INT64_RANGE) return -INT64_RANGE;
     // Adding zero turns a negative zero, which no integer has, into zero.
     return timestampMs + 0;

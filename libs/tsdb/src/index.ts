@@ -28,6 +28,12 @@ export type {
   BlockHandle,
   BlockSink,
 } from './block/block-files.ts';
+export {
+  BlockImport,
+  type BlockImportCounts,
+  type BlockImportOptions,
+  DEFAULT_IMPORT_OPTIONS,
+} from './block/block-import.ts';
 export type { BlockContents, BlockSummary } from './block/block-format.ts';
 export { BlockError } from './block/byte-reader.ts';
 export { BlockFaultError, MemoryBlockFiles } from './block/memory-block-files.ts';
