@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -30,5 +31,28 @@ export function describeWithPeers(
   }
   describe(name, () => {
     it.skip(`needs ${missing.join(', ')} from Debian's packages, which this machine does not have`, () => {});
+  });
+}
+
+/**
+ * A suite that talks to a program that looks for its files below `/usr/share`; it is handed the command that runs it. The
+ * program sees the files of the packages there, in a mount namespace of its own. Where the system allows none, it is one
+ * skipped test.
+ */
+export function describeWithPeerFiles(
+  name: string,
+  program: string,
+  body: (command: readonly [string, ...string[]]) => void,
+): void {
+  const path = peerPath(program);
+  const share = resolve(peersRoot, '..', 'share');
+  const script = 'mount --bind "$0" /usr/share && exec "$@"';
+  const enter = ['--user', '--map-root-user', '--mount', 'sh', '-c', script, share] as const;
+  if (path !== null && spawnSync('unshare', [...enter, 'true']).status === 0) {
+    describe(name, () => body(['unshare', ...enter, path]));
+    return;
+  }
+  describe(name, () => {
+    it.skip(`needs ${program} from Debian's packages and a mount namespace, which this machine does not have`, () => {});
   });
 }

@@ -1,6 +1,8 @@
 import { parse, stringify } from 'yaml';
 
 const SHOWN = '<secret>';
+/** `amtool` reads the configuration that it is shown, and older ones want an address where one was. */
+const SHOWN_URL = `http://${SHOWN}`;
 
 /** Keys whose texts are credentials, or addresses that let whoever has them in. */
 const SECRET_KEY = /(?:^|_)(?:password|secret|token|credentials|key|url)$/;
@@ -23,5 +25,6 @@ function redact(value: unknown, key: string): unknown {
     );
   }
   const isEmpty = value === null || value === undefined || value === '';
-  return !isEmpty && SECRET_KEY.test(key) ? SHOWN : value;
+  if (isEmpty || !SECRET_KEY.test(key)) return value;
+  return key.endsWith('url') ? SHOWN_URL : SHOWN;
 }
