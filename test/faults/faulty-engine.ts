@@ -84,9 +84,13 @@ export async function setFaults(engine: Engine, faults: Partial<EngineFaults>): 
   await heard;
 }
 
-/** `binnacle db verify`. */
-export function verifyData(
-  dataDir: string,
-): Promise<{ readonly code: number | null; readonly output: string }> {
-  return runToEnd(process.execPath, [CLI, 'db', 'verify', '--data', dataDir]);
+/** What a command line program said, and its exit code. */
+export interface Verdict {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+/** `binnacle db verify`, `inspect` or `repair`. */
+export function askDb(task: 'verify' | 'inspect' | 'repair', dataDir: string): Promise<Verdict> {
+  return runToEnd(process.execPath, [CLI, 'db', task, '--data', dataDir]);
 }

@@ -39,3 +39,9 @@ export async function untilRulesGoOn(engine: Engine): Promise<void> {
     ((await latestRound(engine)) ?? 0) >= before + 2 ? true : null,
   );
 }
+
+/** How often groups of rules have been evaluated, as the engine counts it; no clock matters to that. */
+export async function roundsOf({ url }: Engine): Promise<number> {
+  const text = await eventually('metrics', () => getText(`${url}/metrics`));
+  return Number(/^prometheus_rule_group_iterations_total\{[^}]*\} (\d+)$/m.exec(text)?.[1] ?? 0);
+}
