@@ -29,8 +29,8 @@ export interface ReplayReport {
   readonly repeatedSamples: number;
   /** Samples beyond the retention. */
   readonly expiredSamples: number;
-  /** Segments that end within a record, and the bytes cut there: the write a power cut or a kill interrupted. */
-  readonly tornSegments: number;
+  /** The numbers of segments that end within a record, and the bytes cut there: the write a power cut or a kill interrupted. */
+  readonly tornSegments: readonly number[];
   readonly tornBytes: number;
   /** Stretches of segments that hold no valid record. */
   readonly damagedRecords: number;
@@ -107,15 +107,18 @@ export async function replayLog(
     }
     const summary = scanner.finish();
     const isUnreadable = replay.unreadable.at(-1)?.sequence === sequence;
-    replay.damagedRecords += summary.damagedStretches;
-    replay.damagedBytes += summary.damagedBytes;
-    if (summary.damagedStretches > 0 || replay.unknownInSegment > 0 || isUnreadable) {
+    // The last one may be a file whose first bytes never came; before it that cannot be.
+    const isBlank = summary.soundBytes === 0 && summary.tornBytes > 0 && index < listed.length - 1;
+    replay.damagedRecords += summary.damagedStretches + (isBlank ? 1 : 0);
+    replay.damagedBytes += summary.damagedBytes + (isBlank ? summary.tornBytes : 0);
+    const isDamaged = summary.damagedStretches > 0 || replay.unknownInSegment > 0;
+    if (isDamaged || isBlank || isUnreadable) {
       replay.setAside.push(sequence);
       await ignoringFailure(store.setAside(sequence));
     }
     // The tail of what could not be read may be sound.
-    if (summary.tornBytes > 0 && !isUnreadable) {
-      replay.tornSegments++;
+    if (summary.tornBytes > 0 && !isUnreadable && !isBlank) {
+      replay.tornSegments.push(sequence);
       replay.tornBytes += summary.tornBytes;
       await ignoringFailure(store.truncate(sequence, summary.soundBytes));
     }
@@ -152,7 +155,7 @@ class Replay implements RecordVisitor {
   readonly unreadable: { sequence: number; reason: string }[] = [];
   highestId = 0;
   samples = 0;
-  tornSegments = 0;
+  readonly tornSegments: number[] = [];
   tornBytes = 0;
   damagedRecords = 0;
   damagedBytes = 0;

@@ -269,9 +269,26 @@ describe('replaying', () => {
     const whole = segments.bytesOf(1).lastIndexOf('BLF1');
     await segments.truncate(1, segments.bytesOf(1).length - 3);
     const { report, store } = await open(segments);
-    expect(report).toMatchObject({ tornSegments: 1, damagedRecords: 0, segmentsSetAside: [] });
+    expect(report).toMatchObject({ tornSegments: [1], damagedRecords: 0, segmentsSetAside: [] });
     expect(contents(store)).toEqual({ a: [[0, 1]] });
     expect(segments.bytesOf(1)).toHaveLength(whole);
+  });
+  it('sets a segment aside that holds nothing but zeros, unless nothing came after it', async () => {
+    const segments = new MemorySegmentStore();
+    for (let i = 0; i < 3; i++) {
+      const opened = await open(segments);
+      await write(opened, 'a', [NOW + i, i]);
+      await opened.store.close();
+    }
+    segments.bytesOf(2).fill(0);
+    segments.bytesOf(3).fill(0);
+    const { report, store } = await open(segments);
+    expect(report).toMatchObject({
+      damagedRecords: 1,
+      segmentsSetAside: [2],
+      tornSegments: [3],
+    });
+    expect(contents(store)).toEqual({ a: [[0, 0]] });
   });
   it('loses to damage in the middle only the record touched, and sets the segment aside', async () => {
     const segments = new MemorySegmentStore();

@@ -153,8 +153,12 @@ function describeLog(report: ReplayReport, io: CommandIo): number {
     findings.push(`segment ${sequence} cannot be read: ${reason}`);
   }
   for (const finding of findings) io.out(`DAMAGED log: ${finding}\n`);
+  for (const sequence of report.segmentsSetAside) io.out(`DAMAGED log: in segment ${sequence}\n`);
   // The write that a kill interrupted was never acknowledged.
-  if (report.tornSegments > 0) io.out(`log: an unfinished write of ${report.tornBytes} bytes\n`);
+  if (report.tornBytes > 0) {
+    const where = report.tornSegments.map((sequence) => `segment ${sequence}`).join(', ');
+    io.out(`log: an unfinished write of ${report.tornBytes} bytes at the end of ${where}\n`);
+  }
   return findings.length;
 }
 
