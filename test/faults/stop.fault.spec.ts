@@ -7,7 +7,7 @@ import { type Engine, ensureBuilt, untilListening, untilReady } from './faulty-e
 import { readBack, untilAcknowledged } from './ledger-traffic.ts';
 import { randomFrom } from './random-from.ts';
 
-const ROUNDS = Math.ceil(Number(process.env['FAULT_ROUNDS'] ?? 20) / 4);
+const ROUNDS = Math.ceil(Number(process.env['FAULT_ROUNDS'] ?? 20) / 5);
 /** `FAULT_SEED` replays the delays of a failed run; the machine's own timing still differs. */
 const SEED = Number(process.env['FAULT_SEED'] ?? Date.now() % 1_000_000);
 const HOUR_MS = 3_600_000;
