@@ -381,5 +381,5 @@ function alertSeries(alerts: ReadonlyMap<string, ActiveAlert>, activeCount: numb
     values[labels.length] = Math.floor(state.activeAtMs / 1_000);
     labels.push(own.with(METRIC_NAME, 'ALERTS_FOR_STATE'));
   }
-  return { labels, values };
+  return { labels, values, histograms: null };
 }

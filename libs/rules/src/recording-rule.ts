@@ -38,9 +38,6 @@ export class RecordingRule {
     if (round.limit > 0 && count > round.limit) {
       throw new EvaluationError(`exceeded limit of ${round.limit} with ${count} series`);
     }
-    if (vector.histograms?.some((histogram) => histogram !== null) === true) {
-      throw new EvaluationError('the result has native histograms, which cannot be recorded yet');
-    }
     const labels: Labels[] = [];
     const keys = new Set<string>();
     for (let i = 0; i < count; i++) {
@@ -55,6 +52,6 @@ export class RecordingRule {
       keys.add(own.key);
       labels.push(own);
     }
-    return { labels, values: vector.values };
+    return { labels, values: vector.values, histograms: vector.histograms };
   }
 }

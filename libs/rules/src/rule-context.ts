@@ -1,4 +1,5 @@
 import type { GoFunction } from '#libs/go-template';
+import type { FloatHistogram } from '#libs/histogram';
 import type { Labels } from '#libs/labels';
 import type { OutageOptions } from './alert-state.ts';
 import type { AlertSink, AlertStateStore, Evaluator, RuleSink, SharedReads } from './ports.ts';
@@ -68,8 +69,9 @@ export interface Round {
 /** How many samples or alerts are handled before the event loop gets a turn. */
 export const ITEMS_PER_TURN = 500;
 
-/** What a rule wrote: labels and values of one moment, in columns. */
+/** What a rule wrote: labels and values of one moment, in columns; or a native histogram where that is not null. */
 export interface RuleOutput {
   readonly labels: readonly Labels[];
   readonly values: Float64Array;
+  readonly histograms: readonly (FloatHistogram | null)[] | null;
 }

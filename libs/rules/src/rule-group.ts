@@ -424,8 +424,10 @@ function vanished(before: ReadonlyMap<string, Labels>, now: ReadonlyMap<string, 
 function toBatch(output: RuleOutput, gone: readonly Labels[], timeMs: number): SampleBatch {
   const builder = new SampleBatchBuilder();
   output.labels.forEach((labels, i) => {
+    const histogram = output.histograms?.[i] ?? null;
     builder.addSeries(labels);
-    builder.addSampleFrom(timeMs, output.values, i);
+    if (histogram === null) builder.addSampleFrom(timeMs, output.values, i);
+    else builder.addHistogram(timeMs, histogram);
   });
   for (const labels of gone) {
     builder.addSeries(labels);
@@ -438,5 +440,5 @@ function toBatch(output: RuleOutput, gone: readonly Labels[], timeMs: number): S
 export function staleBatchOf(entries: readonly RuleEntry[], timeMs: number): SampleBatch | null {
   const gone = entries.flatMap(({ lastSeries }) => [...lastSeries.values()]);
   if (gone.length === 0) return null;
-  return toBatch({ labels: [], values: new Float64Array(0) }, gone, timeMs);
+  return toBatch({ labels: [], values: new Float64Array(0), histograms: null }, gone, timeMs);
 }

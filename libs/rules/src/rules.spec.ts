@@ -166,6 +166,24 @@ groups:
     ]);
     expect(world.alertStates()).toEqual(['firing {alertname="Much", src="r", team="t"}']);
   });
+  it('records native histograms', async () => {
+    const world = new RuleWorld();
+    world.feed([
+      { series: 'x{a="1"}', values: '{{schema:0 sum:5 count:4 buckets:[1 2 1]}}x3' },
+      { series: 'x{a="2"}', values: '{{schema:0 sum:5 count:4 buckets:[1 2 1]}} stale' },
+    ]);
+    await world.load(`groups: [{name: g, rules: [
+      {record: x:sum, expr: sum(x)}, {record: x:count, expr: 'histogram_count(x:sum)'}, {record: y, expr: x}]}]`);
+    await world.round(0);
+    expect(await world.query('{__name__=~"x:.*|y"}', 0)).toEqual([
+      'x:count 8',
+      'x:sum count 8',
+      'y{a="1"} count 4',
+      'y{a="2"} count 4',
+    ]);
+    await world.round(MINUTE);
+    expect(await world.query('y', MINUTE)).toEqual(['y{a="1"} count 4']);
+  });
   it('evaluates and writes at the query offset', async () => {
     const world = new RuleWorld();
     world.feed([{ series: 'x', values: '0 1 2 3 4 5' }]);

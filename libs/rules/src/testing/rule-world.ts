@@ -1,5 +1,11 @@
 import { Labels } from '#libs/labels';
-import { MemorySeriesSource, parseExpr, parseSeriesNotation, QueryEngine } from '#libs/promql';
+import {
+  type MemorySample,
+  MemorySeriesSource,
+  parseExpr,
+  parseSeriesNotation,
+  QueryEngine,
+} from '#libs/promql';
 import { isStaleMarker, type SampleBatch } from '#libs/samples';
 import { MemoryAlertStateStore } from '../memory-alert-state-store.ts';
 import { parseRuleFile } from '../parse-rule-file.ts';
@@ -124,7 +130,13 @@ export class RuleWorld {
     });
     const { value } = await engine.prepare(parseExpr(text), text).instant(timeMs);
     if (value.kind !== 'vector') throw new Error(`${text} gives a ${value.kind}`);
-    return value.labels.map((labels, i) => `${labels.toString()} ${value.values[i]}`).toSorted();
+    return value.labels
+      .map((labels, i) => {
+        const histogram = value.histograms?.[i] ?? null;
+        const shown = histogram === null ? value.values[i] : `count ${histogram.count}`;
+        return `${labels.toString()} ${shown}`;
+      })
+      .toSorted();
   }
 
   /** State and labels of every alert that is kept, one text each, sorted. */
@@ -145,14 +157,17 @@ export class RuleWorld {
     if (this.sinkFailure !== null) return Promise.reject(new Error(this.sinkFailure));
     batch.labels.forEach((labels, s) => {
       for (let i = batch.firstSample[s]!; i < batch.firstSample[s + 1]!; i++) {
-        const isStale = isStaleMarker(batch.values, i);
-        this.disk.source.add(
-          labels,
-          batch.timesMs[i]!,
-          isStale ? { kind: 'stale' } : { kind: 'float', value: batch.values[i]! },
-        );
+        this.disk.source.add(labels, batch.timesMs[i]!, memorySampleOf(batch, i));
       }
     });
     return Promise.resolve();
   }
+}
+
+function memorySampleOf(batch: SampleBatch, i: number): MemorySample {
+  const histogram = batch.histograms?.[i] ?? null;
+  if (histogram !== null) return { kind: 'histogram', histogram };
+  return isStaleMarker(batch.values, i)
+    ? { kind: 'stale' }
+    : { kind: 'float', value: batch.values[i]! };
 }
