@@ -15,6 +15,34 @@ interface Told {
   readonly endS: number;
 }
 
+function seriesOf(group: string, alert: string, more = ''): string {
+  return `alertname="${alert}",rulegroup="${group}"${more}`;
+}
+
+/** Rounds of 30 s up to some minutes. @returns the states of one alert as `seconds state`, when they changed */
+async function statesOf(world: RuleWorld, alert: string, minutes: number): Promise<string[]> {
+  const changes: string[] = [];
+  let before = 'none';
+  for (let nowMs = 0; nowMs <= minutes * MINUTE; nowMs += ROUND) {
+    await world.round(nowMs);
+    const own = world.alertStates().filter((state) => state.includes(`"${alert}"`));
+    const state = own.map((text) => text.split(' ', 1)[0]!).join('+') || 'none';
+    if (state !== before) changes.push(`${nowMs / SECOND} ${state}`);
+    before = state;
+  }
+  return changes;
+}
+
+function toldOf(world: RuleWorld, alert: string): Told[] {
+  return world.sent
+    .filter((sent) => sent.alert.labels.get('alertname') === alert)
+    .map(({ atMs, alert: { startsAtMs, endsAtMs } }) => ({
+      atS: atMs / SECOND,
+      startS: startsAtMs / SECOND,
+      endS: endsAtMs / SECOND,
+    }));
+}
+
 describeConformance('the alert generator suite', ['rules', 'alert-generator'], (folder) => {
   const rules = readFileSync(`${folder}/rules.yaml`, 'utf8');
 
@@ -36,34 +64,6 @@ describeConformance('the alert generator suite', ['rules', 'alert-generator'], (
     }
     await world.load(rules);
     return world;
-  }
-
-  function seriesOf(group: string, alert: string, more = ''): string {
-    return `alertname="${alert}",rulegroup="${group}"${more}`;
-  }
-
-  /** Rounds of 30 s up to some minutes. @returns the states of one alert as `seconds state`, when they changed */
-  async function statesOf(world: RuleWorld, alert: string, minutes: number): Promise<string[]> {
-    const changes: string[] = [];
-    let before = 'none';
-    for (let nowMs = 0; nowMs <= minutes * MINUTE; nowMs += ROUND) {
-      await world.round(nowMs);
-      const own = world.alertStates().filter((state) => state.includes(`"${alert}"`));
-      const state = own.map((text) => text.split(' ', 1)[0]!).join('+') || 'none';
-      if (state !== before) changes.push(`${nowMs / SECOND} ${state}`);
-      before = state;
-    }
-    return changes;
-  }
-
-  function toldOf(world: RuleWorld, alert: string): Told[] {
-    return world.sent
-      .filter((sent) => sent.alert.labels.get('alertname') === alert)
-      .map(({ atMs, alert: { startsAtMs, endsAtMs } }) => ({
-        atS: atMs / SECOND,
-        startS: startsAtMs / SECOND,
-        endS: endsAtMs / SECOND,
-      }));
   }
 
   describe('pending, firing and resolved', () => {
@@ -179,7 +179,7 @@ describeConformance('the alert generator suite', ['rules', 'alert-generator'], (
       });
       expect(annotationsOf(`${group}_SmallFor`)).toEqual({
         description: 'This should fire after an interval',
-        template_test: 'This Part IS TESTING the strings. ::1 127.0.0.1. 7815. replaced text.',
+        template_test: 'This Part IS TESTING the strings. ::1 127.0.0.1. 7815. replaced text. .',
       });
     });
   });
