@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
-import { RuleWorld } from '../../libs/rules/src/testing/rule-world.ts';
-import { describeConformance } from '../support/conformance.ts';
+import { describeConformance } from '../../../test/support/conformance.ts';
+import { RuleWorld } from './testing/rule-world.ts';
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
