@@ -22,6 +22,7 @@ import {
 } from '#libs/remote-write';
 import { type SampleBatch, SampleBatchBuilder, STALE_MARKER } from '#libs/samples';
 import { createApp } from '../../apps/alert-engine/src/app.ts';
+import { STORE_WRITER, type StoreWriter } from '../../apps/alert-engine/src/store/store-writer.ts';
 import { describeWithPeers } from '../support/peers.ts';
 import {
   eventually,
@@ -244,6 +245,34 @@ describe('remote read', () => {
     expect(await getText(`${engine}/metrics`)).toMatch(
       /binnacle_remote_read_requests_total\{type="STREAMED_XOR_CHUNKS",code="200"\} \d/,
     );
+  });
+
+  it('gives up an answer whose reader has gone', async () => {
+    const builder = new SampleBatchBuilder();
+    for (let series = 0; series < 400; series++) {
+      builder.addSeries(Labels.fromRecord({ __name__: 'long', series: String(series) }));
+      for (let i = 0; i < 1_500; i++)
+        builder.addSample(NOW - 1_500_000 + 1_000 * i, Math.sin(i * series));
+    }
+    await app.get<StoreWriter>(STORE_WRITER, { strict: false }).append(builder.take());
+    const matchers = [new Matcher('__name__', '=', 'long')];
+    const queries = [{ startMs: 0, endMs: NOW, matchers }];
+    // More than may be answered at a time.
+    for (let i = 0; i < 6; i++) {
+      const response = await post(engine, { queries, accepted: ['STREAMED_XOR_CHUNKS'] });
+      const reader = response.body!.getReader();
+      await reader.read();
+      await reader.cancel();
+    }
+    await eventually('all to be given up', async () =>
+      /\nbinnacle_remote_read_requests_in_flight 0\n/.test((await getText(`${engine}/metrics`))!)
+        ? true
+        : null,
+    );
+    expect(await getText(`${engine}/metrics`)).toContain(
+      'binnacle_remote_read_requests_total{type="STREAMED_XOR_CHUNKS",code="499"} 6',
+    );
+    expect(await readChunks(engine, readMe)).not.toEqual([]);
   });
 
   it.each<[string, { body?: string; headers?: Record<string, string> }, number, string]>([

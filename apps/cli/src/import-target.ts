@@ -6,6 +6,8 @@ export interface ImportTarget extends SampleSink {
   finish(): Promise<void>;
   /** How much has arrived so far. */
   describe(): string;
+  /** What else is to be known once it has. */
+  remarks(): readonly string[];
   /** What was not taken and why, a sentence each; empty where all was. */
   problems(): readonly string[];
   /** Lets go of everything; harmless after `finish` and without. */

@@ -79,13 +79,19 @@ export class BlockTarget implements ImportTarget {
   }
 
   describe(): string {
+    return `${this.#import.counts.written} samples in blocks`;
+  }
+
+  remarks(): readonly string[] {
     const { written, repeated, oldestMs, youngestMs } = this.#import.counts;
-    let text = `${written} samples in blocks`;
+    const remarks: string[] = [];
+    if (repeated > 0) remarks.push(`${repeated} samples of a time that their series has already`);
     if (written > 0) {
-      text += `, from ${shownTime(oldestMs)} to ${shownTime(youngestMs)}; older than the engine's`;
-      text += ' storage.retention_time they are dropped when it starts';
+      remarks.push(
+        `they are from ${shownTime(oldestMs)} to ${shownTime(youngestMs)}; the engine drops what is older than its storage.retention_time when it starts`,
+      );
     }
-    return repeated === 0 ? text : `${text}; ${repeated} given twice`;
+    return remarks;
   }
 
   problems(): readonly string[] {

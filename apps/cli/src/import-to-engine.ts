@@ -47,6 +47,10 @@ export class EngineTarget implements ImportTarget {
     return `${this.#sent - this.#rejected} samples ${isKnown ? 'written' : 'sent'}`;
   }
 
+  remarks(): readonly string[] {
+    return [];
+  }
+
   problems(): readonly string[] {
     if (this.#firstRefusal === null) return [];
     const what =

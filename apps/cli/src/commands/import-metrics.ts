@@ -129,6 +129,7 @@ async function importAll(
     failure ??= error.message;
   }
   io.out(`${target.describe()}\n`);
+  for (const remark of target.remarks()) io.out(`${remark}\n`);
   for (const problem of target.problems()) io.err(`${problem}\n`);
   if (failure !== null) io.err(`binnacle import metrics: ${failure}\n`);
   return failure === null && target.problems().length === 0 ? 0 : 1;
