@@ -12,6 +12,7 @@ describe('the configuration of the store', () => {
       maxLabelsPerSeries: 64,
       maxLabelNameBytes: 1_024,
       maxLabelValueBytes: 4_096,
+      maxExemplars: 100_000,
     });
   });
   it('gives targets and namespaces budgets', () => {
@@ -35,6 +36,7 @@ describe('the configuration of the store', () => {
       retention_size: 10 * 2 ** 30,
       out_of_order_time_window: 0,
       exemplars: { max_exemplars: 100_000 },
+      enable_admin_api: false,
     });
   });
   it.each([
