@@ -219,6 +219,17 @@ class Mapping {
     return text;
   }
 
+  /** As {@link #add}, for what has been counted since the point's start. */
+  #addCount(series: Labels, point: Point, value: number): void {
+    this.#add(series, point, value);
+    this.#noteStart(point);
+  }
+
+  #noteStart(point: Point): void {
+    const startMs = point.startTimeUnixNano ?? 0;
+    if (startMs !== 0 && !isEnded(point)) this.#builder.setStartTime(startMs);
+  }
+
   /** Begins a series and adds its one sample. */
   #add(series: Labels, point: Point, value: number): void {
     this.#builder.addSeries(series);
@@ -229,15 +240,17 @@ class Mapping {
   #addNumber(name: string, point: NumberPoint, isCounter: boolean): void {
     const series = this.#labelsOf(point).with(METRIC_NAME, name);
     this.#add(series, point, point.asInt ?? point.asDouble ?? 0);
-    if (isCounter) this.#addExemplars(point.exemplars, () => series);
+    if (!isCounter) return;
+    this.#noteStart(point);
+    this.#addExemplars(point.exemplars, () => series);
   }
 
   #addHistogram(name: string, point: HistogramPoint): void {
     const labels = this.#labelsOf(point);
     if (point.sum !== undefined) {
-      this.#add(labels.with(METRIC_NAME, `${name}_sum`), point, point.sum);
+      this.#addCount(labels.with(METRIC_NAME, `${name}_sum`), point, point.sum);
     }
-    this.#add(labels.with(METRIC_NAME, `${name}_count`), point, point.count ?? 0);
+    this.#addCount(labels.with(METRIC_NAME, `${name}_count`), point, point.count ?? 0);
     const last = labels.with(METRIC_NAME, `${name}_bucket`).with('le', '+Inf');
     const ofBound = withOthers(last, 'le');
     const bounds = point.explicitBounds ?? [];
@@ -249,10 +262,10 @@ class Mapping {
       const bound = bounds[i]!;
       if (bound === Infinity) continue;
       const series = ofBound(this.#boundOf(bound));
-      this.#add(series, point, total);
+      this.#addCount(series, point, total);
       buckets.push({ bound, series });
     }
-    this.#add(last, point, point.count ?? 0);
+    this.#addCount(last, point, point.count ?? 0);
     this.#addExemplars(
       point.exemplars,
       (value) => buckets.find(({ bound }) => value <= bound)?.series ?? last,
@@ -295,13 +308,14 @@ class Mapping {
     }
     this.#builder.addSeries(series);
     this.#builder.addHistogram(timeOf(point), histogram);
+    this.#noteStart(point);
     this.#addExemplars(point.exemplars, () => series);
   }
 
   #addSummary(name: string, point: SummaryPoint): void {
     const labels = this.#labelsOf(point);
-    this.#add(labels.with(METRIC_NAME, `${name}_sum`), point, point.sum ?? 0);
-    this.#add(labels.with(METRIC_NAME, `${name}_count`), point, point.count ?? 0);
+    this.#addCount(labels.with(METRIC_NAME, `${name}_sum`), point, point.sum ?? 0);
+    this.#addCount(labels.with(METRIC_NAME, `${name}_count`), point, point.count ?? 0);
     const ofQuantiles = labels.with(METRIC_NAME, name);
     for (const { quantile, value } of point.quantileValues ?? []) {
       this.#add(ofQuantiles.with('quantile', this.#boundOf(quantile ?? 0)), point, value ?? 0);

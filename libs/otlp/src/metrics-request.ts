@@ -54,6 +54,7 @@ export interface Metric {
 
 export interface Point {
   readonly attributes?: readonly Attribute[];
+  readonly startTimeUnixNano?: number;
   readonly timeUnixNano?: number;
   readonly flags?: number;
 }
@@ -174,6 +175,7 @@ const EXEMPLAR = shape(
 );
 const NUMBER_POINT = shape(
   [7, 'attributes', () => KEY_VALUE, 'repeated'],
+  [2, 'startTimeUnixNano', 'nanos'],
   [3, 'timeUnixNano', 'nanos'],
   [4, 'asDouble', 'double'],
   [6, 'asInt', 'sfixed64'],
@@ -182,6 +184,7 @@ const NUMBER_POINT = shape(
 );
 const HISTOGRAM_POINT = shape(
   [9, 'attributes', () => KEY_VALUE, 'repeated'],
+  [2, 'startTimeUnixNano', 'nanos'],
   [3, 'timeUnixNano', 'nanos'],
   [4, 'count', 'fixed64'],
   [5, 'sum', 'double'],
@@ -193,6 +196,7 @@ const HISTOGRAM_POINT = shape(
 const BUCKETS = shape([1, 'offset', 'sint32'], [2, 'bucketCounts', 'uint64', 'repeated']);
 const EXPONENTIAL_POINT = shape(
   [1, 'attributes', () => KEY_VALUE, 'repeated'],
+  [2, 'startTimeUnixNano', 'nanos'],
   [3, 'timeUnixNano', 'nanos'],
   [4, 'count', 'fixed64'],
   [5, 'sum', 'double'],
@@ -207,6 +211,7 @@ const EXPONENTIAL_POINT = shape(
 const QUANTILE = shape([1, 'quantile', 'double'], [2, 'value', 'double']);
 const SUMMARY_POINT = shape(
   [7, 'attributes', () => KEY_VALUE, 'repeated'],
+  [2, 'startTimeUnixNano', 'nanos'],
   [3, 'timeUnixNano', 'nanos'],
   [4, 'count', 'fixed64'],
   [5, 'sum', 'double'],

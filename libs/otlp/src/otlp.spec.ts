@@ -135,6 +135,40 @@ describe('names', () => {
   });
 });
 
+describe('start times', () => {
+  it('are those of what is counted, not of gauges', () => {
+    const started = { ...point, startTimeUnixNano: '1700000000000000000' };
+    const dataPoints = [{ ...started, asInt: '1' }];
+    const count = { ...started, count: '3', sum: 2 };
+    const buckets = { ...count, bucketCounts: ['1', '2'], explicitBounds: [1] };
+    const { batch } = mapped(
+      { name: 'g', gauge: { dataPoints } },
+      { name: 'c', sum: { dataPoints, aggregationTemporality: 2, isMonotonic: true } },
+      { name: 'u', sum: { dataPoints, aggregationTemporality: 2 } },
+      {
+        name: 'h',
+        histogram: { dataPoints: [buckets], aggregationTemporality: 2 },
+      },
+      {
+        name: 's',
+        summary: { dataPoints: [{ ...count, quantileValues: [{ quantile: 0.5, value: 1 }] }] },
+      },
+    );
+    const names = batch.labels
+      .filter((_, i) => batch.startTimesMs![batch.firstSample[i]!] === 1_700_000_000_000)
+      .map((labels) => labels.metricName);
+    expect(names).toEqual([
+      'c_total',
+      'h_sum',
+      'h_count',
+      'h_bucket',
+      'h_bucket',
+      's_sum',
+      's_count',
+    ]);
+  });
+});
+
 const exponential = (scale: number): object => ({
   name: 'e',
   exponentialHistogram: {

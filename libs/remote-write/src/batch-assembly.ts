@@ -20,6 +20,8 @@ const EXEMPLAR_TIMESTAMP = 3;
 /** Fields of both versions' `Sample`. */
 const SAMPLE_VALUE = 1;
 const SAMPLE_TIMESTAMP = 2;
+/** Of version 2 only. */
+const SAMPLE_START_TIMESTAMP = 3;
 /** Of a series' name in a message. */
 const MAX_NAMED = 500;
 
@@ -40,12 +42,15 @@ export class BatchAssembly {
   #firstRejection: string | null = null;
   #readSamples = 0;
   #current: Labels | null = null;
+  #createdMs = 0;
 
   constructor(limits: DecodeLimits) {
     this.#limits = limits;
   }
 
-  beginSeries(labels: ReadLabels): void {
+  /** @param createdMs when the counting of samples began that do not say it themselves; 0 where that is not known */
+  beginSeries(labels: ReadLabels, createdMs = 0): void {
+    this.#createdMs = createdMs;
     if (typeof labels === 'string') {
       this.#current = null;
       this.#firstRejection ??= labels;
@@ -60,7 +65,7 @@ export class BatchAssembly {
     this.#countSample(reader);
     const outerEnd = reader.end;
     reader.end = histogramEnd;
-    const { timeMs, histogram, isInteger, isStale } = readHistogram(reader);
+    const { timeMs, startMs, histogram, isInteger, isStale } = readHistogram(reader);
     reader.end = outerEnd;
     if (this.#current === null) {
       this.#rejectedSamples++;
@@ -73,11 +78,17 @@ export class BatchAssembly {
     const problem = histogramProblem(histogram, isInteger);
     if (problem === null) {
       this.#builder.addHistogram(timeMs, histogram);
+      this.#noteStart(startMs);
       this.#histogramCount++;
       return;
     }
     this.#invalidHistograms++;
     this.#firstInvalidHistogram ??= `${problem}: ${this.#current.toString().slice(0, MAX_NAMED)}`;
+  }
+
+  #noteStart(startMs: number): void {
+    const known = startMs === 0 ? this.#createdMs : startMs;
+    if (known !== 0) this.#builder.setStartTime(known);
   }
 
   #countSample(reader: ProtobufReader): void {
@@ -98,6 +109,7 @@ export class BatchAssembly {
     let value = 0;
     let valueAt = -1;
     let timeMs = 0;
+    let startMs = 0;
     for (let tag = reader.readTag(); tag !== 0; tag = reader.readTag()) {
       switch (tag >>> 3) {
         case SAMPLE_VALUE:
@@ -109,6 +121,10 @@ export class BatchAssembly {
           reader.expectWireType(tag, VARINT);
           timeMs = reader.readInt64();
           break;
+        case SAMPLE_START_TIMESTAMP:
+          reader.expectWireType(tag, VARINT);
+          startMs = reader.readInt64();
+          break;
         default:
           reader.skip(tag);
       }
@@ -118,6 +134,7 @@ export class BatchAssembly {
       this.#rejectedSamples++;
     } else if (value === value) {
       this.#builder.addSample(timeMs, value);
+      this.#noteStart(startMs);
     } else {
       // A stale marker is known by its bits, so they are copied, not read.
       this.#nanBytes.set(reader.bytes.subarray(valueAt, valueAt + 8));

@@ -380,6 +380,41 @@ describe('decodeWriteV2', () => {
   });
 });
 
+describe('start times', () => {
+  it('are written and read back by version 2, of samples and of histograms', () => {
+    const builder = new SampleBatchBuilder();
+    builder.addSeries(Labels.fromRecord({ __name__: 'a' }));
+    builder.addSample(10, 1);
+    builder.setStartTime(5);
+    builder.addSample(20, 2);
+    builder.addHistogram(30, createFloatHistogram({ count: 1, sum: 1, zeroCount: 1 }));
+    builder.setStartTime(25);
+    const slice = [wholeBatch(builder.take())];
+    const { batch } = decodeWriteV2(
+      new WriteEncoder('io.prometheus.write.v2.Request').encode(slice),
+    );
+    // A message has its samples and then its histograms, as they were added.
+    expect(batch.startTimesMs?.slice(0, 3)).toEqual(Float64Array.of(5, 0, 25));
+    const first = new WriteEncoder('prometheus.WriteRequest').encode(slice);
+    expect(new WriteV1Decoder().decode(first).batch.startTimesMs).toBeNull();
+  });
+  it('of a whole series, as early senders of version 2 wrote them, stand wherever they like', () => {
+    const own: [number, Buffer] = [
+      2,
+      Buffer.concat([double(1, 3), message([2, 30]), message([3, 21])]),
+    ];
+    const request = message(
+      [4, ''],
+      [4, '__name__'],
+      [4, 'up'],
+      [5, message(refs(1, 2), sample(1, 10), [6, 7], sample(2, 20), own)],
+      [5, message(refs(1, 2), sample(4, 40))],
+    );
+    const { batch } = decodeWriteV2(request);
+    expect(batch.startTimesMs?.slice(0, 4)).toEqual(Float64Array.of(7, 7, 21, 0));
+  });
+});
+
 describe('snappy blocks', () => {
   it('decompress to what was compressed', () => {
     fc.assert(

@@ -19,6 +19,8 @@ const POSITIVE_COUNTS = 13;
 const RESET_HINT = 14;
 const TIMESTAMP = 15;
 const CUSTOM_VALUES = 16;
+/** Of version 2 only. */
+const START_TIMESTAMP = 17;
 const SPAN_OFFSET = 1;
 const SPAN_LENGTH = 2;
 
@@ -27,6 +29,8 @@ const HINTS: readonly CounterResetHint[] = ['unknown', 'reset', 'not_reset', 'ga
 /** A histogram as it was sent; nothing of it has been checked but its form. */
 export interface ReadHistogram {
   readonly timeMs: number;
+  /** When its counting began; 0 where that was not sent. */
+  readonly startMs: number;
   readonly histogram: FloatHistogram;
   /** Its counts were sent as integers. */
   readonly isInteger: boolean;
@@ -37,6 +41,7 @@ export interface ReadHistogram {
 /** Reads the `Histogram` message between the reader's position and its end. @throws RemoteWriteError */
 export function readHistogram(reader: ProtobufReader): ReadHistogram {
   let timeMs = 0;
+  let startMs = 0;
   let schema = 0;
   let zeroThreshold = 0;
   let sum = 0;
@@ -106,6 +111,10 @@ export function readHistogram(reader: ProtobufReader): ReadHistogram {
         reader.expectWireType(tag, VARINT);
         timeMs = reader.readInt64();
         break;
+      case START_TIMESTAMP:
+        reader.expectWireType(tag, VARINT);
+        startMs = reader.readInt64();
+        break;
       case CUSTOM_VALUES:
         readPacked(reader, tag, FIXED64, customValues, () => reader.readDouble());
         break;
@@ -126,7 +135,7 @@ export function readHistogram(reader: ProtobufReader): ReadHistogram {
     customValues,
     counterResetHint: HINTS[hint] ?? 'unknown',
   };
-  return { timeMs, histogram, isInteger, isStale };
+  return { timeMs, startMs, histogram, isInteger, isStale };
 }
 
 function readUnsigned(reader: ProtobufReader, tag: number): number {

@@ -31,9 +31,12 @@ const LABEL_NAME = 1 * 8 + BYTES;
 const LABEL_VALUE = 2 * 8 + BYTES;
 const SAMPLE_VALUE = 1 * 8 + FIXED64;
 const SAMPLE_TIMESTAMP = 2 * 8 + VARINT;
+/** Of version 2 only. */
+const SAMPLE_START_TIMESTAMP = 3 * 8 + VARINT;
+const HISTOGRAM_START_TIMESTAMP = 17 * 8 + VARINT;
 
 /** What a batch of samples and a window on a store's have in common. */
-type SampleColumns = Pick<SampleBatch, 'timesMs' | 'values' | 'histograms'>;
+type SampleColumns = Pick<SampleBatch, 'timesMs' | 'values' | 'histograms' | 'startTimesMs'>;
 
 /** Encodes samples as remote-write messages, uncompressed. It keeps its buffers from one message to the next. */
 export class WriteEncoder {
@@ -84,7 +87,7 @@ export class WriteEncoder {
         body.writeVarint(V2_SERIES);
         const message = body.beginMessage();
         writeLabelRefs(body, batch.labels[series]!, symbols);
-        writeSamples(body, batch, sample, seriesEnd, V2_HISTOGRAMS);
+        writeSamples(body, batch, sample, seriesEnd, V2_HISTOGRAMS, batch.startTimesMs);
         sample = seriesEnd;
         body.endMessage(message);
       }
@@ -150,13 +153,19 @@ function writeSamples(
   start: number,
   end: number,
   histogramTag: number,
+  startTimesMs: Float64Array | null = null,
 ): void {
   for (let i = start; i < end; i++) {
     const histogram = histograms?.[i] ?? null;
+    const startMs = startTimesMs === null ? 0 : startTimesMs[i]!;
     if (histogram !== null) {
       writer.writeVarint(histogramTag);
       const message = writer.beginMessage();
       writeHistogram(writer, timesMs[i]!, histogram);
+      if (startMs !== 0) {
+        writer.writeVarint(HISTOGRAM_START_TIMESTAMP);
+        writer.writeInt64(startMs);
+      }
       writer.endMessage(message);
       continue;
     }
@@ -166,6 +175,10 @@ function writeSamples(
     writer.writeDouble(values, i);
     writer.writeVarint(SAMPLE_TIMESTAMP);
     writer.writeInt64(timesMs[i]!);
+    if (startMs !== 0) {
+      writer.writeVarint(SAMPLE_START_TIMESTAMP);
+      writer.writeInt64(startMs);
+    }
     writer.endMessage(sample);
   }
 }

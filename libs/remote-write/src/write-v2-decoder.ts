@@ -20,6 +20,8 @@ const SERIES_SAMPLES = 2;
 const SERIES_HISTOGRAMS = 3;
 const SERIES_EXEMPLARS = 4;
 const SERIES_METADATA = 5;
+/** Of the release candidates before rc.4; since then each sample says it. */
+const SERIES_CREATED_TIMESTAMP = 6;
 const METADATA_TYPE = 1;
 const METADATA_HELP_REF = 3;
 const METADATA_UNIT_REF = 4;
@@ -71,16 +73,19 @@ function readSeries(
   const start = reader.position;
   reader.end = seriesEnd;
   const refs: number[] = [];
+  let createdMs = 0;
   for (let tag = reader.readTag(); tag !== 0; tag = reader.readTag()) {
     if (tag >>> 3 === SERIES_LABELS_REFS) {
       readRefs(reader, tag, refs);
+    } else if (tag === SERIES_CREATED_TIMESTAMP * 8 + VARINT) {
+      createdMs = reader.readInt64();
     } else {
       if (tag >>> 3 <= SERIES_METADATA) reader.expectWireType(tag, BYTES);
       reader.skip(tag);
     }
   }
   const labels = labelsOf(refs, symbols);
-  assembly.beginSeries(labels);
+  assembly.beginSeries(labels, createdMs);
   reader.position = start;
   for (let tag = reader.readTag(); tag !== 0; tag = reader.readTag()) {
     switch (tag >>> 3) {

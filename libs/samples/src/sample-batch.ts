@@ -20,6 +20,11 @@ export interface SampleBatch {
    * `values[i]` where that is null or missing.
    */
   readonly histograms: readonly (FloatHistogram | null)[] | null;
+  /**
+   * Null while none is known. Otherwise indexed like `values`: when the counting of a sample began, in milliseconds, 0 where
+   * that is not known.
+   */
+  readonly startTimesMs: Float64Array | null;
 }
 
 /** Collects a batch. Series are added one after the other, each followed by its samples. */
@@ -29,6 +34,7 @@ export class SampleBatchBuilder {
   #timesMs = new Float64Array(64);
   #values = new Float64Array(64);
   #histograms: (FloatHistogram | null)[] | null = null;
+  #startTimesMs: Float64Array | null = null;
   #sampleCount = 0;
 
   get seriesCount(): number {
@@ -70,6 +76,13 @@ export class SampleBatchBuilder {
     this.#values.set(values.subarray(index, index + 1), place);
   }
 
+  /** Tells when the counting of the sample added last began. */
+  setStartTime(startMs: number): void {
+    assert(this.#sampleCount > 0, 'a start time without a sample');
+    this.#startTimesMs ??= new Float64Array(this.#timesMs.length);
+    this.#startTimesMs[this.#sampleCount - 1] = startMs;
+  }
+
   /** Takes back everything after the first `seriesCount` series, as when a scrape fails half way. */
   truncate(seriesCount: number): void {
     assert(seriesCount <= this.#labels.length, 'truncate beyond the end');
@@ -91,12 +104,14 @@ export class SampleBatchBuilder {
       timesMs: this.#timesMs,
       values: this.#values,
       histograms: this.#histograms,
+      startTimesMs: this.#startTimesMs,
     };
     this.#labels = [];
     this.#firstSample = new Uint32Array(64);
     this.#timesMs = new Float64Array(64);
     this.#values = new Float64Array(64);
     this.#histograms = null;
+    this.#startTimesMs = null;
     this.#sampleCount = 0;
     return batch;
   }
@@ -106,7 +121,11 @@ export class SampleBatchBuilder {
     if (this.#sampleCount >= this.#timesMs.length) {
       this.#timesMs = doubled(this.#timesMs, Float64Array);
       this.#values = doubled(this.#values, Float64Array);
+      if (this.#startTimesMs !== null) {
+        this.#startTimesMs = doubled(this.#startTimesMs, Float64Array);
+      }
     }
+    if (this.#startTimesMs !== null) this.#startTimesMs[this.#sampleCount] = 0;
     this.#timesMs[this.#sampleCount] = timeMs;
     return this.#sampleCount++;
   }

@@ -7,6 +7,7 @@ import { labelProblem } from './label-limits.ts';
 import { filterRows, basisOf } from './resolve-matchers.ts';
 import { RowSamples } from './row-samples.ts';
 import { type Selection, SelectionCache } from './selection.ts';
+import type { StartChanges, StartTimes } from './start-times.ts';
 import { SeriesIndex } from './series-index.ts';
 import type { Pace } from './pace.ts';
 
@@ -28,6 +29,8 @@ export interface HeadAppend {
   readonly rejected: Record<RejectReason, number>;
   readonly rejectedTotal: number;
   readonly firstRejection: Rejection | null;
+  /** Where start times change by the samples taken, or null. */
+  readonly starts: StartChanges | null;
   /** Samples taken; the first so many entries of `rows` and `samples` are theirs. */
   readonly accepted: number;
   /** The row of each sample taken; valid until the next append. */
@@ -128,6 +131,11 @@ export class Head {
     return this.#maxMs;
   }
 
+  /** When the counting of each row's samples began. */
+  get starts(): StartTimes {
+    return this.#samples.starts;
+  }
+
   labelsOf(row: number): Labels {
     return this.#index.labelsOf(row);
   }
@@ -191,7 +199,9 @@ export class Head {
       this.#acceptedRows = new Uint32Array(batch.sampleCount);
       this.#acceptedSamples = new Uint32Array(batch.sampleCount);
     }
-    const { timesMs, values, firstSample, histograms } = batch;
+    const { timesMs, values, firstSample, histograms, startTimesMs } = batch;
+    const starts: StartChanges | null =
+      startTimesMs !== null || this.starts.isUsed ? { rows: [], fromMs: [], startsMs: [] } : null;
     const words = wordsOf(values);
     const newestMs = nowMs + this.#options.futureToleranceMs;
     const oldestMs = nowMs - this.#options.retentionMs;
@@ -238,6 +248,10 @@ export class Head {
           if (timeMs < this.#minMs) this.#minMs = timeMs;
           if (timeMs < this.#oldestNewMs) this.#oldestNewMs = timeMs;
           if (timeMs < this.#handedOnMs) this.#lateRows.add(row);
+          if (starts !== null) {
+            const startMs = startTimesMs === null ? 0 : startTimesMs[i]!;
+            this.#noteStart(row, timeMs, startMs, starts);
+          }
           continue;
         }
         rejected[reason]++;
@@ -255,10 +269,23 @@ export class Head {
       rejected,
       rejectedTotal,
       firstRejection,
+      starts: starts === null || starts.rows.length === 0 ? null : starts,
       accepted,
       rows: this.#acceptedRows,
       samples: this.#acceptedSamples,
     };
+  }
+
+  /** A start that is no time, or after its sample, is taken for not known. */
+  #noteStart(row: number, timeMs: number, startMs: number, changes: StartChanges): void {
+    const isTime = startMs > 0 && startMs <= timeMs && startMs === Math.floor(startMs);
+    const isLate = timeMs < this.#samples.lastMs(row);
+    this.starts.note(row, timeMs, isTime ? startMs : 0, isLate, changes);
+  }
+
+  /** A start time read back from the log. */
+  restoreStart(row: number, fromMs: number, startMs: number): void {
+    this.starts.set(row, fromMs, startMs);
   }
 
   /** The row of a series read back from the log, created if need be; limits do not apply to what was acknowledged. */

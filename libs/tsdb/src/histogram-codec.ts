@@ -23,6 +23,8 @@ const MAX_DIFFERENCE = 2 ** 50;
 export interface TimedHistogram {
   readonly timeMs: number;
   readonly histogram: FloatHistogram;
+  /** When its counting began; 0 or absent where that is not known. It is not part of the encoding. */
+  readonly startMs?: number;
 }
 
 /** Appends one histogram. @param before the one written just before it, or null for the first */

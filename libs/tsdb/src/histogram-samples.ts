@@ -189,6 +189,9 @@ export function mergeHistograms(window: SampleWindow, histograms: readonly Timed
   const words = new Uint32Array(values.buffer);
   const source = new Uint32Array(window.values.buffer, window.values.byteOffset);
   const merged: (FloatHistogram | null)[] = [];
+  const floatStarts = window.startTimesMs;
+  const hasStarts = floatStarts !== null || histograms.some(({ startMs }) => (startMs ?? 0) !== 0);
+  const startTimesMs = hasStarts ? new Float64Array(timesMs.length) : null;
   let left = window.start;
   let right = 0;
   while (left < window.end || right < histograms.length) {
@@ -202,10 +205,12 @@ export function mergeHistograms(window: SampleWindow, histograms: readonly Timed
       timesMs[at] = window.timesMs[left]!;
       words[2 * at] = source[2 * left]!;
       words[2 * at + 1] = source[2 * left + 1]!;
+      if (startTimesMs !== null) startTimesMs[at] = floatStarts?.[left] ?? 0;
       merged.push(null);
       left++;
     } else {
       timesMs[at] = histogram.timeMs;
+      if (startTimesMs !== null) startTimesMs[at] = histogram.startMs ?? 0;
       merged.push(histogram.histogram);
       right++;
     }
@@ -215,4 +220,5 @@ export function mergeHistograms(window: SampleWindow, histograms: readonly Timed
   window.start = 0;
   window.end = merged.length;
   window.histograms = merged;
+  window.startTimesMs = startTimesMs;
 }

@@ -6,6 +6,7 @@ import { ByteWriter } from './block/byte-writer.ts';
 import { type LoggedExemplar, readExemplars, readMetadata } from './extras-record.ts';
 import { readHistogram, writeHistogram } from './histogram-codec.ts';
 import { FRAME_HEADER_BYTES, writeFrameHeader } from './log-frame.ts';
+import { readStarts } from './starts-record.ts';
 import { LOW_WORD } from './xor-chunk.ts';
 
 /*
@@ -23,8 +24,9 @@ import { LOW_WORD } from './xor-chunk.ts';
  *
  *   4  exemplars   as `extras-record.ts` writes them
  *   5  metadata    likewise
+ *   6  starts      as `starts-record.ts` writes them
  *
- * Numbers from 6 on are free. A series id is given once in the life of a log and
+ * Numbers from 7 on are free. A series id is given once in the life of a log and
  * means the same in each of its segments.
  */
 
@@ -37,6 +39,8 @@ const HISTOGRAMS_RECORD = 3;
 export const EXEMPLARS_RECORD = 4;
 /** Records of metadata. */
 export const METADATA_RECORD = 5;
+/** Records of start times. */
+export const STARTS_RECORD = 6;
 
 const NEXT_ID = 0x10;
 const TIME_DIFFERENCE = 0x20;
@@ -217,6 +221,8 @@ export interface RecordVisitor {
   /** The value comes as its two words in the machine's order. */
   sample(id: number, timeMs: number, firstWord: number, secondWord: number): void;
   histogram(id: number, timeMs: number, histogram: FloatHistogram): void;
+  /** From that time of a sample on, a series has that start time; 0 for one that is not known. */
+  start(id: number, fromMs: number, startMs: number): void;
   exemplar(exemplar: LoggedExemplar): void;
   metadata(metadata: FamilyMetadata): void;
 }
@@ -254,6 +260,11 @@ export function readRecord(payload: Buffer, visitor: RecordVisitor): void {
       return;
     case METADATA_RECORD:
       readBytes(payload, (reader) => readMetadata(reader, (one) => visitor.metadata(one)));
+      return;
+    case STARTS_RECORD:
+      readBytes(payload, (reader) =>
+        readStarts(reader, (id, fromMs, startMs) => visitor.start(id, fromMs, startMs)),
+      );
       return;
     default:
       throw new RecordError(`record of unknown kind ${kind}`);

@@ -90,7 +90,6 @@ export class MergedSelection {
       columns.addWindow(this.#headWindow);
     }
     columns.sort();
-    window.startTimesMs = null;
     columns.show(minMs, maxMs, window);
   }
 }

@@ -249,6 +249,11 @@ class Replay implements RecordVisitor {
     }
   }
 
+  start(id: number, fromMs: number, startMs: number): void {
+    const row = this.#rowsOfIds.rowOf(id);
+    if (row >= 0) this.#head.restoreStart(row, fromMs, startMs);
+  }
+
   exemplar(exemplar: LoggedExemplar): void {
     this.#extras.restoreExemplar(exemplar, this.#sequence);
   }

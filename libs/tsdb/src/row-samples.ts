@@ -6,6 +6,7 @@ import { grown, nextCapacity } from './growing-columns.ts';
 import { OutOfOrderSamples } from './out-of-order-samples.ts';
 import { type ChunkView, NO_CHUNK, SealedChunks } from './sealed-chunks.ts';
 import { ByteSlots, MAX_RAW_SAMPLES, MAX_SLOT_BYTES, NO_SLOT, RawSlots } from './slot-heap.ts';
+import { StartTimes } from './start-times.ts';
 import { decodeXorChunk, LOW_WORD, MAX_SAMPLE_BYTES, XorAppender } from './xor-chunk.ts';
 
 /** A chunk is sealed at so many samples: an hour at one every 15 s. Longer chunks are smaller but slower to read into. */
@@ -22,6 +23,7 @@ interface Scratch {
   timesMs: Float64Array;
   values: Float64Array;
   words: Uint32Array;
+  startTimesMs: Float64Array;
 }
 
 /**
@@ -40,6 +42,7 @@ export class RowSamples {
   readonly #sealed = new SealedChunks();
   readonly #late = new OutOfOrderSamples();
   readonly #histograms = new HistogramSamples();
+  readonly starts = new StartTimes();
   readonly #appender = new XorAppender();
   /** What a spill adds to an open chunk. */
   readonly #spilled = new Uint8Array(SPILL_BYTES + 1);
@@ -123,6 +126,7 @@ export class RowSamples {
     }
     this.#late.removeRow(row);
     this.#histograms.removeRow(row);
+    this.starts.removeRow(row);
     this.startRow(row);
   }
 
@@ -185,6 +189,16 @@ export class RowSamples {
     if (this.#histograms.isUsed && this.#histograms.has(row)) {
       mergeHistograms(window, this.#histograms.read(row, minMs, maxMs));
     }
+    if (this.starts.isUsed && this.starts.has(row)) this.#showStarts(row, window);
+  }
+
+  #showStarts(row: number, window: SampleWindow): void {
+    const scratch = this.#scratchOf(window);
+    if (scratch.startTimesMs.length < window.end) {
+      scratch.startTimesMs = new Float64Array(2 * window.end);
+    }
+    this.starts.read(row, window.timesMs, window.start, window.end, scratch.startTimesMs);
+    window.startTimesMs = scratch.startTimesMs;
   }
 
   #readFloats(row: number, minMs: number, maxMs: number, window: SampleWindow): void {
@@ -210,6 +224,7 @@ export class RowSamples {
     this.#sealed.dropBefore(cutoffMs);
     this.#late.dropBefore(cutoffMs);
     this.#histograms.dropBefore(cutoffMs);
+    this.starts.dropBefore(cutoffMs);
   }
 
   #readRaw(row: number, minMs: number, maxMs: number, window: SampleWindow): void {
@@ -332,6 +347,7 @@ export class RowSamples {
         timesMs: new Float64Array(256),
         values,
         words: new Uint32Array(values.buffer),
+        startTimesMs: new Float64Array(0),
       };
       this.#scratches.set(window, scratch);
     }

@@ -1,8 +1,11 @@
 import type { Labels } from '#libs/labels';
 import type { SampleBatch } from '#libs/samples';
 import { grown, nextCapacity } from './growing-columns.ts';
-import { RecordWriter } from './log-record.ts';
+import { ByteWriter } from './block/byte-writer.ts';
+import { RecordWriter, STARTS_RECORD } from './log-record.ts';
 import type { SegmentStore } from './segment-store.ts';
+import type { StartChanges } from './start-times.ts';
+import { writeStarts } from './starts-record.ts';
 import { LOW_WORD } from './xor-chunk.ts';
 
 export interface SeriesLogOptions {
@@ -53,6 +56,13 @@ interface Waiter {
   readonly reject: (error: LogWriteError) => void;
 }
 
+/** The start times that rows have at present; see `StartTimes`. */
+export interface PresentStarts {
+  readonly isUsed: boolean;
+  currentMs(row: number): number;
+  sinceMs(row: number): number;
+}
+
 /** Frames on their way to one segment. */
 interface PendingBytes {
   chunks: Buffer[];
@@ -67,6 +77,7 @@ interface PendingBytes {
 const NO_SEGMENT = 0;
 const MAX_SAMPLES_PER_FRAME = 16_384;
 const MAX_HISTOGRAMS_PER_FRAME = 512;
+const MAX_STARTS_PER_FRAME = 16_384;
 const MAX_SERIES_FRAME_BYTES = 256 * 1_024;
 
 /**
@@ -82,6 +93,8 @@ export class SeriesLog {
   readonly #store: SegmentStore;
   readonly #options: SeriesLogOptions;
   readonly #labelsOf: (row: number) => Labels;
+  readonly #starts: PresentStarts;
+  readonly #payload = new ByteWriter(1_024);
   readonly #writer = new RecordWriter();
   readonly #waiters: Waiter[] = [];
   readonly #segments: LogSegment[] = [];
@@ -119,7 +132,13 @@ export class SeriesLog {
   #failedFlushCount = 0;
   #writtenBytes = 0;
 
-  constructor(store: SegmentStore, options: SeriesLogOptions, labelsOf: (row: number) => Labels) {
+  constructor(
+    store: SegmentStore,
+    options: SeriesLogOptions,
+    labelsOf: (row: number) => Labels,
+    starts: PresentStarts,
+  ) {
+    this.#starts = starts;
     this.#store = store;
     this.#options = options;
     this.#labelsOf = labelsOf;
@@ -215,11 +234,13 @@ export class SeriesLog {
     words: Uint32Array,
     nowMs: number,
     histograms: SampleBatch['histograms'] = null,
+    starts: StartChanges | null = null,
   ): number {
     if (count === 0) return this.#position;
     this.#noticeAppend(nowMs);
     this.#repeatDefinitions();
     this.#defineRows(rows, count);
+    if (starts !== null) this.#writeStarts(starts);
     if (histograms === null) {
       this.#appendFloats(rows, samples, count, timesMs, words);
     } else {
@@ -403,7 +424,31 @@ export class SeriesLog {
     const before = this.#writer.length;
     let from = 0;
     while (from < count) from = this.#writeDefinitions(from, count);
+    if (this.#starts.isUsed) this.#writePresentStarts(count);
     this.#definitionBytes += this.#writer.length - before;
+  }
+
+  /** A segment that stands alone needs the start times from before it. */
+  #writePresentStarts(count: number): void {
+    const present: StartChanges = { rows: [], fromMs: [], startsMs: [] };
+    for (let i = 0; i < count; i++) {
+      const row = this.#fresh[i]!;
+      const startMs = this.#starts.currentMs(row);
+      if (startMs === 0) continue;
+      present.rows.push(row);
+      present.fromMs.push(this.#starts.sinceMs(row));
+      present.startsMs.push(startMs);
+    }
+    this.#writeStarts(present);
+  }
+
+  #writeStarts(changes: StartChanges): void {
+    for (let start = 0; start < changes.rows.length; start += MAX_STARTS_PER_FRAME) {
+      const end = Math.min(changes.rows.length, start + MAX_STARTS_PER_FRAME);
+      this.#payload.clear();
+      writeStarts(this.#payload, (row) => this.#seriesIds[row]!, changes, start, end);
+      this.#writer.writePayload(STARTS_RECORD, this.#payload.view());
+    }
   }
 
   /**

@@ -104,8 +104,11 @@ export class TimeSeriesStore {
     this.#head = new Head(this.#options);
     this.#segments = segments;
     this.#timer = timer;
-    this.#log = new SeriesLog(segments, { ...DEFAULT_LOG_OPTIONS, ...options }, (row) =>
-      this.#head.labelsOf(row),
+    this.#log = new SeriesLog(
+      segments,
+      { ...DEFAULT_LOG_OPTIONS, ...options },
+      (row) => this.#head.labelsOf(row),
+      this.#head.starts,
     );
     this.#extras = new ExtrasLog(this.#log, { ...DEFAULT_EXTRAS_OPTIONS, ...options });
     this.#groupCommit = new GroupCommit(this.#log, timer);
@@ -366,6 +369,7 @@ export class TimeSeriesStore {
         words,
         nowMs,
         batch.histograms,
+        taken.starts,
       );
       this.#groupCommit.notice();
     } else {

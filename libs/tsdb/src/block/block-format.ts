@@ -26,6 +26,10 @@ export const VALUES_PER_PAGE = 512;
 export const ENCODING_XOR_FLOATS = 1;
 /** Native histograms as `histogram-codec.ts` says. */
 export const ENCODING_HISTOGRAMS = 2;
+/** Start times as `chunk-starts.ts` says, then floats. */
+export const ENCODING_STARTS_AND_FLOATS = 3;
+/** Start times as `chunk-starts.ts` says, then native histograms. */
+export const ENCODING_STARTS_AND_HISTOGRAMS = 4;
 
 /** Where a part of a block lies, its CRC included. */
 export interface BlockPart {

@@ -14,18 +14,29 @@ import {
   mergeHistograms,
 } from '../histogram-samples.ts';
 import type { TimedHistogram } from '../histogram-codec.ts';
-import { ENCODING_HISTOGRAMS, ENCODING_XOR_FLOATS } from './block-format.ts';
+import {
+  ENCODING_HISTOGRAMS,
+  ENCODING_STARTS_AND_FLOATS,
+  ENCODING_STARTS_AND_HISTOGRAMS,
+  ENCODING_XOR_FLOATS,
+} from './block-format.ts';
 import type { ChunkSource } from './block-writer.ts';
-import { BlockError } from './byte-reader.ts';
+import { BlockError, ByteReader } from './byte-reader.ts';
+import { ByteWriter } from './byte-writer.ts';
+import { readChunkStarts, writeChunkStarts } from './chunk-starts.ts';
 
 /** Samples in a chunk of a block at most. */
 const CHUNK_SAMPLES = 240;
+/** A run of one start time and the number of runs take no more. */
+const MAX_START_BYTES = 24;
 
 /** Samples in growing columns, ascending in time once {@link SampleColumns.sort} has run. */
 export class SampleColumns {
   timesMs = new Float64Array(512);
   values = new Float64Array(512);
   words = new Uint32Array(this.values.buffer);
+  /** Start times of the floats, 0 where they are not known; null while none is. */
+  startTimesMs: Float64Array<ArrayBuffer> | null = null;
   length = 0;
   /** Where samples begin that are not younger than the one before. */
   readonly #runStarts: number[] = [];
@@ -35,6 +46,7 @@ export class SampleColumns {
   #spareTimes = new Float64Array(0);
   #spareValues = new Float64Array(0);
   #spareWords = new Uint32Array(0);
+  #spareStarts = new Float64Array(0);
 
   /** Room for what the samples are encoded to; the same memory each time. */
   encodingBuffer(bytes: number): Uint8Array {
@@ -45,6 +57,7 @@ export class SampleColumns {
   clear(): void {
     this.length = 0;
     this.histograms.length = 0;
+    this.startTimesMs = null;
     this.#runStarts.length = 0;
   }
 
@@ -53,21 +66,52 @@ export class SampleColumns {
 
   /** Adds the samples of a chunk. @throws BlockError for an encoding that is not known @throws ChunkError */
   addChunk(chunk: Pick<ChunkSource, 'bytes' | 'start' | 'end' | 'count' | 'encoding'>): void {
-    if (chunk.encoding === ENCODING_HISTOGRAMS) {
-      const { bytes, start, end, count } = chunk;
-      const part = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
-      decodeHistograms({ bytes: part, count }, this.histograms);
-      return;
+    const { bytes, start, end, count, encoding } = chunk;
+    const part = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start);
+    switch (encoding) {
+      case ENCODING_XOR_FLOATS:
+        this.#addFloats(chunk, start, count);
+        return;
+      case ENCODING_HISTOGRAMS:
+        decodeHistograms({ bytes: part, count }, this.histograms);
+        return;
+      case ENCODING_STARTS_AND_FLOATS: {
+        const reader = new ByteReader(part);
+        const starts = new Float64Array(count);
+        readChunkStarts(reader, count, (sample, startMs) => (starts[sample] = startMs));
+        const from = this.length;
+        this.#addFloats(chunk, start + reader.at, count);
+        this.#startsColumn().set(starts, from);
+        return;
+      }
+      case ENCODING_STARTS_AND_HISTOGRAMS: {
+        const reader = new ByteReader(part);
+        const starts: number[] = [];
+        readChunkStarts(reader, count, (_, startMs) => starts.push(startMs));
+        const found: TimedHistogram[] = [];
+        decodeHistograms({ bytes: part, count, start: reader.at }, found);
+        for (const [i, one] of found.entries()) {
+          this.histograms.push({ ...one, startMs: starts[i] ?? 0 });
+        }
+        return;
+      }
+      default:
+        throw new BlockError(`chunk of the unknown encoding ${encoding}`);
     }
-    if (chunk.encoding !== ENCODING_XOR_FLOATS) {
-      throw new BlockError(`chunk of the unknown encoding ${chunk.encoding}`);
-    }
+  }
+
+  #addFloats(chunk: Pick<ChunkSource, 'bytes' | 'end'>, start: number, count: number): void {
     const from = this.length;
-    this.#reserve(chunk.count);
-    const { bytes, start, end, count } = chunk;
-    decodeXorChunk(bytes, start, end, count, this.timesMs, this.words, from);
+    this.#reserve(count);
+    decodeXorChunk(chunk.bytes, start, chunk.end, count, this.timesMs, this.words, from);
     this.length += count;
+    this.startTimesMs?.fill(0, from, this.length);
     this.#noticeOrder(from);
+  }
+
+  #startsColumn(): Float64Array<ArrayBuffer> {
+    this.startTimesMs ??= new Float64Array(this.timesMs.length);
+    return this.startTimesMs;
   }
 
   /** Adds the samples of a window. */
@@ -85,6 +129,8 @@ export class SampleColumns {
     const words = new Uint32Array(buffer, byteOffset + 8 * window.start, 2 * count);
     this.words.set(words, 2 * from);
     this.length += count;
+    if (window.startTimesMs === null) this.startTimesMs?.fill(0, from, this.length);
+    else this.#startsColumn().set(window.startTimesMs.subarray(window.start, window.end), from);
     this.#noticeOrder(from);
   }
 
@@ -93,8 +139,9 @@ export class SampleColumns {
     for (let i = window.start; i < window.end; i++) {
       const timeMs = window.timesMs[i]!;
       const histogram = histograms[i] ?? null;
+      const startMs = window.startTimesMs === null ? 0 : window.startTimesMs[i]!;
       if (histogram !== null) {
-        this.histograms.push({ timeMs, histogram });
+        this.histograms.push({ timeMs, histogram, startMs });
         continue;
       }
       this.#reserve(1);
@@ -102,6 +149,8 @@ export class SampleColumns {
       this.timesMs[at] = timeMs;
       this.words[2 * at] = words[2 * i]!;
       this.words[2 * at + 1] = words[2 * i + 1]!;
+      if (startMs !== 0) this.#startsColumn();
+      if (this.startTimesMs !== null) this.startTimesMs[at] = startMs;
       this.#noticeOrder(at);
     }
   }
@@ -135,7 +184,13 @@ export class SampleColumns {
       this.#spareTimes = new Float64Array(this.timesMs.length);
       this.#spareValues = new Float64Array(this.timesMs.length);
       this.#spareWords = new Uint32Array(this.#spareValues.buffer);
+      this.#spareStarts = new Float64Array(0);
     }
+    const { startTimesMs } = this;
+    if (startTimesMs !== null && this.#spareStarts.length === 0) {
+      this.#spareStarts = new Float64Array(this.timesMs.length);
+    }
+    const mergedStarts = this.#spareStarts;
     const mergedTimes = this.#spareTimes;
     const mergedValues = this.#spareValues;
     const mergedWords = this.#spareWords;
@@ -150,11 +205,17 @@ export class SampleColumns {
       mergedTimes[count] = timeMs;
       mergedWords[2 * count] = words[2 * from]!;
       mergedWords[2 * count + 1] = words[2 * from + 1]!;
+      if (startTimesMs !== null) mergedStarts[count] = startTimesMs[from]!;
       count++;
     }
     // What comes after stays where it is.
     mergedTimes.set(timesMs.subarray(end, this.length), end);
     mergedWords.set(words.subarray(2 * end, 2 * this.length), 2 * end);
+    if (startTimesMs !== null) {
+      mergedStarts.set(startTimesMs.subarray(end, this.length), end);
+      this.#spareStarts = startTimesMs;
+      this.startTimesMs = mergedStarts;
+    }
     this.#spareTimes = this.timesMs;
     this.#spareValues = this.values;
     this.#spareWords = this.words;
@@ -173,6 +234,7 @@ export class SampleColumns {
     while (window.end < this.length && this.timesMs[window.end] === maxMs) window.end++;
     if (window.end < window.start) window.end = window.start;
     window.histograms = null;
+    window.startTimesMs = this.startTimesMs;
     if (this.histograms.length === 0) return;
     const shown = this.histograms.filter(({ timeMs }) => timeMs >= minMs && timeMs <= maxMs);
     mergeHistograms(window, shown);
@@ -196,14 +258,25 @@ export class SampleColumns {
     this.timesMs = timesMs;
     this.values = values;
     this.words = words;
+    if (this.startTimesMs === null) return;
+    const startTimesMs = new Float64Array(capacity);
+    startTimesMs.set(this.startTimesMs.subarray(0, this.length));
+    this.startTimesMs = startTimesMs;
   }
+}
+
+function isAllZero(column: Float64Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (column[i] !== 0) return false;
+  return true;
 }
 
 /** Encodes the columns' samples. The chunks of floats lie in a buffer of the columns, until these are encoded again. */
 export function encodeChunks(columns: SampleColumns): ChunkSource[] {
   columns.sort();
-  const { timesMs, words, length } = columns;
-  const bytes = columns.encodingBuffer(length * MAX_SAMPLE_BYTES + 1);
+  const { timesMs, words, length, startTimesMs } = columns;
+  const perSample = MAX_SAMPLE_BYTES + (startTimesMs === null ? 0 : MAX_START_BYTES);
+  const bytes = columns.encodingBuffer(length * perSample + MAX_START_BYTES);
+  const starts = new ByteWriter(startTimesMs === null ? 0 : 64);
   const appender = new XorAppender();
   const chunks: ChunkSource[] = [];
   let start = 0;
@@ -212,6 +285,15 @@ export function encodeChunks(columns: SampleColumns): ChunkSource[] {
     const left = length - from;
     const count = left > CHUNK_SAMPLES && left < 2 * CHUNK_SAMPLES ? left >> 1 : left;
     const end = from + Math.min(count, CHUNK_SAMPLES);
+    const first = from;
+    const hasStarts = startTimesMs !== null && !isAllZero(startTimesMs, from, end);
+    const chunkStart = start;
+    if (hasStarts) {
+      starts.clear();
+      writeChunkStarts(starts, end - from, (sample) => startTimesMs[first + sample]!);
+      bytes.set(starts.view(), start);
+      start += starts.length;
+    }
     appender.reset(bytes, start);
     for (let i = from; i < end; i++) {
       appender.append(timesMs[i]!, words[2 * i + 1 - LOW_WORD]!, words[2 * i + LOW_WORD]!);
@@ -219,9 +301,9 @@ export function encodeChunks(columns: SampleColumns): ChunkSource[] {
     const used = (appender.bitLength + 7) >> 3;
     chunks.push({
       bytes,
-      start,
+      start: chunkStart,
       end: start + used,
-      encoding: ENCODING_XOR_FLOATS,
+      encoding: hasStarts ? ENCODING_STARTS_AND_FLOATS : ENCODING_XOR_FLOATS,
       count: end - from,
       minMs: timesMs[from]!,
       maxMs: timesMs[end - 1]!,
@@ -229,19 +311,24 @@ export function encodeChunks(columns: SampleColumns): ChunkSource[] {
     start += used;
     from = end;
   }
-  for (const chunk of encodeHistograms(columns.histograms)) {
-    const { bytes: encoded, count, minMs, maxMs } = chunk;
-    chunks.push({
-      bytes: encoded,
-      start: 0,
-      end: encoded.length,
-      encoding: ENCODING_HISTOGRAMS,
-      count,
-      minMs,
-      maxMs,
-    });
+  let first = 0;
+  for (const { bytes: encoded, count, minMs, maxMs } of encodeHistograms(columns.histograms)) {
+    const part = columns.histograms.slice(first, first + count);
+    const hasStarts = part.some(({ startMs }) => (startMs ?? 0) !== 0);
+    if (hasStarts) {
+      starts.clear();
+      writeChunkStarts(starts, count, (sample) => part[sample]!.startMs ?? 0);
+    }
+    const whole = hasStarts ? Buffer.concat([starts.view(), encoded]) : encoded;
+    const encoding = hasStarts ? ENCODING_STARTS_AND_HISTOGRAMS : ENCODING_HISTOGRAMS;
+    chunks.push({ bytes: whole, start: 0, end: whole.length, encoding, count, minMs, maxMs });
+    first += count;
   }
   return chunks;
+}
+
+function holdsHistograms(encoding: number): boolean {
+  return encoding === ENCODING_HISTOGRAMS || encoding === ENCODING_STARTS_AND_HISTOGRAMS;
 }
 
 /**
@@ -259,7 +346,7 @@ export function mergeChunks(
     const [before, after] = [ordered[i - 1]!, ordered[i]!];
     const isApart =
       after.minMs > before.maxMs &&
-      (before.count + after.count > CHUNK_SAMPLES || after.encoding === ENCODING_HISTOGRAMS);
+      (before.count + after.count > CHUNK_SAMPLES || holdsHistograms(after.encoding));
     isFine &&= isApart;
   }
   if (isFine) return ordered;
