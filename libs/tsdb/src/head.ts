@@ -16,6 +16,7 @@ const ROW_QUARANTINE_MS = 10 * 60_000;
 const MAX_SELECTIONS = 10_000;
 const MAX_OFFENDERS = 1_000;
 const SERIES_PER_CHECK = 256;
+const ROWS_PER_CHECK = 8_192;
 const MAX_NAMED_SERIES = 500;
 const NO_ROWS: ReadonlySet<number> = new Set();
 /** Times beyond are no times; the codec's arithmetic is exact below. */
@@ -157,16 +158,18 @@ export class Head {
 
   /**
    * Rows that may have samples in the range and among them some that have not been handed on: all of them, or, in a time
-   * that was handed on before, those that got samples late.
+   * that was handed on before, those that got samples late. No series may be removed meanwhile.
    */
-  rowsToHandOn(minMs: number, maxMs: number): number[] {
+  async rowsToHandOn(minMs: number, maxMs: number, pace: Pace): Promise<number[]> {
     const rows: number[] = [];
     if (minMs < this.#handedOnMs) {
       for (const row of this.#lateRows) if (this.#isInRange(row, minMs, maxMs)) rows.push(row);
       return rows;
     }
-    for (let row = 0; row < this.#index.rowCount; row++) {
+    const { rowCount } = this.#index;
+    for (let row = 0; row < rowCount; row++) {
       if (this.#index.isLive(row) && this.#isInRange(row, minMs, maxMs)) rows.push(row);
+      if (row % ROWS_PER_CHECK === 0 && pace.isDue()) await pace.rest();
     }
     return rows;
   }

@@ -18,7 +18,7 @@ export async function sortInTurns<T>(
   pace: Pace,
 ): Promise<void> {
   let from = items;
-  let to: T[] = Array.from({ length: items.length });
+  let to = items.slice();
   let sinceCheck = 0;
   for (let width = 1; width < items.length; width *= 2) {
     for (let start = 0; start < items.length; start += 2 * width) {

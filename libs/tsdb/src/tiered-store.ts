@@ -293,7 +293,7 @@ export class TieredStore {
     const first = Math.floor(head.oldestNewMs / blockMs) * blockMs;
     for (let fromMs = first; fromMs < beforeMs; fromMs += blockMs) {
       const maxMs = Math.min(fromMs + blockMs, beforeMs) - 1;
-      const rows = head.rowsToHandOn(fromMs, maxMs);
+      const rows = await head.rowsToHandOn(fromMs, maxMs, this.#pace);
       if (rows.length > 0) await this.#writeBlock(archive, rows, fromMs, maxMs);
       if (this.#pace.isDue()) await this.#pace.rest();
     }
