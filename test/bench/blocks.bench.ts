@@ -52,12 +52,15 @@ let longTurns = 0;
 let longestMs = 0;
 let turnMs = threadMs();
 let ticker: NodeJS.Immediate | null = null;
-function tick(): void {
+function endTurn(): void {
   const now = threadMs();
   turns++;
   if (now - turnMs >= LONG_TURN_MS) longTurns++;
   longestMs = Math.max(longestMs, now - turnMs);
   turnMs = now;
+}
+function tick(): void {
+  endTurn();
   ticker = setImmediate(tick);
 }
 /** Counts the turns that something takes. */
@@ -66,8 +69,8 @@ async function watched(run: () => Promise<void>): Promise<void> {
   resumedMs = performance.now();
   ticker = setImmediate(tick);
   await run();
-  tick();
   if (ticker !== null) clearImmediate(ticker);
+  endTurn();
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'binnacle-blocks-'));

@@ -445,12 +445,14 @@ export class Head {
   /**
    * Drops samples from before a time and the series that have none left, but for those in `pinned`. Some of the samples may
    * stay.
+   * @param maxSeries drops so many series at most; a caller that gets as many asks again
    * @returns the rows that are free now, for whoever keeps something per row
    */
   dropBefore(
     cutoffMs: number,
     nowMs: number,
     pinned: ReadonlySet<number> = NO_ROWS,
+    maxSeries = Infinity,
   ): readonly number[] {
     while (this.#quarantine.length > 0 && this.#quarantine[0]!.untilMs <= nowMs) {
       this.#index.releaseRows(this.#quarantine.shift()!.rows);
@@ -460,7 +462,8 @@ export class Head {
     let minMs = Infinity;
     for (let row = 0; row < this.#index.rowCount; row++) {
       if (!this.#index.isLive(row)) continue;
-      if (this.#samples.lastMs(row) < cutoffMs && !pinned.has(row)) vanished.push(row);
+      const isGone = this.#samples.lastMs(row) < cutoffMs && !pinned.has(row);
+      if (isGone && vanished.length < maxSeries) vanished.push(row);
       else if (this.#samples.firstMs(row) < minMs) minMs = this.#samples.firstMs(row);
     }
     this.#minMs = Math.max(minMs, cutoffMs);

@@ -247,7 +247,7 @@ describe('late histograms', () => {
     const { rejected } = store.append(batchOf('s', START - 2, { kind: 'histogram', number: 3 }));
     expect(rejected.out_of_order_limit).toBe(1);
     expect(store.statistics().outOfOrderSamples).toBe(1);
-    store.dropBefore(START);
+    await store.dropBefore(START, NO_PAUSES);
     expect(store.statistics().outOfOrderSamples).toBe(0);
     const again = store.append(batchOf('s', START - 2, { kind: 'histogram', number: 3 }));
     expect(again.accepted).toBe(1);

@@ -220,7 +220,7 @@ export class TieredStore {
     await this.#archive.retain(this.#timer.nowMs() - retentionMs, maxBlockBytes);
     const beforeMs = this.#dueBeforeMs();
     if (head.oldestNewMs < beforeMs) await this.#handOver(beforeMs);
-    this.#forget(this.#timer.nowMs() - memoryMs);
+    await this.#forget(this.#timer.nowMs() - memoryMs);
     const completeMs = this.#handedOverIn(0);
     while (!this.#isClosed && (await this.#archive.compact(completeMs, retentionMs)));
   }
@@ -253,13 +253,13 @@ export class TieredStore {
   }
 
   /** Drops samples from memory that are from before a time and in blocks. */
-  #forget(beforeMs: number): void {
+  async #forget(beforeMs: number): Promise<void> {
     const { head } = this.#recent;
     const cutoffMs = Math.min(beforeMs, head.oldestNewMs);
     // What is younger than all that has come so far cannot have been dropped, wherever a clock has been.
     const completeMs = Math.min(cutoffMs, head.maxTimeMs + 1);
     if (completeMs > this.#inMemoryFromMs) this.#inMemoryFromMs = completeMs;
-    this.#recent.dropBefore(cutoffMs);
+    await this.#recent.dropBefore(cutoffMs, this.#pace);
     this.#merged.keepOnly(this.#archive.namesOf(-Infinity, Infinity));
   }
 

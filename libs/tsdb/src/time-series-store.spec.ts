@@ -557,6 +557,36 @@ describe('retention', () => {
   });
 });
 
+describe('dropping many series', () => {
+  it('is done in turns, and a series that goes on meanwhile stays', async () => {
+    const { store, timer } = await open(new MemorySegmentStore());
+    const builder = new SampleBatchBuilder();
+    for (let i = 0; i < 20_000; i++) {
+      builder.addSeries(Labels.fromRecord({ __name__: 's', id: String(i) }));
+      builder.addSample(NOW, i);
+    }
+    store.append(builder.take());
+    await timer.advance(5);
+    const left: number[] = [];
+    await store.dropBefore(NOW + 1, {
+      isDue: () => false,
+      rest: async () => {
+        left.push(store.statistics().series);
+        if (left.length > 1) return;
+        // The last one has not had its turn yet.
+        builder.addSeries(Labels.fromRecord({ __name__: 's', id: '19999' }));
+        builder.addSample(NOW + MINUTE, 1);
+        store.append(builder.take());
+        await timer.advance(5);
+      },
+    });
+    expect(left).toEqual([20_000 - 8_192, 20_000 - 2 * 8_192]);
+    expect(store.statistics()).toMatchObject({ series: 1, seriesRemoved: 19_999 });
+    expect(store.labelValues('id', [], 0, Infinity)).toEqual(['19999']);
+    await store.close();
+  });
+});
+
 describe('closing', () => {
   it('stops a replay that is under way', async () => {
     const segments = new MemorySegmentStore();

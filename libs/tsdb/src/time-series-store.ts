@@ -15,6 +15,7 @@ import { type BudgetOffender, type CardinalityStatistics, Head } from './head.ts
 import { DEFAULT_HEAD_OPTIONS, type HeadOptions } from './head-options.ts';
 import type { MetadataCatalogue } from './metric-metadata.ts';
 import { replayLog, type ReplayProgress, type ReplayReport } from './replay-log.ts';
+import type { Pace } from './pace.ts';
 import type { SegmentStore } from './segment-store.ts';
 import type { Selection } from './selection.ts';
 import {
@@ -23,6 +24,9 @@ import {
   SeriesLog,
   type SeriesLogOptions,
 } from './series-log.ts';
+
+/** So many series are dropped without a pause. */
+const SERIES_PER_TURN = 8_192;
 
 /** Options of a {@link TimeSeriesStore}; what is left out has its default. */
 export interface TimeSeriesStoreOptions
@@ -299,10 +303,22 @@ export class TimeSeriesStore {
     await this.#log.remove(segments);
   }
 
-  /** Drops samples in memory from before a time, and the series that have none left. Some of the samples may stay. */
-  dropBefore(cutoffMs: number): void {
-    const vanished = this.#head.dropBefore(cutoffMs, this.#timer.nowMs(), this.#log.pendingRows());
-    for (const row of vanished) this.#log.forgetRow(row);
+  /**
+   * Drops samples in memory from before a time, and the series that have none left, many of them in turns. Some of the
+   * samples may stay.
+   */
+  async dropBefore(cutoffMs: number, pace: Pace): Promise<void> {
+    for (;;) {
+      const vanished = this.#head.dropBefore(
+        cutoffMs,
+        this.#timer.nowMs(),
+        this.#log.pendingRows(),
+        SERIES_PER_TURN,
+      );
+      for (const row of vanished) this.#log.forgetRow(row);
+      if (vanished.length < SERIES_PER_TURN) return;
+      await pace.rest();
+    }
   }
 
   statistics(): StoreStatistics {

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createFloatHistogram } from '#libs/histogram';
 import { Labels, Matcher } from '#libs/labels';
 import { SampleBatchBuilder, STALE_MARKER } from '#libs/samples';
-import { MemorySegmentStore, TimeSeriesStore } from '#libs/tsdb';
+import { MemorySegmentStore, NO_PAUSES, TimeSeriesStore } from '#libs/tsdb';
 import { acceptedFormat } from '#libs/exposition';
 import { federate } from './federation.ts';
 
@@ -146,10 +146,10 @@ a_b{instance="",region="eu"} 2 ${NOW}
     const matchers = [new Matcher('__name__', '=~', 'old|new')];
     const pieces = federate(store, [matchers], OPTIONS, () => null);
     const { value: first } = await pieces.next();
-    store.dropBefore(NOW - 30_000);
+    await store.dropBefore(NOW - 30_000, NO_PAUSES);
     // Rows are not used again at once.
     nowMs += 86_400_000;
-    store.dropBefore(NOW - 30_000);
+    await store.dropBefore(NOW - 30_000, NO_PAUSES);
     for (let i = 0; i < 5_000; i++) {
       builder.addSeries(Labels.fromRecord({ __name__: i % 2 === 0 ? 'new' : 'other', id: `${i}` }));
       builder.addSample(NOW, i);
