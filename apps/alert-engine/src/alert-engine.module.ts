@@ -31,6 +31,9 @@ const INDEX_PAGE = `Binnacle alert engine
 /federate?match[]=         the youngest samples, to be scraped
 /api/v1/status/tsdb        the store
 /api/v2/alerts             Alertmanager's API: alerts, alerts/groups, silences, receivers, status
+/api/v1/notifications      what was sent where, and how it ended
+/api/v1/explain?labels=    what becomes of an alert: routes, groups, what holds it back, the message
+/api/v1/receivers/NAME/test  POST sends a test message
 /metrics /livez /readyz    the engine itself
 `;
 

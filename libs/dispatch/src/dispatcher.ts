@@ -1,7 +1,9 @@
+import type { Labels } from '#libs/labels';
 import { assert } from '#libs/invariant';
 import { type Alert, type IncomingAlert, isResolved, mergeAlert, toAlert } from './alert.ts';
 import { type AlertGroup, groupIdOf, isExpired, newGroup, nextBeat } from './alert-group.ts';
 import type { AlertmanagerConfig, Integration, Receiver } from './config/alertmanager-config.ts';
+import { explainAlert, type Explanation } from './explain-alert.ts';
 import { flushTarget } from './flush-target.ts';
 import { GroupTable } from './group-table.ts';
 import { Inhibitor } from './inhibitor.ts';
@@ -234,6 +236,13 @@ export class Dispatcher {
       silencedBy: silences.map((silence) => silence.id),
       receivers: [...new Set(routes.map((route) => route.receiver))],
     };
+  }
+
+  /** What becomes of an alert with these labels at `nowMs`, as alerts and groups are now. */
+  explain(labels: Labels, nowMs: number): Explanation {
+    const [config, alerts, groups] = [this.#config, this.#alerts, this.#groups];
+    const [inhibitor, silences] = [this.#inhibitor, this.silences];
+    return explainAlert(labels, { config, alerts, groups, inhibitor, silences }, nowMs);
   }
 
   /** The time intervals that keep a group quiet at `nowMs`, by name. */

@@ -36,6 +36,7 @@ export {
   type DispatchDrops,
   type DispatcherOptions,
 } from './dispatcher.ts';
+export { type Explanation } from './explain-alert.ts';
 export { MatcherTextError } from './matchers/matcher-text-error.ts';
 export { parseClassicMatchers } from './matchers/parse-classic-matchers.ts';
 export { formatMatcher, formatMatchers, parseMatchers } from './matchers/parse-matchers.ts';

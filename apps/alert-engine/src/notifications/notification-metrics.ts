@@ -48,6 +48,7 @@ export class NotificationMetrics {
   readonly damagedRecords: Gauge;
   readonly damagedSilences: Gauge;
   readonly silenceWriteFailures: Counter;
+  readonly historyLosses: Counter;
   readonly #notifications: Counter<'integration'>;
   readonly #failed: Counter<'integration' | 'reason'>;
   readonly #requests: Counter<'integration'>;
@@ -163,6 +164,11 @@ export class NotificationMetrics {
     this.silenceWriteFailures = new Counter({
       name: 'binnacle_silence_write_failures_total',
       help: 'Changes of silences that were refused because they could not be written.',
+      registers,
+    });
+    this.historyLosses = new Counter({
+      name: 'binnacle_notification_history_losses_total',
+      help: 'Entries of the history of notifications that could not be written.',
       registers,
     });
     this.#ended = new Counter({

@@ -65,6 +65,7 @@ interface World {
   readonly events: string[];
   readonly log: MemoryLog;
   readonly silences: MemoryLog;
+  readonly history: MemoryLog;
   /** Answers for each receiver; without one it answers at once that all is well. */
   readonly answers: Map<string, (post: HttpRequest) => Promise<HttpAnswer>>;
   readonly ids: string[];
@@ -76,17 +77,26 @@ function createWorld(): World {
     events,
     log: new MemoryLog(events),
     silences: new MemoryLog([]),
+    history: new MemoryLog([]),
     answers: new Map(),
     ids: [],
   };
 }
 
-function createService({ events, log, silences, answers, ids }: World): NotificationService {
+function createService({
+  events,
+  log,
+  silences,
+  history,
+  answers,
+  ids,
+}: World): NotificationService {
   return new NotificationService({
     config: CONFIG,
     settings: notificationsConfigSchema.parse({}),
     log,
     silenceStore: silences,
+    historyStore: history,
     context: {
       externalUrl: 'http://me',
       userAgent: 'test',

@@ -8,6 +8,7 @@ import {
   DEFAULT_DISPATCHER_OPTIONS,
   type DispatchDrops,
   Dispatcher,
+  type Explanation,
   type IncomingAlert,
   type Integration,
   isResolved,
@@ -19,6 +20,7 @@ import {
   type SilenceState,
   silenceState,
 } from '#libs/dispatch';
+import type { Labels } from '#libs/labels';
 import {
   deliver,
   type DeliveryContext,
@@ -30,6 +32,7 @@ import {
 } from '#libs/notify';
 import { type AppLogger, describeError, withSpan } from '#libs/platform';
 import { AlertmanagerApiError } from './alertmanager-api-error.ts';
+import { NotificationHistory, toHistoryEntry } from './notification-history.ts';
 import type { NotificationMetrics } from './notification-metrics.ts';
 import type { NotificationsConfig } from './notifications-config.ts';
 import { SilenceService } from './silence-service.ts';
@@ -48,6 +51,7 @@ export interface NotificationServiceOptions {
   readonly settings: NotificationsConfig;
   readonly log: NotificationLog;
   readonly silenceStore: KeyedStore;
+  readonly historyStore: KeyedStore;
   readonly context: Omit<DeliveryContext, 'nowMs'>;
   /** The ways out; they depend on where the configuration lies. */
   readonly ports: DeliveryPorts;
@@ -59,18 +63,40 @@ export interface NotificationServiceOptions {
   readonly newId: () => string;
 }
 
+/** How a message fares that is owed. */
+interface DeliveryProgress {
+  readonly notification: Notification;
+  attempts: number;
+  lastError: string | null;
+}
+
+/** A message that is owed, as the API shows it. */
+export interface OwedNotification {
+  readonly id: string;
+  readonly receiver: string;
+  readonly integration: string;
+  readonly index: number;
+  readonly groupKey: string;
+  readonly createdAt: string;
+  readonly attempts: number;
+  readonly lastError: string | null;
+}
+
 /**
  * The loop around the dispatcher and the delivery queue: it carries out their decisions, one turn at a time, and wakes up
  * when they ask for it. Within a turn the log is written before anything is sent.
  */
 export class NotificationService implements AlertSink {
   readonly silences: SilenceService;
+  readonly history: NotificationHistory;
   readonly #options: NotificationServiceOptions;
   readonly #dispatcher: Dispatcher;
   readonly #queue: DeliveryQueue;
   readonly #inFlight = new Set<Promise<void>>();
   /** What the log still misses, by key. */
   readonly #unwritten = new Map<string, string | null>();
+  /** How messages that are owed fare, by id. */
+  readonly #progress = new Map<string, DeliveryProgress>();
   #integrations: ReadonlyMap<string, Integration>;
   #ports: DeliveryPorts;
   #context: Omit<DeliveryContext, 'nowMs'>;
@@ -112,6 +138,13 @@ export class NotificationService implements AlertSink {
       keepMs: DAY_MS,
       random: options.random,
     });
+    const { retention_time: retentionMs, max_entries: maxEntries } = options.settings.history;
+    this.history = new NotificationHistory({
+      store: options.historyStore,
+      retentionMs,
+      maxEntries,
+      onLost: (count) => options.metrics.historyLosses.inc(count),
+    });
     this.#integrations = integrationsByKey(options.config);
   }
 
@@ -148,7 +181,7 @@ export class NotificationService implements AlertSink {
   /** Restores what the process before knew, and begins. @throws whatever the log throws */
   async start(): Promise<void> {
     const { log, metrics, logger, nowMs } = this.#options;
-    const [kept] = await Promise.all([log.load(), this.silences.restore()]);
+    const [kept] = await Promise.all([log.load(), this.silences.restore(), this.history.restore()]);
     const { records, damagedCount } = readDispatchRecords(kept.values());
     metrics.damagedRecords.set(damagedCount);
     if (damagedCount > 0) {
@@ -196,6 +229,35 @@ export class NotificationService implements AlertSink {
 
   statusOf(alert: Alert): AlertStatus {
     return this.#dispatcher.statusOf(alert, this.#options.nowMs());
+  }
+
+  /** The alert with a fingerprint, or null for one that is not known. */
+  alert(fingerprint: string): Alert | null {
+    return this.#dispatcher.alert(fingerprint);
+  }
+
+  /** What becomes of an alert with these labels. */
+  explain(labels: Labels, nowMs: number): Explanation {
+    return this.#dispatcher.explain(labels, nowMs);
+  }
+
+  /** The ways out that are in use. */
+  get delivery(): { readonly context: DeliveryContext; readonly ports: DeliveryPorts } {
+    return { context: { ...this.#context, nowMs: this.#options.nowMs }, ports: this.#ports };
+  }
+
+  /** Messages that are on their way or wait to be sent. */
+  owed(): OwedNotification[] {
+    return [...this.#progress.values()].map(({ notification, attempts, lastError }) => ({
+      id: notification.id,
+      receiver: notification.integration.receiver,
+      integration: notification.integration.kind,
+      index: notification.integration.index,
+      groupKey: notification.groupKey,
+      createdAt: new Date(notification.createdAtMs).toISOString(),
+      attempts,
+      lastError,
+    }));
   }
 
   mutesOf(group: Readonly<AlertGroup>): readonly string[] {
@@ -254,6 +316,7 @@ export class NotificationService implements AlertSink {
     for (const one of this.#queue.takeEnded()) this.#settle(one);
     this.#note(this.#dispatcher.keyedChanges(this.#dispatcher.takeRecords()));
     await this.#write();
+    await this.history.flush();
   }
 
   async #takeTurns(): Promise<void> {
@@ -274,10 +337,14 @@ export class NotificationService implements AlertSink {
     const isWritten = await this.#write();
     if (this.#isStopping) return;
     for (const id of decision.withdrawn) this.#queue.withdraw(id);
-    for (const notification of decision.notifications) this.#queue.add(notification, nowMs);
+    for (const notification of decision.notifications) {
+      this.#queue.add(notification, nowMs);
+      this.#progress.set(notification.id, { notification, attempts: 0, lastError: null });
+    }
     const plan = this.#queue.plan(this.#options.nowMs());
     for (const one of plan.ended) this.#settle(one);
     for (const { notification } of plan.attempts) this.#launch(notification);
+    this.history.write();
     if (plan.ended.length > 0) this.#isAskedAgain = true;
     const retryMs = isWritten && silences.isWritten ? null : nowMs + LOG_RETRY_MS;
     this.#sleep([decision.wakeUpMs, plan.wakeUpMs, silences.wakeUpMs, retryMs]);
@@ -330,12 +397,28 @@ export class NotificationService implements AlertSink {
         error: error.message,
       });
     }
+    const { attempts = 0, lastError = null } = this.#progress.get(notification.id) ?? {};
+    this.#progress.delete(notification.id);
+    this.history.add(
+      toHistoryEntry(notification, {
+        outcome,
+        attempts,
+        error: error?.message ?? lastError,
+        isGivenUp: error !== null,
+        atMs: nowMs(),
+      }),
+    );
     this.#dispatcher.settle(notification.id, outcome, nowMs());
   }
 
   #launch(notification: Notification): void {
     const attempt = this.#attempt(notification).then((error) => {
       this.#inFlight.delete(attempt);
+      const progress = this.#progress.get(notification.id);
+      if (progress !== undefined) {
+        progress.attempts++;
+        progress.lastError = error?.message ?? progress.lastError;
+      }
       this.#queue.report(notification, error, this.#options.nowMs());
       this.wake();
     });

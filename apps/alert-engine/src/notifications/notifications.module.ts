@@ -19,6 +19,7 @@ import { AlertmanagerStatus } from './alertmanager-status.ts';
 import { createDelivery, type Delivery, DELIVERY, RECEIVER_MEMORY } from './delivery.ts';
 import { NotificationMetrics } from './notification-metrics.ts';
 import { NotificationService } from './notification-service.ts';
+import { NotificationsApiController } from './notifications-api.controller.ts';
 import { NotificationsRunner } from './notifications.runner.ts';
 import { SilencesController } from './silences.controller.ts';
 import { StateArea } from './state-area.ts';
@@ -27,7 +28,7 @@ import { StateReceiverMemory } from './state-receiver-memory.ts';
 /** Alerts: grouped, routed, held back, delivered, shown through Alertmanager's API. */
 @Module({
   imports: [StateModule],
-  controllers: [SilencesController, AlertmanagerController],
+  controllers: [NotificationsApiController, SilencesController, AlertmanagerController],
   providers: [
     {
       provide: LOADED_ALERTMANAGER_CONFIG,
@@ -81,6 +82,7 @@ import { StateReceiverMemory } from './state-receiver-memory.ts';
           settings: engine.notifications,
           log: new StateArea(state, 'notifications'),
           silenceStore: new StateArea(state, 'silences'),
+          historyStore: new StateArea(state, 'notification-history'),
           metrics,
           logger,
           nowMs: Date.now,
