@@ -17,6 +17,7 @@ import {
   type EmailMessage,
   type HttpRequest,
   MessageTemplates,
+  signAwsRequest,
   TokenCache,
   type WebhookAlert,
   type WebhookPayload,
@@ -32,7 +33,7 @@ import { describeConformance } from '../support/conformance.ts';
  * - `User-Agent` names us, and webhooks carry an `Idempotency-Key`.
  * - Discord is told that a message may call nobody (`allowed_mentions`).
  * - E-mails have a layout of our own unless the configuration asks for Alertmanager's, as it is made to do here.
- * - Amazon's signature covers other headers, and depends on the time; that it is right is tested beside its code.
+ * - Amazon's signature covers other headers and depends on the time: it is compared over the recorded ones.
  */
 
 interface Recorded {
@@ -111,6 +112,35 @@ describeConformance('notifications', ['alertmanager', 'golden'], (root) => {
     const expected = readMail(record);
     expect(mail.find(({ html }) => html === expected.html)).toEqual(expected);
   });
+
+  const signed = records.filter(({ path }) => path === '/sns');
+  it.each(signed.map((record, i) => [i, record] as const))(
+    'is signed as Amazon signs, %i',
+    (_, { headers = {}, body = '' }) => {
+      const nowMs = Date.parse(
+        headers['X-Amz-Date']!.replace(
+          /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/,
+          '$1-$2-$3T$4:$5:$6Z',
+        ),
+      );
+      const ours = signAwsRequest(
+        {
+          url: new URL(`${SINK}/sns`),
+          body,
+          contentType: headers['Content-Type']!,
+          region: 'us-east-2',
+          service: 'sns',
+          nowMs,
+          headers: ['Amz-Sdk-Invocation-Id', 'Amz-Sdk-Request', 'Content-Length'].map((name) => [
+            name.toLowerCase(),
+            headers[name]!,
+          ]),
+        },
+        { accessKey: 'AK', secretKey: 'SK', sessionToken: null },
+      );
+      expect(new Map(ours).get('Authorization')).toBe(headers['Authorization']);
+    },
+  );
 
   it('are as many', async () => {
     const { http, mail } = await sentByUs();

@@ -20,6 +20,7 @@ export { type HttpAnswer, judgeHttpAnswer } from './delivery/http-verdict.ts';
 export { DEFAULT_RETRY_POLICY, type RetryPolicy } from './delivery/retry-policy.ts';
 export { judgeSmtpResponse } from './delivery/smtp-verdict.ts';
 export { TokenCache } from './http/token-cache.ts';
+export { type AwsCredentials, type AwsRequest, signAwsRequest } from './receivers/aws-signature.ts';
 export { MessageTemplates, type TemplateFault } from './message/message-templates.ts';
 export {
   type EmailMessage,

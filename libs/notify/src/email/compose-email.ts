@@ -9,7 +9,7 @@ import { toOneLine } from '../message/one-line.ts';
 import type { EmailMessage } from '../ports.ts';
 import { describeGroup } from '../message/describe-group.ts';
 import { renderEmailHtml } from './email-html.ts';
-import { renderEmailSubject, renderEmailText } from './email-text.ts';
+import { renderTitle, renderPlainText } from '../message/plain-text.ts';
 
 const DAY_MS = 86_400_000;
 /** RFC 5322 allows 998; what is longer is a mistake or an attack. */
@@ -50,7 +50,7 @@ export function composeEmail(
   }
   const group = describeGroup(data, nowMs);
   const from = configured.get('from') ?? expandAddress(integration.from, 'from');
-  const subject = configured.get('subject') ?? toHeaderValue(renderEmailSubject(group));
+  const subject = configured.get('subject') ?? toHeaderValue(renderTitle(group));
   return {
     from,
     to: expandAddress(integration.to, 'to'),
@@ -65,7 +65,7 @@ export function composeEmail(
     ...bodiesOf(
       integration,
       expand,
-      () => renderEmailText(group),
+      () => renderPlainText(group),
       () => renderEmailHtml(group),
     ),
   };

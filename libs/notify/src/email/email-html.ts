@@ -1,5 +1,5 @@
 import type { AlertDescription, GroupDescription } from '../message/describe-group.ts';
-import { bannerOf, footerOf } from './email-text.ts';
+import { bannerOf, footerOf } from '../message/plain-text.ts';
 import { escapeHtml } from '../message/escape-html.ts';
 
 /*

@@ -3,6 +3,7 @@ import { Secret } from '#libs/yaml-config';
 import { DeliveryError } from '../delivery/delivery-error.ts';
 import { judgeHttpAnswer } from '../delivery/http-verdict.ts';
 import type { DeliveryContext, DeliveryPorts } from '../delivery-context.ts';
+import { basicCredentials } from './basic-credentials.ts';
 import { readJsonObject } from './json-answer.ts';
 
 type Headers = readonly (readonly [string, string | Secret])[];
@@ -83,11 +84,6 @@ export async function authorize(
     if (tokenKey !== null) ports.tokens.drop(tokenKey);
   };
   return { headers, secrets, forget };
-}
-
-/** The value of an `Authorization` header for a user and a password. */
-export function basicCredentials(username: string, password: string): Secret {
-  return new Secret(`Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`);
 }
 
 function formEncoded(text: string): string {

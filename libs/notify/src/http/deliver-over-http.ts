@@ -9,12 +9,12 @@ import { DeliveryError } from '../delivery/delivery-error.ts';
 import { judgeHttpAnswer } from '../delivery/http-verdict.ts';
 import type { DeliveryContext, DeliveryPorts, DeliveryReport } from '../delivery-context.ts';
 import { authorize } from './authorize.ts';
-import type { HttpReceiver } from './http-receiver.ts';
+import type { HttpReceiver, ReceiverCall } from './http-receiver.ts';
 import { MessageScope } from './message-scope.ts';
 import type { Revealed } from './revealed.ts';
 
 /** No conversation needs more; one that asks for more goes in circles. */
-const MAX_CALLS = 20;
+const MAX_CALLS = 100;
 
 /**
  * One attempt at a message over HTTP: reads the secrets, holds the receiver's conversation within one time limit, and
@@ -60,27 +60,39 @@ async function attempt<Kind extends string, Settings extends object>(
     neutralize: receiver.neutralize ?? ((text) => text),
     isHtml: receiver.isHtml?.(integration.settings) ?? false,
   });
-  const conversation = receiver.converse(scope);
-  let step = conversation.next();
-  for (let count = 0; step.done !== true; count++) {
-    if (count === MAX_CALLS) throw new DeliveryError('rejected', 'it takes too many requests');
-    const call = step.value;
-    const answer = await ports.http.send({
+  const send = (call: ReceiverCall) => {
+    const sentHeaders = [
+      ['User-Agent', context.userAgent],
+      ...headers,
+      ...(call.headers ?? []),
+    ] as const;
+    known.push(...sentHeaders.map(([, value]) => value).filter((value) => value instanceof Secret));
+    if (typeof call.url !== 'string') known.push(call.url);
+    return ports.http.send({
       method: call.method ?? 'POST',
       url: typeof call.url === 'string' ? new Secret(call.url) : call.url,
-      headers: [['User-Agent', context.userAgent], ...headers, ...(call.headers ?? [])],
+      headers: sentHeaders,
       body: call.body ?? null,
       timeoutMs: Math.max(1, Math.min(timeoutMs, endMs - context.nowMs())),
       connection: integration.http,
       wantsBody: call.wantsBody ?? false,
     });
-    const refusal = (call.judge ?? judgeHttpAnswer)(answer, context.nowMs());
-    if (refusal?.code === 'unauthorized') forget();
-    if (refusal !== null) throw refusal;
-    step = conversation.next(answer);
+  };
+  try {
+    const conversation = receiver.converse(scope);
+    let step = conversation.next();
+    for (let count = 0; step.done !== true; count++) {
+      if (count === MAX_CALLS) throw new DeliveryError('rejected', 'it takes too many requests');
+      const answer = await send(step.value);
+      const refusal = (step.value.judge ?? judgeHttpAnswer)(answer, context.nowMs());
+      if (refusal?.code === 'unauthorized') forget();
+      if (refusal !== null) throw refusal;
+      step = conversation.next(answer);
+    }
+  } finally {
+    if (scope.remembered !== undefined) await ports.memory.write(memoryKey, scope.remembered);
   }
-  if (scope.remembered !== undefined) await ports.memory.write(memoryKey, scope.remembered);
-  return { templateFaults: scope.faults, refusedAddressees: [] };
+  return { templateFaults: scope.faults, refusedAddressees: scope.refused };
 }
 
 async function reveal<Settings extends object>(
@@ -109,14 +121,42 @@ function isSecretSource(value: unknown): value is SecretSource {
 
 /** A text this short is found everywhere. */
 const MIN_SECRET_LENGTH = 4;
+/** Parts of an address that are shorter are words such as `api`. */
+const MIN_PART_LENGTH = 6;
 
 /** A service may repeat in its answer what we sent it. */
 function withoutSecrets(error: DeliveryError, known: readonly Secret[]): DeliveryError {
   let { message } = error;
-  for (const secret of known) {
-    const text = secret.reveal();
+  const texts = known.flatMap((secret) => partsOf(secret.reveal()));
+  for (const text of texts.toSorted((a, b) => b.length - a.length)) {
     if (text.length >= MIN_SECRET_LENGTH) message = message.replaceAll(text, '<secret>');
   }
   if (message === error.message) return error;
   return new DeliveryError(error.code, message, { retryAfterMs: error.retryAfterMs });
+}
+
+/** A secret and what of it is one by itself: credentials behind their scheme, parts of an address. */
+function partsOf(secret: string): string[] {
+  const parts = [secret, secret.trim()];
+  const scheme = /^[A-Za-z0-9-]+ (.+)$/s.exec(secret);
+  if (scheme !== null) parts.push(scheme[1]!);
+  const url = URL.parse(secret);
+  if (url === null || !/^https?:$/.test(url.protocol)) return parts;
+  const pieces = [
+    url.username,
+    url.password,
+    ...url.pathname.split('/'),
+    ...url.searchParams.values(),
+  ].filter((part) => part.length >= MIN_PART_LENGTH);
+  return [...parts, `${url.pathname}${url.search}`, ...pieces, ...pieces.map(unescaped)].filter(
+    (part) => part.length >= MIN_PART_LENGTH,
+  );
+}
+
+function unescaped(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }

@@ -24,7 +24,7 @@ export interface ReceiverCall {
  * may throw a `DeliveryError` for what an answer says beyond its status. It has no effects, so that a test can hold the
  * conversation by hand.
  */
-export type Conversation = Generator<ReceiverCall, void, HttpAnswer>;
+type Conversation = Generator<ReceiverCall, void, HttpAnswer>;
 
 /** What is particular to one kind of receiver. */
 export interface HttpReceiver<Settings> {

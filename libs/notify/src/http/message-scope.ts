@@ -38,7 +38,9 @@ export class MessageScope<Settings> {
   /** What the last message of this group left to be remembered. */
   readonly memory: string | null;
   readonly faults: TemplateFault[] = [];
-  /** Whatever the receiver wants remembered for the group's next message; `undefined` changes nothing. */
+  /** Addressees for whom the service did not take the message, while it did for others. */
+  readonly refused: string[] = [];
+  /** What to remember of the group, also if the conversation fails later on; `undefined` changes nothing. */
   remembered: string | null | undefined = undefined;
   readonly #templates: Templates;
   readonly #defaults: Readonly<Record<string, string>>;
@@ -72,6 +74,14 @@ export class MessageScope<Settings> {
   text(key: keyof Settings & string): string {
     const template = this.settings[key];
     return typeof template === 'string' ? this.expand(template, key) : '';
+  }
+
+  /** The text of a key of the block, or the given one where there is none or it fails. */
+  textOr(key: keyof Settings & string, builtIn: () => string): string {
+    const template = this.settings[key];
+    if (typeof template !== 'string') return builtIn();
+    const options = { field: key, isHtml: this.#isHtml, nowMs: this.nowMs };
+    return this.#templates.expand(template, this.#value, options, this.faults) ?? builtIn();
   }
 
   /** Expands a template that stands in the block under some name. @param key whose default replaces it after a fault */

@@ -36,7 +36,7 @@ export function neutralizeZulip(text: string): string {
   return neutralizeMarkdownLinks(text).replaceAll(/@(?=_?\*)/g, `@${ZERO_WIDTH_SPACE}`);
 }
 
-const MARKDOWN = /[\\`*_{}[\]()#+\-!|<>~]/g;
+const MARKDOWN = /[\\`*_[\]<>#|~]/g;
 
 /** A text of which Markdown shows every character as it is. */
 export function escapeMarkdown(text: string): string {

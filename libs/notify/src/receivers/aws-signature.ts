@@ -17,6 +17,8 @@ export interface AwsRequest {
   /** `sns`, `sts`. */
   readonly service: string;
   readonly nowMs: number;
+  /** Further headers to sign, in lower case. */
+  readonly headers?: readonly (readonly [string, string])[];
 }
 
 type Headers = readonly (readonly [string, string | Secret])[];
@@ -28,11 +30,13 @@ export function signAwsRequest(request: AwsRequest, credentials: AwsCredentials)
   const day = time.slice(0, 8);
   const { sessionToken } = credentials;
   const headers: (readonly [string, string])[] = [
+    ...(request.headers ?? []),
     ['content-type', contentType],
     ['host', url.host],
     ['x-amz-date', time],
     ...(sessionToken === null ? [] : [['x-amz-security-token', sessionToken] as const]),
   ];
+  headers.sort(([a], [b]) => (a < b ? -1 : 1));
   const signed = headers.map(([name]) => name).join(';');
   const canonical = [
     'POST',

@@ -16,6 +16,22 @@ import {
   pushoverBlock,
   victoropsBlock,
 } from './pagers.ts';
+import {
+  dingtalkBlock,
+  feishuBlock,
+  googlechatBlock,
+  gotifyBlock,
+  matrixBlock,
+  ntfyBlock,
+  twilioBlock,
+  zulipBlock,
+} from './own-chats.ts';
+import {
+  alertmanagerBlock,
+  goalertBlock,
+  grafanaoncallBlock,
+  heartbeatBlock,
+} from './own-services.ts';
 import type { IntegrationOf } from './receiver-block.ts';
 import { jiraBlock, snsBlock, webhookBlock } from './services.ts';
 
@@ -38,6 +54,18 @@ export const RECEIVER_BLOCKS = [
   rocketchatBlock,
   mattermostBlock,
   incidentioBlock,
+  googlechatBlock,
+  matrixBlock,
+  ntfyBlock,
+  gotifyBlock,
+  zulipBlock,
+  dingtalkBlock,
+  feishuBlock,
+  twilioBlock,
+  grafanaoncallBlock,
+  goalertBlock,
+  alertmanagerBlock,
+  heartbeatBlock,
 ] as const;
 
 /** An integration of one of these kinds. */

@@ -1,8 +1,8 @@
-import { toOneLine } from '../message/one-line.ts';
-import type { AlertDescription, GroupDescription } from '../message/describe-group.ts';
+import { toOneLine } from './one-line.ts';
+import type { AlertDescription, GroupDescription } from './describe-group.ts';
 
 /** The subject: what is wrong and where, in one line that reads well in a list of messages. */
-export function renderEmailSubject(group: GroupDescription): string {
+export function renderTitle(group: GroupDescription): string {
   const status = group.status === 'firing' ? `FIRING:${group.firingCount}` : 'RESOLVED';
   const severity = group.severity === '' ? '' : ` ${group.severity}`;
   const where = group.where.map(([name, value]) => `${name}=${value}`).join(' ');
@@ -10,7 +10,7 @@ export function renderEmailSubject(group: GroupDescription): string {
 }
 
 /** The message as plain text. */
-export function renderEmailText(group: GroupDescription): string {
+export function renderPlainText(group: GroupDescription): string {
   const lines = [bannerOf(group), ''];
   for (const [name, value] of group.where) lines.push(`${name}: ${indent(value)}`);
   if (group.where.length > 0) lines.push('');

@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { maybe, positiveDuration, secretText, text } from '../yaml-values.ts';
+import {
+  checkSecretUrl,
+  readSecret,
+  receiverBlock,
+  required,
+  requiredText,
+  webUrl,
+} from './receiver-block.ts';
+
+/* Services that take Alertmanager's webhook at an address of their own, another Alertmanager, and a sign of life. */
+
+const presetFields = {
+  url: maybe(secretText),
+  url_file: maybe(text),
+  max_alerts: maybe(z.int().min(0)),
+};
+
+export const grafanaoncallBlock = receiverBlock({
+  kind: 'grafanaoncall',
+  sendsResolved: true,
+  defaults: {},
+  fields: presetFields,
+  read: (raw, scope) => ({
+    url: required(
+      checkSecretUrl(readSecret(raw, 'url', scope), 'url', scope),
+      'one of url and url_file is missing: the address of the integration "Alertmanager"',
+      scope,
+    ),
+    max_alerts: raw.max_alerts ?? 0,
+  }),
+});
+
+export const goalertBlock = receiverBlock({
+  kind: 'goalert',
+  sendsResolved: true,
+  defaults: {},
+  fields: {
+    server_url: maybe(text),
+    token: maybe(secretText),
+    token_file: maybe(text),
+    max_alerts: maybe(z.int().min(0)),
+  },
+  read: (raw, scope) => {
+    requiredText(raw.server_url, 'server_url', scope);
+    return {
+      server_url: webUrl(raw.server_url, '', 'server_url', scope),
+      token: required(
+        readSecret(raw, 'token', scope),
+        'one of token and token_file is missing: that of the integration key "Prometheus Alertmanager"',
+        scope,
+      ),
+      max_alerts: raw.max_alerts ?? 0,
+    };
+  },
+});
+
+export const alertmanagerBlock = receiverBlock({
+  kind: 'alertmanager',
+  sendsResolved: true,
+  defaults: {},
+  fields: { url: maybe(text), valid_for: maybe(positiveDuration) },
+  read: (raw, scope) => {
+    requiredText(raw.url, 'url', scope);
+    return {
+      url: webUrl(raw.url, '', 'url', scope),
+      // Beyond the default repeat_interval, after which it hears of the alert again.
+      validForMs: raw.valid_for ?? 5 * 3_600_000,
+    };
+  },
+});
+
+export const heartbeatBlock = receiverBlock({
+  kind: 'heartbeat',
+  sendsResolved: false,
+  defaults: {},
+  fields: {
+    url: maybe(secretText),
+    url_file: maybe(text),
+    resolved_url: maybe(secretText),
+    resolved_url_file: maybe(text),
+    method: maybe(z.enum(['GET', 'POST'], { error: 'expected GET or POST' })),
+  },
+  read: (raw, scope) => ({
+    url: required(
+      checkSecretUrl(readSecret(raw, 'url', scope), 'url', scope),
+      'one of url and url_file is missing',
+      scope,
+    ),
+    resolved_url: checkSecretUrl(readSecret(raw, 'resolved_url', scope), 'resolved_url', scope),
+    method: raw.method ?? ('GET' as const),
+  }),
+});

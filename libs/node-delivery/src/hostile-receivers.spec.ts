@@ -1,0 +1,271 @@
+import { inspect } from 'node:util';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { parseAlertmanagerConfig, RECEIVER_BLOCKS, redactAlertmanagerConfig } from '#libs/dispatch';
+import { alertOf, ReceiverWorld } from '../testing/receiver-world.ts';
+
+let world: ReceiverWorld;
+beforeAll(async () => {
+  world = await ReceiverWorld.start();
+});
+beforeEach(() => world.provider.reset());
+afterAll(() => world.stop());
+
+const CANARY = 'canary-7f3a';
+const SID = 'AC0123456789abcdef0123456789abcdef';
+
+/** A block of every kind, with a canary in each of its secrets. */
+const BLOCKS: Readonly<Record<string, string>> = {
+  alertmanager: `{url: 'URL'}`,
+  dingtalk: `{webhook_url: 'URL/?access_token=CANARY', secret: CANARY}`,
+  discord: `{webhook_url: 'URL/CANARY', content: '{{ .CommonLabels.evil }}'}`,
+  feishu: `{webhook_url: 'URL/CANARY', secret: CANARY}`,
+  goalert: `{server_url: 'URL', token: CANARY}`,
+  googlechat: `{webhook_url: 'URL/?key=CANARY'}`,
+  gotify: `{server_url: 'URL', token: CANARY}`,
+  grafanaoncall: `{url: 'URL/CANARY'}`,
+  heartbeat: `{url: 'URL/CANARY', resolved_url: 'URL/CANARY', method: POST}`,
+  incidentio: `{url: 'URL/CANARY', alert_source_token: CANARY, metadata: {a: '{{ .CommonLabels.evil }}'}}`,
+  jira: `{api_url: 'URL', project: P, issue_type: T, labels: ['{{ .CommonLabels.evil }}'], http_config: {basic_auth: {username: u, password: CANARY}}}`,
+  matrix: `{homeserver_url: 'URL', room_id: r, access_token: CANARY}`,
+  mattermost: `{webhook_url: 'URL/CANARY', text: '{{ .CommonLabels.evil }}'}`,
+  msteams: `{webhook_url: 'URL/CANARY'}`,
+  msteamsv2: `{webhook_url: 'URL/CANARY'}`,
+  ntfy: `{server_url: 'URL', topic: t, token: CANARY}`,
+  opsgenie: `{api_url: 'URL', api_key: CANARY, note: '{{ .CommonLabels.evil }}'}`,
+  pagerduty: `{routing_key: CANARY, url: 'URL'}`,
+  pushover: `{user_key: CANARY, token: CANARY, title: '{{ .CommonLabels.evil }}'}`,
+  rocketchat: `{api_url: 'URL', token: CANARY, token_id: CANARY, text: '{{ .CommonLabels.evil }}'}`,
+  slack: `{api_url: 'URL/CANARY', text: '{{ .CommonLabels.evil }}', message_text: '{{ range .Alerts }}{{ .Annotations.summary }}{{ end }}'}`,
+  sns: `{api_url: 'URL', topic_arn: 'arn:aws:sns:eu-west-1:1:t', subject: '{{ .CommonLabels.evil }}', sigv4: {region: eu-west-1, access_key: AK, secret_key: CANARY}}`,
+  telegram: `{api_url: 'URL', bot_token: CANARY, chat_id: 1}`,
+  twilio: `{api_url: 'URL', account_sid: ${SID}, auth_token: CANARY, from: '+1', to: ['+2']}`,
+  victorops: `{api_url: 'URL', api_key: CANARY, routing_key: 'r{{ .CommonLabels.evil }}'}`,
+  webex: `{api_url: 'URL', room_id: r, http_config: {authorization: {credentials: CANARY}}}`,
+  webhook: `{url: 'URL/CANARY', http_config: {http_headers: {X-Key: {secrets: [CANARY]}}, authorization: {credentials: CANARY}}}`,
+  wechat: `{api_url: 'URL', corp_id: c, api_secret: CANARY, message_type: markdown}`,
+  zulip: `{api_url: 'URL', bot_email: b, api_key: CANARY, stream: s, topic: '{{ .CommonLabels.evil }}'}`,
+};
+
+const kinds = RECEIVER_BLOCKS.map(({ kind }): string => kind);
+
+it('there is a block of every kind', () => {
+  expect(Object.keys(BLOCKS)).toEqual(kinds.toSorted());
+});
+
+const blockOf = (kind: string) => BLOCKS[kind]!.replaceAll('CANARY', CANARY);
+
+describe('hostile labels and annotations', () => {
+  const EVIL = [
+    '<!channel> <!here> <@U123> <!subteam^S1>',
+    '@everyone @here @channel @all @room',
+    '[click](https://evil.example) <https://evil.example|click>',
+    '<b>bold</b> <a href="https://evil.example">x</a> <script>alert(1)</script>',
+    '<@all> <users/all> <at id=all></at> <at user_id="all">x</at> @**all** @*admins* @_**Bob**',
+    'x\r\nBcc: everyone@example.org\r\n\r\n\u2028\u202e\u0000',
+    '{{ .ExternalURL }} {{ range . }}',
+    '"}], "evil": [{"a": "',
+  ].join(' ');
+  const alerts = [
+    alertOf({
+      labels: { alertname: EVIL, severity: EVIL, evil: EVIL, __proto__: EVIL },
+      annotations: { summary: EVIL, description: EVIL, runbook_url: `javascript:alert('${EVIL}')` },
+    }),
+  ];
+
+  /** What must not be in the texts a medium is sent. */
+  const ACTS: Readonly<Record<string, RegExp>> = {
+    slack: /<[!@#]|<https?:[^>]*\|/,
+    mattermost: /@(all|channel|here)\b|\]\(/i,
+    rocketchat: /@(all|channel|here)\b|\]\(/i,
+    discord: /\]\(/,
+    msteams: /\]\(/,
+    msteamsv2: /\]\(/,
+    telegram: /<(b|a|script)\b/i,
+    webex: /<@|\]\(/,
+    wechat: /<@|\]\(|<font/,
+    googlechat: /<users\/|<https:\/\/evil/,
+    matrix: /<(b|script)\b|href="https:\/\/evil|javascript:/,
+    feishu: /<at\b|\]\(https:\/\/evil/,
+    dingtalk: /\]\(https:\/\/evil/,
+    zulip: /@_?\*|\]\(https:\/\/evil/,
+    gotify: /[^\\]\]\(https:\/\/evil|[^\\]<script/,
+  };
+
+  it.each(kinds)('%s: the message says what they say, and nothing happens', async (kind) => {
+    world.provider.reset(({ path }) =>
+      path.includes('gettoken') ? { body: { errcode: 0, access_token: 'T' } } : { body: {} },
+    );
+    const report = await world.deliver(world.integration(kind, blockOf(kind)), alerts);
+    expect(report.templateFaults).toEqual([]);
+    const sent = world.provider.requests.at(-1)!;
+    const texts = [...textsIn(sent.body)].filter((text) => !text.startsWith('#'));
+    // Matrix's plain body and Gotify's title are shown as they are.
+    const marked = { matrix: '<strong>', gotify: '**' }[kind] ?? '';
+    const acting = texts.filter((text) => text.includes(marked));
+    expect(acting.filter((text) => ACTS[kind]?.test(text))).toEqual([]);
+    // Whatever the labels hold, what is sent is one request, well formed, to where it should go.
+    expect(sent.path).toMatch(/^[!-~]+$/);
+    expect(Object.values(sent.headers).join()).not.toMatch(/evil|Bcc/);
+  });
+
+  it('sns: the subject is one line of ASCII', async () => {
+    await world.deliver(world.integration('sns', blockOf('sns')), alerts);
+    const { Subject: subject } = world.provider.requests[0]!.body as Record<string, string>;
+    expect(subject).toMatch(/^[ -~]{1,99}$/);
+  });
+
+  it('discord: nobody is called', async () => {
+    await world.deliver(world.integration('discord', blockOf('discord')), alerts);
+    expect(world.provider.requests[0]!.body).toMatchObject({ allowed_mentions: { parse: [] } });
+  });
+
+  it('matrix: nobody is mentioned', async () => {
+    await world.deliver(world.integration('matrix', blockOf('matrix')), alerts);
+    expect(world.provider.requests[0]!.body).toMatchObject({ 'm.mentions': {} });
+  });
+});
+
+describe('long labels and annotations', () => {
+  const long = [
+    alertOf({
+      labels: { alertname: '🔥'.repeat(9_000) },
+      annotations: { summary: 'é'.repeat(40_000) },
+    }),
+  ];
+  const LIMITS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+    discord: { title: 256, description: 4_096, content: 2_000 },
+    telegram: { text: 4_096 },
+    pushover: { title: 250, message: 1_024 },
+    opsgenie: { message: 130, description: 15_000 },
+    pagerduty: { summary: 1_024 },
+    victorops: { state_message: 20_480 },
+    jira: { summary: 255, description: 32_767 },
+    slack: { title: 1_024, text: 7_500 },
+    zulip: { topic: 60, content: 10_000 },
+    twilio: { Body: 1_600 },
+    ntfy: { title: 250, message: 4_096 },
+  };
+  const BYTE_LIMITS: Readonly<Record<string, number>> = {
+    webex: 7_500,
+    googlechat: 32_000,
+    dingtalk: 20_000,
+    feishu: 20_000,
+    wechat: 2_300,
+    msteams: 28_000,
+    msteamsv2: 28_000,
+    matrix: 65_536,
+    sns: 262_144,
+  };
+
+  it.each(Object.entries(LIMITS))('%s: fields keep to %j', async (kind, limits) => {
+    await world.deliver(world.integration(kind, blockOf(kind)), long);
+    const fields = new Map(fieldsIn(world.provider.requests.at(-1)!.body));
+    for (const [name, limit] of Object.entries(limits)) {
+      const text = fields.get(name) ?? '';
+      expect(Array.from(text).length).toBeLessThanOrEqual(limit);
+      expect(text).not.toMatch(/\uFFFD|[\uD800-\uDBFF](?![\uDC00-\uDFFF])/);
+    }
+  });
+
+  it.each(Object.entries(BYTE_LIMITS))(
+    '%s: a message has at most %d bytes',
+    async (kind, limit) => {
+      world.provider.reset(() => ({ body: { access_token: 'T' } }));
+      await world.deliver(world.integration(kind, blockOf(kind)), long);
+      const bytes = Buffer.byteLength(JSON.stringify(world.provider.requests.at(-1)!.body));
+      expect(bytes).toBeLessThanOrEqual(limit);
+      expect(bytes).toBeGreaterThan(500);
+    },
+  );
+});
+
+/** A service that answers with all it was sent. */
+const echo = (status: number) => (request: object) => ({
+  status,
+  body: `you sent ${decodeURIComponent(JSON.stringify(request).replaceAll('%', '%25'))}`,
+});
+
+describe('secrets', () => {
+  it.each(kinds)('%s: are in no error, whatever the service says', async (kind) => {
+    const integration = world.integration(kind, blockOf(kind));
+    const said: string[] = [inspect(integration, { depth: 9 }), JSON.stringify(integration)];
+    for (const status of [307, 400, 401, 429, 500]) {
+      world.provider.reset(echo(status));
+      const error = await world.deliver(integration, [alertOf({})]).then(
+        () => null,
+        (failure: unknown) => failure as Error,
+      );
+      expect(error).toMatchObject({ name: 'DeliveryError' });
+      said.push(inspect(error, { depth: 9 }), error!.message, String(error!.stack));
+    }
+    expect(world.provider.requests.length).toBeGreaterThan(0);
+    expect(said.filter((text) => text.includes(CANARY))).toEqual([]);
+    // What went into an answer in base64 is as good as in plain.
+    const encoded = [
+      Buffer.from(`u:${CANARY}`),
+      Buffer.from(`b:${CANARY}`),
+      Buffer.from(`${SID}:${CANARY}`),
+    ];
+    for (const each of encoded) {
+      expect(said.filter((text) => text.includes(each.toString('base64')))).toEqual([]);
+    }
+  });
+
+  it.each(kinds)('%s: are not shown with the configuration', (kind) => {
+    const block = blockOf(kind).replaceAll('URL', 'http://x');
+    const text = `route: {receiver: ops}\nreceivers: [{name: ops, ${kind}_configs: [${block}]}]\n`;
+    expect(parseAlertmanagerConfig(text, 'am.yml').receivers).toHaveLength(1);
+    expect(redactAlertmanagerConfig(text)).not.toContain(CANARY);
+    const broken = text.replace('}]}]', ', nonsense: 1}]}]');
+    const refusal = refusalOf(broken);
+    expect(refusal.message).toMatch(/nonsense/);
+    expect(inspect(refusal, { depth: 9 })).not.toContain(CANARY);
+  });
+
+  it('of clients are not shown with the configuration', () => {
+    const text = `
+global:
+  slack_app_token: CANARY
+  opsgenie_api_key: CANARY
+  wechat_api_secret: CANARY
+  victorops_api_key: CANARY
+  telegram_bot_token: CANARY
+  rocketchat_token: CANARY
+  rocketchat_token_id: CANARY
+  mattermost_webhook_url: http://x/CANARY
+  http_config:
+    proxy_url: http://u:CANARY@p
+    proxy_connect_header: {X-A: [CANARY]}
+    http_headers: {X-B: {secrets: [CANARY]}}
+    oauth2: {client_id: a, client_secret: CANARY, token_url: 'http://x', tls_config: {key: CANARY, cert: c}}
+route: {receiver: ops}
+receivers: [{name: ops}]
+`.replaceAll('CANARY', CANARY);
+    expect(inspect(parseAlertmanagerConfig(text, 'am.yml'), { depth: 20 })).not.toContain(CANARY);
+    expect(redactAlertmanagerConfig(text)).not.toContain(CANARY);
+  });
+});
+
+function refusalOf(text: string): Error {
+  try {
+    parseAlertmanagerConfig(text, 'am.yml');
+  } catch (error) {
+    if (error instanceof Error) return error;
+  }
+  throw new Error('it was accepted');
+}
+
+function* textsIn(value: unknown): Generator<string> {
+  if (typeof value === 'string') yield value;
+  else if (typeof value === 'object' && value !== null) {
+    for (const inner of Object.values(value)) yield* textsIn(inner);
+  }
+}
+
+function* fieldsIn(value: unknown): Generator<[string, string]> {
+  if (typeof value !== 'object' || value === null) return;
+  for (const [name, inner] of Object.entries(value)) {
+    if (typeof inner === 'string') yield [name, inner];
+    else if (name !== 'custom_details') yield* fieldsIn(inner);
+  }
+}
