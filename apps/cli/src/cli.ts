@@ -1,5 +1,6 @@
 import { type Command, type CommandIo, CommandUsageError, type ExitCode } from './command.ts';
 import { alertsCommand } from './commands/alerts.ts';
+import { backtestCommand } from './commands/backtest.ts';
 import { promqltestCommand } from './commands/promqltest.ts';
 import {
   checkAlertmanagerCommand,
@@ -21,6 +22,7 @@ const COMMANDS: readonly Command[] = [
   checkCollectorCommand,
   checkRulesCommand,
   testRulesCommand,
+  backtestCommand,
   checkAlertmanagerCommand,
   queryCommand,
   alertsCommand,

@@ -4,6 +4,24 @@ import { type CommandIo, CommandUsageError } from './command.ts';
 /** The engine could not be asked, or refused; the message is a sentence for the user. */
 export class EngineRequestError extends Error {
   override readonly name = 'EngineRequestError';
+  /** What it answered, or null where it did not, or at too great length. */
+  readonly status: number | null;
+  /** Whether the answer was longer than anybody here would read. */
+  readonly isTooLong: boolean;
+  constructor(
+    message: string,
+    options: ErrorOptions & { readonly status?: number; readonly isTooLong?: boolean } = {},
+  ) {
+    super(message, options);
+    this.status = options.status ?? null;
+    this.isTooLong = options.isTooLong ?? false;
+  }
+}
+
+/** How to ask, where that is not by `GET`. */
+export interface AskOptions {
+  /** Sends the parameters as a form, so that they may be long. */
+  readonly isForm?: boolean;
 }
 
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
@@ -17,12 +35,18 @@ export async function askEngine(
   engineUrl: string,
   path: string,
   params: Readonly<Record<string, string>> = {},
+  { isForm = false }: AskOptions = {},
 ): Promise<unknown> {
   const url = new URL(path, engineUrl.endsWith('/') ? engineUrl : `${engineUrl}/`);
-  for (const [name, value] of Object.entries(params)) url.searchParams.set(name, value);
+  if (!isForm)
+    for (const [name, value] of Object.entries(params)) url.searchParams.set(name, value);
   let response: Response;
   try {
-    response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) });
+    response = await fetch(url, {
+      redirect: 'error',
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(isForm ? { method: 'POST', body: new URLSearchParams(params) } : {}),
+    });
   } catch (error) {
     throw new EngineRequestError(
       `no answer from the engine at ${url.origin}; is it running there? (--engine URL says where to ask)`,
@@ -36,15 +60,15 @@ export async function askEngine(
   } catch (error) {
     throw new EngineRequestError(
       `${url.origin} answered ${response.status} with something that is no JSON`,
-      {
-        cause: error,
-      },
+      { cause: error, status: response.status },
     );
   }
   if (!response.ok) {
     const detail =
       typeof body === 'object' && body !== null && 'error' in body ? String(body.error) : text;
-    throw new EngineRequestError(`the engine answered ${response.status}: ${detail}`);
+    throw new EngineRequestError(`the engine answered ${response.status}: ${detail}`, {
+      status: response.status,
+    });
   }
   return body;
 }
@@ -57,7 +81,9 @@ async function readBounded(response: Response): Promise<string> {
   for await (const chunk of response.body) {
     size += chunk.byteLength;
     if (size > MAX_ANSWER_BYTES) {
-      throw new EngineRequestError(`the answer is over ${MAX_ANSWER_BYTES} bytes; ask for less`);
+      throw new EngineRequestError(`the answer is over ${MAX_ANSWER_BYTES} bytes; ask for less`, {
+        isTooLong: true,
+      });
     }
     text += decoder.decode(chunk, { stream: true });
   }

@@ -24,3 +24,6 @@ export {
   type LintFinding,
   type SelectorUse,
 } from './lint/rule-lints.ts';
+export { type BacktestOptions, backtestRule, type RuleBacktest } from './backtest/backtest-rule.ts';
+export type { FiringPeriod } from './backtest/firing-record.ts';
+export { type RangeSeries, type RangeSource, RangeSourceError } from './backtest/range-source.ts';

@@ -8,7 +8,7 @@ import {
 } from '#libs/yaml-config';
 
 /** A map with `groups`, found in a Kubernetes manifest. */
-export interface ManifestRules {
+interface ManifestRules {
   /** What tells its groups from those of other parts of the same file. */
   readonly origin: string;
   readonly body: YamlMapTree;

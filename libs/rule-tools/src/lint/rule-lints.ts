@@ -117,7 +117,7 @@ export function findSelectors(files: readonly RuleFile[]): readonly SelectorUse[
 }
 
 /** The selectors of one rule that read what other systems deliver, each once. */
-function selectorsOfRule(rule: RuleConfig, ownMetrics: ReadonlySet<string>): string[] {
+export function selectorsOfRule(rule: RuleConfig, ownMetrics: ReadonlySet<string>): string[] {
   const selectors = new Set<string>();
   for (const part of partsOf(rule.expr, (expr) => !isAbsence(expr))) {
     if (part.kind !== 'vector-selector') continue;
