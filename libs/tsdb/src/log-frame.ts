@@ -46,6 +46,9 @@ export interface ScanSummary {
  */
 export class FrameScanner {
   readonly #onPayload: (payload: Buffer) => void;
+  /** Begins with what is held back; a chunk is added behind it. Always the same memory, for the collector's sake. */
+  #buffer: Buffer = Buffer.alloc(0);
+  /** A view of it. */
   #held: Buffer = Buffer.alloc(0);
   /** Position in the segment of `#held`'s first byte. */
   #position = 0;
@@ -62,10 +65,18 @@ export class FrameScanner {
 
   /** Takes the next bytes of the segment; they still belong to the caller afterwards. */
   push(chunk: Uint8Array): void {
-    const view = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
-    this.#held = this.#held.length === 0 ? view : Buffer.concat([this.#held, view]);
-    this.#consume(this.#scanWhole());
-    this.#held = Buffer.from(this.#held);
+    const before = this.#held.length;
+    const length = before + chunk.length;
+    if (length > this.#buffer.length) {
+      this.#buffer = Buffer.allocUnsafe(length + (length >> 1));
+      this.#held.copy(this.#buffer);
+    }
+    this.#buffer.set(chunk, before);
+    this.#held = this.#buffer.subarray(0, length);
+    const done = this.#scanWhole();
+    this.#position += done;
+    this.#buffer.copyWithin(0, done, length);
+    this.#held = this.#buffer.subarray(0, length - done);
   }
 
   finish(): ScanSummary {
@@ -89,11 +100,6 @@ export class FrameScanner {
       tornBytes,
       soundBytes: this.#position - tornBytes,
     };
-  }
-
-  #consume(bytes: number): void {
-    this.#position += bytes;
-    this.#held = this.#held.subarray(bytes);
   }
 
   /** Goes through the frames that are complete. @returns how many bytes are dealt with */
