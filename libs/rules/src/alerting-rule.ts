@@ -1,5 +1,5 @@
 import { GoTime, graphLink } from '#libs/go-template';
-import { Labels, METRIC_NAME } from '#libs/labels';
+import { Labels } from '#libs/labels';
 import { printExpr } from '#libs/promql';
 import {
   type AlertState,
@@ -18,9 +18,11 @@ import {
   type RuleSink,
   type StoredAlert,
 } from './ports.ts';
-import { ITEMS_PER_TURN, type Round, type RuleContext, type RuleOutput } from './rule-context.ts';
+import type { Round, RuleContext, RuleOutput } from './rule-context.ts';
 import type { AlertingRuleConfig } from './rule-file.ts';
 import { PairTemplates, Rendering } from './rule-label-templates.ts';
+import { Turns } from './turns.ts';
+import { alertsSeriesOf, forStateSeriesOf } from './written-series.ts';
 
 /** An alert of a rule: firing, waiting for its `for`, or resolved a short while ago. */
 export interface ActiveAlert {
@@ -48,6 +50,8 @@ export interface AlertingOutcome {
 }
 
 const ALERT_NAME = 'alertname';
+/** Handed on in one call. */
+const ALERTS_AT_A_TIME = 500;
 const RFC3339 = '2006-01-02T15:04:05Z07:00';
 const NO_LABELS_KEY = Labels.EMPTY.key;
 
@@ -160,7 +164,7 @@ export class AlertingRule {
       const blind = { labels: [held.ofRule], values: new Float64Array([NaN]), histograms: null };
       seen = await this.#seenAlerts(blind, round);
     }
-    const alerts = this.#nextAlerts(seen, held, round.slotMs);
+    const alerts = await this.#nextAlerts(seen, held, round.slotMs);
     let activeCount = 0;
     for (const { state } of alerts.values()) if (state.kind !== 'inactive') activeCount++;
     if (round.limit > 0 && activeCount > round.limit) {
@@ -168,8 +172,8 @@ export class AlertingRule {
     }
     return {
       alerts,
-      changes: this.#changes(alerts, ruleKey),
-      output: alertSeries(alerts, activeCount),
+      changes: await this.#changes(alerts, ruleKey),
+      output: await alertSeries(alerts, activeCount, new Turns(this.#context)),
     };
   }
 
@@ -185,15 +189,17 @@ export class AlertingRule {
     return changes;
   }
 
-  /** The alerts to hand on now: those that changed, and the others once in a resend delay. */
-  takeOutgoing(round: Round): readonly OutgoingAlert[] {
-    const { timing, externalLabels } = this.#context;
+  /** Hands on the alerts that changed, and the others once in a resend delay, a bounded number at a time. */
+  async announce(round: Round): Promise<void> {
+    const { timing, externalLabels, alertSink } = this.#context;
     const nowMs = round.slotMs;
     const validForMs = 4 * Math.max(round.intervalMs, timing.resendDelayMs);
-    const outgoing: OutgoingAlert[] = [];
-    const alerts = new Map(this.#alerts);
+    const turns = new Turns(this.#context);
+    let outgoing: OutgoingAlert[] = [];
+    let alerts: Map<string, ActiveAlert> | null = null;
     for (const [key, alert] of this.#alerts) {
       if (!isDue(alert, nowMs, timing.resendDelayMs)) continue;
+      alerts ??= new Map(this.#alerts);
       alerts.set(key, { ...alert, lastSentAtMs: nowMs });
       outgoing.push({
         labels: externalLabels.merge(alert.labels),
@@ -202,9 +208,13 @@ export class AlertingRule {
         endsAtMs: endOf(alert.state) ?? nowMs + validForMs,
         generatorUrl: this.#generatorUrl,
       });
+      if (outgoing.length < ALERTS_AT_A_TIME) continue;
+      alertSink.accept(outgoing, nowMs);
+      outgoing = [];
+      if (turns.isOver(ALERTS_AT_A_TIME)) await turns.next();
     }
-    if (outgoing.length > 0) this.#alerts = alerts;
-    return outgoing;
+    if (alerts !== null) this.#alerts = alerts;
+    if (outgoing.length > 0) alertSink.accept(outgoing, nowMs);
   }
 
   /** With `no_data: unknown`, whoever reads the alert is told that nothing is known any more. */
@@ -218,12 +228,13 @@ export class AlertingRule {
 
   /** What the expression gave, as alerts by their labels. */
   async #seenAlerts(vector: EvaluatedVector, round: Round): Promise<Map<string, SeenAlert>> {
-    const { clockMs, timing, yieldToLoop } = this.#context;
+    const { clockMs, timing } = this.#context;
     const needsTemplates = !this.#labelTemplates.isPlain || !this.#annotationTemplates.isPlain;
     const deadlineMs = clockMs() + timing.templateTimeMs;
     const seen = new Map<string, SeenAlert>();
+    const turns = new Turns(this.#context);
     for (let i = 0; i < vector.labels.length; i++) {
-      if (i > 0 && i % ITEMS_PER_TURN === 0) await yieldToLoop();
+      if (turns.isOver()) await turns.next();
       const sample = { labels: vector.labels[i]!, value: vector.values[i]! };
       const rendering = needsTemplates
         ? new Rendering(this.#context, sample, round.evaluationMs, deadlineMs)
@@ -236,24 +247,29 @@ export class AlertingRule {
           'vector contains metrics with the same labelset after applying alert labels',
         );
       }
-      const annotations = await this.#annotationTemplates.render(rendering);
+      const annotations = Labels.fromPairs(await this.#annotationTemplates.render(rendering));
+      const before = this.#alerts.get(key);
       seen.set(key, {
-        labels,
-        annotations: Labels.fromPairs(annotations),
+        // What is known already is not kept twice, and does not grow old anew each round.
+        labels: before?.labels ?? labels,
+        annotations:
+          before?.annotations.equals(annotations) === true ? before.annotations : annotations,
         value: sample.value,
       });
     }
     return seen;
   }
 
-  #nextAlerts(
+  async #nextAlerts(
     seen: ReadonlyMap<string, SeenAlert>,
     held: Held,
     nowMs: number,
-  ): Map<string, ActiveAlert> {
+  ): Promise<Map<string, ActiveAlert>> {
     const { timing } = this.#context;
     const next = new Map<string, ActiveAlert>();
+    const turns = new Turns(this.#context);
     for (const [key, alert] of this.#alerts) {
+      if (turns.isOver()) await turns.next();
       const update = seen.get(key);
       if (update === undefined && alert.settlesAtMs !== null && nowMs < alert.settlesAtMs) {
         next.set(key, alert);
@@ -277,6 +293,7 @@ export class AlertingRule {
       });
     }
     for (const [key, alert] of seen) {
+      if (turns.isOver()) await turns.next();
       if (next.has(key)) continue;
       const state = nextAlertState(NEVER_ACTIVE, true, nowMs, this.#timing);
       // One object literal with every field: 50,000 of these may be made in one round.
@@ -306,9 +323,14 @@ export class AlertingRule {
   }
 
   /** What of a round has to be on disk before it is told: every change of state. */
-  #changes(alerts: ReadonlyMap<string, ActiveAlert>, rule: string): AlertStateChange[] {
+  async #changes(
+    alerts: ReadonlyMap<string, ActiveAlert>,
+    rule: string,
+  ): Promise<AlertStateChange[]> {
     const changes: AlertStateChange[] = [];
+    const turns = new Turns(this.#context);
     for (const [key, alert] of alerts) {
+      if (turns.isOver()) await turns.next();
       const before = this.#alerts.get(key);
       if (before?.state === alert.state && before.noDataSinceMs === alert.noDataSinceMs) continue;
       changes.push({
@@ -371,15 +393,20 @@ function endOf(state: AlertState): number | null {
 }
 
 /** The `ALERTS` and `ALERTS_FOR_STATE` series of the active alerts. */
-function alertSeries(alerts: ReadonlyMap<string, ActiveAlert>, activeCount: number): RuleOutput {
+async function alertSeries(
+  alerts: ReadonlyMap<string, ActiveAlert>,
+  activeCount: number,
+  turns: Turns,
+): Promise<RuleOutput> {
   const labels: Labels[] = [];
   const values = new Float64Array(activeCount * 2);
   for (const { labels: own, state } of alerts.values()) {
+    if (turns.isOver()) await turns.next();
     if (state.kind === 'inactive') continue;
     values[labels.length] = 1;
-    labels.push(own.with(METRIC_NAME, 'ALERTS').with('alertstate', state.kind));
+    labels.push(alertsSeriesOf(own, state.kind));
     values[labels.length] = Math.floor(state.activeAtMs / 1_000);
-    labels.push(own.with(METRIC_NAME, 'ALERTS_FOR_STATE'));
+    labels.push(forStateSeriesOf(own));
   }
   return { labels, values, histograms: null };
 }

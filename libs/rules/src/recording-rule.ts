@@ -1,7 +1,8 @@
 import { Labels, METRIC_NAME } from '#libs/labels';
 import { printExpr } from '#libs/promql';
 import { EvaluationError, type PreparedExpression, type RuleSink } from './ports.ts';
-import { ITEMS_PER_TURN, type Round, type RuleContext, type RuleOutput } from './rule-context.ts';
+import type { Round, RuleContext, RuleOutput } from './rule-context.ts';
+import { Turns } from './turns.ts';
 import type { RecordingRuleConfig } from './rule-file.ts';
 
 /** One recording rule: what its expression gives is written under its name. */
@@ -40,8 +41,9 @@ export class RecordingRule {
     }
     const labels: Labels[] = [];
     const keys = new Set<string>();
+    const turns = new Turns(this.#context);
     for (let i = 0; i < count; i++) {
-      if (i > 0 && i % ITEMS_PER_TURN === 0) await this.#context.yieldToLoop();
+      if (turns.isOver()) await turns.next();
       let own = vector.labels[i]!.with(METRIC_NAME, this.name);
       for (const [name, value] of this.config.labels) own = own.with(name, value);
       if (keys.has(own.key)) {

@@ -66,9 +66,6 @@ export interface Round {
   readonly shared: SharedReads | null;
 }
 
-/** How many samples or alerts are handled before the event loop gets a turn. */
-export const ITEMS_PER_TURN = 500;
-
 /** What a rule wrote: labels and values of one moment, in columns; or a native histogram where that is not null. */
 export interface RuleOutput {
   readonly labels: readonly Labels[];

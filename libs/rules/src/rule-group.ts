@@ -1,12 +1,24 @@
 import { InvariantError } from '#libs/invariant';
-import { type Labels, METRIC_NAME } from '#libs/labels';
-import { type SampleBatch, SampleBatchBuilder, STALE_MARKER } from '#libs/samples';
-import { type ActiveAlert, AlertingRule, AlertLimitError } from './alerting-rule.ts';
+import { METRIC_NAME } from '#libs/labels';
+import type { SampleBatch } from '#libs/samples';
+import {
+  type ActiveAlert,
+  AlertingRule,
+  type AlertingOutcome,
+  AlertLimitError,
+} from './alerting-rule.ts';
 import { groupKeyOf, type GroupSchedule, scheduleOf } from './group-schedule.ts';
 import type { AlertStateChange, StoredAlerts } from './ports.ts';
 import { RecordingRule } from './recording-rule.ts';
+import { batchesOf } from './rule-batches.ts';
 import type { Round, RuleContext, RuleOutput } from './rule-context.ts';
 import type { RuleConfig, RuleGroupConfig } from './rule-file.ts';
+import {
+  AlertSeries,
+  NOTHING_WRITTEN,
+  RecordedSeries,
+  type WrittenSeries,
+} from './written-series.ts';
 
 export type Rule = AlertingRule | RecordingRule;
 
@@ -35,8 +47,8 @@ export interface RuleEntry {
   /** Identifies the rule in what is kept on disk. */
   readonly key: string;
   health: RuleHealth;
-  /** The series the last successful evaluation wrote, by their key. */
-  lastSeries: ReadonlyMap<string, Labels>;
+  /** The series the last successful evaluation wrote. */
+  written: WrittenSeries;
   /** The moment of the last evaluation outside the interval, or null. */
   reactedMs: number | null;
 }
@@ -91,7 +103,7 @@ export class RuleGroup {
           : new RecordingRule(rule, context),
       key: `${this.key};${keys[i]!}`,
       health: UNKNOWN,
-      lastSeries: new Map(),
+      written: NOTHING_WRITTEN,
       reactedMs: null,
     }));
   }
@@ -240,19 +252,22 @@ export class RuleGroup {
     try {
       const { rule, key } = entry;
       let output: RuleOutput;
-      if (rule.kind === 'recording') output = await rule.evaluate(round);
-      else {
+      let written: WrittenSeries;
+      if (rule.kind === 'recording') {
+        output = await rule.evaluate(round);
+        written = new RecordedSeries(output.labels);
+      } else {
         const ruleRound = roundNotBefore(round, entry.reactedMs);
-        ({ output, problem: lastError } = await this.#evaluateAlerts(rule, key, ruleRound));
+        const outcome = await this.#evaluateAlerts(rule, key, ruleRound);
+        ({ output, problem: lastError } = outcome);
+        written = new AlertSeries(outcome.alerts);
       }
       sampleCount = output.labels.length;
-      const series = new Map(output.labels.map((labels) => [labels.key, labels]));
-      const gone = vanished(entry.lastSeries, series);
-      // Most alerting rules have nothing to say most of the time.
-      if (series.size > 0 || gone.length > 0) {
-        await this.#write(toBatch(output, gone, round.evaluationMs), round);
+      const gone = entry.written.missingFrom(written);
+      for (const batch of batchesOf(output, gone, round.evaluationMs)) {
+        await this.#write(batch, round);
       }
-      entry.lastSeries = series;
+      entry.written = written;
     } catch (error) {
       lastError = await this.#failed(entry, round, error);
     }
@@ -265,12 +280,13 @@ export class RuleGroup {
     rule: AlertingRule,
     key: string,
     round: Round,
-  ): Promise<{ readonly output: RuleOutput; readonly problem: string }> {
+  ): Promise<Pick<AlertingOutcome, 'alerts' | 'output'> & { readonly problem: string }> {
     const outcome = await rule.evaluate(round, key);
     const problem = await this.#save(outcome.changes);
     rule.commit(outcome);
-    this.#announce(rule, round);
+    await rule.announce(round);
     return {
+      alerts: outcome.alerts,
       output: outcome.output,
       problem: problem === null ? '' : `the state of alerts could not be kept: ${problem}`,
     };
@@ -283,7 +299,7 @@ export class RuleGroup {
       if (error instanceof AlertLimitError) await this.#save(entry.rule.dropAll(entry.key));
       // Firing alerts are told again although this round failed: otherwise a few failures in a row would pass for
       // their end.
-      this.#announce(entry.rule, round);
+      await entry.rule.announce(round);
     }
     return error.message;
   }
@@ -314,6 +330,7 @@ export class RuleGroup {
       // A write that failed may have got some of it in.
       shared?.wrote(new Set(batch.labels.map((labels) => labels.get(METRIC_NAME))));
     }
+    await this.context.yieldToLoop();
   }
 
   /**
@@ -335,11 +352,6 @@ export class RuleGroup {
     return null;
   }
 
-  #announce(rule: AlertingRule, round: Round): void {
-    const outgoing = rule.takeOutgoing(round);
-    if (outgoing.length > 0) this.context.alertSink.accept(outgoing, round.slotMs);
-  }
-
   /** Goes on where the group it takes the place of had got to: rules of the same name and labels keep their state. */
   adopt(previous: RuleGroup): RuleEntry[] {
     Object.assign(this.counters, previous.counters);
@@ -352,7 +364,7 @@ export class RuleGroup {
       const old = left.get(entry.key);
       if (old === undefined || old.rule.kind !== entry.rule.kind) continue;
       left.delete(entry.key);
-      entry.lastSeries = old.lastSeries;
+      entry.written = old.written;
       entry.reactedMs = old.reactedMs;
       entry.health = old.health;
       if (entry.rule.kind === 'alerting' && old.rule.kind === 'alerting') {
@@ -412,33 +424,4 @@ function ruleKeys(rules: readonly RuleConfig[]): string[] {
     counts.set(key, count + 1);
     return count === 0 ? key : `${key};${count}`;
   });
-}
-
-function vanished(before: ReadonlyMap<string, Labels>, now: ReadonlyMap<string, Labels>): Labels[] {
-  const gone: Labels[] = [];
-  for (const [key, labels] of before) if (!now.has(key)) gone.push(labels);
-  return gone;
-}
-
-/** Samples of one moment, and stale markers for series that are no more. */
-function toBatch(output: RuleOutput, gone: readonly Labels[], timeMs: number): SampleBatch {
-  const builder = new SampleBatchBuilder();
-  output.labels.forEach((labels, i) => {
-    const histogram = output.histograms?.[i] ?? null;
-    builder.addSeries(labels);
-    if (histogram === null) builder.addSampleFrom(timeMs, output.values, i);
-    else builder.addHistogram(timeMs, histogram);
-  });
-  for (const labels of gone) {
-    builder.addSeries(labels);
-    builder.addSampleFrom(timeMs, STALE_MARKER, 0);
-  }
-  return builder.take();
-}
-
-/** Stale markers for everything these rules wrote last, or null where they wrote nothing. */
-export function staleBatchOf(entries: readonly RuleEntry[], timeMs: number): SampleBatch | null {
-  const gone = entries.flatMap(({ lastSeries }) => [...lastSeries.values()]);
-  if (gone.length === 0) return null;
-  return toBatch({ labels: [], values: new Float64Array(0), histograms: null }, gone, timeMs);
 }

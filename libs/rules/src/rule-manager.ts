@@ -5,7 +5,9 @@ import { groupKeyOf } from './group-schedule.ts';
 import type { AlertStateChange, StoredAlerts } from './ports.ts';
 import type { RuleContext, RuleSource } from './rule-context.ts';
 import type { RuleFile, RuleGroupConfig } from './rule-file.ts';
-import { RuleGroup, type RuleEntry, staleBatchOf } from './rule-group.ts';
+import { staleBatchesOf } from './rule-batches.ts';
+import { RuleGroup, type RuleEntry } from './rule-group.ts';
+import { NOTHING_WRITTEN } from './written-series.ts';
 
 /** What a manager works with; its evaluator and sink are those of the embedded store. */
 export type RuleManagerOptions = Omit<RuleContext, 'templateFunctions' | 'source'> &
@@ -141,8 +143,8 @@ export class RuleManager {
       ),
     ];
     const writes = [...Map.groupBy(gone, ({ rule }) => rule.sink)].map(async ([sink, entries]) => {
-      const markers = staleBatchOf(entries, nowMs);
-      if (markers !== null) await sink.append(markers);
+      const series = entries.flatMap(({ written }) => written.missingFrom(NOTHING_WRITTEN));
+      for (const batch of staleBatchesOf(series, nowMs)) await sink.append(batch);
     });
     const saved = changes.length > 0 ? this.#context.stateStore.save(changes) : undefined;
     for (const outcome of await Promise.allSettled([saved, ...writes])) {

@@ -25,10 +25,11 @@ export class RuleCoverage {
   /** Looks at what groups have after a round. */
   observe(groups: readonly RuleGroup[]): void {
     for (const { config, rules } of groups) {
-      rules.forEach(({ rule, lastSeries }, i) => {
+      rules.forEach(({ rule, health }, i) => {
         const key = keyOf(config, i);
         if (this.#covered.has(key)) return;
-        const isReached = rule.kind === 'alerting' ? rule.state === 'firing' : lastSeries.size > 0;
+        const isReached =
+          rule.kind === 'alerting' ? rule.state === 'firing' : health.sampleCount > 0;
         if (isReached) this.#covered.add(key);
       });
     }
