@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { runCli } from '../../apps/cli/src/cli.ts';
 import { describeConformance } from '../support/conformance.ts';
 import { GoldenEngine, readCalls } from '../support/golden-engine.ts';
 import { KnownFailures } from '../support/known-failures.ts';
@@ -36,6 +37,13 @@ const POSTED_BEFORE = [
 ];
 const POST_ALERTS = { name: 'post alerts', method: 'POST', path: '/api/v2/alerts', status: 200 };
 
+function readRuns(folder: string): Run[] {
+  return readFileSync(join(folder, 'amtool-cli.ndjson'), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Run);
+}
+
 function knownDifferences(amtool: string): readonly string[] {
   const { stdout } = spawnSync(amtool, ['--version'], { encoding: 'utf8' });
   return stdout.includes('version 0.33.')
@@ -62,10 +70,7 @@ describeConformance('amtool', ['alertmanager', 'golden'], (path) => {
     });
     afterAll(() => engine.stop());
 
-    const runs = readFileSync(join(path, 'amtool-cli.ndjson'), 'utf8')
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as Run);
+    const runs = readRuns(path);
     const known = new KnownFailures(knownDifferences(amtool));
     it.each(runs.map((run, i) => [i, run.args.slice(1).join(' '), run] as const))(
       '%d %s',
@@ -92,6 +97,28 @@ describeConformance('amtool', ['alertmanager', 'golden'], (path) => {
 
     it('knows every failure that is listed', () => {
       expect(known.unseen).toEqual([]);
+    });
+  });
+});
+
+/* `binnacle routes` on the same files says what `amtool config routes` said. */
+describeConformance('binnacle routes', ['alertmanager', 'golden'], (path) => {
+  const runs = readRuns(path).filter(
+    ({ args }) => args[2] === 'routes' && args[4]?.startsWith('--config.file=') === true,
+  );
+  it.each(runs.map((run) => [run.args.slice(3).join(' '), run] as const))('%s', async (_, run) => {
+    const [verb = '', file = '', ...rest] = run.args.slice(3);
+    const args = rest.map((arg) => arg.replace('--verify.receivers=', '--expect='));
+    const folder = join(path, '..', run.cwd);
+    let stdout = '';
+    const io = { out: (text: string) => (stdout += text), err: () => {}, env: {} };
+    const config = join(folder, file.replace('--config.file=', ''));
+    const options = args.filter((arg) => arg.startsWith('--'));
+    const labels = args.filter((arg) => !arg.startsWith('--'));
+    const exit = await runCli(['routes', verb, ...options, config, ...labels], io);
+    expect({ exit, stdout: comparable(stdout) }).toEqual({
+      exit: run.exit,
+      stdout: comparable(run.stdout.replace(/^WARNING: .*$/m, '')),
     });
   });
 });

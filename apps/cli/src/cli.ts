@@ -12,8 +12,18 @@ import { dbInspectCommand, dbRepairCommand, dbVerifyCommand } from './commands/d
 import { exportMetricsCommand } from './commands/export-metrics.ts';
 import { importMetricsCommand } from './commands/import-metrics.ts';
 import { queryCommand } from './commands/query.ts';
+import { receiversTestCommand } from './commands/receivers-test.ts';
+import { routesShowCommand, routesTestCommand } from './commands/routes.ts';
 import { collectorCommand, engineCommand } from './commands/run-service.ts';
 import { testRulesCommand } from './commands/test-rules.ts';
+
+import {
+  silenceAckCommand,
+  silenceAddCommand,
+  silenceExpireCommand,
+  silenceQueryCommand,
+} from './commands/silence.ts';
+import { templateRenderCommand } from './commands/template-render.ts';
 
 const COMMANDS: readonly Command[] = [
   engineCommand,
@@ -26,6 +36,14 @@ const COMMANDS: readonly Command[] = [
   checkAlertmanagerCommand,
   queryCommand,
   alertsCommand,
+  silenceAddCommand,
+  silenceAckCommand,
+  silenceQueryCommand,
+  silenceExpireCommand,
+  receiversTestCommand,
+  routesShowCommand,
+  routesTestCommand,
+  templateRenderCommand,
   promqltestCommand,
   dbInspectCommand,
   dbVerifyCommand,

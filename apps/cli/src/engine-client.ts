@@ -22,6 +22,9 @@ export class EngineRequestError extends Error {
 export interface AskOptions {
   /** Sends the parameters as a form, so that they may be long. */
   readonly isForm?: boolean;
+  readonly method?: 'GET' | 'POST' | 'DELETE';
+  /** Sent as JSON. */
+  readonly body?: unknown;
 }
 
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
@@ -35,17 +38,17 @@ export async function askEngine(
   engineUrl: string,
   path: string,
   params: Readonly<Record<string, string>> = {},
-  { isForm = false }: AskOptions = {},
+  options: AskOptions = {},
 ): Promise<unknown> {
   const url = new URL(path, engineUrl.endsWith('/') ? engineUrl : `${engineUrl}/`);
-  if (!isForm)
+  if (options.isForm !== true)
     for (const [name, value] of Object.entries(params)) url.searchParams.set(name, value);
   let response: Response;
   try {
     response = await fetch(url, {
       redirect: 'error',
       signal: AbortSignal.timeout(TIMEOUT_MS),
-      ...(isForm ? { method: 'POST', body: new URLSearchParams(params) } : {}),
+      ...requestOf(options, params),
     });
   } catch (error) {
     throw new EngineRequestError(
@@ -56,7 +59,7 @@ export async function askEngine(
   const text = await readBounded(response);
   let body: unknown;
   try {
-    body = JSON.parse(text);
+    body = text === '' ? undefined : JSON.parse(text);
   } catch (error) {
     throw new EngineRequestError(
       `${url.origin} answered ${response.status} with something that is no JSON`,
@@ -64,13 +67,33 @@ export async function askEngine(
     );
   }
   if (!response.ok) {
-    const detail =
-      typeof body === 'object' && body !== null && 'error' in body ? String(body.error) : text;
+    const detail = detailOf(body) ?? (text === '' ? 'nothing' : text);
     throw new EngineRequestError(`the engine answered ${response.status}: ${detail}`, {
       status: response.status,
     });
   }
   return body;
+}
+
+function requestOf(
+  { isForm = false, method = 'GET', body }: AskOptions,
+  params: Readonly<Record<string, string>>,
+): RequestInit {
+  if (isForm) return { method: 'POST', body: new URLSearchParams(params) };
+  if (body === undefined) return { method };
+  return {
+    method,
+    body: JSON.stringify(body),
+    headers: { 'content-type': 'application/json' },
+  };
+}
+
+/** The sentence in an error, as Prometheus's API has it, or Alertmanager's. */
+function detailOf(body: unknown): string | null {
+  if (typeof body === 'string') return body;
+  if (typeof body !== 'object' || body === null) return null;
+  if ('error' in body) return String(body.error);
+  return 'message' in body ? String(body.message) : null;
 }
 
 async function readBounded(response: Response): Promise<string> {
