@@ -209,6 +209,7 @@ async function deliverAll(config: AlertmanagerConfig, payloads: readonly Webhook
           secrets: {
             read: async (source) => (source.kind === 'inline' ? source.secret : new Secret('')),
           },
+          fluent: { send: async () => {} },
           memory: { read: () => null, write: async () => {} },
           tokens,
         },

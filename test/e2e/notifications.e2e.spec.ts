@@ -111,6 +111,13 @@ async function get(path: string): Promise<{ status: number; json: unknown }> {
   return { status: response.status, json: await response.json() };
 }
 
+/** The value of a metric; NaN where it is not there. */
+async function metric(name: string): Promise<number> {
+  const text = await (await fetch(`${base}/metrics`)).text();
+  const line = text.split('\n').find((each) => each.startsWith(`${name} `));
+  return Number(line?.slice(name.length + 1));
+}
+
 const firing = {
   labels: { alertname: 'Down', job: 'node', empty: '' },
   annotations: { summary: 'down' },
@@ -304,6 +311,44 @@ groups:
     await new Promise<void>((resolve) => {
       server.close(resolve);
     });
+  });
+
+  it('writes with template files, and takes their changes', async () => {
+    const file = join(folder, 'own.tmpl');
+    const yaml = `templates: ['*.tmpl']\n${alertmanagerYaml().replace('-canary', '').replace("'}]", `', payload: {text: '{{ template "own" . }}'}}]`)}`;
+    await writeFile(file, '{{ define "own" }}one {{ .Status }}{{ end }}');
+    await start(yaml);
+    await post([firing]);
+    await until(() => payloads.length === 1);
+    expect(payloads[0]).toEqual({ text: 'one firing' });
+    await writeFile(file, '{{ define "own" }}two {{ .Status }}{{ end }}');
+    expect((await fetch(`${base}/-/reload`, { method: 'POST' })).status).toBe(200);
+    await post([resolved()]);
+    await until(() => payloads.length === 2);
+    expect(payloads[1]).toEqual({ text: 'two resolved' });
+    await writeFile(file, '{{ define "own" }}{{ nonsense }}{{ end }}');
+    expect((await fetch(`${base}/-/reload`, { method: 'POST' })).status).toBe(500);
+  });
+
+  it('updates a message in place after a restart', async () => {
+    answer = (response) => void response.end('{"ok":true,"channel":"C1","ts":"1.2"}');
+    const url = hookUrl().replace('/hook-canary', '/api/chat.postMessage');
+    const yaml = alertmanagerYaml()
+      .replace('webhook_configs', 'slack_configs')
+      .replace(
+        `url: '${hookUrl()}'`,
+        `app_url: '${url}', app_token: xoxb, channel: c, update_message: true, send_resolved: true`,
+      );
+    await start(yaml);
+    await post([firing]);
+    await until(
+      async () => (await metric('alertmanager_notifications_total{integration="slack"}')) === 1,
+    );
+    await stop();
+    await start(yaml);
+    await post([resolved()]);
+    await until(() => payloads.length === 2);
+    expect(payloads.map((payload) => (payload as { ts?: string }).ts)).toEqual([undefined, '1.2']);
   });
 
   it('closes after a restart what it announced before, and announces nothing twice', async () => {

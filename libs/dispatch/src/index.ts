@@ -22,6 +22,7 @@ export {
   type TlsVersion,
 } from './config/integration-config.ts';
 export {
+  type FluentdIntegration,
   type HttpReceiverIntegration,
   RECEIVER_BLOCKS,
 } from './config/receivers/receiver-blocks.ts';

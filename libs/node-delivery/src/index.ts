@@ -5,5 +5,6 @@ export {
   NETWORK_NAMES,
 } from './address-policy.ts';
 export { FileSecretReader } from './file-secret-reader.ts';
+export { FluentSessionTransport } from './fluent-session-transport.ts';
 export { SmtpMailTransport } from './smtp-mail-transport.ts';
 export { UndiciHttpTransport } from './undici-http-transport.ts';

@@ -18,6 +18,7 @@ import {
 } from '#libs/notify';
 import { Secret } from '#libs/yaml-config';
 import { FileSecretReader } from '../src/file-secret-reader.ts';
+import { FluentSessionTransport } from '../src/fluent-session-transport.ts';
 import { UndiciHttpTransport } from '../src/undici-http-transport.ts';
 import { FakeProvider } from './fake-provider.ts';
 
@@ -72,6 +73,7 @@ export class ReceiverWorld {
         },
       },
       mail: { send: () => Promise.reject(new Error('no mail here')) },
+      fluent: new FluentSessionTransport(),
       secrets,
       memory: {
         read: (key) => this.memory.get(key) ?? null,

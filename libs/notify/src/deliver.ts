@@ -1,6 +1,7 @@
 import type { Integration, Notification } from '#libs/dispatch';
 import type { DeliveryContext, DeliveryPorts, DeliveryReport } from './delivery-context.ts';
 import { sendEmail } from './email/send-email.ts';
+import { sendFluentd } from './fluentd/send-fluentd.ts';
 import { sendOverHttp } from './receivers/http-receivers.ts';
 
 /**
@@ -13,7 +14,7 @@ export function deliver(
   context: DeliveryContext,
   ports: DeliveryPorts,
 ): Promise<DeliveryReport> {
-  return integration.kind === 'email'
-    ? sendEmail(notification, integration, context, ports)
-    : sendOverHttp(notification, integration, context, ports);
+  if (integration.kind === 'email') return sendEmail(notification, integration, context, ports);
+  if (integration.kind === 'fluentd') return sendFluentd(notification, integration, context, ports);
+  return sendOverHttp(notification, integration, context, ports);
 }

@@ -1,5 +1,11 @@
 import type { MessageTemplates, TemplateFault } from './message/message-templates.ts';
-import type { HttpTransport, MailTransport, ReceiverMemory, SecretReader } from './ports.ts';
+import type {
+  FluentTransport,
+  HttpTransport,
+  MailTransport,
+  ReceiverMemory,
+  SecretReader,
+} from './ports.ts';
 import type { TokenCache } from './http/token-cache.ts';
 
 /** What a message needs to know besides the notification. */
@@ -19,6 +25,7 @@ export interface DeliveryContext {
 export interface DeliveryPorts {
   readonly http: HttpTransport;
   readonly mail: MailTransport;
+  readonly fluent: FluentTransport;
   readonly secrets: SecretReader;
   readonly memory: ReceiverMemory;
   readonly tokens: TokenCache;

@@ -24,6 +24,9 @@ export { type AwsCredentials, type AwsRequest, signAwsRequest } from './receiver
 export { MessageTemplates, type TemplateFault } from './message/message-templates.ts';
 export {
   type EmailMessage,
+  type FluentRecord,
+  type FluentTarget,
+  type FluentTransport,
   type HttpRequest,
   type HttpTransport,
   type MailTransport,

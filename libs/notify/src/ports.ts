@@ -23,6 +23,35 @@ export interface HttpTransport {
   send(request: HttpRequest): Promise<HttpAnswer>;
 }
 
+/** A Fluentd server. */
+export interface FluentTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly tag: string;
+  readonly sharedKey: Secret | null;
+}
+
+/** One record, and when it happened. */
+export interface FluentRecord {
+  readonly timeMs: number;
+  readonly record: Readonly<Record<string, unknown>>;
+}
+
+/** Hands records to Fluentd (forward protocol). */
+export interface FluentTransport {
+  /**
+   * Settles when the server has acknowledged all of them.
+   * @param label the last part of their tag
+   * @throws DeliveryError
+   */
+  send(
+    target: FluentTarget,
+    label: string,
+    records: readonly FluentRecord[],
+    timeoutMs: number,
+  ): Promise<void>;
+}
+
 /** What receivers remember of a group: the message to update, the thread to answer in. Kept over restarts. */
 export interface ReceiverMemory {
   read(key: string): string | null;

@@ -1,6 +1,7 @@
 import {
   AddressPolicy,
   FileSecretReader,
+  FluentSessionTransport,
   SmtpMailTransport,
   UndiciHttpTransport,
 } from '#libs/node-delivery';
@@ -48,6 +49,7 @@ export function createDelivery(
     ports: {
       http,
       mail: new SmtpMailTransport(secrets),
+      fluent: new FluentSessionTransport(),
       secrets,
       memory,
       tokens: new TokenCache(),

@@ -44,6 +44,11 @@ export async function previewMessage(
         return [];
       },
     },
+    fluent: {
+      send: async (_target, label, records) => {
+        messages.push(...records.map(({ record }) => JSON.stringify({ label, record })));
+      },
+    },
     secrets: {
       read: async (source) => {
         const secret = await secrets.read(source);

@@ -120,6 +120,7 @@ function createService({
           throw new DeliveryError('misconfigured', 'no files here');
         },
       },
+      fluent: { send: () => Promise.reject(new DeliveryError('rejected', 'no Fluentd here')) },
       memory: { read: () => null, write: async () => {} },
       tokens: new TokenCache(),
     },

@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { FluentServer } from '@fluent-org/logger';
 import { FluentOutput, type FluentOutputEvents } from './fluent-output.ts';
-import type { FluentEvent } from './fluent-session.ts';
+import type { FluentEvent } from '#libs/node-fluent';
 import { fluentdOutputsSchema } from './logs-config.ts';
 
 const closers: (() => void | Promise<void>)[] = [];

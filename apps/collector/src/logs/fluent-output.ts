@@ -1,5 +1,5 @@
 import type { FluentdConfig } from './logs-config.ts';
-import { type FluentEvent, FluentSession } from './fluent-session.ts';
+import { type FluentEvent, FluentSession } from '#libs/node-fluent';
 
 /** What an output tells about itself. */
 export interface FluentOutputEvents {

@@ -1,5 +1,5 @@
 import { LOG_LEVELS, LOG_STREAMS, type RecordBatch } from '#libs/log-pipeline';
-import type { FluentEvent } from './fluent-session.ts';
+import type { FluentEvent } from '#libs/node-fluent';
 import type { FluentOutput } from './fluent-output.ts';
 import type { RecordSink } from './log-lane.ts';
 import type { LogFileGroup } from './logs-config.ts';

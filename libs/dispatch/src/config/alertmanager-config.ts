@@ -1,6 +1,6 @@
 import type { Matcher } from '#libs/labels';
 import type { IntegrationBase, SecretSource, TlsConfig } from './integration-config.ts';
-import type { HttpReceiverIntegration } from './receivers/receiver-blocks.ts';
+import type { FluentdIntegration, HttpReceiverIntegration } from './receivers/receiver-blocks.ts';
 import type { TimeInterval } from '../time/time-interval.ts';
 
 /** An `alertmanager.yml`, checked, with every default and inheritance resolved. */
@@ -43,7 +43,7 @@ export interface InhibitRule {
 }
 
 /** A way to reach people. */
-export type Integration = HttpReceiverIntegration | EmailIntegration;
+export type Integration = HttpReceiverIntegration | FluentdIntegration | EmailIntegration;
 
 /** A named list of ways to reach people; without any it shows alerts in the API only. */
 export interface Receiver {

@@ -18,7 +18,11 @@ import { filled, secretSource } from './config-checks.ts';
 import { buildHttp, buildTls } from './http-config.ts';
 import type { HttpIntegration } from './integration-config.ts';
 import { type LoadedBlock, type RawBlock, readBlock } from './receivers/receiver-block.ts';
-import { type HttpReceiverIntegration, RECEIVER_BLOCKS } from './receivers/receiver-blocks.ts';
+import {
+  type FluentdIntegration,
+  type HttpReceiverIntegration,
+  RECEIVER_BLOCKS,
+} from './receivers/receiver-blocks.ts';
 
 const DEFAULT_RESOLVE_TIMEOUT_MS = 5 * 60_000;
 const DEFAULT_ROUTE: Inherited = {
@@ -103,7 +107,7 @@ function buildReceiver(raw: RawReceiver, global: RawGlobal | null): Receiver {
               receiver: name,
               index,
               global,
-            }) as HttpReceiverIntegration,
+            }) as HttpReceiverIntegration | FluentdIntegration,
         ),
       ),
       ...raw.email_configs.map((email, index) => buildEmail(email, name, index, global)),

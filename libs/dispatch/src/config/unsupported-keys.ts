@@ -8,6 +8,8 @@ const UNSUPPORTED: readonly (readonly [RegExp, RegExp])[] = [
     /http_config(\.oauth2)?(\.(authorization|basic_auth))?$/,
     /(_ref|_certificate_key.*|^claims|^grant_type|^iss|^audience|^signature_algorithm)$/,
   ],
+  [/^receivers\[\d+\]\.email_configs\[\d+\]$/, /^auth_identity$/],
+  [/^global$/, /^smtp_auth_identity$/],
   [/tls_config$/, /_ref$/],
   [/^route(\.routes\[\d+\])*$/, /^labels$/],
   [/^inhibit_rules\[\d+\]$/, /^sources$/],

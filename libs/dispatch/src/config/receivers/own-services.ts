@@ -92,3 +92,30 @@ export const heartbeatBlock = receiverBlock({
     method: raw.method ?? ('GET' as const),
   }),
 });
+
+/** A tag's parts are separated by dots. */
+const TAG = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;
+
+export const fluentdBlock = receiverBlock({
+  kind: 'fluentd',
+  sendsResolved: true,
+  defaults: {},
+  fields: {
+    host: maybe(text),
+    port: maybe(z.int().min(1).max(65_535)),
+    tag: maybe(text.refine((tag) => TAG.test(tag), 'expected a tag such as binnacle.alerts')),
+    shared_key: maybe(secretText),
+    shared_key_file: maybe(text),
+  },
+  read: (raw, scope) => {
+    if (scope.http !== null) {
+      scope.complain([...scope.path, 'http_config'], 'means nothing here: Fluentd speaks no HTTP');
+    }
+    return {
+      host: requiredText(raw.host, 'host', scope),
+      port: raw.port ?? 24_224,
+      tag: raw.tag ?? 'binnacle',
+      shared_key: readSecret(raw, 'shared_key', scope),
+    };
+  },
+});

@@ -28,6 +28,7 @@ import {
 } from './own-chats.ts';
 import {
   alertmanagerBlock,
+  fluentdBlock,
   goalertBlock,
   grafanaoncallBlock,
   heartbeatBlock,
@@ -35,7 +36,7 @@ import {
 import type { IntegrationOf } from './receiver-block.ts';
 import { jiraBlock, snsBlock, webhookBlock } from './services.ts';
 
-/** The blocks of all receivers that talk HTTP, in the order their integrations are listed in. */
+/** The blocks of all receivers but e-mail, in the order their integrations are listed in. */
 export const RECEIVER_BLOCKS = [
   webhookBlock,
   pagerdutyBlock,
@@ -66,7 +67,13 @@ export const RECEIVER_BLOCKS = [
   goalertBlock,
   alertmanagerBlock,
   heartbeatBlock,
+  fluentdBlock,
 ] as const;
 
-/** An integration of one of these kinds. */
-export type HttpReceiverIntegration = IntegrationOf<(typeof RECEIVER_BLOCKS)[number]>;
+type BlockIntegration = IntegrationOf<(typeof RECEIVER_BLOCKS)[number]>;
+
+/** An integration that sends records to Fluentd. */
+export type FluentdIntegration = Extract<BlockIntegration, { readonly kind: 'fluentd' }>;
+
+/** An integration of one of the kinds that talk HTTP. */
+export type HttpReceiverIntegration = Exclude<BlockIntegration, FluentdIntegration>;

@@ -3,7 +3,18 @@
 import { hostname } from 'node:os';
 import type { Socket } from 'node:net';
 import fluentLogger from 'fluent-logger';
-import type { FluentdConfig } from './logs-config.ts';
+import type { Secret } from '#libs/yaml-config';
+
+/** Where a session leads, by the keys of a configuration. */
+export interface FluentServer {
+  readonly host: string;
+  readonly port: number;
+  /** What tags begin with. */
+  readonly tag: string;
+  /** Milliseconds to wait for an acknowledgement. */
+  readonly ack_timeout: number;
+  readonly shared_key?: Secret | undefined;
+}
 
 /** A record on its way to Fluentd: when it happened, to the nanosecond, and what it says. */
 export interface FluentEvent {
@@ -48,7 +59,7 @@ export class FluentSession {
   #socket: Socket | null = null;
   #isOver = false;
 
-  constructor(config: FluentdConfig, events: FluentSessionEvents) {
+  constructor(config: FluentServer, events: FluentSessionEvents) {
     this.#events = events;
     const { shared_key: sharedKey } = config;
     this.#sender = fluentLogger.createFluentSender(config.tag, {

@@ -1,0 +1,6 @@
+export {
+  type FluentEvent,
+  type FluentServer,
+  FluentSession,
+  type FluentSessionEvents,
+} from './fluent-session.ts';
