@@ -10,7 +10,7 @@ export const FAULT_PHASES = [
 export type FaultPhase = (typeof FAULT_PHASES)[number];
 
 /** Where a process ends itself by SIGKILL: before or after one of a phase's changes of the disk. */
-export interface DeathPoint {
+interface DeathPoint {
   readonly phase: FaultPhase;
   /** The first change is 1. */
   readonly step: number;

@@ -21,7 +21,7 @@ export function batchOf(
 }
 
 /** Sends one write request. @returns null where there was no answer */
-export function send(
+function send(
   { url }: Engine,
   series: string,
   samples: readonly (readonly [timeMs: number, value: number])[],

@@ -23,7 +23,7 @@ export async function configWithRule(dataDir: string): Promise<string> {
 }
 
 /** The time a recording rule was last evaluated at, asked of the query API as anybody would; null for never. */
-export async function latestRound({ url }: Engine): Promise<number | null> {
+async function latestRound({ url }: Engine): Promise<number | null> {
   const text = await getText(`${url}/api/v1/query?query=${encodeURIComponent(ROUNDS_METRIC)}`);
   if (text === null) return null;
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- Prometheus's answer
