@@ -52,7 +52,10 @@ async function start(): Promise<Engine> {
   return engine;
 }
 
-async function audit(alive: Engine, ledger: SampleLedger): Promise<unknown> {
+async function audit(
+  alive: Engine,
+  ledger: SampleLedger,
+): Promise<ReturnType<SampleLedger['audit']>> {
   // Writers go on meanwhile.
   const obligations = ledger.snapshot();
   return obligations.audit(await readBack(alive, '6d', Date.now() + 3 * DAY_MS));
@@ -121,5 +124,18 @@ describe('a clock that jumps, and back', () => {
     expect(wrong).toEqual([]);
     alive = await start();
     expect(await audit(alive, ledger)).toEqual({ lost: [], invented: [] });
+  });
+
+  it('is seen by this test when a jump is longer than samples are kept', async () => {
+    config = `${config}storage: { retention_time: 1d }\n`;
+    const ledger = new SampleLedger(Date.now() - 10_000, STEP_MS);
+    const alive = await start();
+    const traffic = startTraffic(alive, ledger, { untilMs: Date.now, mayReject: true });
+    await untilAcknowledged(ledger, 100);
+    await setFaults(alive, { clockOffsetMs: 2 * DAY_MS });
+    await eventually('samples to be lost', async () =>
+      (await audit(alive, ledger)).lost.length > 0 ? true : null,
+    );
+    await traffic.stop();
   });
 });

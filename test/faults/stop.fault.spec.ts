@@ -1,4 +1,5 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually, type RunningProcess, temporaryFolder } from '../support/processes.ts';
@@ -11,6 +12,7 @@ const ROUNDS = Math.ceil(Number(process.env['FAULT_ROUNDS'] ?? 20) / 5);
 /** `FAULT_SEED` replays the delays of a failed run; the machine's own timing still differs. */
 const SEED = Number(process.env['FAULT_SEED'] ?? Date.now() % 1_000_000);
 const HOUR_MS = 3_600_000;
+const SEGMENTS = 7;
 
 const random = randomFrom(SEED);
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -44,6 +46,11 @@ async function stopUnderLoad(engine: Engine): Promise<number | null> {
   return code;
 }
 
+async function segmentCount(): Promise<number> {
+  const names = await readdir(join(folder.path, 'data', 'metrics'));
+  return names.filter((name) => name.endsWith('.log')).length;
+}
+
 async function audit(): Promise<unknown> {
   const engine = await start();
   await untilReady(engine);
@@ -67,9 +74,13 @@ describe(`SIGTERM (FAULT_SEED=${SEED})`, () => {
   it('ends the engine in time while it reads its log, and loses nothing', async () => {
     const first = await start({ intervalsMs: {}, segmentBytes: 16_384 });
     await untilReady(first);
-    expect(await stopUnderLoad(first)).toBe(0);
-    // Reading all of it would take minutes.
-    const engine = await start({ slowReadMs: 3_000 });
+    const isLong = eventually('some segments of log', async () =>
+      (await segmentCount()) >= SEGMENTS ? true : null,
+    );
+    await life.write(first, isLong);
+    expect(await first.process.stop('SIGTERM')).toBe(0);
+    // Reading all of it would take longer than the engine promises to take for going down.
+    const engine = await start({ slowReadMs: 4_000 });
     await eventually('the log to be read', async () => {
       const response = await fetch(`${engine.url}/readyz`);
       const text = await response.text();
