@@ -18,7 +18,7 @@ import {
 import { randomFrom } from './random-from.ts';
 import { SampleLedger, type SeriesSamples } from './sample-ledger.ts';
 
-const ROUNDS = Number(process.env['FAULT_ROUNDS'] ?? 20);
+const ROUNDS = Math.ceil(Number(process.env['FAULT_ROUNDS'] ?? 20) / 2);
 /** `FAULT_SEED` replays the delays of a failed run; the machine's own timing still differs. */
 const SEED = Number(process.env['FAULT_SEED'] ?? Date.now() % 1_000_000);
 

@@ -1,4 +1,4 @@
-import { startTraffic } from './ledger-traffic.ts';
+import { startTraffic, WRITERS } from './ledger-traffic.ts';
 import type { EngineFaults } from './engine-faults.ts';
 import { type Engine, spawnEngine } from './faulty-engine.ts';
 import type { RunningProcess } from '../support/processes.ts';
@@ -60,7 +60,10 @@ export class FastLife {
       if (child.connected) child.send({ clockOffsetMs: this.#advance() }, () => {});
     }, 20);
     try {
-      const untilMs = (): number => this.#clockMs + BEHIND_MS / 5;
+      // None falls so far behind the others that its samples are too old.
+      const slowestMs = (): number =>
+        Math.min(...WRITERS.map((series) => this.ledger.nextTimeOf(series)));
+      const untilMs = (): number => Math.min(this.#clockMs + BEHIND_MS / 5, slowestMs() + HOUR_MS);
       const traffic = startTraffic({ process: running, url }, this.ledger, { untilMs });
       await Promise.race([until, running.ended, traffic.ended]);
       await traffic.stop();

@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
-import { readFile, readdir } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeOnLoopDisk, LoopDisk } from '../support/loop-disk.ts';
@@ -53,6 +53,8 @@ async function auditAfterCut(
   await halt(running);
   const place = await disk.mountAfterPowerCut();
   running.child.kill('SIGCONT');
+  // It names a process that a power cut would have ended.
+  await rm(join(place, 'data', 'lock'), { force: true });
   const after = new FastLife(join(place, 'data'), { ledger: obligations, clockMs: life.clockMs });
   const second = await after.start({ intervalsMs: {} });
   processes.push(second);
