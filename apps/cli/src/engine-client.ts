@@ -25,6 +25,8 @@ export interface AskOptions {
   readonly method?: 'GET' | 'POST' | 'DELETE';
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** The longest answer that is read; 64 MiB by default. */
+  readonly maxBytes?: number;
 }
 
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
@@ -56,7 +58,7 @@ export async function askEngine(
       { cause: error },
     );
   }
-  const text = await readBounded(response);
+  const text = await readBounded(response, options.maxBytes ?? MAX_ANSWER_BYTES);
   let body: unknown;
   try {
     body = text === '' ? undefined : JSON.parse(text);
@@ -96,15 +98,15 @@ function detailOf(body: unknown): string | null {
   return 'message' in body ? String(body.message) : null;
 }
 
-async function readBounded(response: Response): Promise<string> {
+async function readBounded(response: Response, maxBytes: number): Promise<string> {
   const decoder = new TextDecoder();
   let text = '';
   let size = 0;
   if (response.body === null) return text;
   for await (const chunk of response.body) {
     size += chunk.byteLength;
-    if (size > MAX_ANSWER_BYTES) {
-      throw new EngineRequestError(`the answer is over ${MAX_ANSWER_BYTES} bytes; ask for less`, {
+    if (size > maxBytes) {
+      throw new EngineRequestError(`the answer is over ${maxBytes} bytes; ask for less`, {
         isTooLong: true,
       });
     }

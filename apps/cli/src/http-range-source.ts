@@ -3,7 +3,9 @@ import { type RangeSeries, type RangeSource, RangeSourceError } from '#libs/rule
 import { z } from 'zod';
 import { askEngine, EngineRequestError } from './engine-client.ts';
 
-const sample = z.tuple([z.number(), z.unknown()]);
+/** Samples are read by hand: there may be a hundred thousand. */
+const sample = z.unknown();
+const samples = z.array(sample);
 const metric = z.record(z.string(), z.string());
 const answerSchema = z.object({
   data: z.discriminatedUnion('resultType', [
@@ -15,18 +17,15 @@ const answerSchema = z.object({
     z.object({
       resultType: z.literal('matrix'),
       result: z.array(
-        z.object({
-          metric,
-          values: z.array(sample).optional(),
-          histograms: z.array(sample).optional(),
-        }),
+        z.object({ metric, values: samples.optional(), histograms: samples.optional() }),
       ),
     }),
   ]),
 });
-const seriesSchema = z.object({ data: z.array(z.unknown()) });
+/** What is read at a time; as objects it takes several times as much. */
+const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
-type Sample = z.output<typeof sample>;
+const seriesSchema = z.object({ data: z.array(z.unknown()) });
 
 /** Answers to which a shorter range may be better: what is in the way is the amount, the time, or one moment of many. */
 const SHORTER_MAY_DO: ReadonlySet<number> = new Set([413, 422, 503, 504]);
@@ -93,7 +92,10 @@ export class HttpRangeSource implements RangeSource {
 
   async #ask(path: string, params: Record<string, string>): Promise<unknown> {
     try {
-      return await askEngine(this.#url, path, params, { isForm: true });
+      return await askEngine(this.#url, path, params, {
+        isForm: true,
+        maxBytes: MAX_ANSWER_BYTES,
+      });
     } catch (error) {
       if (!(error instanceof EngineRequestError)) throw error;
       const shorterMayDo =
@@ -104,19 +106,37 @@ export class HttpRangeSource implements RangeSource {
   }
 }
 
-/** A histogram counts as a sample; to an alert it matters only that it is there. */
+/**
+ * A histogram counts as a sample; to an alert it matters only that it is there.
+ * @throws RangeSourceError
+ */
 function toSeries(
   labels: Readonly<Record<string, string>>,
-  floats: readonly Sample[],
-  histograms: readonly Sample[],
+  floats: readonly unknown[],
+  histograms: readonly unknown[],
 ): RangeSeries {
-  const samples =
-    histograms.length === 0 ? floats : [...floats, ...histograms].toSorted((a, b) => a[0] - b[0]);
-  return {
-    labels: Labels.fromRecord(labels),
-    timesMs: Float64Array.from(samples, ([time]) => Math.round(time * 1_000)),
-    values: Float64Array.from(samples, ([, value]) => valueOf(value)),
-  };
+  const timesMs = new Float64Array(floats.length + histograms.length);
+  const values = new Float64Array(timesMs.length);
+  let previousMs = -Infinity;
+  let f = 0;
+  let h = 0;
+  for (let i = 0; i < timesMs.length; i++) {
+    const isFloat =
+      f < floats.length && (h >= histograms.length || timeOf(floats[f]) <= timeOf(histograms[h]));
+    const each = isFloat ? floats[f++] : histograms[h++];
+    const timeMs = Math.round(timeOf(each) * 1_000);
+    if (!(timeMs > previousMs)) throw notUnderstood();
+    previousMs = timeMs;
+    timesMs[i] = timeMs;
+    values[i] = valueOf(Array.isArray(each) ? each[1] : null);
+  }
+  return { labels: Labels.fromRecord(labels), timesMs, values };
+}
+
+/** The seconds of `[seconds, value]`, or NaN. */
+function timeOf(each: unknown): number {
+  const time: unknown = Array.isArray(each) ? each[0] : null;
+  return typeof time === 'number' ? time : Number.NaN;
 }
 
 function valueOf(text: unknown): number {

@@ -12,6 +12,7 @@ import { type RangeSeries, type RangeSource, RangeSourceError } from './range-so
 /** Prometheus gives at most this many points of a series in one answer. */
 const MAX_STEPS = 11_000;
 const FIRST_STEPS = 1_000;
+const CEILING_GROWTH = 1.25;
 
 export interface RangeEvaluatorOptions {
   readonly source: RangeSource;
@@ -56,6 +57,8 @@ export class RangedExpression implements PreparedExpression {
   readonly #options: RangeEvaluatorOptions;
   #stretch: Stretch = { startMs: 0, endMs: -1, cursors: [] };
   #steps = FIRST_STEPS;
+  /** More was too much lately. It rises with each answer, or one bad moment would make every later stretch short. */
+  #ceiling = MAX_STEPS;
 
   constructor(text: string, isMomentary: boolean, options: RangeEvaluatorOptions) {
     this.#text = text;
@@ -106,12 +109,14 @@ export class RangedExpression implements PreparedExpression {
         const stretchEndMs = steps === 1 ? timeMs : lastMs;
         const cursors = series.map((each) => ({ series: each, next: 0 }));
         this.#stretch = { startMs: timeMs, endMs: stretchEndMs, cursors };
-        this.#steps = Math.min(MAX_STEPS, this.#steps * 2);
+        this.#ceiling = Math.min(MAX_STEPS, Math.ceil(this.#ceiling * CEILING_GROWTH));
+        this.#steps = Math.min(this.#ceiling, this.#steps * 2);
         return;
       } catch (error) {
         const canAskForLess = error instanceof RangeSourceError && error.code === 'too_much';
         if (!canAskForLess || steps === 1) throw error;
         this.#steps = Math.ceil(steps / 4);
+        this.#ceiling = steps - 1;
       }
     }
   }
