@@ -1,5 +1,6 @@
 import { describe } from '@jest/globals';
 import { parseRetryAfterMs } from '#libs/calendar';
+import { createFloatHistogram } from '#libs/histogram';
 import { Labels } from '#libs/labels';
 import {
   compressBlock,
@@ -40,7 +41,43 @@ const V1 = [message('prometheus.WriteRequest', 3, 2), message('prometheus.WriteR
 const V2 = [
   message('io.prometheus.write.v2.Request', 3, 2),
   message('io.prometheus.write.v2.Request', 1, 40),
+  messageOfTheRest(),
 ];
+
+function field(number: number, bytes: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([number * 8 + 2, bytes.length]), bytes]);
+}
+
+/** A message of version 2 with native histograms, start times of samples and of a series, exemplars and metadata. */
+function messageOfTheRest(): Buffer {
+  const builder = new SampleBatchBuilder();
+  builder.addSeries(Labels.fromRecord({ __name__: 'h' }));
+  for (let i = 0; i < 3; i++) {
+    builder.addHistogram(
+      1_700_000_000_000 + i * 15_000,
+      createFloatHistogram({
+        count: 3 + i,
+        sum: 4.5,
+        positiveSpans: [{ offset: i, length: 2 }],
+        positiveBuckets: [1 + i, 2],
+      }),
+    );
+    builder.setStartTime(1_699_999_999_000 + i);
+  }
+  const encoded = new WriteEncoder('io.prometheus.write.v2.Request').encode([
+    wholeBatch(builder.take()),
+  ]);
+  const exemplar = Buffer.from('0a02010211000000000000f03f1807', 'hex');
+  const metadata = Buffer.from('080118022002', 'hex');
+  const series = [
+    field(1, Buffer.from([1, 2])),
+    field(2, Buffer.from('09000000000000084010151803', 'hex')),
+    field(4, exemplar),
+    field(5, metadata),
+    Buffer.from('3007', 'hex'),
+  ];
+  return Buffer.concat([encoded, field(5, Buffer.concat(series))]);
+}
 
 /** Tags, lengths and varints of both versions, some of them without an end, and whole labels. */
 const TOKENS = (

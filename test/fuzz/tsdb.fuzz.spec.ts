@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { beforeAll, describe } from '@jest/globals';
+import { createFloatHistogram } from '#libs/histogram';
 import { Labels, Matcher } from '#libs/labels';
 import { createSampleWindow, SampleBatchBuilder } from '#libs/samples';
 import {
@@ -45,6 +46,44 @@ async function writtenSegment(): Promise<Buffer> {
     if (round === ROUNDS / 2) await store.dropExpired();
   }
   await store.close();
+  return firstSegment(segments);
+}
+
+/** A segment with all there is besides floats: histograms, late ones too, start times, exemplars and metadata. */
+async function segmentOfTheRest(): Promise<Buffer> {
+  const segments = new MemorySegmentStore();
+  const store = new TimeSeriesStore(segments, timer, OPTIONS);
+  await store.open();
+  for (const round of [0, 2, 1, 3]) {
+    const timeMs = NOW_MS - (ROUNDS - round) * 15_000;
+    const builder = new SampleBatchBuilder();
+    for (let series = 0; series < 3; series++) {
+      builder.addSeries(labelsOf(series));
+      const buckets = [round + 1, series];
+      const count = round + 1 + series;
+      builder.addHistogram(
+        timeMs,
+        createFloatHistogram({
+          count,
+          sum: round / 3,
+          positiveSpans: [{ offset: series, length: 2 }],
+          positiveBuckets: buckets,
+        }),
+      );
+      builder.setStartTime(timeMs - round * 1_000);
+    }
+    store.append(builder.take(), {
+      exemplars: [
+        { series: labelsOf(0), labels: Labels.fromRecord({ trace_id: 'ab' }), value: 1, timeMs },
+      ],
+      metadata: [{ family: `fuzz_${round}`, type: 'histogram', help: 'Of all.', unit: 's' }],
+    });
+  }
+  await store.close();
+  return firstSegment(segments);
+}
+
+async function firstSegment(segments: MemorySegmentStore): Promise<Buffer> {
   const [first] = await segments.list();
   return Buffer.from(segments.bytesOf(first!.sequence));
 }
@@ -108,6 +147,20 @@ function readAll(
   return count;
 }
 
+/** Reads every exemplar and all metadata a store has, and checks that they make sense. */
+function readExtras(store: TimeSeriesStore): void {
+  const everything = [[new Matcher('__name__', '=~', '.*')]];
+  for (const { exemplars } of store.exemplars.select(everything, -Infinity, Infinity)) {
+    promise(
+      exemplars.every(({ timeMs }, i) => i === 0 || timeMs > exemplars[i - 1]!.timeMs),
+      'exemplars out of order',
+    );
+  }
+  for (const [, known] of store.metadata.entries(null)) {
+    promise(known.length > 0 && known.length <= 8, 'a family without metadata, or with too much');
+  }
+}
+
 /** That a sample was written, and for that series. */
 function checkWritten(labels: Labels, timeMs: number, value: number): void {
   const series = Math.floor(value / 1_000);
@@ -141,6 +194,7 @@ describe('the log of the store', () => {
     frames = framesOf(segment);
     damagedCorpus.push(segment);
     payloadCorpus.push(...frames.map(({ payload }) => payload));
+    payloadCorpus.push(...framesOf(await segmentOfTheRest()).map(({ payload }) => payload));
   });
 
   itWithstands({
@@ -175,8 +229,11 @@ describe('the log of the store', () => {
       '\x02',
       '\x03',
       '\x04',
+      '\x05',
+      '\x06',
       '\x7f',
       '\x01\x00',
+      '\x06trace_id',
       'fuzz',
       '__name__',
       '\x08__name__',
@@ -191,6 +248,7 @@ describe('the log of the store', () => {
       const { store, report } = await replayed([segment]);
       const count = readAll(store, () => {});
       promise(count <= report.samples, 'more samples than were read');
+      readExtras(store);
       await checkGoesOn(store);
       return report.unknownRecords === 0;
     },

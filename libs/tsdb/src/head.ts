@@ -8,7 +8,7 @@ import { filterRows, basisOf } from './resolve-matchers.ts';
 import { RowSamples } from './row-samples.ts';
 import { type Selection, SelectionCache } from './selection.ts';
 import type { StartChanges, StartTimes } from './start-times.ts';
-import { SeriesIndex } from './series-index.ts';
+import { type IndexFootprint, SeriesIndex } from './series-index.ts';
 import type { Pace } from './pace.ts';
 
 /** A removed row is not handed out again for so long; no query runs longer. */
@@ -62,6 +62,16 @@ export interface CardinalityStatistics {
   readonly seriesCountByLabelValuePair: readonly CardinalityEntry[];
 }
 
+/** How much room a head has taken, in things rather than bytes. */
+export interface HeadFootprint extends IndexFootprint {
+  readonly sampleBytes: number;
+  readonly selections: number;
+  /** Rows that wait until no query can know them. */
+  readonly quarantined: number;
+  readonly lateRows: number;
+  readonly earlierStarts: number;
+}
+
 /** Series and samples in memory. It knows no disk and no clock. */
 export class Head {
   readonly #options: HeadOptions;
@@ -107,6 +117,17 @@ export class Head {
 
   get sampleBytes(): number {
     return this.#samples.bytes;
+  }
+
+  get footprint(): HeadFootprint {
+    return {
+      ...this.#index.footprint,
+      sampleBytes: this.#samples.bytes,
+      selections: this.#selections.size,
+      quarantined: this.#quarantine.reduce((sum, { rows }) => sum + rows.length, 0),
+      lateRows: this.#lateRows.size,
+      earlierStarts: this.starts.earlierCount,
+    };
   }
 
   get createdSeries(): number {
@@ -457,6 +478,7 @@ export class Head {
     while (this.#quarantine.length > 0 && this.#quarantine[0]!.untilMs <= nowMs) {
       this.#index.releaseRows(this.#quarantine.shift()!.rows);
     }
+    this.#selections.forgetUnused(nowMs);
     this.#samples.dropBefore(cutoffMs);
     const vanished: number[] = [];
     let minMs = Infinity;

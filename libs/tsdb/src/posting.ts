@@ -17,6 +17,11 @@ export class Posting {
     return this.#length;
   }
 
+  /** How many rows there is room for. */
+  get capacity(): number {
+    return this.#rows.length;
+  }
+
   /** See the class; reading it settles the order first. */
   get epoch(): number {
     this.#settle();

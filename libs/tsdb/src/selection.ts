@@ -22,7 +22,9 @@ export class Selection {
   readonly #index: SeriesIndex;
   readonly #reader: SampleReader;
   #rows: Uint32Array = NO_ROWS;
-  #version = 0;
+  /** No two selections ever have the same, so that none is taken for one that was forgotten. */
+  static #versions = 0;
+  #version = ++Selection.#versions;
   #posting: Posting | null = null;
   #rest: readonly Matcher[] = [];
   #epoch = -1;
@@ -74,7 +76,7 @@ export class Selection {
     rows.set(this.#rows);
     rows.set(added, this.#rows.length);
     this.#rows = rows;
-    this.#version++;
+    this.#version = ++Selection.#versions;
   }
 
   #resolve(): void {
@@ -87,16 +89,21 @@ export class Selection {
       basis === null ? NO_ROWS : filterRows(this.#index, basis.posting.rows(), basis.rest);
     if (rows.length === 0 && this.#rows.length === 0) return;
     this.#rows = rows;
-    this.#version++;
+    this.#version = ++Selection.#versions;
   }
 }
 
-/** Hands out the same selection for equal matchers; forgets the one that was asked for longest ago. */
+/** A selection that nobody has asked for in so long is forgotten. */
+const UNUSED_MS = 3_600_000;
+
+/** Hands out the same selection for equal matchers; forgets the ones that were asked for longest ago. */
 export class SelectionCache {
   readonly #index: SeriesIndex;
   readonly #reader: SampleReader;
   readonly #limit: number;
-  readonly #selections = new Map<string, Selection>();
+  /** The one asked for longest ago first. */
+  readonly #selections = new Map<string, { readonly selection: Selection; usedMs: number }>();
+  #nowMs = -Infinity;
 
   constructor(index: SeriesIndex, reader: SampleReader, limit: number) {
     this.#index = index;
@@ -110,17 +117,26 @@ export class SelectionCache {
 
   select(matchers: readonly Matcher[]): Selection {
     const key = keyOf(matchers);
-    let selection = this.#selections.get(key);
-    if (selection === undefined) {
-      selection = new Selection(this.#index, this.#reader, matchers);
-      if (this.#selections.size >= this.#limit) {
-        this.#selections.delete(this.#selections.keys().next().value!);
-      }
-    } else {
+    const known = this.#selections.get(key);
+    const selection = known?.selection ?? new Selection(this.#index, this.#reader, matchers);
+    if (known !== undefined) this.#selections.delete(key);
+    else if (this.#selections.size >= this.#limit) {
+      this.#selections.delete(this.#selections.keys().next().value!);
+    }
+    this.#selections.set(key, { selection, usedMs: this.#nowMs });
+    return selection;
+  }
+
+  /** Tells the time, and forgets what nobody has asked for in an hour. */
+  forgetUnused(nowMs: number): void {
+    if (this.#nowMs === -Infinity) {
+      for (const one of this.#selections.values()) one.usedMs = nowMs;
+    }
+    this.#nowMs = nowMs;
+    for (const [key, { usedMs }] of this.#selections) {
+      if (usedMs >= nowMs - UNUSED_MS) return;
       this.#selections.delete(key);
     }
-    this.#selections.set(key, selection);
-    return selection;
   }
 }
 

@@ -12,6 +12,18 @@ interface LabelName {
   readonly values: Map<string, number>;
 }
 
+/** How much room an index has taken, the places that wait to be used again included. */
+export interface IndexFootprint {
+  readonly rows: number;
+  readonly pairs: number;
+  readonly names: number;
+  /** Pair numbers of all rows. */
+  readonly arena: number;
+  readonly hashSlots: number;
+  /** Entries of the postings of all pairs. */
+  readonly posted: number;
+}
+
 const EMPTY_SLOT = 0;
 const TOMBSTONE = 0xffff_ffff;
 const NO_NAME = -1;
@@ -73,6 +85,17 @@ export class SeriesIndex {
   /** How many different label pairs are in use. */
   get pairCount(): number {
     return this.#pairValues.length - this.#freePairs.length;
+  }
+
+  get footprint(): IndexFootprint {
+    return {
+      rows: this.#rowCount,
+      pairs: this.#pairValues.length,
+      names: this.#nameList.length,
+      arena: this.#arenaLength,
+      hashSlots: this.#table.length,
+      posted: this.#postings.reduce((sum, { capacity }) => sum + capacity, this.#all.capacity),
+    };
   }
 
   /** Every row. */
