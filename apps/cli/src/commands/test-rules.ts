@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { InvariantError } from '#libs/invariant';
 import { formatDurationMs, compileLinearRegExp } from '#libs/labels';
 import { describeFileError } from '#libs/node-files';
 import {
@@ -84,7 +85,7 @@ class TestRunner {
         tests.push({ name: test.title, failures: await this.#runTest(test, testFile, paths) });
       }
     } catch (problem) {
-      if (!(problem instanceof Error) || problem.name === 'InvariantError') throw problem;
+      if (!(problem instanceof Error) || problem instanceof InvariantError) throw problem;
       error = problem.message;
     }
     const failures = tests.flatMap((test) => test.failures);
@@ -116,7 +117,7 @@ class TestRunner {
     try {
       rules = await this.#readRules(rulePaths);
     } catch (problem) {
-      if (!(problem instanceof Error) || problem.name === 'InvariantError') throw problem;
+      if (!(problem instanceof Error) || problem instanceof InvariantError) throw problem;
       return [problem.message];
     }
     this.#coverage.expect(rules);

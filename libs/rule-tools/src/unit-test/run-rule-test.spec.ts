@@ -147,6 +147,18 @@ groups:
     expect(await run(tests, { rules, head: 'group_eval_order: [b, a]' })).toHaveLength(1);
   });
 
+  it('sees native histograms that rules record', async () => {
+    const failures = await run(
+      `
+  - input_series: [{series: 'h{a="1"}', values: '{{count:2 sum:3 buckets:[2]}}'}]
+    promql_expr_test:
+      - {expr: r, eval_time: 0, exp_samples: [{labels: r, histogram: '{{count:4 sum:6 buckets:[4]}}'}]}
+`,
+      { rules: "groups: [{name: g, rules: [{record: r, expr: '2 * sum(h)'}]}]" },
+    );
+    expect(failures).toEqual([]);
+  });
+
   it('ends at the first rule that cannot be evaluated', async () => {
     const failures = await run(
       `

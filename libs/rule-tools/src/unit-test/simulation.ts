@@ -1,6 +1,7 @@
 import { formatFloat } from '#libs/go-template';
 import { Labels, METRIC_NAME } from '#libs/labels';
 import {
+  type MemorySample,
   MemorySeriesSource,
   NotationError,
   type NotedSeries,
@@ -148,16 +149,16 @@ export class Simulation {
   #append(batch: SampleBatch): void {
     batch.labels.forEach((labels, s) => {
       for (let i = batch.firstSample[s]!; i < batch.firstSample[s + 1]!; i++) {
-        this.#source.add(
-          labels,
-          batch.timesMs[i]!,
-          isStaleMarker(batch.values, i)
-            ? { kind: 'stale' }
-            : { kind: 'float', value: batch.values[i]! },
-        );
+        this.#source.add(labels, batch.timesMs[i]!, sampleOf(batch, i));
       }
     });
   }
+}
+
+function sampleOf({ values, histograms }: SampleBatch, i: number): MemorySample {
+  const histogram = histograms?.[i] ?? null;
+  if (histogram !== null) return { kind: 'histogram', histogram };
+  return isStaleMarker(values, i) ? { kind: 'stale' } : { kind: 'float', value: values[i]! };
 }
 
 /** An input series and how far it has been fed. */
