@@ -42,7 +42,7 @@ function timed(name: string, body: () => void): void {
   console.log(`${name.padEnd(40)} ${(performance.now() - startMs).toFixed(1).padStart(8)} ms`);
 }
 
-for (let round = 0; round < 3; round++) {
+for (let round = 0; round < Number(process.argv[2] ?? 3); round++) {
   const dispatcher = new Dispatcher(parseAlertmanagerConfig(CONFIG, 'bench.yml'));
   timed('accept 10,000 new alerts', () => dispatcher.accept(incoming, 1_000));
   let sent: readonly { readonly id: string }[] = [];

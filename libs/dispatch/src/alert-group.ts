@@ -1,6 +1,7 @@
 import type { Labels } from '#libs/labels';
 import type { Alert } from './alert.ts';
-import type { Route } from './config/alertmanager-config.ts';
+import type { Integration, Route } from './config/alertmanager-config.ts';
+import type { NotificationTarget } from './notification-log.ts';
 
 /** Alerts that are announced together: same receiver, same key. */
 export interface AlertGroup {
@@ -12,6 +13,8 @@ export interface AlertGroup {
   route: Route;
   /** Fingerprints; true for alerts that a changed configuration no longer routes here. */
   readonly members: Map<string, boolean>;
+  /** What the conversations about it with each integration are kept under. */
+  readonly targets: Map<Integration, NotificationTarget>;
   hasFlushed: boolean;
   nextFlushMs: number;
   /** How severe the worst was that people were told of at the last flush; null for nothing. */
@@ -57,6 +60,7 @@ export function newGroup(
     labels,
     route,
     members,
+    targets: new Map(),
     hasFlushed: false,
     nextFlushMs,
     toldRank: null,

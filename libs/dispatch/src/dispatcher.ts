@@ -183,7 +183,7 @@ export class Dispatcher {
     if (intent === null) return;
     const { integration, groupKey } = intent.target;
     const group = this.#groups.get(groupIdOf(integration.receiver, groupKey));
-    if (group !== null) this.#dropClosedMembers(group, nowMs);
+    if (group !== null) this.#dropClosedMembers(group, this.#endedOf(group, nowMs), nowMs);
   }
 
   /** What is due at `nowMs`. */
@@ -226,7 +226,7 @@ export class Dispatcher {
 
   /** Where an alert stands at `nowMs`. */
   statusOf(alert: Alert, nowMs: number): AlertStatus {
-    const inhibitor = this.#inhibitor.inhibitorOf(alert.labels, nowMs);
+    const inhibitor = this.#inhibitor.inhibitorOf(alert.fingerprint, nowMs);
     const silences = this.silences.holding(alert.labels, nowMs);
     const isSuppressed = inhibitor !== null || silences.length > 0;
     const routes = matchingRoutes(this.#config.route, alert.labels);
@@ -270,7 +270,7 @@ export class Dispatcher {
     }
     const alert = known === undefined ? update : mergeAlert(known, update);
     this.#alerts.set(alert.fingerprint, alert);
-    this.#inhibitor.put(alert);
+    this.#inhibitor.put(alert, known !== undefined);
     if (this.#logged.isNews(alert, known, this.#config.resolveTimeoutMs)) {
       this.#records.push({ kind: 'alert', alert });
     }
@@ -309,43 +309,53 @@ export class Dispatcher {
     group.nextFlushMs = nowMs + group.route.groupIntervalMs;
     // A group that is muted by the time of day stays as it is; what ends meanwhile is told afterwards.
     if (this.mutesOf(group, nowMs).length > 0) {
-      this.#dropClosedMembers(group, nowMs);
+      this.#dropClosedMembers(group, this.#endedOf(group, nowMs), nowMs);
       return;
     }
     group.hasFlushed = true;
     const receiver = this.#receivers.get(group.receiver);
     assert(receiver !== undefined, 'a checked configuration has every receiver it names');
     const state = this.#stateOf(group, nowMs);
-    group.toldRank = this.#rankOf(state.firing);
+    group.toldRank = state.rank;
     for (const integration of receiver.integrations) {
       this.#flushIntegration(group, integration, state, nowMs, out, withdrawn);
     }
-    this.#dropClosedMembers(group, nowMs);
+    this.#dropClosedMembers(group, state.resolved, nowMs);
   }
 
-  #stateOf(group: AlertGroup, nowMs: number): GroupState {
+  /** How the alerts of a group stand; `rank` is that of the most severe that may be announced. */
+  #stateOf(group: AlertGroup, nowMs: number): GroupState & { readonly rank: number | null } {
     const firing: string[] = [];
     const held: string[] = [];
     const resolved: string[] = [];
+    const severity = this.#severity;
+    let rank: number | null = null;
     for (const [fingerprint, isDeparted] of group.members) {
       const alert = this.#alerts.get(fingerprint);
       assert(alert !== undefined, 'a group has only alerts that are known');
-      if (isResolved(alert, nowMs)) resolved.push(fingerprint);
-      else if (isDeparted || this.#isHeldBack(alert, nowMs)) held.push(fingerprint);
-      else firing.push(fingerprint);
+      if (isResolved(alert, nowMs)) {
+        resolved.push(fingerprint);
+      } else if (isDeparted || this.#isHeldBack(alert, nowMs)) {
+        held.push(fingerprint);
+      } else {
+        firing.push(fingerprint);
+        if (severity !== null) rank = severity.worse(rank, alert.labels);
+      }
     }
-    return { firing, held, resolved };
+    return { firing, held, resolved, rank };
   }
 
-  #rankOf(fingerprints: readonly string[]): number | null {
-    return (
-      this.#severity?.highest(fingerprints.map((one) => this.#alerts.get(one)!.labels)) ?? null
-    );
+  #endedOf(group: AlertGroup, nowMs: number): readonly string[] {
+    const ended: string[] = [];
+    for (const fingerprint of group.members.keys()) {
+      if (isResolved(this.#alerts.get(fingerprint)!, nowMs)) ended.push(fingerprint);
+    }
+    return ended;
   }
 
   #isHeldBack(alert: Alert, nowMs: number): boolean {
     return (
-      this.#inhibitor.inhibitorOf(alert.labels, nowMs) !== null ||
+      this.#inhibitor.inhibitorOf(alert.fingerprint, nowMs) !== null ||
       this.silences.holdsBack(alert.labels, nowMs)
     );
   }
@@ -380,10 +390,7 @@ export class Dispatcher {
   }
 
   /** Members that ended leave the group as soon as everybody who was told of them knows; then they are forgotten. */
-  #dropClosedMembers(group: AlertGroup, nowMs: number): void {
-    const ended = [...group.members.keys()].filter((fingerprint) =>
-      isResolved(this.#alerts.get(fingerprint)!, nowMs),
-    );
+  #dropClosedMembers(group: AlertGroup, ended: readonly string[], nowMs: number): void {
     if (ended.length === 0) return;
     const receiver = this.#receivers.get(group.receiver);
     const open = (receiver?.integrations ?? []).map((integration) =>
@@ -468,8 +475,10 @@ export class Dispatcher {
     for (const fingerprint of open) {
       if (!group.members.has(fingerprint)) this.#groups.addMember(group, fingerprint, true);
     }
-    const rank = this.#rankOf(open);
-    if (rank !== null) group.toldRank = Math.max(rank, group.toldRank ?? rank);
+    for (const fingerprint of open) {
+      const { labels } = this.#alerts.get(fingerprint)!;
+      group.toldRank = this.#severity?.worse(group.toldRank, labels) ?? null;
+    }
     const lastMs = entry.pending.at(-1)?.intent.atMs ?? entry.toldAtMs ?? nowMs;
     const dueMs = nextBeat(lastMs, group.route, nowMs);
     group.nextFlushMs = group.hasFlushed ? Math.min(group.nextFlushMs, dueMs) : dueMs;
@@ -478,7 +487,12 @@ export class Dispatcher {
 }
 
 function targetOf(group: AlertGroup, integration: Integration): NotificationTarget {
-  return { integration: integration.ref, groupKey: group.key, groupLabels: group.labels };
+  let target = group.targets.get(integration);
+  if (target === undefined) {
+    target = { integration: integration.ref, groupKey: group.key, groupLabels: group.labels };
+    group.targets.set(integration, target);
+  }
+  return target;
 }
 
 function receiversByName(config: AlertmanagerConfig): ReadonlyMap<string, Receiver> {

@@ -41,7 +41,7 @@ export function explainAlert(
   },
   nowMs: number,
 ): Explanation {
-  const inhibitor = state.inhibitor.inhibitorOf(labels, nowMs);
+  const inhibitor = state.inhibitor.inhibitorOfLabels(labels, nowMs);
   const routes = matchingRoutes(state.config.route, labels).map((route) => {
     const groupLabels = groupLabelsOf(route, labels);
     const groupKey = groupKeyOf(route, groupLabels);

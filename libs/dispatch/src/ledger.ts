@@ -186,8 +186,16 @@ export function currentIntent(entry: LedgerEntry | null): PendingIntent | null {
   return entry?.pending.findLast((pending) => !pending.isWithdrawn) ?? null;
 }
 
+/** Worked out once for each object that names a target: a group keeps its own. */
+const KEYS = new WeakMap<NotificationTarget, string>();
+
 /** A string that two targets share if and only if they are the same. */
-export function targetKey({ integration, groupKey }: NotificationTarget): string {
-  const { receiver, kind, index } = integration;
-  return JSON.stringify([receiver, kind, index, groupKey]);
+export function targetKey(target: NotificationTarget): string {
+  let key = KEYS.get(target);
+  if (key === undefined) {
+    const { receiver, kind, index } = target.integration;
+    key = JSON.stringify([receiver, kind, index, target.groupKey]);
+    KEYS.set(target, key);
+  }
+  return key;
 }

@@ -28,13 +28,9 @@ export class SeverityOrder {
     return this.#ranks.get(labels.get(this.#label)) ?? null;
   }
 
-  /** The rank that none of the alerts exceeds; one that does not say counts as exceeding all. Null without alerts. */
-  highest(alerts: Iterable<Labels>): number | null {
-    let highest: number | null = null;
-    for (const labels of alerts) {
-      const rank = this.rankOf(labels) ?? Infinity;
-      if (highest === null || rank > highest) highest = rank;
-    }
-    return highest;
+  /** A rank, or that of an alert that exceeds it; one that does not say its rank exceeds all. */
+  worse(rank: number | null, labels: Labels): number {
+    const other = this.rankOf(labels) ?? Infinity;
+    return rank === null ? other : Math.max(rank, other);
   }
 }

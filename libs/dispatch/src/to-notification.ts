@@ -39,6 +39,6 @@ export function notificationId(
   nowMs: number,
 ): string {
   const { receiver, kind, index } = integration;
-  const fields = { receiver, kind, index: String(index), group: groupKey };
-  return `${Labels.fromRecord(fields).fingerprint}-${nowMs.toString(36)}`;
+  const flat = ['group', groupKey, 'index', String(index), 'kind', kind, 'receiver', receiver];
+  return `${Labels.fromSortedFlat(flat).fingerprint}-${nowMs.toString(36)}`;
 }
