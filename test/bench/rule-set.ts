@@ -38,3 +38,45 @@ function expressionOf(group: number, rule: number): string {
       return `topk(5, increase(${counter}[1m])) > 1e15`;
   }
 }
+
+const TEAM_KINDS = [
+  (counter: string, namespace: string) =>
+    `sum by (pod) (rate(${counter}{namespace="${namespace}"}[2m])) > 1e15`,
+  (counter: string, namespace: string) => `${counter}{namespace="${namespace}"} > 1e15`,
+  (counter: string, namespace: string) =>
+    `sum(rate(${counter}{namespace="${namespace}"}[2m])) / count(${counter}{namespace="${namespace}"}) > 1e15`,
+  (counter: string, namespace: string) =>
+    `max by (container) (increase(${counter}{namespace="${namespace}",container!="init"}[1m])) > 1e15`,
+  (counter: string, namespace: string) =>
+    `topk(3, sum by (pod) (${counter}{namespace="${namespace}"})) > 1e15`,
+];
+
+/** 2,000 rules as teams have them: 100 for each of 20 namespaces, five over each counter in it. None fires. */
+export function teamRuleFile(intervalSeconds: number): string {
+  const groups = Array.from({ length: NAMESPACES }, (_, team) => ({
+    name: `team-${team}`,
+    interval: `${intervalSeconds}s`,
+    rules: CONTAINER_COUNTERS.flatMap((counter, i) =>
+      TEAM_KINDS.map((kind, k) => ({
+        alert: `Team${team}x${i}x${k}`,
+        expr: kind(counter, `team-${team}`),
+        for: '1m',
+      })),
+    ),
+  }));
+  return JSON.stringify({ groups });
+}
+
+/** Rules that fire for every container of the first `metrics` counters. */
+export function everythingFiresFile(metrics: number): string {
+  const rules = CONTAINER_COUNTERS.slice(0, metrics).map((counter, i) => ({
+    alert: `Fires${i}`,
+    expr: `${counter} >= 0`,
+    labels: { severity: 'warning' },
+    annotations: {
+      summary:
+        '{{ $labels.namespace }}/{{ $labels.pod }}: {{ $labels.container }} is at {{ $value }}',
+    },
+  }));
+  return JSON.stringify({ groups: [{ name: 'fires', interval: '15s', rules }] });
+}

@@ -2,10 +2,12 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { BenchContext } from './bench-context.ts';
 import { ingestBenchmark } from './benchmarks/ingest.ts';
+import { firesBenchmark } from './benchmarks/fires.ts';
 import { instantBenchmark } from './benchmarks/instant.ts';
 import { linearBenchmark } from './benchmarks/linear.ts';
 import { loopBenchmark } from './benchmarks/loop.ts';
 import { millionBenchmark } from './benchmarks/million.ts';
+import { teamsBenchmark } from './benchmarks/teams.ts';
 import { rangeBenchmark } from './benchmarks/range.ts';
 import { reactBenchmark } from './benchmarks/react.ts';
 import { rulesBenchmark } from './benchmarks/rules.ts';
@@ -21,6 +23,8 @@ const BENCHMARKS = new Map([
   ['rules', rulesBenchmark],
   ['loop', loopBenchmark],
   ['react', reactBenchmark],
+  ['teams', teamsBenchmark],
+  ['fires', firesBenchmark],
 ]);
 
 const { values, positionals } = parseArgs({

@@ -145,3 +145,8 @@ function triggersOf(rule: AlertingRule): [string, readonly Matcher[]][] {
   }
   return triggers;
 }
+
+/** Whether a change of its data evaluates the rule, in a group that can react. */
+export function hasTriggers(rule: AlertingRule): boolean {
+  return triggersOf(rule).length > 0;
+}

@@ -3,6 +3,7 @@ import { formatFloat, GoTime } from '#libs/go-template';
 import { matchesAll, type Matcher, RegExpSyntaxError } from '#libs/labels';
 import { parseMetricSelector, PromqlSyntaxError } from '#libs/promql';
 import type { ActiveAlert, AlertingRule } from './alerting-rule.ts';
+import { hasTriggers } from './reactive-rules.ts';
 import { printNoData } from './rule-extensions.ts';
 import type { RuleEntry, RuleGroup } from './rule-group.ts';
 
@@ -21,6 +22,8 @@ export interface RulesRequest {
   /** A rule has to fulfil every matcher of one of these; none for every rule. */
   readonly matcherSets: readonly (readonly Matcher[])[];
   readonly excludesAlerts: boolean;
+  /** Whether each rule says how many samples it gave last and whether it reacts to its data; ours alone. */
+  readonly hasDetails: boolean;
   /** Most groups in the answer, or null. */
   readonly groupLimit: number | null;
   readonly groupNextToken: string;
@@ -45,6 +48,10 @@ export function parseRulesRequest(params: URLSearchParams): RulesRequest {
       `error converting exclude_alerts: strconv.ParseBool: parsing ${JSON.stringify(exclude)}: invalid syntax`,
     );
   }
+  const details = params.get('details') ?? '';
+  if (details !== '' && !TRUE_WORDS.has(details) && !FALSE_WORDS.has(details)) {
+    throw invalid('details', `${JSON.stringify(details)} is neither true nor false`);
+  }
   const limitText = params.get('group_limit') ?? '';
   const groupNextToken = params.get('group_next_token') ?? '';
   if (groupNextToken !== '' && limitText === '') {
@@ -60,6 +67,7 @@ export function parseRulesRequest(params: URLSearchParams): RulesRequest {
     files: new Set(params.getAll('file[]')),
     matcherSets: params.getAll('match[]').map(parseMatchers),
     excludesAlerts: TRUE_WORDS.has(exclude),
+    hasDetails: TRUE_WORDS.has(details),
     groupLimit: limitText === '' ? null : parseGroupLimit(limitText),
     groupNextToken,
   };
@@ -158,19 +166,20 @@ function ruleToJson({ rule, health }: RuleEntry, request: RulesRequest): object 
     ...(health.lastError === '' ? {} : { lastError: health.lastError }),
     evaluationTime: health.durationMs / 1_000,
     lastEvaluation: toRfc3339(health.lastEvaluationMs),
+    ...(request.hasDetails ? { lastSamples: health.sampleCount } : {}),
   };
   if (rule.kind === 'recording') {
     const labels = rule.labels.size === 0 ? {} : { labels: rule.labels.toRecord() };
     return { name: rule.name, query: rule.query, ...labels, ...state, type: 'recording' };
   }
-  const { noData, isReactive } = rule.config.extensions;
+  const { noData } = rule.config.extensions;
   return {
     state: rule.state,
     name: rule.name,
     query: rule.query,
     duration: rule.config.holdMs / 1_000,
     keepFiringFor: rule.config.keepFiringMs / 1_000,
-    ...(isReactive === null ? {} : { reactive: isReactive }),
+    ...(request.hasDetails ? { reactive: hasTriggers(rule) } : {}),
     ...(noData.kind === 'resolve' ? {} : { noData: printNoData(noData) }),
     labels: rule.labels.toRecord(),
     annotations: rule.annotations.toRecord(),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Labels } from '#libs/labels';
 import { parseRuleFile } from './parse-rule-file.ts';
+import { parseRulesRequest, rulesToJson } from './rules-api.ts';
 import { Disk, RuleWorld } from './testing/rule-world.ts';
 
 const MINUTE = 60_000;
@@ -183,6 +184,22 @@ groups:
     ]);
     await world.round(MINUTE);
     expect(await world.query('y', MINUTE)).toEqual(['y{a="1"} count 4']);
+  });
+  it('says with details how many samples a rule gave and whether it reacts', async () => {
+    const world = new RuleWorld();
+    world.feed([{ series: 'up{instance="a"}', values: '0x9' }]);
+    await world.load(DOWN.replace('for: 2m', 'for: 0s'));
+    await world.round(0);
+    const rulesOf = (query: string): unknown => {
+      const request = parseRulesRequest(new URLSearchParams(query));
+      const { groups } = rulesToJson(world.manager.groups, request) as {
+        groups: { rules: unknown[] }[];
+      };
+      return groups[0]!.rules[0];
+    };
+    expect(rulesOf('details=true')).toMatchObject({ lastSamples: 2, reactive: true });
+    expect(rulesOf('')).not.toHaveProperty('reactive');
+    expect(() => rulesOf('details=x')).toThrow('neither true nor false');
   });
   it('evaluates and writes at the query offset', async () => {
     const world = new RuleWorld();
