@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import { type EmailIntegration, parseAlertmanagerConfig } from '#libs/dispatch';
 import { DeliveryError, type EmailMessage } from '#libs/notify';
+import { AddressPolicy } from './address-policy.ts';
 import { FileSecretReader } from './file-secret-reader.ts';
 import { SmtpMailTransport } from './smtp-mail-transport.ts';
 
@@ -166,6 +167,20 @@ describe('SmtpMailTransport', () => {
     );
     expect(error).toMatchObject({ code: 'unauthorized', isRetryable: false });
     expect(`${error.message} ${String(error.cause)}`).not.toContain('canary');
+  });
+
+  it('says nothing to a server whose address is not allowed', async () => {
+    let visits = 0;
+    const port = await rawServer((socket) => {
+      socket.on('data', () => visits++);
+      socket.write('220 hello\r\n');
+    });
+    const policy = new AddressPolicy({ denied: ['loopback'], allowed: [] });
+    const careful = new SmtpMailTransport(new FileSecretReader(tmpdir()), { policy });
+    const error = await failureOf(careful.send(MESSAGE, serverOf(port, PLAIN), 60_000));
+    expect(error).toMatchObject({ code: 'misconfigured', isRetryable: true });
+    expect(error.message).toContain('must not be connected to');
+    expect(visits).toBe(0);
   });
 
   describe('with TLS', () => {

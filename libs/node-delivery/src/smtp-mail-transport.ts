@@ -1,3 +1,4 @@
+import { connect, type Socket } from 'node:net';
 import { createTransport } from 'nodemailer';
 import type { EmailIntegration } from '#libs/dispatch';
 import {
@@ -6,6 +7,7 @@ import {
   judgeSmtpResponse,
   type MailTransport,
 } from '#libs/notify';
+import { AddressPolicy, DEFAULT_DENIED_NETWORKS } from './address-policy.ts';
 import { toDeliveryError } from './connection-error.ts';
 import type { FileSecretReader } from './file-secret-reader.ts';
 import { readTlsOptions } from './tls-options.ts';
@@ -21,8 +23,13 @@ const MAX_RESPONSE_BYTES = 64 * 1024;
 export class SmtpMailTransport implements MailTransport {
   readonly #files: FileSecretReader;
 
-  constructor(files: FileSecretReader) {
+  readonly #policy: AddressPolicy;
+
+  /** @param options.policy whom mail may be handed to. Default: anybody but link-local addresses */
+  constructor(files: FileSecretReader, options: { readonly policy?: AddressPolicy } = {}) {
     this.#files = files;
+    this.#policy =
+      options.policy ?? new AddressPolicy({ denied: DEFAULT_DENIED_NETWORKS, allowed: [] });
   }
 
   /** @throws DeliveryError */
@@ -35,7 +42,11 @@ export class SmtpMailTransport implements MailTransport {
     const secure = server.usesImplicitTls ?? port === IMPLICIT_TLS_PORT;
     const tls = await readTlsOptions(server.tls, this.#files);
     const isOpportunistic = !secure && !server.requiresTls;
+    let socket: Socket | null = null;
     const transport = createTransport({
+      getSocket: (_, callback) => {
+        socket = this.#connect(host, port, callback);
+      },
       host,
       port,
       secure,
@@ -76,7 +87,30 @@ export class SmtpMailTransport implements MailTransport {
     } finally {
       clearTimeout(timer);
       transport.close();
+      destroy(socket);
     }
+  }
+
+  /** Connects by itself, to see where that has led before a word is said. */
+  #connect(
+    host: string,
+    port: number,
+    callback: (error: Error | null, options?: { connection: Socket }) => void,
+  ): Socket {
+    const socket = connect({ host, port });
+    const fail = (error: Error) => callback(error);
+    socket.once('error', fail);
+    socket.once('connect', () => {
+      socket.off('error', fail);
+      if (this.#policy.allows(socket.remoteAddress)) {
+        callback(null, { connection: socket });
+        return;
+      }
+      socket.destroy();
+      const reason = 'the address of the mail server is one that must not be connected to';
+      callback(new DeliveryError('misconfigured', reason));
+    });
+    return socket;
   }
 
   async #auth({ auth }: EmailIntegration): Promise<object> {
@@ -88,6 +122,11 @@ export class SmtpMailTransport implements MailTransport {
   }
 }
 
+/** Ends a connection that may still be coming about, and is not listened to any more. */
+function destroy(socket: Socket | null): void {
+  socket?.on('error', () => {}).destroy();
+}
+
 /** What nodemailer adds to its errors. */
 interface SmtpFailure {
   readonly responseCode?: unknown;
@@ -97,6 +136,7 @@ interface SmtpFailure {
 
 function toMailError(error: unknown): DeliveryError {
   if (typeof error !== 'object' || error === null) return toDeliveryError(error);
+  if (error instanceof DeliveryError) return error;
   const { responseCode, response, code }: SmtpFailure = error;
   if (typeof responseCode === 'number') {
     return judgeSmtpResponse(responseCode, typeof response === 'string' ? response : '');

@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -139,5 +139,6 @@ export class ReceiverWorld {
   async stop(): Promise<void> {
     await this.#transport.close();
     await this.provider.stop();
+    rmSync(this.folder, { recursive: true });
   }
 }

@@ -48,7 +48,7 @@ export function createDelivery(
     close: () => http.close(),
     ports: {
       http,
-      mail: new SmtpMailTransport(secrets),
+      mail: new SmtpMailTransport(secrets, { policy }),
       fluent: new FluentSessionTransport(),
       secrets,
       memory,
