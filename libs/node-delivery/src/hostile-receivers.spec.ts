@@ -1,6 +1,11 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { parseAlertmanagerConfig, RECEIVER_BLOCKS, redactAlertmanagerConfig } from '#libs/dispatch';
+import { DeliveryError } from '#libs/notify';
+import { ConfigTextError } from '#libs/yaml-config';
+import fc from 'fast-check';
 import { alertOf, ReceiverWorld } from '../testing/receiver-world.ts';
 
 let world: ReceiverWorld;
@@ -186,6 +191,112 @@ const echo = (status: number) => (request: object) => ({
   body: `you sent ${decodeURIComponent(JSON.stringify(request).replaceAll('%', '%25'))}`,
 });
 
+describe('whatever labels hold and services answer', () => {
+  const labels = fc.dictionary(
+    fc.oneof(
+      fc.constantFrom('alertname', 'severity', '__proto__', 'job'),
+      fc.string({ minLength: 1 }),
+    ),
+    fc.string({ unit: 'binary', minLength: 1, maxLength: 50 }),
+    { maxKeys: 5 },
+  );
+  const body = fc.oneof(
+    fc.json(),
+    fc.string(),
+    fc
+      .record({
+        ok: fc.boolean(),
+        error: fc.anything({ maxDepth: 1 }),
+        issues: fc.array(fc.anything()),
+        transitions: fc.anything(),
+        errcode: fc.integer(),
+        access_token: fc.constantFrom('T', '', null),
+        parameters: fc.anything({ maxDepth: 1 }),
+      })
+      .map((answer) => JSON.stringify(answer)),
+  );
+  const answer = fc.record({
+    status: fc.constantFrom(200, 200, 200, 201, 302, 400, 401, 404, 429, 500),
+    retryAfter: fc.constantFrom(null, '1', 'nonsense'),
+    body,
+  });
+
+  it.each(kinds)('%s: it is delivered or fails as a delivery does', async (kind) => {
+    const integration = world.integration(kind, blockOf(kind));
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ labels, annotations: labels, isResolved: fc.boolean() }), {
+          minLength: 1,
+          maxLength: 3,
+        }),
+        fc.array(answer, { minLength: 1, maxLength: 5 }),
+        async (parts, answers) => {
+          let count = 0;
+          const send = async () => answers[count++ % answers.length]!;
+          const outcome = await world
+            .deliver(integration, parts.map(alertOf), {}, {}, { http: { send } })
+            .then(
+              () => 'delivered',
+              (error: unknown) => (error instanceof DeliveryError ? error.code : error),
+            );
+          expect(typeof outcome).toBe('string');
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it.each(kinds)('%s: a block with anything in it is read or refused with its line', (kind) => {
+    const block = blockOf(kind).replaceAll('URL', 'http://x');
+    const pairs = block.slice(1, -1).split(', ');
+    const value = fc.constantFrom(
+      '',
+      '[]',
+      '{}',
+      '~',
+      '-1',
+      'true',
+      "'{{ .x'",
+      '[{a: b}]',
+      'http://x',
+      '1h',
+    );
+    const keys = [
+      ...pairs.map((pair) => pair.split(':')[0]!),
+      'http_config',
+      'timeout',
+      'send_resolved',
+      'fields',
+      'actions',
+      'sigv4',
+      'nonsense',
+    ];
+    const change = fc.tuple(fc.constantFrom(...keys), value);
+    fc.assert(
+      fc.property(fc.subarray(pairs), fc.array(change, { maxLength: 3 }), (kept, changes) => {
+        const changed = new Set(changes.map(([key]) => key));
+        const members = [
+          ...kept.filter((pair) => !changed.has(pair.split(':')[0]!)),
+          ...[...new Map<string, string>(changes)].map(([key, written]) => `${key}: ${written}`),
+        ];
+        const text = `route: {receiver: ops}\nreceivers: [{name: ops, ${kind}_configs: [{${members.join(', ')}}]}]`;
+        expect(verdictOn(text)).toMatch(/^(good|am\.yml:\d+: )/);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it.each(['googlechat', 'dingtalk'])('%s: an address from a file may be none', async (kind) => {
+    writeFileSync(join(world.folder, 'address'), 'nonsense');
+    const integration = world.integration(
+      kind,
+      `{webhook_url_file: address, ${kind === 'dingtalk' ? 'secret: s' : 'threads: true'}}`,
+    );
+    const sent = world.deliver(integration, [alertOf({})]);
+    await expect(sent).rejects.toMatchObject({ code: 'misconfigured' });
+  });
+});
+
 describe('secrets', () => {
   it.each(kinds)('%s: are in no error, whatever the service says', async (kind) => {
     const integration = world.integration(kind, blockOf(kind));
@@ -246,6 +357,15 @@ receivers: [{name: ops}]
     expect(redactAlertmanagerConfig(text)).not.toContain(CANARY);
   });
 });
+
+function verdictOn(text: string): string {
+  try {
+    parseAlertmanagerConfig(text, 'am.yml');
+    return 'good';
+  } catch (error) {
+    return error instanceof ConfigTextError ? error.message : String(error);
+  }
+}
 
 function refusalOf(text: string): Error {
   try {

@@ -107,6 +107,7 @@ export class ReceiverWorld {
     alerts: readonly NotifiedAlert[],
     changes: Partial<Notification> = {},
     context: Partial<DeliveryContext> = {},
+    ports: Partial<DeliveryPorts> = {},
   ): Promise<DeliveryReport> {
     const isFiring = alerts.some(({ status }) => status === 'firing');
     const notification: Notification = {
@@ -132,7 +133,7 @@ export class ReceiverWorld {
         nowMs: () => this.nowMs,
         ...context,
       },
-      this.#ports,
+      { ...this.#ports, ...ports },
     );
   }
 

@@ -10,6 +10,7 @@ import { toOneLine } from '../message/one-line.ts';
 import { renderTitle } from '../message/plain-text.ts';
 import { renderStyled } from '../message/styled-text.ts';
 import { SIMPLE_MARKDOWN_STYLE } from '../message/text-styles.ts';
+import { toUrl } from './join-url.ts';
 import type { SettingsOf } from './settings-of.ts';
 
 const MAX_TITLE = 200;
@@ -59,7 +60,7 @@ export const dingtalkReceiver: HttpReceiver<SettingsOf<'dingtalk'>> = {
 function signedAddress(webhook: Secret, secret: Secret | null, nowMs: number): Secret {
   if (secret === null) return webhook;
   const key = secret.reveal();
-  const url = new URL(webhook.reveal());
+  const url = toUrl(webhook);
   url.searchParams.set('timestamp', String(nowMs));
   url.searchParams.set(
     'sign',

@@ -5,6 +5,7 @@ import { neutralizeTags } from '../message/neutralize.ts';
 import { renderStyled } from '../message/styled-text.ts';
 import { GOOGLE_CHAT_STYLE } from '../message/text-styles.ts';
 import { groupKeyHash } from './group-key-hash.ts';
+import { toUrl } from './join-url.ts';
 import type { SettingsOf } from './settings-of.ts';
 
 /** Google Chat refuses messages of more than 32,000 bytes. */
@@ -18,7 +19,7 @@ export const googlechatReceiver: HttpReceiver<SettingsOf<'googlechat'>> = {
     const text = scope.textOr('message', () =>
       renderStyled(scope.describe(), GOOGLE_CHAT_STYLE, { max: MAX_BYTES, measure: byteLength }),
     );
-    const url = new URL(settings.webhook_url.reveal());
+    const url = toUrl(settings.webhook_url);
     if (settings.threads) {
       // Where there is no such thread yet, one begins.
       url.searchParams.set('messageReplyOption', 'REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD');
