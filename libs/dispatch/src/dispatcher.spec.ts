@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { Labels } from '#libs/labels';
 import type { IncomingAlert } from './alert.ts';
 import { parseAlertmanagerConfig } from './config/parse-alertmanager-config.ts';
-import { Dispatcher, type DispatcherOptions } from './dispatcher.ts';
+import type { DispatcherOptions } from './decision.ts';
+import { Dispatcher } from './dispatcher.ts';
 import { parseMatchers } from './matchers/parse-matchers.ts';
 import { type Fate, Timeline, type TimelineOptions } from '../testing/timeline.ts';
 
@@ -383,6 +384,30 @@ function severe(alertname: string, severity: string, startsAtMs: number): Incomi
     endsAtMs: 1e15,
   };
 }
+
+describe('Dispatcher: what it counts', () => {
+  it('tells what kept alerts from being announced', () => {
+    const rule = '{source_matchers: [alertname="big"], target_matchers: [alertname="small"]}';
+    const steps = ['0 fire big small a', '1 silence a'];
+    const timeline = new Timeline({
+      config: `${CONFIG}\ninhibit_rules: [${rule}]\n`,
+      steps,
+      untilSeconds: 400,
+    }).run();
+    // At 30 s and at 330 s.
+    expect(timeline.dispatcher.suppressed).toEqual({
+      silence: 2,
+      inhibition: 2,
+      mute_time_interval: 0,
+      active_time_interval: 0,
+    });
+    const route = `{matchers: ['alertname!=""'], mute_time_intervals: [all]}`;
+    const muted = CONFIG.replace('repeat_interval', `routes: [${route}], repeat_interval`);
+    const config = `${muted}\ntime_intervals: [{name: all, time_intervals: [{}]}]\n`;
+    const { dispatcher } = new Timeline({ config, steps, untilSeconds: 31 }).run();
+    expect(dispatcher.suppressed).toMatchObject({ silence: 0, mute_time_interval: 3 });
+  });
+});
 
 describe('Dispatcher: a more severe alert', () => {
   const T = 1e12;

@@ -2,6 +2,14 @@ import type { Labels } from '#libs/labels';
 import { assert } from '#libs/invariant';
 import { type Alert, type IncomingAlert, isResolved, mergeAlert, toAlert } from './alert.ts';
 import { type AlertGroup, groupIdOf, isExpired, newGroup, nextBeat } from './alert-group.ts';
+import {
+  type AlertStatus,
+  DEFAULT_DISPATCHER_OPTIONS,
+  type Decision,
+  type DispatchDrops,
+  type DispatcherOptions,
+  type SuppressionCounts,
+} from './decision.ts';
 import type { AlertmanagerConfig, Integration, Receiver } from './config/alertmanager-config.ts';
 import { explainAlert, type Explanation } from './explain-alert.ts';
 import { flushTarget } from './flush-target.ts';
@@ -20,65 +28,10 @@ import {
   type NotificationTarget,
 } from './notification-log.ts';
 import { matchingRoutes } from './route-tree.ts';
-import {
-  DEFAULT_SEVERITY_ORDER,
-  SeverityOrder,
-  type SeverityOrderOptions,
-} from './severity-order.ts';
-import {
-  DEFAULT_SILENCE_LIMITS,
-  SilenceBook,
-  type SilenceLimits,
-} from './silences/silence-book.ts';
+import { SeverityOrder } from './severity-order.ts';
+import { SilenceBook } from './silences/silence-book.ts';
 import { mutesOf } from './time/mutes-of.ts';
 import { toNotification } from './to-notification.ts';
-
-export interface DispatcherOptions {
-  /** Most alerts kept; further new ones are dropped and counted. */
-  readonly maxAlerts: number;
-  /** How long the end of an alert is tried to be told before it is given up. */
-  readonly closingKeepMs: number;
-  /** By which an alert that is more severe than what was told of its group is told at once; null for not. */
-  readonly severity: SeverityOrderOptions | null;
-  readonly silences: SilenceLimits;
-}
-
-export const DEFAULT_DISPATCHER_OPTIONS: DispatcherOptions = {
-  maxAlerts: 100_000,
-  closingKeepMs: 24 * 3_600_000,
-  severity: DEFAULT_SEVERITY_ORDER,
-  silences: DEFAULT_SILENCE_LIMITS,
-};
-
-/** What is to be done, in this order: put the records on disk, then withdraw, then send. */
-export interface Decision {
-  readonly records: readonly DispatchRecord[];
-  /** Ids of messages handed out earlier that should not be sent any more. */
-  readonly withdrawn: readonly string[];
-  /** Each takes the place of any earlier message to the same integration about the same group. */
-  readonly notifications: readonly Notification[];
-  /** When to ask again, at the latest; null for not before something happens. */
-  readonly wakeUpMs: number | null;
-}
-
-/** What was dropped since the start, by reason. */
-export interface DispatchDrops {
-  /** New alerts over the limit. */
-  alerts: number;
-  /** Ends that could not be told for so long that they were given up. */
-  closings: number;
-  /** Conversations with a receiver that the configuration no longer has. */
-  targets: number;
-}
-
-/** Where an alert stands, as the API shows it. */
-export interface AlertStatus {
-  readonly state: 'active' | 'suppressed';
-  readonly inhibitedBy: readonly string[];
-  readonly silencedBy: readonly string[];
-  /** Receivers the alert is routed to, in the order of the routes. */
-  readonly receivers: readonly string[];
-}
 
 /**
  * Decides which notifications are due. It is told of alerts and of the outcomes of deliveries, and asked what to do at
@@ -93,6 +46,12 @@ export class Dispatcher {
   readonly #logged = new LoggedAlerts();
   readonly #groups = new GroupTable((group) => this.#forgetTargets(group));
   readonly #drops: DispatchDrops = { alerts: 0, closings: 0, targets: 0 };
+  readonly #suppressed: SuppressionCounts = {
+    silence: 0,
+    inhibition: 0,
+    mute_time_interval: 0,
+    active_time_interval: 0,
+  };
   #config: AlertmanagerConfig;
   #receivers: ReadonlyMap<string, Receiver>;
   #inhibitor: Inhibitor;
@@ -114,6 +73,10 @@ export class Dispatcher {
 
   get drops(): Readonly<DispatchDrops> {
     return this.#drops;
+  }
+
+  get suppressed(): Readonly<SuppressionCounts> {
+    return this.#suppressed;
   }
 
   /** All alerts known, those that ended and are still to be told of included. */
@@ -308,7 +271,11 @@ export class Dispatcher {
   #flush(group: AlertGroup, nowMs: number, out: Notification[], withdrawn: string[]): void {
     group.nextFlushMs = nowMs + group.route.groupIntervalMs;
     // A group that is muted by the time of day stays as it is; what ends meanwhile is told afterwards.
-    if (this.mutesOf(group, nowMs).length > 0) {
+    const [mute] = this.mutesOf(group, nowMs);
+    if (mute !== undefined) {
+      const isMute = group.route.muteTimeIntervals.includes(mute);
+      const kind = isMute ? 'mute_time_interval' : 'active_time_interval';
+      this.#suppressed[kind] += group.members.size;
       this.#dropClosedMembers(group, this.#endedOf(group, nowMs), nowMs);
       return;
     }
@@ -337,6 +304,8 @@ export class Dispatcher {
         resolved.push(fingerprint);
       } else if (isDeparted || this.#isHeldBack(alert, nowMs)) {
         held.push(fingerprint);
+        if (!isDeparted)
+          this.#suppressed[this.#isInhibited(alert, nowMs) ? 'inhibition' : 'silence']++;
       } else {
         firing.push(fingerprint);
         if (severity !== null) rank = severity.worse(rank, alert.labels);
@@ -354,10 +323,11 @@ export class Dispatcher {
   }
 
   #isHeldBack(alert: Alert, nowMs: number): boolean {
-    return (
-      this.#inhibitor.inhibitorOf(alert.fingerprint, nowMs) !== null ||
-      this.silences.holdsBack(alert.labels, nowMs)
-    );
+    return this.#isInhibited(alert, nowMs) || this.silences.holdsBack(alert.labels, nowMs);
+  }
+
+  #isInhibited({ fingerprint }: Alert, nowMs: number): boolean {
+    return this.#inhibitor.inhibitorOf(fingerprint, nowMs) !== null;
   }
 
   #flushIntegration(

@@ -33,10 +33,11 @@ export {
   type AlertStatus,
   type Decision,
   DEFAULT_DISPATCHER_OPTIONS,
-  Dispatcher,
   type DispatchDrops,
   type DispatcherOptions,
-} from './dispatcher.ts';
+  type SuppressionCounts,
+} from './decision.ts';
+export { Dispatcher } from './dispatcher.ts';
 export { type Explanation } from './explain-alert.ts';
 export { MatcherTextError } from './matchers/matcher-text-error.ts';
 export { parseClassicMatchers } from './matchers/parse-classic-matchers.ts';

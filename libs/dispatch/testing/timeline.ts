@@ -1,6 +1,7 @@
 import { Labels } from '#libs/labels';
 import { parseAlertmanagerConfig } from '../src/config/parse-alertmanager-config.ts';
-import { type Decision, Dispatcher } from '../src/dispatcher.ts';
+import type { Decision } from '../src/decision.ts';
+import { Dispatcher } from '../src/dispatcher.ts';
 import { parseMatchers } from '../src/matchers/parse-matchers.ts';
 import { integrationKey, type Notification } from '../src/notification.ts';
 import { type DispatchRecord, readDispatchRecords } from '../src/notification-log.ts';

@@ -1,3 +1,4 @@
+import { Labels } from '#libs/labels';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import {
   type Alert,
@@ -5,6 +6,7 @@ import {
   type DispatchDrops,
   RECEIVER_BLOCKS,
   type SilenceState,
+  type SuppressionCounts,
 } from '#libs/dispatch';
 import type { DeliveryFailure } from '#libs/notify';
 
@@ -34,6 +36,7 @@ export interface NotificationCounts {
   readonly alertLimit: number;
   readonly drops: Readonly<DispatchDrops>;
   readonly inhibitRuleCount: number;
+  readonly suppressed: Readonly<SuppressionCounts>;
   countAlerts(): Readonly<Record<'active' | 'suppressed' | 'unprocessed', number>>;
   countSilences(): Readonly<Record<SilenceState, number>>;
 }
@@ -56,6 +59,7 @@ export class NotificationMetrics {
   readonly #latency: Histogram<'integration'>;
   readonly #reloaded: Gauge;
   readonly #reloadedAt: Gauge;
+  readonly #configHash: Gauge;
   readonly #receivers: Gauge;
   readonly #integrations: Gauge;
   readonly #ended: Counter<'outcome'>;
@@ -117,6 +121,11 @@ export class NotificationMetrics {
     this.#reloadedAt = new Gauge({
       name: 'alertmanager_config_last_reload_success_timestamp_seconds',
       help: 'Timestamp of the last successful configuration reload.',
+      registers,
+    });
+    this.#configHash = new Gauge({
+      name: 'alertmanager_config_hash',
+      help: 'A number that the configuration in force gives, another one after a change.',
       registers,
     });
     this.#receivers = new Gauge({
@@ -240,6 +249,20 @@ export class NotificationMetrics {
       },
     });
     gauge('alertmanager_cluster_enabled', 'Whether clustering is enabled or not.', () => 0);
+    gauge('alertmanager_cluster_members', 'Number of members of the cluster, this one.', () => 1);
+    gauge('alertmanager_cluster_failed_peers', 'Number of failed peers in the cluster.', () => 0);
+    const suppressed = new Counter({
+      name: 'alertmanager_notifications_suppressed_total',
+      help: 'Times an alert was not announced at a flush of its group, by what kept it.',
+      labelNames: ['reason'],
+      registers,
+      collect: () => {
+        suppressed.reset();
+        for (const [reason, count] of Object.entries(service.suppressed)) {
+          suppressed.inc({ reason }, count);
+        }
+      },
+    });
     gauge(
       'binnacle_notifications_owed',
       'Notifications that are on their way or wait to be sent.',
@@ -311,7 +334,10 @@ export class NotificationMetrics {
     this.#ended.inc({ outcome: outcome === 'delivered' ? 'delivered' : replaced });
   }
 
-  configured(config: AlertmanagerConfig, nowMs: number): void {
+  /** @param text the configuration without its secrets */
+  configured(config: AlertmanagerConfig, text: string, nowMs: number): void {
+    // As many bits as a number holds exactly.
+    this.#configHash.set(parseInt(Labels.fromSortedFlat(['', text]).fingerprint.slice(0, 12), 16));
     this.#reloaded.set(1);
     this.#reloadedAt.set(nowMs / 1_000);
     this.#receivers.set(config.receivers.length);

@@ -19,6 +19,7 @@ import {
   SilenceKeeper,
   type SilenceState,
   silenceState,
+  type SuppressionCounts,
 } from '#libs/dispatch';
 import type { Labels } from '#libs/labels';
 import {
@@ -168,6 +169,10 @@ export class NotificationService implements AlertSink {
 
   get drops(): Readonly<DispatchDrops> {
     return this.#dispatcher.drops;
+  }
+
+  get suppressed(): Readonly<SuppressionCounts> {
+    return this.#dispatcher.suppressed;
   }
 
   get owedCount(): number {

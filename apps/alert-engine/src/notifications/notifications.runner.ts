@@ -60,7 +60,7 @@ export class NotificationsRunner
     this.#path = alertmanagerConfigPath(config.alertmanager_config, options);
     this.#templateFiles = loaded.templateFiles;
     metrics.watch(service);
-    metrics.configured(service.config, Date.now());
+    metrics.configured(service.config, loaded.shownText, Date.now());
     health.set('notifications', false, 'restoring');
     reloads.register({
       name: 'notifications',
@@ -74,7 +74,7 @@ export class NotificationsRunner
             this.#delivery = createDelivery(read, next, options, memory);
             service.reconfigure(read.config, this.#delivery.ports, this.#delivery.context);
             status.configured(read.shownText);
-            metrics.configured(read.config, Date.now());
+            metrics.configured(read.config, read.shownText, Date.now());
           };
         } catch (error) {
           metrics.configurationRefused();
