@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { parse, stringify } from 'yaml';
 import { AppLogger, listen } from '#libs/platform';
 import { createApp } from '../../apps/alert-engine/src/app.ts';
 
@@ -17,10 +16,6 @@ export interface Call {
   readonly request_raw?: string;
   readonly json?: unknown;
   readonly text?: string;
-}
-
-interface GoldenConfig {
-  readonly receivers: Record<string, unknown>[];
 }
 
 /** The calls in their order. @param folder the recordings */
@@ -46,9 +41,7 @@ export class GoldenEngine {
 
   async start(): Promise<void> {
     this.#home = await mkdtemp(join(tmpdir(), 'binnacle-golden-'));
-    const text = readFileSync(join(this.#folder, 'alertmanager.yml'), 'utf8');
-    const golden = parse(text) as GoldenConfig;
-    await writeFile(join(this.#home, 'am.yml'), stringify(withoutUnsupported(golden)));
+    await copyFile(join(this.#folder, 'alertmanager.yml'), join(this.#home, 'am.yml'));
     await writeFile(join(this.#home, 'engine.yml'), 'alertmanager_config: am.yml\n');
     const address = { host: '127.0.0.1', port: 0 };
     this.#app = await createApp(
@@ -103,17 +96,6 @@ export class GoldenEngine {
     const type = call.name.includes('content type') ? 'text/plain' : 'application/json';
     return { body, headers: { 'content-type': type } };
   }
-}
-
-/** Receivers of kinds that this version refuses are left without them. */
-function withoutUnsupported(config: GoldenConfig): GoldenConfig {
-  const supported = new Set(['name', 'webhook_configs', 'email_configs']);
-  return {
-    ...config,
-    receivers: config.receivers.map((receiver) =>
-      Object.fromEntries(Object.entries(receiver).filter(([key]) => supported.has(key))),
-    ),
-  };
 }
 
 function silenceIdOf(answer: unknown): string | null {
