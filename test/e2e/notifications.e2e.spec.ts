@@ -194,6 +194,17 @@ describe('the engine', () => {
     expect(`${logLines.join('')}${metrics}`).not.toContain('canary');
   });
 
+  it('gives messages and groups the labels of their route', async () => {
+    const labels =
+      "labels: {why: '{{ .GroupLabels.alertname }}', all: 'because {{ routeLabels \"why\" }}'}";
+    await start(alertmanagerYaml().replace('receiver: ops,', `receiver: ops, ${labels},`));
+    await post([firing]);
+    await until(() => payloads.length === 1);
+    const routeLabels = { why: 'Down', all: 'because Down' };
+    expect(payloads[0]).toMatchObject({ routeLabels });
+    expect((await get('/api/v2/alerts/groups')).json).toMatchObject([{ routeLabels }]);
+  });
+
   it('tells a webhook of an alert that a rule of its own gives', async () => {
     const rules = `
 groups:

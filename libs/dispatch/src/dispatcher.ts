@@ -262,7 +262,7 @@ export class Dispatcher {
         this.#alerts.has(fingerprint),
       );
       const isInTime = nowMs - intent.atMs < this.#options.closingKeepMs;
-      if (isComplete && isInTime) out.push(toNotification(intent, this.#alerts));
+      if (isComplete && isInTime) out.push(this.#toNotification(intent));
       else this.settle(intent.id, 'abandoned', nowMs);
     }
     this.#owed = [];
@@ -356,7 +356,13 @@ export class Dispatcher {
     this.#records.push(...flush.records);
     this.#drops.closings += flush.givenUpCount;
     if (flush.withdrawn !== null) withdrawn.push(flush.withdrawn);
-    if (flush.intent !== null) out.push(toNotification(flush.intent, this.#alerts));
+    if (flush.intent !== null) out.push(this.#toNotification(flush.intent));
+  }
+
+  #toNotification(intent: Intent): Notification {
+    const { integration, groupKey } = intent.target;
+    const group = this.#groups.get(groupIdOf(integration.receiver, groupKey));
+    return toNotification(intent, this.#alerts, group?.route.labels ?? new Map());
   }
 
   /** Members that ended leave the group as soon as everybody who was told of them knows; then they are forgotten. */

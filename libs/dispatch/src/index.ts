@@ -88,3 +88,4 @@ export {
 } from './silences/silence-keeper.ts';
 export { SILENCE_TERMS } from './silences/silence-terms.ts';
 export { containsInstant, type NumberRange, type TimeInterval } from './time/time-interval.ts';
+export { toNotified } from './to-notification.ts';

@@ -46,6 +46,8 @@ export interface Notification {
   /** In Alertmanager's order: by `job`, `instance`, then the other labels. Never empty. */
   readonly alerts: readonly NotifiedAlert[];
   readonly createdAtMs: number;
+  /** Templates of the labels of the route it took. Default: it has none. */
+  readonly routeLabels?: ReadonlyMap<string, string>;
 }
 
 /** A string that two references share if and only if they name the same integration. */

@@ -5,12 +5,17 @@ import { compareAlertLabels } from './alert-order.ts';
 import type { Notification, NotifiedAlert } from './notification.ts';
 import type { Intent, NotificationTarget } from './notification-log.ts';
 
-/** A message with what its alerts say just now. */
-export function toNotification(intent: Intent, alerts: ReadonlyMap<string, Alert>): Notification {
+/** A message with what its alerts say just now. @param routeLabels those of the route its group is on */
+export function toNotification(
+  intent: Intent,
+  alerts: ReadonlyMap<string, Alert>,
+  routeLabels: ReadonlyMap<string, string>,
+): Notification {
   const { id, target, reason, firing, resolved, atMs } = intent;
   const notified: NotifiedAlert[] = [];
-  for (const fingerprint of firing) notified.push(toNotified(alerts, fingerprint, 'firing'));
-  for (const fingerprint of resolved) notified.push(toNotified(alerts, fingerprint, 'resolved'));
+  for (const fingerprint of firing) notified.push(toNotified(known(alerts, fingerprint), 'firing'));
+  for (const fingerprint of resolved)
+    notified.push(toNotified(known(alerts, fingerprint), 'resolved'));
   return {
     id,
     ...target,
@@ -18,17 +23,19 @@ export function toNotification(intent: Intent, alerts: ReadonlyMap<string, Alert
     status: firing.length > 0 ? 'firing' : 'resolved',
     alerts: notified.toSorted((a, b) => compareAlertLabels(a.labels, b.labels)),
     createdAtMs: atMs,
+    ...(routeLabels.size === 0 ? {} : { routeLabels }),
   };
 }
 
-function toNotified(
-  alerts: ReadonlyMap<string, Alert>,
-  fingerprint: string,
-  status: NotifiedAlert['status'],
-): NotifiedAlert {
+function known(alerts: ReadonlyMap<string, Alert>, fingerprint: string): Alert {
   const alert = alerts.get(fingerprint);
   assert(alert !== undefined, 'an alert is kept until its end has been told');
-  const { labels, annotations, startsAtMs, generatorUrl } = alert;
+  return alert;
+}
+
+/** An alert as a message tells of it. */
+export function toNotified(alert: Alert, status: NotifiedAlert['status']): NotifiedAlert {
+  const { labels, annotations, startsAtMs, generatorUrl, fingerprint } = alert;
   const endsAtMs = status === 'firing' ? null : alert.endsAtMs;
   return { status, labels, annotations, startsAtMs, endsAtMs, generatorUrl, fingerprint };
 }

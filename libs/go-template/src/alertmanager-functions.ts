@@ -123,6 +123,14 @@ export const ALERTMANAGER_FUNCTIONS: ReadonlyMap<string, GoFunction> = new Map<s
         new GoDuration(GoTime.fromMs(scope.nowMs).epochNanoseconds - asTime(time).epochNanoseconds),
     },
   ],
+  [
+    'routeLabels',
+    {
+      params: [STRING],
+      isVariadic: false,
+      call: (args, scope) => scope.routeLabel(stringArg(args, 0)),
+    },
+  ],
   ['now', { params: [], isVariadic: false, call: (_, scope) => GoTime.fromMs(scope.nowMs) }],
   [
     'toDate',

@@ -57,6 +57,7 @@ export interface Execution {
   readonly budget: ExecutionBudget;
   readonly nowMs: number;
   readonly query: (expression: string) => GoValue;
+  readonly routeLabel: (name: string) => string;
   readonly createWriter: () => OutputWriter;
 }
 
@@ -119,6 +120,7 @@ class TemplateRun {
       nowMs: execution.nowMs,
       maxTextLength: execution.budget.maxOutputLength,
       query: execution.query,
+      routeLabel: execution.routeLabel,
       renderTemplate: (name, value) => this.#renderNamed(name, value),
     };
   }

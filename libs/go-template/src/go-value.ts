@@ -41,6 +41,8 @@ export interface CallScope {
   readonly renderTemplate: (name: string, data: GoValue) => string;
   /** The result of a PromQL query at the time of the execution (Prometheus's `query`). */
   readonly query: (expression: string) => GoValue;
+  /** The text of a label of the notification's route (Alertmanager's `routeLabels`). */
+  readonly routeLabel: (name: string) => string;
 }
 
 /** What a parameter accepts, and which literal may be written for it. */

@@ -22,6 +22,8 @@ export interface RenderOptions {
   readonly isHtml?: boolean;
   /** The `query` function. Default: an error. */
   readonly query?: (expression: string) => GoValue;
+  /** The `routeLabels` function. Default: there are none, an empty text. */
+  readonly routeLabel?: (name: string) => string;
 }
 
 export interface TemplateSetOptions {
@@ -106,6 +108,7 @@ export class TemplateSet {
         budget,
         nowMs: options.nowMs,
         query: options.query ?? refuseQuery,
+        routeLabel: options.routeLabel ?? (() => ''),
         createWriter: () => (isHtml ? new HtmlWriter() : new TextWriter()),
       },
       template,

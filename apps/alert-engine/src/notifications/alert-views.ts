@@ -9,6 +9,7 @@ import {
 import { matchesAll } from '#libs/labels';
 import type { AlertQuery } from './alert-query.ts';
 import type { NotificationService } from './notification-service.ts';
+import { routeLabelsOf } from './route-labels.ts';
 
 /** `gettableAlert` of Alertmanager's API. */
 export interface AlertJson {
@@ -89,7 +90,7 @@ function toGroupJson(
   return {
     alerts,
     labels: group.labels.toRecord(),
-    routeLabels: {},
+    routeLabels: routeLabelsOf(service, group, members),
     receiver: { name: group.receiver },
   };
 }

@@ -50,7 +50,7 @@ export async function explain(
         messages: await previews(
           service,
           route.receiver,
-          { groupKey, groupLabels },
+          { groupKey, groupLabels, routeLabels: route.labels },
           alertsOf(service, labels, known, group?.members.keys() ?? [], nowMs),
           nowMs,
         ),
@@ -93,7 +93,7 @@ const UNKNOWN = { annotations: DEFAULT_TEST_ALERT.annotations.only(new Set()), g
 async function previews(
   service: NotificationService,
   receiver: string,
-  group: Pick<Notification, 'groupKey' | 'groupLabels'>,
+  group: Required<Pick<Notification, 'groupKey' | 'groupLabels' | 'routeLabels'>>,
   alerts: Notification['alerts'],
   nowMs: number,
 ): Promise<readonly object[]> {

@@ -32,6 +32,8 @@ export interface Route {
   readonly continues: boolean;
   readonly muteTimeIntervals: readonly string[];
   readonly activeTimeIntervals: readonly string[];
+  /** Templates of the labels that messages of this route get, by name; those of the routes above included. */
+  readonly labels: ReadonlyMap<string, string>;
   readonly routes: readonly Route[];
 }
 

@@ -111,6 +111,14 @@ const receiver = z.strictObject({
   ...blockLists,
 });
 
+/** Labels of a route; their values are templates. */
+const routeLabels = textEntries.superRefine((entries, context) => {
+  for (const [label] of entries) {
+    if (isValidUtf8Name(label)) continue;
+    context.addIssue({ code: 'custom', path: [label], message: 'expected a label name' });
+  }
+});
+
 const routeFields = {
   receiver: maybe(text),
   group_by: maybe(z.array(text)),
@@ -123,6 +131,7 @@ const routeFields = {
   group_wait: maybe(duration),
   group_interval: maybe(positiveDuration),
   repeat_interval: maybe(positiveDuration),
+  labels: routeLabels,
 };
 
 const routeBase = z.strictObject(routeFields);

@@ -31,11 +31,12 @@ const DEFAULT_ROUTE: Inherited = {
   groupWaitMs: 30_000,
   groupIntervalMs: 5 * 60_000,
   repeatIntervalMs: 4 * 3_600_000,
+  labels: new Map(),
 };
 
 type Inherited = Pick<
   Route,
-  'receiver' | 'groupBy' | 'groupWaitMs' | 'groupIntervalMs' | 'repeatIntervalMs'
+  'receiver' | 'groupBy' | 'groupWaitMs' | 'groupIntervalMs' | 'repeatIntervalMs' | 'labels'
 >;
 
 /** Fills in defaults and what is inherited. The configuration must have passed its checks. */
@@ -69,6 +70,10 @@ function buildRoute(raw: RawRoute, parent: Inherited, parentKey: string): Route 
     groupWaitMs: raw.group_wait ?? parent.groupWaitMs,
     groupIntervalMs: raw.group_interval ?? parent.groupIntervalMs,
     repeatIntervalMs: raw.repeat_interval ?? parent.repeatIntervalMs,
+    labels: new Map([
+      ...parent.labels,
+      ...raw.labels.map(([label, template]) => [label, template ?? ''] as const),
+    ]),
   };
   const key = routeKey(parentKey, matchers);
   return {

@@ -202,8 +202,8 @@ describe('parseAlertmanagerConfig', () => {
       /am\.yml:4: .*no time interval is named "night"/,
     ],
     [
-      'route: {receiver: r, labels: {a: b}}\nreceivers: [{name: r}]',
-      /"labels" is a key of Alertmanager that is not supported here yet/,
+      'route: {receiver: r}\nreceivers: [{name: r}]\nglobal_mute: {}',
+      /"global_mute" is a key of Alertmanager that is not supported here yet/,
     ],
     [
       withReceiver('  slack_configs: [{channel: a}]'),
@@ -284,6 +284,19 @@ receivers:
       }),
       { numRuns: 1_000 },
     );
+  });
+
+  it('gives a route the labels of the routes above it', () => {
+    const text =
+      'route: {receiver: r, labels: {a: "1", b: "2"}, routes: [{labels: {b: "{{ 3 }}"}}, {}]}\nreceivers: [{name: r}]';
+    const { route } = parseAlertmanagerConfig(text, 'am.yml');
+    expect(route.routes.map(({ labels }) => Object.fromEntries(labels))).toEqual([
+      { a: '1', b: '{{ 3 }}' },
+      { a: '1', b: '2' },
+    ]);
+    expect(() =>
+      parseAlertmanagerConfig('route: {receiver: r, labels: {"": x}}\nreceivers: [{name: r}]', 'f'),
+    ).toThrow(/expected a label name/);
   });
 
   it('takes labels named like parts of a prototype', () => {

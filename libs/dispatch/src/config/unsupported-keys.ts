@@ -11,7 +11,6 @@ const UNSUPPORTED: readonly (readonly [RegExp, RegExp])[] = [
   [/^receivers\[\d+\]\.email_configs\[\d+\]$/, /^auth_identity$/],
   [/^global$/, /^smtp_auth_identity$/],
   [/tls_config$/, /_ref$/],
-  [/^route(\.routes\[\d+\])*$/, /^labels$/],
   [/^inhibit_rules\[\d+\]$/, /^sources$/],
 ];
 

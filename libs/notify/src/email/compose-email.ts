@@ -29,11 +29,14 @@ export function composeEmail(
   context: DeliveryContext,
   faults: TemplateFault[],
 ): EmailMessage {
-  const data = toMessageData(notification, context.externalUrl);
-  const templateValue = MessageTemplates.valueOf(data);
+  const bare = toMessageData(notification, context.externalUrl);
   const nowMs = context.nowMs();
+  const { templates } = context;
+  const routeLabels = templates.routeLabels(notification.routeLabels, bare, nowMs, faults);
+  const data = { ...bare, routeLabels };
+  const templateValue = MessageTemplates.valueOf(data);
   const expand = (text: string, field: string, isHtml = false) =>
-    context.templates.expand(text, templateValue, { field, isHtml, nowMs }, faults);
+    templates.expand(text, templateValue, { field, isHtml, nowMs }, faults);
   const expandAddress = (text: string, field: string) => {
     const address = expand(text, field);
     if (address !== null && address.trim() !== '') return toHeaderValue(address);

@@ -52,7 +52,7 @@ export class MessageScope<Settings> {
     const { notification, context } = options;
     this.settings = options.settings;
     this.notification = notification;
-    this.data = toMessageData(notification, context.externalUrl);
+    const data = toMessageData(notification, context.externalUrl);
     this.nowMs = context.nowMs();
     this.tokens = options.tokens;
     this.environment = context.environment;
@@ -60,7 +60,15 @@ export class MessageScope<Settings> {
     this.#templates = context.templates;
     this.#defaults = options.defaults;
     this.#isHtml = options.isHtml;
-    this.#neutral = neutralData(this.data, options.neutralize);
+    const neutral = neutralData(data, options.neutralize);
+    const routeLabels = context.templates.routeLabels(
+      notification.routeLabels,
+      neutral,
+      this.nowMs,
+      this.faults,
+    );
+    this.data = { ...data, routeLabels };
+    this.#neutral = { ...neutral, routeLabels };
     this.#value = MessageTemplates.valueOf(this.#neutral);
   }
 

@@ -14,6 +14,8 @@ export interface MessageData {
   readonly commonAnnotations: Labels;
   /** Where people find us, without a slash at the end. */
   readonly externalUrl: string;
+  /** The texts of the labels of the route; null where it has none. */
+  readonly routeLabels?: ReadonlyMap<string, string> | null;
 }
 
 /** The data of a notification. @param alerts those of its alerts that the message is about, in order */

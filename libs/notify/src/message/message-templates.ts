@@ -1,6 +1,8 @@
 import {
   ALERTMANAGER_FUNCTIONS,
   ALERTMANAGER_TEMPLATES,
+  GoFunctionError,
+  type GoValue,
   TemplateExecError,
   TemplateParseError,
   TemplateSet,
@@ -24,8 +26,15 @@ const MAX_OUTPUT = 1024 * 1024;
 /** Texts of a configuration are few; this many are kept parsed. */
 const MAX_PARSED = 1_000;
 
+/** How many labels of a route may stand in one another. */
+const MAX_LABEL_DEPTH = 20;
+
 /** A notification as templates see it; made once for all texts of a message. */
-export type TemplateValue = ReturnType<typeof toNotificationValue>;
+export interface TemplateValue {
+  readonly value: GoValue;
+  /** What the function `routeLabels` gives. */
+  readonly routeLabel: (name: string) => string;
+}
 
 export interface ExpandOptions {
   readonly field: string;
@@ -62,7 +71,8 @@ export class MessageTemplates {
 
   /** A notification as templates see it. */
   static valueOf(data: MessageData): TemplateValue {
-    return toNotificationValue({
+    const { routeLabels = null } = data;
+    const value = toNotificationValue({
       receiver: data.receiver,
       status: data.status,
       alerts: data.alerts.map((alert) => ({
@@ -75,7 +85,39 @@ export class MessageTemplates {
       commonLabels: data.commonLabels.toRecord(),
       commonAnnotations: data.commonAnnotations.toRecord(),
       externalUrl: data.externalUrl,
+      routeLabels: routeLabels === null ? null : Object.fromEntries(routeLabels),
     });
+    return { value, routeLabel: (name) => routeLabels?.get(name) ?? '' };
+  }
+
+  /**
+   * The labels of a route as texts. Each may name the others; one that fails is empty and a fault.
+   * @param labels their templates
+   * @returns null where there are none
+   */
+  routeLabels(
+    labels: ReadonlyMap<string, string> | undefined,
+    data: MessageData,
+    nowMs: number,
+    faults: TemplateFault[],
+  ): ReadonlyMap<string, string> | null {
+    if (labels === undefined || labels.size === 0) return null;
+    const { value } = MessageTemplates.valueOf(data);
+    const texts = new Map<string, string>();
+    const open = new Set<string>();
+    const routeLabel = (name: string): string => {
+      const known = texts.get(name);
+      if (known !== undefined) return known;
+      if (open.has(name)) throw new GoFunctionError(`the label ${name} is made of itself`);
+      if (open.size >= MAX_LABEL_DEPTH) throw new GoFunctionError('labels name too many others');
+      open.add(name);
+      const options = { field: `label ${name} of the route`, nowMs };
+      const text = this.expand(labels.get(name) ?? '', { value, routeLabel }, options, faults);
+      open.delete(name);
+      texts.set(name, text ?? '');
+      return text ?? '';
+    };
+    return new Map([...labels.keys()].map((name) => [name, routeLabel(name)]));
   }
 
   /**
@@ -115,7 +157,17 @@ export class MessageTemplates {
   }
 }
 
-function render(set: TemplateSet, data: TemplateValue, options: ExpandOptions): string {
+function render(
+  set: TemplateSet,
+  { value, routeLabel }: TemplateValue,
+  options: ExpandOptions,
+): string {
   const { isHtml = false, nowMs } = options;
-  return set.render('message', { data, nowMs, isHtml, maxOutputLength: MAX_OUTPUT });
+  return set.render('message', {
+    data: value,
+    routeLabel,
+    nowMs,
+    isHtml,
+    maxOutputLength: MAX_OUTPUT,
+  });
 }

@@ -28,6 +28,6 @@ export const webhookReceiver: HttpReceiver<SettingsOf<'webhook'>> = {
 
 /** The payload of version 4. */
 export function webhookBody(scope: MessageScope<unknown>, maxAlerts: number): object {
-  const { externalUrl } = scope.data;
-  return toWebhookPayload(scope.notification, { externalUrl, maxAlerts });
+  const { externalUrl, routeLabels = null } = scope.data;
+  return toWebhookPayload(scope.notification, { externalUrl, maxAlerts, routeLabels });
 }

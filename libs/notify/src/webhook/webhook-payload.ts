@@ -11,6 +11,8 @@ export interface WebhookPayload {
   readonly groupLabels: Readonly<Record<string, string>>;
   readonly commonLabels: Readonly<Record<string, string>>;
   readonly commonAnnotations: Readonly<Record<string, string>>;
+  /** The labels of the route; left out where it has none. */
+  readonly routeLabels?: Readonly<Record<string, string>>;
   readonly externalURL: string;
   readonly version: '4';
   readonly groupKey: string;
@@ -34,10 +36,14 @@ const GO_ZERO_TIME = '0001-01-01T00:00:00Z';
 /** The body for a notification. @param maxAlerts the first so many alerts only; 0 for all */
 export function toWebhookPayload(
   notification: Notification,
-  options: { readonly externalUrl: string; readonly maxAlerts: number },
+  options: {
+    readonly externalUrl: string;
+    readonly maxAlerts: number;
+    readonly routeLabels?: ReadonlyMap<string, string> | null;
+  },
 ): WebhookPayload {
   const { alerts: all } = notification;
-  const { externalUrl, maxAlerts } = options;
+  const { externalUrl, maxAlerts, routeLabels = null } = options;
   const alerts = maxAlerts > 0 ? all.slice(0, maxAlerts) : all;
   const data = toMessageData(notification, externalUrl, alerts);
   return {
@@ -56,6 +62,7 @@ export function toWebhookPayload(
     groupLabels: data.groupLabels.toRecord(),
     commonLabels: data.commonLabels.toRecord(),
     commonAnnotations: data.commonAnnotations.toRecord(),
+    ...(routeLabels === null ? {} : { routeLabels: Object.fromEntries(routeLabels) }),
     externalURL: data.externalUrl,
     version: '4',
     groupKey: data.groupKey,
