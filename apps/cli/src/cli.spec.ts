@@ -167,4 +167,19 @@ describe('binnacle', () => {
     const { code, err } = await run('check', 'alertmanager', bad);
     expect([code, err]).toEqual([1, expect.stringMatching(/alertmanager\.yml:4: .*slack_configs/)]);
   });
+  it('checks the template files that alertmanager.yml names', async () => {
+    const file = join(folder, 'am-templates.yml');
+    await writeFile(
+      file,
+      'route: {receiver: a}\nreceivers: [{name: a}]\ntemplates: ["am-*.tmpl"]\n',
+    );
+    await writeFile(join(folder, 'am-a.tmpl'), '{{ define "a" }}{{ .Status | toUpper }}{{ end }}');
+    expect(await run('check', 'alertmanager', file)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('1 template files'),
+    });
+    await writeFile(join(folder, 'am-b.tmpl'), 'x\n{{ define "b" }}{{ nonsense }}{{ end }}');
+    const { code, err } = await run('check', 'alertmanager', file);
+    expect([code, err]).toEqual([1, expect.stringMatching(/am-b\.tmpl:2: function "nonsense"/)]);
+  });
 });

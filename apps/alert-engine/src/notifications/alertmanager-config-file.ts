@@ -4,9 +4,9 @@ import {
   parseAlertmanagerConfig,
   redactAlertmanagerConfig,
 } from '#libs/dispatch';
+import { loadTemplates } from '#libs/node-delivery';
 import type { MessageTemplates } from '#libs/notify';
 import { readTextFile, type RunOptions } from '#libs/platform';
-import { loadTemplates } from './template-files.ts';
 
 /** What notifications are routed by. */
 export interface LoadedAlertmanagerConfig {

@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { parseAlertmanagerConfig } from '#libs/dispatch';
+import { loadTemplates } from '#libs/node-delivery';
 import { type Command, type CommandIo, CommandUsageError, type ExitCode } from '../command.ts';
 import { runService } from './run-service.ts';
 
@@ -22,11 +24,12 @@ export const checkCollectorCommand: Command = {
 export const checkAlertmanagerCommand: Command = {
   name: 'check alertmanager',
   usage: 'FILE…',
-  summary: 'check alertmanager.yml files',
+  summary: 'check alertmanager.yml files and their template files',
   run: (args, io) =>
-    checkFiles(args, io, (text, file) => {
-      const { receivers, inhibitRules } = parseAlertmanagerConfig(text, file);
-      return `${receivers.length} receivers, ${inhibitRules.length} inhibit rules`;
+    checkFiles(args, io, async (text, file) => {
+      const { receivers, inhibitRules, templates } = parseAlertmanagerConfig(text, file);
+      const { files } = await loadTemplates(templates, dirname(file));
+      return `${receivers.length} receivers, ${inhibitRules.length} inhibit rules, ${files.length} template files`;
     }),
 };
 
@@ -42,12 +45,12 @@ async function checkWithService(app: string, args: readonly string[]): Promise<E
 async function checkFiles(
   args: readonly string[],
   io: CommandIo,
-  check: (text: string, file: string) => string,
+  check: (text: string, file: string) => Promise<string>,
 ): Promise<ExitCode> {
   let worst: ExitCode = 0;
   for (const file of filesOf(args)) {
     try {
-      io.out(`${file}: good; ${check(await readFile(file, 'utf8'), file)}\n`);
+      io.out(`${file}: good; ${await check(await readFile(file, 'utf8'), file)}\n`);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       io.err(`${error.message}\n`);
