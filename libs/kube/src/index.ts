@@ -1,0 +1,46 @@
+export {
+  type ApiStatus,
+  type ListPage,
+  parseApiStatus,
+  parseListPage,
+  parseWatchEvent,
+  type WatchEvent,
+} from './api-message.ts';
+export { CronSchedule, CronSyntaxError } from './cron-schedule.ts';
+export { KubeObjectError } from './decode.ts';
+export {
+  LEASE_TIMES,
+  type LeaseBody,
+  LeaseElection,
+  type LeaseElectionOptions,
+  type LeaseStep,
+} from './lease-election.ts';
+export {
+  LIST_WATCH_DEFAULTS,
+  ListWatch,
+  type ListWatchOptions,
+  type ListWatchStep,
+  type RequestFailure,
+} from './list-watch.ts';
+export { type CacheListener, ObjectCache, objectKey } from './object-cache.ts';
+export type { Lease, Node } from './objects/cluster.ts';
+export type { KubeObject, Metadata } from './objects/metadata.ts';
+export type { Pod } from './objects/pod.ts';
+export { parseQuantity } from './quantity.ts';
+export {
+  type KubeResource,
+  type ObjectOf,
+  RESOURCE_NAMES,
+  type ResourceName,
+  RESOURCES,
+} from './resources.ts';
+export type { AllowedNames } from './state/allowed-labels.ts';
+export { ClusterState, type ClusterStateOptions } from './state/cluster-state.ts';
+export {
+  objectState,
+  STATE_RESOURCES,
+  type StateOptions,
+  type StateResource,
+} from './state/object-state.ts';
+export { type ObjectSeries, StateWriter } from './state/state-writer.ts';
+export { WatchFramer, WatchLineTooLongError } from './watch-framer.ts';
