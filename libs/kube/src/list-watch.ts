@@ -76,6 +76,11 @@ export class ListWatch {
     return this.#resourceVersion;
   }
 
+  /** Whether the list is complete and events move the version on. */
+  get isWatching(): boolean {
+    return this.#state === 'watching';
+  }
+
   /** How often a list had to be made again because its version was gone. */
   get relists(): number {
     return this.#relists;

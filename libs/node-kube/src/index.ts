@@ -11,4 +11,8 @@ export {
   type KubeEnvironment,
 } from './kube-config.ts';
 export { KubeRequestError } from './kube-request-error.ts';
-export { ResourceWatcher, type ResourceWatcherOptions, type WatchObserver } from './resource-watcher.ts';
+export {
+  ResourceWatcher,
+  type ResourceWatcherOptions,
+  type WatchObserver,
+} from './resource-watcher.ts';

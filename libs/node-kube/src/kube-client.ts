@@ -287,7 +287,11 @@ async function refusal(
   const seconds = /^\d{1,6}$/.test(String(header)) ? Number(header) : null;
   const retryAfterMs = seconds === null ? (status?.retryAfterMs ?? null) : seconds * 1_000;
   const said = status === null ? '' : `: ${status.message.slice(0, 500)}`;
-  return new KubeRequestError(`the API server answered ${statusCode}${said}`, statusCode, retryAfterMs);
+  return new KubeRequestError(
+    `the API server answered ${statusCode}${said}`,
+    statusCode,
+    retryAfterMs,
+  );
 }
 
 async function readText(body: Readable, maxBytes: number): Promise<string> {

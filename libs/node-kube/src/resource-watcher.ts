@@ -161,15 +161,11 @@ export class ResourceWatcher<T extends KubeObject> {
     try {
       const object = resource.decode(item);
       use(object);
-      if (this.#isWatching) this.#listWatch.advanced(object.metadata.resourceVersion);
+      if (this.#listWatch.isWatching) this.#listWatch.advanced(object.metadata.resourceVersion);
     } catch (error) {
       if (!(error instanceof KubeObjectError)) throw error;
       observer.badObject(error);
     }
-  }
-
-  get #isWatching(): boolean {
-    return this.#listWatch.isWatching;
   }
 
   async #wait(untilMs: number, signal: AbortSignal): Promise<void> {
