@@ -39,6 +39,8 @@ const commands = {
   'format:check': (args) =>
     runTool('prettier/bin/prettier.cjs', ['--check', '--log-level=warn', '.', ...args]),
   grafana: () => run(runtimePath(), ['--conditions=repo-source', 'grafana/src/build.ts']),
+  manifests: (args) =>
+    run(runtimePath(), ['--conditions=repo-source', 'deploy/src/check.ts', ...args]),
   simulate: (args) =>
     run(runtimePath(), ['--conditions=repo-source', 'test/simulator/run.ts', ...args]),
   bench: (args) => run(process.execPath, ['scripts/bench.mjs', ...args]),

@@ -1,143 +1,364 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from '@jest/globals';
-import { parseAllDocuments } from 'yaml';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { generatedFiles } from '../../deploy/src/generated.ts';
+import { type Container, containersOf, type Manifest } from '../../deploy/src/manifest.ts';
+import { figuresOf, overlayFindings } from '../../deploy/src/overlay-rules.ts';
+import {
+  componentNames,
+  DEFAULT_OVERLAY,
+  overlayNames,
+  renderComponents,
+  renderOverlay,
+} from '../../deploy/src/render.ts';
+import { NEEDS_ROOT } from '../../deploy/src/rules-of-pods.ts';
 import { describeWithKubectl } from '../support/kubectl.ts';
 
 const root = join(import.meta.dirname, '..', '..');
+const features = ['kubelet', 'discovery', 'cluster_state'] as const;
 
-interface Manifest {
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string };
-  readonly data?: Readonly<Record<string, string>>;
-  readonly spec?: {
-    readonly template?: {
-      readonly spec: {
-        readonly automountServiceAccountToken: boolean;
-        readonly containers: readonly {
-          readonly image: string;
-          readonly securityContext: Readonly<Record<string, unknown>>;
-          readonly resources: { readonly limits: Readonly<Record<string, string>> };
-          readonly volumeMounts: readonly { readonly name: string }[];
-        }[];
-        readonly volumes: readonly {
-          readonly name: string;
-          readonly configMap?: { readonly name: string };
-        }[];
-      };
-    };
-    readonly volumeClaimTemplates?: readonly { readonly metadata: { readonly name: string } }[];
-  };
+function findingsOf(objects: readonly Manifest[], isDefault = false): string[] {
+  return overlayFindings(objects, { isDefault, features });
 }
 
-function render(): Manifest[] {
-  const { status, stdout, stderr } = spawnSync(
-    'kubectl',
-    ['kustomize', join(root, 'deploy', 'base')],
-    {
-      encoding: 'utf8',
-    },
-  );
-  if (status !== 0) throw new Error(stderr);
-  return parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
+function volumeOfData(objects: readonly Manifest[]): unknown {
+  return objects
+    .find(({ kind }) => kind === 'DaemonSet')
+    ?.spec?.template?.spec.volumes?.find(({ name }) => name === 'data');
 }
 
-describeWithKubectl('the kustomize base', () => {
-  const manifests = render();
-
-  it('renders few objects, each in a namespace of the base', () => {
-    const kinds = manifests.map(({ kind }) => kind);
-    expect(kinds).toEqual(expect.arrayContaining(['DaemonSet', 'StatefulSet', 'Service']));
-    expect(manifests.length).toBeLessThanOrEqual(40);
-    const namespaces = manifests
-      .filter(({ kind }) => kind !== 'Namespace')
-      .map(({ metadata }) => metadata.namespace);
-    expect(new Set(namespaces)).toEqual(new Set(['binnacle', 'binnacle-nodes']));
+describe('generated manifests', () => {
+  it.each([...generatedFiles()])('%s is what is generated', (file, text) => {
+    expect(readFileSync(join(root, file), 'utf8')).toBe(text);
   });
-
-  it.each(
-    manifests.map((manifest): [string, Manifest] => [
-      `${manifest.kind}/${manifest.metadata.name}`,
-      manifest,
-    ]),
-  )('%s is small enough for kubectl apply', (_name, manifest) => {
-    expect(JSON.stringify(manifest).length).toBeLessThan(200_000);
-  });
-
-  const workloads = manifests.filter(({ spec }) => spec?.template !== undefined);
-
-  it.each(workloads.map((workload): [string, Manifest] => [workload.metadata.name, workload]))(
-    '%s drops its rights, has limits, and mounts only what exists',
-    (_name, { spec, metadata }) => {
-      const pod = spec!.template!.spec;
-      expect(pod.automountServiceAccountToken).toBe(false);
-      const volumes = new Set([
-        ...pod.volumes.map(({ name }) => name),
-        ...(spec!.volumeClaimTemplates ?? []).map((claim) => claim.metadata.name),
-      ]);
-      for (const container of pod.containers) {
-        expect(container.securityContext).toMatchObject({
-          allowPrivilegeEscalation: false,
-          readOnlyRootFilesystem: true,
-          capabilities: { drop: ['ALL'] },
-        });
-        expect(container.resources.limits).toHaveProperty('memory');
-        for (const { name } of container.volumeMounts) expect(volumes).toContain(name);
-      }
-      const configMaps = new Set(
-        manifests
-          .filter(
-            (one) => one.kind === 'ConfigMap' && one.metadata.namespace === metadata.namespace,
-          )
-          .map((one) => one.metadata.name),
-      );
-      const mounted = pod.volumes.flatMap(({ configMap }) => configMap?.name ?? []);
-      expect(mounted.filter((name) => !configMaps.has(name))).toEqual([]);
-    },
-  );
-
-  it.each(['binnacle-engine-config', 'binnacle-collector-config'])(
-    '%s holds the files that lie beside its kustomization',
-    (name) => {
-      const folder = join(root, 'deploy', 'base', name.split('-')[1]!);
-      const { data } = manifests.find(({ metadata }) => metadata.name === name)!;
-      for (const [file, text] of Object.entries(data!)) {
-        expect(text).toBe(readFileSync(join(folder, file), 'utf8'));
-      }
-    },
-  );
 });
 
-describe('the configuration in the base', () => {
+describeWithKubectl('overlays and components', () => {
+  it.each(overlayNames())('overlay %s breaks no rule', (name) => {
+    expect(findingsOf(renderOverlay(name), name === DEFAULT_OVERLAY)).toEqual([]);
+  });
+
+  it.each(componentNames())('the base with component %s breaks no rule', (name) => {
+    expect(findingsOf(renderComponents([name]))).toEqual([]);
+  });
+
+  it('takes the components together that do not exclude each other', () => {
+    const names = ['host-metrics', 'root-collector', 'grafana', 'ingress', 'fluentd'];
+    expect(findingsOf(renderComponents(names))).toEqual([]);
+  });
+
   it.each([
-    ['alert-engine', 'engine'],
-    ['collector', 'collector'],
-  ])('is taken by the %s', (app, name) => {
-    const main = join(root, 'dist', 'apps', app, 'src', 'main.js');
-    const file = join(root, 'deploy', 'base', name, `${name}.yml`);
-    const { status, stdout, stderr } = spawnSync(
-      process.execPath,
-      [main, '--check', '--config', file],
-      {
-        encoding: 'utf8',
-        env: { NODE_NAME: 'node-1' },
-      },
+    ['small', []],
+    ['production', ['own-data']],
+    ['openshift', ['collector']],
+  ])('in %s these containers run as root: %j', (name, roots) => {
+    const objects = renderOverlay(name);
+    const found = objects.flatMap(({ spec }) =>
+      spec?.template === undefined
+        ? []
+        : containersOf(spec.template.spec)
+            .filter(
+              ({ securityContext }) =>
+                (securityContext?.runAsUser ??
+                  spec.template!.spec.securityContext?.runAsUser ??
+                  0) === 0,
+            )
+            .map((container) => container.name),
     );
-    expect([status, stderr]).toEqual([0, '']);
-    expect(stdout).toContain(`${name}.yml: good`);
+    expect(found).toEqual(roots);
+  });
+
+  it('production keeps the data of collectors on the node and of the engine on a larger volume', () => {
+    const [small, production] = ['small', 'production'].map((name) => renderOverlay(name));
+    expect(volumeOfData(small!)).toEqual({ name: 'data', emptyDir: { sizeLimit: '2Gi' } });
+    expect(volumeOfData(production!)).toEqual({
+      name: 'data',
+      hostPath: { path: '/var/lib/binnacle-collector', type: 'DirectoryOrCreate' },
+    });
   });
 });
 
-describe('the images', () => {
-  it.each(['alert-engine', 'collector'])('%s copies what exists and runs as a number', (app) => {
-    const text = readFileSync(join(root, 'deploy', 'images', `${app}.Dockerfile`), 'utf8');
-    for (const [, sources] of text.matchAll(/^COPY (?!--from)(.+) \S+$/gm)) {
-      for (const source of sources!.split(' ')) expect(existsSync(join(root, source))).toBe(true);
+type Mutable<T> = { -readonly [K in keyof T]: Mutable<T[K]> };
+type Objects = Mutable<Manifest>[];
+
+function one(objects: Objects, kind: string, name = ''): Mutable<Manifest> {
+  return objects.find((object) => object.kind === kind && object.metadata.name.includes(name))!;
+}
+
+function pod(objects: Objects, kind: string): Mutable<NonNullable<Manifest['spec']>>['template'] {
+  return one(objects, kind).spec!.template;
+}
+
+const CRD = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'x', labels: { 'app.kubernetes.io/part-of': 'binnacle' } },
+};
+
+const REFUSED: readonly [name: string, breakIt: (objects: Objects) => unknown, words: string][] = [
+  [
+    'more than 40 objects',
+    (all) => {
+      for (let i = all.length; i < 41; i++) {
+        const map = structuredClone(one(all, 'ConfigMap'));
+        map.metadata.name = `more-${String(i)}`;
+        all.push(map);
+      }
+    },
+    '41 objects',
+  ],
+  [
+    'a third image',
+    (all) => {
+      const more = structuredClone(pod(all, 'StatefulSet')!.spec.containers[0]!);
+      pod(all, 'StatefulSet')!.spec.containers.push({ ...more, name: 'x', image: 'x:1' });
+    },
+    '3 images',
+  ],
+  ['a CRD', (all) => all.push(CRD), 'no CRDs'],
+  [
+    'a secret',
+    (all) => all.push({ ...one(all, 'ConfigMap'), kind: 'Secret', apiVersion: 'v1' }),
+    'secrets are named',
+  ],
+  [
+    'an object over 200 KB',
+    (all) => (one(all, 'ConfigMap').data = { 'x.yml': 'x'.repeat(200_001) }),
+    'at most 200,000',
+  ],
+  ['no label', (all) => delete one(all, 'Service').metadata.labels, 'by which it is uninstalled'],
+  ['a second one', (all) => all.push(one(all, 'Service')), 'is there twice'],
+  [
+    'no namespace',
+    (all) => (one(all, 'Service').metadata.namespace = 'default'),
+    'in no namespace of the overlay',
+  ],
+  [
+    'a selector that selects nothing',
+    (all) => (one(all, 'Service').spec!.selector = { app: 'x' }),
+    'selects no pod',
+  ],
+  [
+    'an open namespace',
+    (all) =>
+      all.splice(
+        all.findIndex(({ metadata }) => metadata.name === 'default-deny-ingress'),
+        1,
+      ),
+    'no NetworkPolicy closes it',
+  ],
+  [
+    'the network of the node',
+    (all) => (pod(all, 'DaemonSet')!.spec.hostNetwork = true),
+    'shares a namespace of the node',
+  ],
+  [
+    'no seccomp',
+    (all) => delete pod(all, 'DaemonSet')!.spec.securityContext!.seccompProfile,
+    'seccomp',
+  ],
+  [
+    'a token by default',
+    (all) => delete pod(all, 'StatefulSet')!.spec.automountServiceAccountToken,
+    'does not say whether it wants a token',
+  ],
+  [
+    'root',
+    (all) => (pod(all, 'DaemonSet')!.spec.securityContext!.runAsUser = 0),
+    'may run as root',
+  ],
+  [
+    'the right to be root',
+    (all) => delete pod(all, 'StatefulSet')!.spec.securityContext!.runAsNonRoot,
+    'may run as root',
+  ],
+  ['privileged', (all) => (security(all).privileged = true), 'is privileged'],
+  ['gaining rights', (all) => delete security(all).allowPrivilegeEscalation, 'may gain rights'],
+  [
+    'a writable image',
+    (all) => (security(all).readOnlyRootFilesystem = false),
+    'may write to its image',
+  ],
+  ['capabilities', (all) => delete security(all).capabilities, 'keeps capabilities'],
+  ['another capability', (all) => (security(all).capabilities!.add = ['NET_RAW']), 'gets NET_RAW'],
+  [
+    'a capability that root is not known to need',
+    (all) => {
+      pod(all, 'DaemonSet')!.metadata.annotations = { [NEEDS_ROOT]: 'why' };
+      security(all).capabilities!.add = ['SYS_ADMIN'];
+    },
+    'gets SYS_ADMIN',
+  ],
+  [
+    'no memory limit',
+    (all) => delete pod(all, 'DaemonSet')!.spec.containers[0]!.resources!.limits,
+    'no memory limit',
+  ],
+  [
+    'no CPU request',
+    (all) => delete pod(all, 'DaemonSet')!.spec.containers[0]!.resources!.requests,
+    'requests no CPU',
+  ],
+  [
+    'the latest image',
+    (all) => (pod(all, 'DaemonSet')!.spec.containers[0]!.image = 'binnacle/collector:latest'),
+    'without a version',
+  ],
+  [
+    'the default service account',
+    (all) => delete pod(all, 'StatefulSet')!.spec.serviceAccountName,
+    'no ServiceAccount of its own',
+  ],
+  [
+    'an unknown priority',
+    (all) => (pod(all, 'StatefulSet')!.spec.priorityClassName = 'x'),
+    'no PriorityClass x',
+  ],
+  [
+    'a ConfigMap that is missing',
+    (all) => (one(all, 'ConfigMap', 'engine-rules').metadata.name = 'x'),
+    'no ConfigMap binnacle-engine-rules',
+  ],
+  [
+    'a mount of nothing',
+    (all) => (pod(all, 'DaemonSet')!.spec.containers[0]!.volumeMounts![0]!.name = 'x'),
+    'mounts x, which does not exist',
+  ],
+  [
+    'a folder of the node where it is forbidden',
+    (all) => pod(all, 'StatefulSet')!.spec.volumes!.push({ name: 'x', hostPath: { path: '/' } }),
+    'pod-security level forbids',
+  ],
+  [
+    'a looser namespace than needed',
+    (all) =>
+      (one(all, 'Namespace').metadata.labels!['pod-security.kubernetes.io/enforce'] = 'baseline'),
+    'is not restricted',
+  ],
+  ['a wildcard', (all) => role(all).push({ apiGroups: ['*'], resources: ['x'] }), 'a wildcard'],
+  ['reading secrets', (all) => grant(all, 'secrets', 'get'), 'grants secrets'],
+  ['nodes/proxy', (all) => grant(all, 'nodes/proxy', 'get'), 'grants nodes/proxy'],
+  ['exec', (all) => grant(all, 'pods/exec', 'create'), 'grants pods/exec'],
+  ['impersonation', (all) => grant(all, 'users', 'impersonate'), 'the verb impersonate'],
+  [
+    'a right that no code asks for',
+    (all) => grant(all, 'configmaps', 'list'),
+    'nothing asks for list configmaps',
+  ],
+  [
+    'a right too few',
+    (all) => (one(all, 'ClusterRole').rules = role(all).slice(1)),
+    'does not grant get nodes/metrics',
+  ],
+  [
+    'a field that Kubernetes does not have',
+    (all) => Object.assign(one(all, 'StatefulSet').spec!, { replica: 1 }),
+    '.spec.replica is not a field that Kubernetes 1.30, 1.31, 1.32, 1.33, 1.34, 1.35, 1.36 has',
+  ],
+  [
+    'a field that older versions do not have',
+    (all) =>
+      Object.assign(pod(all, 'StatefulSet')!.spec.containers[0]!, {
+        restartPolicyRules: [{ action: 'Restart' }],
+      }),
+    'restartPolicyRules is not a field that Kubernetes 1.30, 1.31, 1.32, 1.33 has',
+  ],
+  [
+    'a missing field',
+    (all) => delete (one(all, 'StatefulSet').spec as { selector?: unknown }).selector,
+    '.spec.selector is required',
+  ],
+  [
+    'a wrong type',
+    (all) => Object.assign(one(all, 'StatefulSet').spec!, { replicas: '1' }),
+    '.spec.replicas must be an integer',
+  ],
+  [
+    'no quantity',
+    (all) => (pod(all, 'DaemonSet')!.spec.containers[0]!.resources!.limits = { memory: '1 GB' }),
+    'must be a quantity',
+  ],
+  [
+    'a list that is none',
+    (all) => Object.assign(one(all, 'Service').spec!, { ports: { port: 1 } }),
+    '.spec.ports must be a list',
+  ],
+];
+
+function security(all: Objects): NonNullable<Mutable<Container>['securityContext']> {
+  return pod(all, 'DaemonSet')!.spec.containers[0]!.securityContext!;
+}
+
+function role(all: Objects): NonNullable<Mutable<Manifest>['rules']> {
+  return one(all, 'ClusterRole').rules!;
+}
+
+function grant(all: Objects, resource: string, verb: string): void {
+  role(all).push({ apiGroups: [''], resources: [resource], verbs: [verb] });
+}
+
+describeWithKubectl('the rules of overlays', () => {
+  let good: readonly Manifest[] = [];
+  beforeAll(() => {
+    good = renderOverlay(DEFAULT_OVERLAY);
+  });
+
+  it.each(REFUSED)('refuse %s', (_name, breakIt, words) => {
+    const objects = structuredClone(good) as Objects;
+    breakIt(objects);
+    expect(findingsOf(objects as readonly Manifest[], true)).toContainEqual(
+      expect.stringContaining(words),
+    );
+  });
+
+  it('say how large an overlay is', () => {
+    const { objects, images, largest } = figuresOf(good);
+    expect(objects).toBe(good.length);
+    expect(images).toEqual(['binnacle/alert-engine:0.1.0', 'binnacle/collector:0.1.0']);
+    expect(largest.bytes).toBeGreaterThan(1000);
+  });
+});
+
+describeWithKubectl('the configuration in manifests', () => {
+  let folder = '';
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'binnacle-manifests-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const places: readonly (readonly [string, () => readonly Manifest[]])[] = [
+    ...overlayNames().map((name) => [`overlay ${name}`, () => renderOverlay(name)] as const),
+    ...['fluentd', 'existing-prometheus'].map(
+      (name) => [`component ${name}`, () => renderComponents([name])] as const,
+    ),
+  ];
+
+  it.each(places)('of %s is taken by both apps', (_name, render) => {
+    const objects = render();
+    for (const [app, map, file] of [
+      ['alert-engine', 'binnacle-engine-config', 'engine.yml'],
+      ['collector', 'binnacle-collector-config', 'collector.yml'],
+    ] as const) {
+      const { data } = objects.find(({ metadata }) => metadata.name === map)!;
+      for (const [name, text] of Object.entries(data!)) writeFileSync(join(folder, name), text);
+      const main = join(root, 'dist', 'apps', app, 'src', 'main.js');
+      const { status, stdout, stderr } = spawnSync(
+        process.execPath,
+        [main, '--check', '--config', join(folder, file)],
+        {
+          encoding: 'utf8',
+          env: {
+            NODE_NAME: 'node-1',
+            FLUENTD_HOST: 'fluentd.logging.svc',
+            FLUENTD_SHARED_KEY: 'key',
+            PROMETHEUS_URL: 'http://prometheus.example.com:9090',
+          },
+        },
+      );
+      expect([status, stderr]).toEqual([0, '']);
+      expect(stdout).toContain(`${file}: good`);
     }
-    expect(text).toMatch(/^USER 65532:65532$/m);
-    const [, entry] = /ENTRYPOINT \["\/app\/bin\/node", "\/app\/(.+)"\]/.exec(text)!;
-    const source = entry!.replace(/^dist\//, '').replace(/\.js$/, '.ts');
-    expect(existsSync(join(root, source))).toBe(true);
   });
 });

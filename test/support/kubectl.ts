@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { describe, it } from '@jest/globals';
 
-/** Whether kubectl is there and new enough to render folders of resources (1.21). */
+/** Whether kubectl is there and new enough to render folders of resources (1.27). */
 function hasKubectl(): boolean {
   const { status, stdout } = spawnSync('kubectl', ['version', '--client', '-o', 'json'], {
     encoding: 'utf8',
   });
-  return status === 0 && Number(/"minor":\s*"(\d+)/.exec(stdout)?.[1] ?? 0) >= 21;
+  return status === 0 && Number(/"minor":\s*"(\d+)/.exec(stdout)?.[1] ?? 0) >= 27;
 }
 
 /** A suite that renders manifests. Without kubectl it is one skipped test that says so. */
@@ -16,6 +16,6 @@ export function describeWithKubectl(name: string, body: () => void): void {
     return;
   }
   describe(name, () => {
-    it.skip('needs kubectl 1.21 or newer, which this machine does not have', () => {});
+    it.skip('needs kubectl 1.27 or newer, which this machine does not have', () => {});
   });
 }

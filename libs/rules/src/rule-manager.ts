@@ -14,12 +14,7 @@ export type RuleManagerOptions = Omit<RuleContext, 'templateFunctions' | 'source
   Pick<RuleSource, 'evaluator' | 'sink'>;
 
 /** What a configuration says around the rules. */
-export interface RuleSurroundings extends Pick<
-  RuleContext,
-  'externalLabels' | 'externalUrl' | 'timing'
-> {
-  /** `query_offset` of groups over the embedded store that name none; 0 where it is not given. */
-  readonly queryOffsetMs?: number;
+export interface RuleSurroundings extends Pick<RuleContext, 'externalLabels' | 'externalUrl'> {
   /** Other sources than the embedded store, by name. The same object means the same source, whose groups go on. */
   readonly datasources?: ReadonlyMap<string, RuleSource>;
 }
@@ -61,7 +56,7 @@ export class RuleManager {
   /**
    * Takes the place of the present rules. A group that has not changed goes on as it is; in one that has, rules with the
    * same name and labels keep their alerts. Series of rules that are gone get stale markers.
-   * @param surroundings from now on; with others than before (datasources aside), every group counts as changed
+   * @param surroundings from now on; with another external URL or other labels than before, every group counts as changed
    * @throws TemplateParseError before anything has changed
    * @throws InvariantError for a file of a datasource that is not there
    */
@@ -124,22 +119,13 @@ export class RuleManager {
     return contexts;
   }
 
-  #contextFor(surroundings: RuleSurroundings): RuleContext {
-    const { externalLabels, externalUrl, timing, queryOffsetMs = 0 } = surroundings;
-    const { source } = this.#context;
+  #contextFor({ externalLabels, externalUrl }: RuleSurroundings): RuleContext {
     const isSame =
       externalUrl === this.#context.externalUrl &&
-      externalLabels.equals(this.#context.externalLabels) &&
-      queryOffsetMs === source.defaultQueryOffsetMs &&
-      isDeepStrictEqual(timing, this.#context.timing);
-    if (isSame) return this.#context;
-    return withFunctions({
-      ...this.#context,
-      source: { ...source, defaultQueryOffsetMs: queryOffsetMs },
-      externalLabels,
-      externalUrl,
-      timing,
-    });
+      externalLabels.equals(this.#context.externalLabels);
+    return isSame
+      ? this.#context
+      : withFunctions({ ...this.#context, externalLabels, externalUrl });
   }
 
   async #cleanUp(

@@ -1,0 +1,77 @@
+import { stringify } from 'yaml';
+import {
+  API_ACCESS,
+  type ApiAccess,
+  type KubernetesFeature,
+} from '../../apps/collector/src/kubernetes/api-access.ts';
+
+/** One rule of a role. */
+export interface RoleRule {
+  readonly apiGroups: readonly string[];
+  readonly resources: readonly string[];
+  readonly verbs: readonly string[];
+  readonly resourceNames?: readonly string[];
+}
+
+const LABELS = {
+  'app.kubernetes.io/name': 'binnacle-collector',
+  'app.kubernetes.io/part-of': 'binnacle',
+};
+const NAME = 'binnacle-collector';
+const NAMESPACE = 'binnacle-nodes';
+const RBAC = 'rbac.authorization.k8s.io';
+
+/** The rules that grant what the features ask within a scope, and nothing else. */
+export function roleRules(
+  features: readonly KubernetesFeature[],
+  scope: ApiAccess['scope'],
+): RoleRule[] {
+  const rules = new Map<string, { rule: RoleRule; resources: Set<string> }>();
+  for (const { apiGroup, resource, verbs, resourceName, ...access } of features.flatMap(
+    (feature) => API_ACCESS[feature],
+  )) {
+    if (access.scope !== scope) continue;
+    const key = JSON.stringify([apiGroup, verbs, resourceName]);
+    const known = rules.get(key);
+    if (known !== undefined) {
+      known.resources.add(resource);
+      continue;
+    }
+    const resources = new Set([resource]);
+    const names = resourceName === undefined ? {} : { resourceNames: [resourceName] };
+    rules.set(key, { rule: { apiGroups: [apiGroup], resources: [], ...names, verbs }, resources });
+  }
+  return [...rules.values()].map(({ rule, resources }) =>
+    Object.assign(rule, { resources: [...resources].toSorted() }),
+  );
+}
+
+/** The roles and bindings of a collector with these features, as YAML. */
+export function collectorRoles(features: readonly KubernetesFeature[]): string {
+  const subjects = [{ kind: 'ServiceAccount', name: NAME, namespace: NAMESPACE }];
+  const metadata = { name: NAME, labels: LABELS };
+  const binding = (kind: string, of: string, more: object): object => ({
+    apiVersion: `${RBAC}/v1`,
+    kind,
+    metadata: { ...metadata, ...more },
+    roleRef: { apiGroup: RBAC, kind: of, name: NAME },
+    subjects,
+  });
+  const role = (kind: string, scope: ApiAccess['scope'], more: object): object => ({
+    apiVersion: `${RBAC}/v1`,
+    kind,
+    metadata: { ...metadata, ...more },
+    rules: roleRules(features, scope),
+  });
+  const own = { namespace: NAMESPACE };
+  const objects = [
+    role('ClusterRole', 'cluster', {}),
+    binding('ClusterRoleBinding', 'ClusterRole', {}),
+    role('Role', 'namespace', own),
+    binding('RoleBinding', 'Role', own),
+  ];
+  const head =
+    '# Generated from what the collector asks of the API server: npm run manifests -- --write\n';
+  const format = { aliasDuplicateObjects: false, singleQuote: true, lineWidth: 0 };
+  return head + objects.map((object) => stringify(object, format)).join('---\n');
+}

@@ -1,0 +1,56 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { collectorRoles } from './cluster-role.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+const HEAD = '# Generated from the dashboards that are there: npm run manifests -- --write\n';
+const FORMAT = { singleQuote: true, lineWidth: 0 } as const;
+
+/** Files that follow from others, by their path from the repository's root. */
+export function generatedFiles(): ReadonlyMap<string, string> {
+  const dashboards = readdirSync(join(root, 'grafana', 'dashboards'))
+    .filter((file) => file.endsWith('.json'))
+    .map((file) => file.slice(0, -'.json'.length))
+    .toSorted();
+  return new Map([
+    ['deploy/base/collector/rbac.yaml', collectorRoles(['kubelet', 'discovery', 'cluster_state'])],
+    ['grafana/kustomization.yaml', HEAD + stringify(dashboardMaps(dashboards), FORMAT)],
+    ['deploy/components/grafana/dashboards.yaml', HEAD + stringify(mounts(dashboards), FORMAT)],
+  ]);
+}
+
+/** A ConfigMap for each dashboard, since all of them together are larger than an object may be. */
+function dashboardMaps(dashboards: readonly string[]): object {
+  return {
+    apiVersion: 'kustomize.config.k8s.io/v1beta1',
+    kind: 'Kustomization',
+    namespace: 'binnacle',
+    generatorOptions: {
+      disableNameSuffixHash: true,
+      // The label by which the sidecar of Grafana's own chart finds dashboards.
+      labels: { 'app.kubernetes.io/part-of': 'binnacle', grafana_dashboard: '1' },
+      annotations: { grafana_folder: 'Binnacle' },
+    },
+    configMapGenerator: dashboards.map((name) => ({
+      name: mapName(name),
+      files: [`dashboards/${name}.json`],
+    })),
+  };
+}
+
+function mounts(dashboards: readonly string[]): object {
+  const sources = dashboards.map((name) => ({ configMap: { name: mapName(name) } }));
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'binnacle-grafana', namespace: 'binnacle' },
+    spec: {
+      template: { spec: { volumes: [{ name: 'dashboards', projected: { sources } }] } },
+    },
+  };
+}
+
+function mapName(dashboard: string): string {
+  return `binnacle-dashboard-${dashboard}`;
+}

@@ -1,0 +1,75 @@
+import type { KubernetesFeature } from '../../apps/collector/src/kubernetes/api-access.ts';
+import { roleRules } from './cluster-role.ts';
+import { type Manifest, nameOf } from './manifest.ts';
+
+/** Rights that are enough to become somebody else, to read secrets or to run commands elsewhere. */
+const NEVER: ReadonlySet<string> = new Set([
+  'secrets',
+  'nodes/proxy',
+  'pods/exec',
+  'pods/attach',
+  'pods/portforward',
+  'pods/proxy',
+  'services/proxy',
+  'serviceaccounts/token',
+]);
+const NEVER_VERBS: ReadonlySet<string> = new Set(['impersonate', 'escalate', 'bind']);
+
+type Rule = NonNullable<Manifest['rules']>[number];
+
+const COLLECTOR = 'binnacle-collector';
+
+/** Checks of every role: nothing that nobody needs, and for the collector exactly what its code asks. */
+export function roleFindings(
+  objects: readonly Manifest[],
+  features: readonly KubernetesFeature[],
+): string[] {
+  const roles = objects.filter(({ kind }) => kind === 'ClusterRole' || kind === 'Role');
+  const findings = roles.flatMap((role) => {
+    const name = nameOf(role);
+    return (role.rules ?? []).flatMap((rule) => tooMuch(rule).map((what) => `${name}: ${what}`));
+  });
+  for (const [kind, scope] of [
+    ['ClusterRole', 'cluster'],
+    ['Role', 'namespace'],
+  ] as const) {
+    const asked = rightsOf(roleRules(features, scope));
+    const granted = rightsOf(
+      roles
+        .filter((role) => role.kind === kind && role.metadata.name === COLLECTOR)
+        .flatMap(({ rules }) => rules ?? []),
+    );
+    for (const right of asked) {
+      if (!granted.has(right)) findings.push(`${kind}/${COLLECTOR}: does not grant ${right}`);
+    }
+    for (const right of granted) {
+      if (!asked.has(right)) findings.push(`${kind}/${COLLECTOR}: nothing asks for ${right}`);
+    }
+  }
+  return findings;
+}
+
+function tooMuch({ apiGroups = [], resources = [], verbs = [] }: Rule): string[] {
+  const words = [...apiGroups, ...resources, ...verbs];
+  return [
+    ...(words.some((word) => word.includes('*')) ? ['has a wildcard'] : []),
+    ...resources.filter((resource) => NEVER.has(resource)).map((one) => `grants ${one}`),
+    ...verbs.filter((verb) => NEVER_VERBS.has(verb)).map((verb) => `grants the verb ${verb}`),
+  ];
+}
+
+/** Every single right: `list pods`, `get leases.coordination.k8s.io NAME`. */
+function rightsOf(rules: readonly Rule[]): ReadonlySet<string> {
+  const rights = rules.flatMap(({ apiGroups = [], resources = [], verbs = [], resourceNames }) =>
+    apiGroups.flatMap((group) =>
+      resources.flatMap((resource) =>
+        verbs.flatMap((verb) =>
+          (resourceNames ?? ['']).map((name) =>
+            `${verb} ${resource}${group === '' ? '' : `.${group}`} ${name}`.trimEnd(),
+          ),
+        ),
+      ),
+    ),
+  );
+  return new Set(rights);
+}
