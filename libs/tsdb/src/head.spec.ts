@@ -149,7 +149,7 @@ describe('appending', () => {
     builder.addSeries(labels);
     builder.addSample(NOW, 1);
     head.append(builder.take(), NOW);
-    expect(head.series([equals('__proto__', 'x')], 0, NOW)).toEqual([labels]);
+    expect(head.lookups.series([equals('__proto__', 'x')], 0, NOW)).toEqual([labels]);
   });
 });
 
@@ -317,7 +317,7 @@ describe('selecting', () => {
               expect(found.toSorted()).toEqual(expected.toSorted());
               expect(held[i]!.version).toBe(version);
               expect(head.select(matchers)).toBe(held[i]);
-              expect(head.series(matchers, 0, Infinity)).toHaveLength(expected.length);
+              expect(head.lookups.series(matchers, 0, Infinity)).toHaveLength(expected.length);
             }
             nowMs += 45 * MINUTE;
             head.dropExpired(nowMs);
@@ -353,21 +353,21 @@ describe('label names and values', () => {
     NOW,
   );
   it('are all there are without matchers', () => {
-    expect(head.labelNames([], 0, Infinity)).toEqual(['__name__', 'job', 'zone']);
-    expect(head.labelValues('job', [], 0, Infinity)).toEqual(['x', 'y', 'z']);
-    expect(head.labelValues('none', [], 0, Infinity)).toEqual([]);
+    expect(head.lookups.labelNames([], 0, Infinity)).toEqual(['__name__', 'job', 'zone']);
+    expect(head.lookups.labelValues('job', [], 0, Infinity)).toEqual(['x', 'y', 'z']);
+    expect(head.lookups.labelValues('none', [], 0, Infinity)).toEqual([]);
   });
   it('follow the matchers and the time range', () => {
     const a = [equals('__name__', 'a')];
-    expect(head.labelValues('job', a, 0, Infinity)).toEqual(['x', 'y']);
-    expect(head.labelValues('zone', [equals('__name__', 'b')], 0, Infinity)).toEqual([]);
-    expect(head.labelNames([equals('job', 'x')], 0, Infinity)).toEqual(['__name__', 'job']);
-    expect(head.labelValues('job', [], NOW + 500, NOW + 5_000)).toEqual(['y']);
-    expect(head.labelNames([], NOW + 30_000, Infinity)).toEqual(['__name__', 'job']);
-    expect(head.series(a, NOW + 500, Infinity)).toHaveLength(1);
+    expect(head.lookups.labelValues('job', a, 0, Infinity)).toEqual(['x', 'y']);
+    expect(head.lookups.labelValues('zone', [equals('__name__', 'b')], 0, Infinity)).toEqual([]);
+    expect(head.lookups.labelNames([equals('job', 'x')], 0, Infinity)).toEqual(['__name__', 'job']);
+    expect(head.lookups.labelValues('job', [], NOW + 500, NOW + 5_000)).toEqual(['y']);
+    expect(head.lookups.labelNames([], NOW + 30_000, Infinity)).toEqual(['__name__', 'job']);
+    expect(head.lookups.series(a, NOW + 500, Infinity)).toHaveLength(1);
   });
   it('are counted by where they come from', () => {
-    expect(head.cardinality(1)).toMatchObject({
+    expect(head.lookups.cardinality(1)).toMatchObject({
       seriesCountByMetricName: [{ name: 'a', value: 2 }],
       labelValueCountByLabelName: [{ name: 'job', value: 3 }],
       seriesCountByLabelValuePair: [{ name: '__name__=a', value: 2 }],

@@ -1,11 +1,12 @@
 import { type FloatHistogram, histogramsEqual } from '#libs/histogram';
-import { compareUtf8, type Labels, type Matcher } from '#libs/labels';
+import type { Labels, Matcher } from '#libs/labels';
 import { createSampleWindow, type SampleBatch, type SampleWindow } from '#libs/samples';
 import { noRejections, type Rejection, type RejectReason } from './append-result.ts';
+import { HeadLookups } from './head-lookups.ts';
 import type { HeadOptions } from './head-options.ts';
 import { labelProblem } from './label-limits.ts';
-import { filterRows, basisOf } from './resolve-matchers.ts';
 import { RowSamples } from './row-samples.ts';
+import { type BudgetOffender, SeriesBudgets } from './series-budgets.ts';
 import { type Selection, SelectionCache } from './selection.ts';
 import type { StartChanges, StartTimes } from './start-times.ts';
 import { type IndexFootprint, SeriesIndex } from './series-index.ts';
@@ -14,8 +15,6 @@ import type { Pace } from './pace.ts';
 /** A removed row is not handed out again for so long; no query runs longer. */
 const ROW_QUARANTINE_MS = 10 * 60_000;
 const MAX_SELECTIONS = 10_000;
-const MAX_OFFENDERS = 1_000;
-const SERIES_PER_CHECK = 256;
 const ROWS_PER_CHECK = 8_192;
 const MAX_NAMED_SERIES = 500;
 const NO_ROWS: ReadonlySet<number> = new Set();
@@ -38,28 +37,6 @@ export interface HeadAppend {
   readonly rows: Uint32Array;
   /** The index of each sample taken in the batch's columns; valid until the next append. */
   readonly samples: Uint32Array;
-}
-
-/** A value of a label whose series have reached their budget. */
-export interface BudgetOffender {
-  readonly label: string;
-  readonly value: string;
-  /** How often a series of it was refused; a series that comes again counts again. */
-  readonly refusedSeries: number;
-}
-
-/** One line of {@link HeadStatistics}. */
-export interface CardinalityEntry {
-  readonly name: string;
-  readonly value: number;
-}
-
-/** Where the series come from, largest first (Prometheus's `/api/v1/status/tsdb`). */
-export interface CardinalityStatistics {
-  readonly seriesCountByMetricName: readonly CardinalityEntry[];
-  readonly labelValueCountByLabelName: readonly CardinalityEntry[];
-  readonly memoryInBytesByLabelName: readonly CardinalityEntry[];
-  readonly seriesCountByLabelValuePair: readonly CardinalityEntry[];
 }
 
 /** How much room a head has taken, in things rather than bytes. */
@@ -92,10 +69,14 @@ export class Head {
   /** Time of the oldest sample that has not been handed on. */
   #oldestNewMs = Infinity;
   readonly #lateRows = new Set<number>();
-  readonly #offenders = new Map<string, { label: string; value: string; refusedSeries: number }>();
+  readonly #budgets: SeriesBudgets;
+  /** What there is of series, names and values. */
+  readonly lookups: HeadLookups;
 
   constructor(options: HeadOptions) {
     this.#options = options;
+    this.#budgets = new SeriesBudgets(this.#index, options.seriesBudgets);
+    this.lookups = new HeadLookups(this.#index, this.#samples, this);
     this.#selections = new SelectionCache(this.#index, this.#samples, MAX_SELECTIONS);
   }
 
@@ -140,7 +121,7 @@ export class Head {
 
   /** Who has asked for more series than its budget allows, and how often that was refused; the first thousand of them. */
   get offenders(): readonly BudgetOffender[] {
-    return [...this.#offenders.values()];
+    return this.#budgets.offenders;
   }
 
   /** Time of the oldest sample, Infinity without any. May lag behind what retention has dropped. */
@@ -184,12 +165,13 @@ export class Head {
   async rowsToHandOn(minMs: number, maxMs: number, pace: Pace): Promise<number[]> {
     const rows: number[] = [];
     if (minMs < this.#handedOnMs) {
-      for (const row of this.#lateRows) if (this.#isInRange(row, minMs, maxMs)) rows.push(row);
+      for (const row of this.#lateRows)
+        if (this.#samples.reaches(row, minMs, maxMs)) rows.push(row);
       return rows;
     }
     const { rowCount } = this.#index;
     for (let row = 0; row < rowCount; row++) {
-      if (this.#index.isLive(row) && this.#isInRange(row, minMs, maxMs)) rows.push(row);
+      if (this.#index.isLive(row) && this.#samples.reaches(row, minMs, maxMs)) rows.push(row);
       if (row % ROWS_PER_CHECK === 0 && pace.isDue()) await pace.rest();
     }
     return rows;
@@ -365,99 +347,6 @@ export class Head {
     this.#samples.read(row, minMs, maxMs, window);
   }
 
-  /** The label sets that fulfil all matchers and may have samples in the range, in row order. */
-  series(matchers: readonly Matcher[], minMs: number, maxMs: number): Labels[] {
-    const found: Labels[] = [];
-    for (const row of this.#rowsInRange(matchers, minMs, maxMs)) {
-      found.push(this.#index.labelsOf(row));
-    }
-    return found;
-  }
-
-  /** As {@link series}, with pauses, and at most `limit` of them. A series that goes meanwhile is left out. */
-  async seriesInTurns(
-    matchers: readonly Matcher[],
-    minMs: number,
-    maxMs: number,
-    limit: number,
-    pace: Pace,
-  ): Promise<Labels[]> {
-    const found: Labels[] = [];
-    for (const row of this.#rowsInRange(matchers, minMs, maxMs)) {
-      if (found.length >= limit) break;
-      if (this.#index.isLive(row)) found.push(this.#index.labelsOf(row));
-      if (found.length % SERIES_PER_CHECK === 0 && pace.isDue()) await pace.rest();
-    }
-    return found;
-  }
-
-  /** Names of labels of the series that fulfil all matchers and may have samples in the range, sorted. */
-  labelNames(matchers: readonly Matcher[], minMs: number, maxMs: number): string[] {
-    if (matchers.length === 0 && this.#covers(minMs, maxMs)) {
-      return [...this.#index.labelNames()].toSorted(compareUtf8);
-    }
-    const pairs = new Set<number>();
-    const names = new Set<string>();
-    for (const row of this.#rowsInRange(matchers, minMs, maxMs)) {
-      for (const pair of this.#index.pairsOfRow(row)) {
-        if (pairs.has(pair)) continue;
-        pairs.add(pair);
-        names.add(this.#index.nameOfPair(pair));
-      }
-    }
-    return [...names].toSorted(compareUtf8);
-  }
-
-  /** Values of one label among the series that fulfil all matchers and may have samples in the range, sorted. */
-  labelValues(name: string, matchers: readonly Matcher[], minMs: number, maxMs: number): string[] {
-    const values = this.#index.valuesOf(name);
-    if (matchers.length === 0) {
-      const isCovered = this.#covers(minMs, maxMs);
-      const found: string[] = [];
-      for (const [value, pair] of values) {
-        if (isCovered || this.#isAnyInRange(this.#index.posting(pair).rows(), minMs, maxMs)) {
-          found.push(value);
-        }
-      }
-      return found.toSorted(compareUtf8);
-    }
-    const nameId = this.#index.nameId(name);
-    if (nameId < 0) return [];
-    const pairs = new Set<number>();
-    for (const row of this.#rowsInRange(matchers, minMs, maxMs)) {
-      const pair = this.#index.pairOfRow(row, nameId);
-      if (pair >= 0) pairs.add(pair);
-    }
-    return Array.from(pairs, (pair) => this.#index.valueOfPair(pair)).toSorted(compareUtf8);
-  }
-
-  /** The `limit` largest entries of each kind. */
-  cardinality(limit: number): CardinalityStatistics {
-    const byMetric: CardinalityEntry[] = [];
-    const byPair: CardinalityEntry[] = [];
-    const valueCounts: CardinalityEntry[] = [];
-    const memory: CardinalityEntry[] = [];
-    for (const name of this.#index.labelNames()) {
-      const values = this.#index.valuesOf(name);
-      let bytes = 0;
-      for (const [value, pair] of values) {
-        const series = this.#index.posting(pair).length;
-        bytes += value.length;
-        byPair.push({ name: `${name}=${value}`, value: series });
-        keepLargest(byPair, limit, 10_000);
-        if (name === '__name__') byMetric.push({ name: value, value: series });
-      }
-      valueCounts.push({ name, value: values.size });
-      memory.push({ name, value: bytes });
-    }
-    return {
-      seriesCountByMetricName: keepLargest(byMetric, limit, 0),
-      labelValueCountByLabelName: keepLargest(valueCounts, limit, 0),
-      memoryInBytesByLabelName: keepLargest(memory, limit, 0),
-      seriesCountByLabelValuePair: keepLargest(byPair, limit, 0),
-    };
-  }
-
   /** Drops what is beyond the retention; see {@link dropBefore}. */
   dropExpired(nowMs: number, pinned: ReadonlySet<number> = NO_ROWS): readonly number[] {
     return this.dropBefore(nowMs - this.#options.retentionMs, nowMs, pinned);
@@ -501,23 +390,7 @@ export class Head {
     const problem = labelProblem(labels, this.#options);
     if (problem !== null) return problem;
     if (this.#index.seriesCount >= this.#options.maxSeries) return 'series_limit';
-    for (const { label, maxSeries } of this.#options.seriesBudgets) {
-      const value = labels.get(label);
-      const pair = value === '' ? undefined : this.#index.valuesOf(label).get(value);
-      if (pair === undefined || this.#index.posting(pair).length < maxSeries) continue;
-      this.#noticeOffender(label, value);
-      return 'series_budget';
-    }
-    return null;
-  }
-
-  #noticeOffender(label: string, value: string): void {
-    const key = `${label}=${value}`;
-    const known = this.#offenders.get(key);
-    if (known !== undefined) known.refusedSeries++;
-    else if (this.#offenders.size < MAX_OFFENDERS) {
-      this.#offenders.set(key, { label, value, refusedSeries: 1 });
-    }
+    return this.#budgets.hasRoomFor(labels) ? null : 'series_budget';
   }
 
   #createSeries(labels: Labels): number {
@@ -584,42 +457,8 @@ export class Head {
     this.#samples.read(row, timeMs, timeMs, this.#probe);
     return this.#probe.end > this.#probe.start ? this.#probe.start : -1;
   }
-
-  #covers(minMs: number, maxMs: number): boolean {
-    return minMs <= this.#minMs && maxMs >= this.#maxMs;
-  }
-
-  #rowsInRange(matchers: readonly Matcher[], minMs: number, maxMs: number): Uint32Array {
-    const basis = basisOf(this.#index, matchers);
-    if (basis === null) return new Uint32Array(0);
-    const rows = filterRows(this.#index, basis.posting.rows(), basis.rest);
-    return this.#covers(minMs, maxMs)
-      ? rows
-      : rows.filter((row) => this.#isInRange(row, minMs, maxMs));
-  }
-
-  #isInRange(row: number, minMs: number, maxMs: number): boolean {
-    return this.#samples.lastMs(row) >= minMs && this.#samples.firstMs(row) <= maxMs;
-  }
-
-  #isAnyInRange(rows: Uint32Array, minMs: number, maxMs: number): boolean {
-    for (let i = 0; i < rows.length; i++) if (this.#isInRange(rows[i]!, minMs, maxMs)) return true;
-    return false;
-  }
 }
 
 function wordsOf(values: Float64Array): Uint32Array {
   return new Uint32Array(values.buffer, values.byteOffset, values.length * 2);
-}
-
-/** Sorts largest first and cuts to `limit`, once the list has outgrown `slack`. */
-function keepLargest(
-  entries: CardinalityEntry[],
-  limit: number,
-  slack: number,
-): CardinalityEntry[] {
-  if (entries.length <= slack) return entries;
-  entries.sort((a, b) => b.value - a.value || compareUtf8(a.name, b.name));
-  entries.length = Math.min(entries.length, limit);
-  return entries;
 }

@@ -44,7 +44,7 @@ export {
   type SeriesExemplars,
 } from './exemplar-ring.ts';
 export type { Timer } from './group-commit.ts';
-export type { CardinalityEntry, CardinalityStatistics } from './head.ts';
+export type { CardinalityEntry, CardinalityStatistics } from './cardinality.ts';
 export { DEFAULT_HEAD_OPTIONS, type HeadOptions, type SeriesBudget } from './head-options.ts';
 export {
   MemorySegmentStore,

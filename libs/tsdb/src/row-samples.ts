@@ -89,6 +89,11 @@ export class RowSamples {
     return this.#firstMs[row]!;
   }
 
+  /** Whether the row may have a sample with `minMs <= t <= maxMs`. */
+  reaches(row: number, minMs: number, maxMs: number): boolean {
+    return this.#lastMs[row]! >= minMs && this.#firstMs[row]! <= maxMs;
+  }
+
   get lateSampleCount(): number {
     return this.#late.sampleCount + this.#histograms.lateCount;
   }

@@ -142,7 +142,7 @@ export class TieredStore {
     limit = Infinity,
   ): Promise<readonly Labels[]> {
     const { head } = this.#recent;
-    const recent = await head.seriesInTurns(matchers, minMs, maxMs, limit, this.#pace);
+    const recent = await head.lookups.seriesInTurns(matchers, minMs, maxMs, limit, this.#pace);
     if (recent.length >= limit || !this.#needsBlocks(minMs, maxMs)) return recent;
     return this.#seriesMerged(recent, matchers, minMs, maxMs);
   }

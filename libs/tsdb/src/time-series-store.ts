@@ -11,7 +11,8 @@ import { type BatchExtras, NO_EXTRAS } from './batch-extras.ts';
 import type { ExemplarRing } from './exemplar-ring.ts';
 import { DEFAULT_EXTRAS_OPTIONS, ExtrasLog, type ExtrasOptions } from './extras-log.ts';
 import { GroupCommit, type Timer } from './group-commit.ts';
-import { type BudgetOffender, type CardinalityStatistics, Head } from './head.ts';
+import type { CardinalityStatistics } from './cardinality.ts';
+import { Head } from './head.ts';
 import { DEFAULT_HEAD_OPTIONS, type HeadOptions } from './head-options.ts';
 import type { MetadataCatalogue } from './metric-metadata.ts';
 import { replayLog, type ReplayProgress, type ReplayReport } from './replay-log.ts';
@@ -24,6 +25,7 @@ import {
   SeriesLog,
   type SeriesLogOptions,
 } from './series-log.ts';
+import type { BudgetOffender } from './series-budgets.ts';
 
 /** So many series are dropped without a pause. */
 const SERIES_PER_TURN = 8_192;
@@ -217,22 +219,22 @@ export class TimeSeriesStore {
 
   /** Label sets that fulfil all matchers and may have samples in the range, in row order. */
   series(matchers: readonly Matcher[], minMs: number, maxMs: number): Labels[] {
-    return this.#head.series(matchers, minMs, maxMs);
+    return this.#head.lookups.series(matchers, minMs, maxMs);
   }
 
   /** Label names of the series that fulfil all matchers and may have samples in the range, sorted. */
   labelNames(matchers: readonly Matcher[], minMs: number, maxMs: number): string[] {
-    return this.#head.labelNames(matchers, minMs, maxMs);
+    return this.#head.lookups.labelNames(matchers, minMs, maxMs);
   }
 
   /** Values of one label among those series, sorted. */
   labelValues(name: string, matchers: readonly Matcher[], minMs: number, maxMs: number): string[] {
-    return this.#head.labelValues(name, matchers, minMs, maxMs);
+    return this.#head.lookups.labelValues(name, matchers, minMs, maxMs);
   }
 
   /** Where the series come from; the `limit` largest of each kind. */
   cardinality(limit: number): CardinalityStatistics {
-    return this.#head.cardinality(limit);
+    return this.#head.lookups.cardinality(limit);
   }
 
   /** Drops what is beyond the retention, in memory and on disk. To be called every minute or so. */
