@@ -1,4 +1,5 @@
 import 'reflect-metadata';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server, type ServerResponse } from 'node:http';
@@ -192,6 +193,17 @@ describe('the engine', () => {
     await until(async () => (await missing()).length === 0).catch(() => null);
     expect(await missing()).toEqual([]);
     expect(`${logLines.join('')}${metrics}`).not.toContain('canary');
+  });
+
+  it('has a page to silence an alert with', async () => {
+    await start();
+    const page = await fetch(
+      `${base}/silence?labels=${encodeURIComponent('{"alertname":"Down"}')}`,
+    );
+    expect(page.headers.get('content-type')).toContain('text/html');
+    const [, script = ''] = /<script>(.*)<\/script>/s.exec(await page.text()) ?? [];
+    const hash = createHash('sha256').update(script).digest('base64');
+    expect(page.headers.get('content-security-policy')).toContain(`script-src 'sha256-${hash}'`);
   });
 
   it('gives messages and groups the labels of their route', async () => {

@@ -272,7 +272,7 @@ describe('receivers of our own', () => {
     const since = 'since 2026-02-03 04:05:06 UTC (1m30s)';
     const { text } = await textOf('googlechat', `{webhook_url: 'URL/'}`);
     expect(text!.replaceAll('\u200b', '')).toBe(
-      `*FIRING: DiskFull – 1 alert firing*\ninstance: a_b\n\n*FIRING* 95 % used\nx *y*\n${since}\nvalue: 95\n<https://runbooks.example/(1)|Runbook> · <http://prom.example/graph?g0.expr=up|Query>\n\n${foot}`,
+      `*FIRING: DiskFull – 1 alert firing*\ninstance: a_b\n\n*FIRING* 95 % used\nx *y*\n${since}\nvalue: 95\n<https://runbooks.example/(1)|Runbook> · <http://prom.example/graph?g0.expr=up|Graph> · <http://me.example/silence?labels=%7B%22alertname%22%3A%22DiskFull%22%2C%22instance%22%3A%22a_b%22%2C%22severity%22%3A%22critical%22%7D|Silence>\n\n${foot}`,
     );
     expect(text).toContain('x *\u200by*\u200b');
     const { formatted_body: html } = await textOf(
@@ -280,7 +280,7 @@ describe('receivers of our own', () => {
       `{homeserver_url: 'URL', room_id: r, access_token: t}`,
     );
     expect(html).toBe(
-      `<strong>FIRING: DiskFull – 1 alert firing</strong><br>instance: a_b<br><br><strong>FIRING</strong> 95 % used<br>x *y*<br>${since}<br>value: 95<br><a href="https://runbooks.example/(1)">Runbook</a> · <a href="http://prom.example/graph?g0.expr=up">Query</a><br><br>${foot}`,
+      `<strong>FIRING: DiskFull – 1 alert firing</strong><br>instance: a_b<br><br><strong>FIRING</strong> 95 % used<br>x *y*<br>${since}<br>value: 95<br><a href="https://runbooks.example/(1)">Runbook</a> · <a href="http://prom.example/graph?g0.expr=up">Graph</a> · <a href="http://me.example/silence?labels=%7B%22alertname%22%3A%22DiskFull%22%2C%22instance%22%3A%22a_b%22%2C%22severity%22%3A%22critical%22%7D">Silence</a><br><br>${foot}`,
     );
     const { message } = await textOf('gotify', `{server_url: 'URL', token: t}`);
     expect(message).toContain(String.raw`instance: a\_b`);

@@ -14,6 +14,8 @@ export interface DeliveryContext {
   readonly externalUrl: string;
   readonly userAgent: string;
   readonly templates: MessageTemplates;
+  /** Whether our texts take the place of Alertmanager's default templates. Default: no. */
+  readonly hasOwnTexts?: boolean;
   /** For one attempt, where the receiver's configuration says nothing. */
   readonly defaultTimeoutMs: number;
   /** Where AWS's keys are looked for if the configuration has none. */

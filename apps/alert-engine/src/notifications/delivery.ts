@@ -58,6 +58,7 @@ export function createDelivery(
       externalUrl: ruleSurroundings(config, options).externalUrl,
       userAgent: USER_AGENT,
       templates,
+      hasOwnTexts: config.notifications.texts === 'binnacle',
       defaultTimeoutMs: DEFAULT_TIMEOUT_MS,
       environment,
     },

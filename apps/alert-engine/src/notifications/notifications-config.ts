@@ -21,6 +21,8 @@ export const notificationsConfigSchema = z.strictObject({
   severity_label: z.string().min(1).default(DEFAULT_SEVERITY_ORDER.label),
   /** Its values, the most severe first; with none of them a worse alert waits like any other. */
   severities: z.array(z.string().min(1)).default([...DEFAULT_SEVERITY_ORDER.values]),
+  /** What receivers say for which the file has no text: Alertmanager's words or ours. */
+  texts: z.enum(['alertmanager', 'binnacle']).default('alertmanager'),
   silences: z
     .strictObject({
       retention_time: positiveDurationMs().prefault('5d'),

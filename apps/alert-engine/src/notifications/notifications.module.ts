@@ -21,6 +21,7 @@ import { NotificationMetrics } from './notification-metrics.ts';
 import { NotificationService } from './notification-service.ts';
 import { NotificationsApiController } from './notifications-api.controller.ts';
 import { NotificationsRunner } from './notifications.runner.ts';
+import { SilencePageController } from './silence-page.controller.ts';
 import { SilencesController } from './silences.controller.ts';
 import { StateArea } from './state-area.ts';
 import { StateReceiverMemory } from './state-receiver-memory.ts';
@@ -28,7 +29,12 @@ import { StateReceiverMemory } from './state-receiver-memory.ts';
 /** Alerts: grouped, routed, held back, delivered, shown through Alertmanager's API. */
 @Module({
   imports: [StateModule],
-  controllers: [NotificationsApiController, SilencesController, AlertmanagerController],
+  controllers: [
+    NotificationsApiController,
+    SilencesController,
+    SilencePageController,
+    AlertmanagerController,
+  ],
   providers: [
     {
       provide: LOADED_ALERTMANAGER_CONFIG,

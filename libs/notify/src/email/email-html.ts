@@ -29,7 +29,7 @@ export function renderEmailHtml(group: GroupDescription): string {
     `<tr><td style="background:${colour};color:#ffffff;padding:16px 20px;font-size:18px;font-weight:600">${escapeHtml(bannerOf(group))}</td></tr>`,
     group.where.length === 0
       ? ''
-      : `<tr><td style="padding:12px 20px 0">${pairTable(group.where)}</td></tr>`,
+      : `<tr><td style="padding:12px 20px">${pairTable(group.where)}</td></tr>`,
     ...group.alerts.map(alertRow),
     group.omittedCount === 0
       ? ''

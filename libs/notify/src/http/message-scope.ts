@@ -11,6 +11,7 @@ import {
   type TemplateFault,
   type TemplateValue,
 } from '../message/message-templates.ts';
+import { ownTextOf } from '../message/own-texts.ts';
 import type { Revealed } from './revealed.ts';
 import type { TokenCache } from './token-cache.ts';
 
@@ -47,6 +48,7 @@ export class MessageScope<Settings> {
   readonly #neutral: MessageData;
   readonly #value: TemplateValue;
   readonly #isHtml: boolean;
+  readonly #hasOwnTexts: boolean;
 
   constructor(options: MessageScopeOptions<Settings>) {
     const { notification, context } = options;
@@ -60,6 +62,7 @@ export class MessageScope<Settings> {
     this.#templates = context.templates;
     this.#defaults = options.defaults;
     this.#isHtml = options.isHtml;
+    this.#hasOwnTexts = context.hasOwnTexts ?? false;
     const neutral = neutralData(data, options.neutralize);
     const routeLabels = context.templates.routeLabels(
       notification.routeLabels,
@@ -94,6 +97,9 @@ export class MessageScope<Settings> {
 
   /** Expands a template that stands in the block under some name. @param key whose default replaces it after a fault */
   expand(template: string, field: string, key = field): string {
+    const name = this.#hasOwnTexts ? this.#templates.untouchedDefault(template) : null;
+    const own = name === null ? null : ownTextOf(name);
+    if (own !== null) return own(this.describe(), this.#isHtml);
     const options = { field, isHtml: this.#isHtml, nowMs: this.nowMs };
     const text = this.#templates.expand(template, this.#value, options, this.faults);
     if (text !== null) return text;
@@ -147,7 +153,7 @@ export class MessageScope<Settings> {
 
   /** The notification in words of our own, harmless in this medium. */
   describe(): GroupDescription {
-    return describeGroup(this.#neutral, this.nowMs);
+    return describeGroup(this.#neutral, this.nowMs, this.data);
   }
 }
 

@@ -51,10 +51,20 @@ const LINKS: readonly (readonly [string, string])[] = [
   ['dashboard_url', 'Dashboard'],
   ['dashboard', 'Dashboard'],
 ];
-const TOLD_ELSEWHERE = new Set([...SUMMARIES, ...DESCRIPTIONS, ...VALUES]);
+const THRESHOLD = 'threshold';
+const TOLD_ELSEWHERE = new Set([...SUMMARIES, ...DESCRIPTIONS, ...VALUES, THRESHOLD]);
 
-/** Puts a notification into words. */
-export function describeGroup(data: MessageData, nowMs: number): GroupDescription {
+/**
+ * Puts a notification into words.
+ * @param original what links are made of, where labels in `data` were changed for a medium
+ */
+export function describeGroup(
+  data: MessageData,
+  nowMs: number,
+  original: MessageData = data,
+): GroupDescription {
+  const externalUrl = isWebUrl(data.externalUrl) ? data.externalUrl : '';
+  const labelsOf = new Map(original.alerts.map(({ fingerprint, labels }) => [fingerprint, labels]));
   const firingCount = data.alerts.filter((alert) => alert.status === 'firing').length;
   const shown = firingFirst(data.alerts).slice(0, MAX_ALERTS);
   const where = pairs(data.commonLabels, new Set(['alertname', 'severity']));
@@ -65,11 +75,17 @@ export function describeGroup(data: MessageData, nowMs: number): GroupDescriptio
     headline: headlineOf(data),
     where,
     severity: data.commonLabels.get('severity'),
-    alerts: shown.map((alert) => describeAlert(alert, data.commonLabels, nowMs)),
+    alerts: shown.map((alert) => ({
+      ...describeAlert(alert, data.commonLabels, nowMs),
+      links: [
+        ...linksOf(alert),
+        ...silenceLinks(alert, labelsOf.get(alert.fingerprint) ?? alert.labels, externalUrl),
+      ],
+    })),
     omittedCount: data.alerts.length - shown.length,
     receiver: data.receiver,
     reason: data.reason,
-    externalUrl: isWebUrl(data.externalUrl) ? data.externalUrl : '',
+    externalUrl,
   };
 }
 
@@ -82,7 +98,11 @@ function headlineOf(data: MessageData): string {
   return first.join(', ') + (names.size > first.length ? ' and others' : '');
 }
 
-function describeAlert(alert: NotifiedAlert, common: Labels, nowMs: number): AlertDescription {
+function describeAlert(
+  alert: NotifiedAlert,
+  common: Labels,
+  nowMs: number,
+): Omit<AlertDescription, 'links'> {
   const { labels, annotations } = alert;
   const taken = new Set([...TOLD_ELSEWHERE, ...LINKS.map(([name]) => name)]);
   return {
@@ -91,14 +111,21 @@ function describeAlert(alert: NotifiedAlert, common: Labels, nowMs: number): Ale
     summary: firstOf(annotations, SUMMARIES),
     description: firstOf(annotations, DESCRIPTIONS),
     when: whenOf(alert, nowMs),
-    value: firstOf(annotations, VALUES),
+    value: valueOf(annotations),
     labels: pairs(
       labels.filter((name) => !common.has(name)),
       new Set(['alertname']),
     ),
     annotations: pairs(annotations, taken),
-    links: linksOf(alert),
   };
+}
+
+/** The value, and what it is measured by: `7 (threshold > 5)`. */
+function valueOf(annotations: Labels): string {
+  const value = firstOf(annotations, VALUES);
+  const threshold = clip(annotations.get(THRESHOLD));
+  if (threshold === '') return value;
+  return value === '' ? `threshold ${threshold}` : `${value} (threshold ${threshold})`;
 }
 
 function whenOf(alert: NotifiedAlert, nowMs: number): string {
@@ -120,7 +147,25 @@ function duration(durationMs: number): string {
 
 function linksOf({ annotations, generatorUrl }: NotifiedAlert): AlertDescription['links'] {
   const links = LINKS.map(([name, title]) => ({ title, url: annotations.get(name) }));
-  return [...links, { title: 'Query', url: generatorUrl }].filter(({ url }) => isWebUrl(url));
+  return [...links, { title: 'Graph', url: generatorUrl }].filter(({ url }) => isWebUrl(url));
+}
+
+/** More does not fit everywhere. */
+const MAX_SILENCE_URL = 1_500;
+
+/** Where an alert that fires can be silenced: a page of the engine. */
+function silenceLinks(
+  { status }: NotifiedAlert,
+  labels: Labels,
+  externalUrl: string,
+): AlertDescription['links'] {
+  if (status !== 'firing' || externalUrl === '') return [];
+  const query = encodeURIComponent(JSON.stringify(labels.toRecord())).replaceAll(
+    /[!'()*]/g,
+    (character) => `%${character.codePointAt(0)!.toString(16)}`,
+  );
+  const url = `${externalUrl}/silence?labels=${query}`;
+  return url.length > MAX_SILENCE_URL ? [] : [{ title: 'Silence', url }];
 }
 
 /** Whether a link is safe to offer: `javascript:` and the like are not. */

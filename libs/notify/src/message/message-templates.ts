@@ -49,10 +49,13 @@ export class MessageTemplates {
   /** Without the files of the operator. */
   readonly #builtIn: TemplateSet;
   readonly #parsed = new Map<string, TemplateSet>();
+  /** The names that the operator's files define. */
+  readonly #written: ReadonlySet<string>;
 
-  private constructor(set: TemplateSet, builtIn: TemplateSet) {
+  private constructor(set: TemplateSet, builtIn: TemplateSet, written: ReadonlySet<string>) {
     this.#set = set;
     this.#builtIn = builtIn;
+    this.#written = written;
   }
 
   /**
@@ -65,8 +68,22 @@ export class MessageTemplates {
       .with('default', ALERTMANAGER_TEMPLATES)
       .with('email', EMAIL_SUBJECT);
     let set = builtIn;
-    for (const [name, text] of files) set = set.with(name, text);
-    return new MessageTemplates(set, builtIn);
+    let written = TemplateSet.create({ functions: ALERTMANAGER_FUNCTIONS });
+    for (const [name, text] of files) {
+      set = set.with(name, text);
+      written = written.with(name, text);
+    }
+    return new MessageTemplates(set, builtIn, new Set(written.names));
+  }
+
+  /**
+   * The default template that a text does nothing but call; null where it does something else, or where a file of the
+   * operator replaces it or one of the helpers it is made of.
+   */
+  untouchedDefault(text: string): string | null {
+    const name = /^{{ template "([a-z0-9]+\.default\.[a-z_]+)" \. }}$/i.exec(text)?.[1];
+    if (name === undefined || this.#written.has(name)) return null;
+    return [...this.#written].some((each) => each.startsWith('__')) ? null : name;
   }
 
   /** A notification as templates see it. */

@@ -10,6 +10,8 @@ export interface TextStyle {
   readonly link: (title: string, url: string) => string;
   /** Between two lines. */
   readonly lineBreak: string;
+  /** Whether links are addresses in full, which are given a line each. Default: no. */
+  readonly hasBareLinks?: boolean;
 }
 
 export interface StyledTextOptions {
@@ -84,7 +86,8 @@ function alertText(alert: AlertDescription, style: TextStyle, say: Say): string 
     lines.push(say(`${name}: ${oneLine(value)}`));
   }
   if (alert.links.length > 0) {
-    lines.push(alert.links.map(({ title, url }) => style.link(say(title), url)).join(' · '));
+    const links = alert.links.map(({ title, url }) => style.link(say(title), url));
+    lines.push(links.join(style.hasBareLinks === true ? style.lineBreak : ' · '));
   }
   return lines.join(style.lineBreak);
 }

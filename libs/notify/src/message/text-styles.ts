@@ -45,4 +45,24 @@ export const PLAIN_STYLE: TextStyle = {
   bold: (escaped) => escaped,
   link: (title, url) => `${title}: ${url}`,
   lineBreak: '\n',
+  hasBareLinks: true,
 };
+
+/** HTML where line feeds are line feeds: Telegram, Pushover. */
+export const HTML_LINES_STYLE: TextStyle = {
+  escape: escapeHtml,
+  bold: (escaped) => `<b>${escaped}</b>`,
+  link: (title, url) => `<a href="${escapeHtml(url)}">${title}</a>`,
+  lineBreak: '\n',
+};
+
+/** Slack's own markup; what begins a tag is taken out of values before. */
+export const SLACK_STYLE: TextStyle = {
+  escape: (text) => text.replaceAll(/[*~`]/g, (character) => `${character}\u200b`),
+  bold: (escaped) => `*${escaped}*`,
+  link: (title, url) => `<${url.replaceAll('|', '%7C')}|${title}>`,
+  lineBreak: '\n',
+};
+
+/** Markdown in a card of Teams, where a line ends with a paragraph. */
+export const TEAMS_STYLE: TextStyle = { ...MARKDOWN_STYLE, lineBreak: '\n\n' };
