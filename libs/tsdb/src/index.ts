@@ -57,7 +57,8 @@ export { NO_PAUSES, type Pace } from './pace.ts';
 export type { ReplayProgress, ReplayReport } from './replay-log.ts';
 export type { DiskSpace, SegmentInfo, SegmentStore } from './segment-store.ts';
 export type { Selection } from './selection.ts';
-export { DEFAULT_LOG_OPTIONS, LogWriteError, type SeriesLogOptions } from './series-log.ts';
+export { LogWriteError } from './series-log.ts';
+export { DEFAULT_LOG_OPTIONS, type SeriesLogOptions } from './series-log-options.ts';
 export {
   type StoreStatistics,
   StoreUnavailableError,

@@ -1,52 +1,27 @@
 import type { SampleWindow } from '#libs/samples';
 import type { FloatHistogram } from '#libs/histogram';
+import { EncodedSamples, SPILL_SAMPLES } from './encoded-samples.ts';
 import { firstAtOrAfter } from './first-at-or-after.ts';
 import { HistogramSamples, mergeHistograms } from './histogram-samples.ts';
 import { grown, nextCapacity } from './growing-columns.ts';
 import { OutOfOrderSamples } from './out-of-order-samples.ts';
-import { type ChunkView, NO_CHUNK, SealedChunks } from './sealed-chunks.ts';
-import { ByteSlots, MAX_RAW_SAMPLES, MAX_SLOT_BYTES, NO_SLOT, RawSlots } from './slot-heap.ts';
+import { copySamples, createReadScratch, type ReadScratch, reserve } from './read-scratch.ts';
+import { NO_SLOT, RawSlots } from './slot-heap.ts';
 import { StartTimes } from './start-times.ts';
-import { decodeXorChunk, LOW_WORD, MAX_SAMPLE_BYTES, XorAppender } from './xor-chunk.ts';
-
-/** A chunk is sealed at so many samples: an hour at one every 15 s. Longer chunks are smaller but slower to read into. */
-const CHUNK_SAMPLES = 240;
-/** So many of the oldest raw samples are encoded at a time. */
-const SPILL_SAMPLES = MAX_RAW_SAMPLES / 2;
-/** Room that one spill may need at worst. */
-const SPILL_BYTES = SPILL_SAMPLES * MAX_SAMPLE_BYTES;
 
 const NO_TIME = -Infinity;
 
-/** What a window's decoded samples are written to; belongs to one window. */
-interface Scratch {
-  timesMs: Float64Array;
-  values: Float64Array;
-  words: Uint32Array;
-  startTimesMs: Float64Array;
-}
-
 /**
- * The samples of every row, newest to oldest in three places:
- *
- * 1. raw, up to 16 in a slot of a shared page, where a reader gets a view without any decoding;
- * 2. an open XOR chunk in a byte slot, to which the 8 oldest raw samples go when the slot is full;
- * 3. sealed XOR chunks, 240 samples each, chained from the newest to the oldest.
- *
- * All times of one place are below those of the place before it. Samples that come late are kept apart
+ * The samples of every row: the newest raw, up to 16 in a slot of a shared page, where a reader gets a view without any
+ * decoding; older ones in XOR chunks ({@link EncodedSamples}), to which the 8 oldest go when the slot is full. Samples that come late are kept apart
  * ({@link OutOfOrderSamples}) and merged on reading.
  */
 export class RowSamples {
   readonly #raw = new RawSlots();
-  readonly #open = new ByteSlots();
-  readonly #sealed = new SealedChunks();
+  readonly #encoded = new EncodedSamples();
   readonly #late = new OutOfOrderSamples();
   readonly #histograms = new HistogramSamples();
   readonly starts = new StartTimes();
-  readonly #appender = new XorAppender();
-  /** What a spill adds to an open chunk. */
-  readonly #spilled = new Uint8Array(SPILL_BYTES + 1);
-  readonly #sealing = new Uint8Array(MAX_SLOT_BYTES);
 
   // One entry per row.
   #firstMs = new Float64Array(0);
@@ -54,31 +29,7 @@ export class RowSamples {
   #rawClass = new Uint8Array(0);
   #rawSlot = new Uint32Array(0);
   #rawCount = new Uint8Array(0);
-  #openClass = new Uint8Array(0);
-  #openSlot = new Uint32Array(0);
-  #openCount = new Uint8Array(0);
-  #openBits = new Uint16Array(0);
-  #openDeltaMs = new Float64Array(0);
-  #openHigh = new Uint32Array(0);
-  #openLow = new Uint32Array(0);
-  #openLeading = new Uint8Array(0);
-  #openTrailing = new Uint8Array(0);
-  /** The youngest time that is in a chunk, open or sealed. */
-  #encodedMs = new Float64Array(0);
-  #newestChunk = new Float64Array(0);
-
-  readonly #scratches = new WeakMap<SampleWindow, Scratch>();
-  readonly #view: ChunkView = {
-    previous: NO_CHUNK,
-    maxMs: 0,
-    count: 0,
-    encoding: 0,
-    bytes: new Uint8Array(0),
-    start: 0,
-    end: 0,
-  };
-  readonly #chain: number[] = [];
-
+  readonly #scratches = new WeakMap<SampleWindow, ReadScratch>();
   /** Time of the row's youngest sample, -Infinity before the first. */
   lastMs(row: number): number {
     return this.#lastMs[row]!;
@@ -100,12 +51,12 @@ export class RowSamples {
 
   /** Sealed and open chunks; raw samples not yet in one are not counted. */
   get chunkCount(): number {
-    return this.#sealed.chunkCount + this.#open.liveCount;
+    return this.#encoded.chunkCount;
   }
 
   /** Bytes held for samples, free places in pages included. */
   get bytes(): number {
-    return this.#raw.bytes + this.#open.bytes + this.#sealed.bytes + this.#histograms.bytes;
+    return this.#raw.bytes + this.#encoded.bytes + this.#histograms.bytes;
   }
 
   /** Makes a row ready for its first sample. */
@@ -115,10 +66,7 @@ export class RowSamples {
     this.#lastMs[row] = NO_TIME;
     this.#rawClass[row] = NO_SLOT;
     this.#rawCount[row] = 0;
-    this.#openClass[row] = NO_SLOT;
-    this.#openCount[row] = 0;
-    this.#encodedMs[row] = NO_TIME;
-    this.#newestChunk[row] = NO_CHUNK;
+    this.#encoded.startRow(row);
   }
 
   /** Gives back everything a row holds; sealed chunks go with their pages. */
@@ -126,9 +74,7 @@ export class RowSamples {
     if (this.#rawClass[row] !== NO_SLOT) {
       this.#raw.give(this.#rawClass[row]!, this.#rawSlot[row]!);
     }
-    if (this.#openClass[row] !== NO_SLOT) {
-      this.#open.give(this.#openClass[row]!, this.#openSlot[row]!);
-    }
+    this.#encoded.clearRow(row);
     this.#late.removeRow(row);
     this.#histograms.removeRow(row);
     this.starts.removeRow(row);
@@ -217,7 +163,7 @@ export class RowSamples {
       window.end = 0;
       return;
     }
-    if (minMs > this.#encodedMs[row]! && !this.#late.has(row)) {
+    if (minMs > this.#encoded.lastMs(row) && !this.#late.has(row)) {
       this.#readRaw(row, minMs, maxMs, window);
       return;
     }
@@ -226,7 +172,7 @@ export class RowSamples {
 
   /** Drops sealed chunks and late samples that are older than `cutoffMs`; a row's raw and open samples stay. */
   dropBefore(cutoffMs: number): void {
-    this.#sealed.dropBefore(cutoffMs);
+    this.#encoded.dropBefore(cutoffMs);
     this.#late.dropBefore(cutoffMs);
     this.#histograms.dropBefore(cutoffMs);
     this.starts.dropBefore(cutoffMs);
@@ -250,24 +196,7 @@ export class RowSamples {
 
   #readAll(row: number, minMs: number, maxMs: number, window: SampleWindow): void {
     const scratch = this.#scratchOf(window);
-    let count = this.#decodeSealed(row, minMs, maxMs, scratch);
-    if (this.#openClass[row] !== NO_SLOT && this.#openCount[row]! > 0) {
-      const slotClass = this.#openClass[row]!;
-      const slot = this.#openSlot[row]!;
-      const start = this.#open.offsetOf(slotClass, slot);
-      const openCount = this.#openCount[row]!;
-      reserve(scratch, count + openCount, count);
-      decodeXorChunk(
-        this.#open.pageOf(slotClass, slot),
-        start,
-        start + this.#open.sizeOf(slotClass),
-        openCount,
-        scratch.timesMs,
-        scratch.words,
-        count,
-      );
-      count += openCount;
-    }
+    let count = this.#encoded.decode(row, minMs, maxMs, scratch);
     if (this.#rawClass[row] !== NO_SLOT) count = this.#copyRaw(row, scratch, count);
     if (this.#late.has(row)) count = this.#mergeLate(row, scratch, count);
     window.timesMs = scratch.timesMs;
@@ -279,7 +208,7 @@ export class RowSamples {
   }
 
   /** Adds the raw samples. @returns the new count */
-  #copyRaw(row: number, scratch: Scratch, count: number): number {
+  #copyRaw(row: number, scratch: ReadScratch, count: number): number {
     const slotClass = this.#rawClass[row]!;
     const page = this.#raw.pageOf(slotClass, this.#rawSlot[row]!);
     const offset = this.#raw.offsetOf(slotClass, this.#rawSlot[row]!);
@@ -289,44 +218,8 @@ export class RowSamples {
     return count + rawCount;
   }
 
-  /** Decodes every sealed chunk that reaches into the range, oldest first. @returns how many samples that were */
-  #decodeSealed(row: number, minMs: number, maxMs: number, scratch: Scratch): number {
-    const chain = this.#chain;
-    const view = this.#view;
-    chain.length = 0;
-    let total = 0;
-    // Chunks do not say when they begin; one whose predecessor ends beyond the range cannot reach into it.
-    for (let address = this.#newestChunk[row]!; this.#sealed.isKept(address);) {
-      this.#sealed.view(address, view);
-      if (view.maxMs < minMs) break;
-      if (view.maxMs >= maxMs) {
-        chain.length = 0;
-        total = 0;
-      }
-      chain.push(address);
-      total += view.count;
-      address = view.previous;
-    }
-    reserve(scratch, total, 0);
-    let count = 0;
-    for (let i = chain.length - 1; i >= 0; i--) {
-      this.#sealed.view(chain[i]!, view);
-      decodeXorChunk(
-        view.bytes,
-        view.start,
-        view.end,
-        view.count,
-        scratch.timesMs,
-        scratch.words,
-        count,
-      );
-      count += view.count;
-    }
-    return count;
-  }
-
   /** Merges the late samples in, from the back. @returns the new count */
-  #mergeLate(row: number, scratch: Scratch, count: number): number {
+  #mergeLate(row: number, scratch: ReadScratch, count: number): number {
     const late = this.#late.columnsOf(row);
     const total = count + late.length;
     reserve(scratch, total, count);
@@ -344,16 +237,10 @@ export class RowSamples {
     return total;
   }
 
-  #scratchOf(window: SampleWindow): Scratch {
+  #scratchOf(window: SampleWindow): ReadScratch {
     let scratch = this.#scratches.get(window);
     if (scratch === undefined) {
-      const values = new Float64Array(256);
-      scratch = {
-        timesMs: new Float64Array(256),
-        values,
-        words: new Uint32Array(values.buffer),
-        startTimesMs: new Float64Array(0),
-      };
+      scratch = createReadScratch();
       this.#scratches.set(window, scratch);
     }
     return scratch;
@@ -394,120 +281,10 @@ export class RowSamples {
     const slot = this.#rawSlot[row]!;
     const page = this.#raw.pageOf(slotClass, slot);
     const offset = this.#raw.offsetOf(slotClass, slot);
-    const appender = this.#loadOpen(row);
-    for (let i = offset; i < offset + SPILL_SAMPLES; i++) {
-      appender.append(
-        page.timesMs[i]!,
-        page.words[2 * i + 1 - LOW_WORD]!,
-        page.words[2 * i + LOW_WORD]!,
-      );
-    }
-    this.#storeOpen(row, appender);
+    this.#encoded.append(row, page, offset);
     const kept = this.#rawCount[row]! - SPILL_SAMPLES;
     copySamples(page, offset + SPILL_SAMPLES, page, offset, kept);
     this.#rawCount[row] = kept;
-  }
-
-  /**
-   * The appender, ready to take a spill of this row. It writes to scratch memory what comes after the last whole byte of
-   * the open chunk (the negative `start` puts that byte at index 0), so the slot grows only as far as needed.
-   */
-  #loadOpen(row: number): XorAppender {
-    const appender = this.#appender;
-    appender.reset(this.#spilled, 0);
-    if (this.#openClass[row] === NO_SLOT) return appender;
-    const bits = this.#openBits[row]!;
-    const whole = bits >> 3;
-    const slotClass = this.#openClass[row]!;
-    const slot = this.#openSlot[row]!;
-    if ((bits & 7) !== 0) {
-      const last = this.#open.offsetOf(slotClass, slot) + whole;
-      this.#spilled[0] = this.#open.pageOf(slotClass, slot)[last]!;
-    }
-    appender.start = -whole;
-    appender.bitLength = bits;
-    appender.previousTimeMs = this.#encodedMs[row]!;
-    appender.previousDeltaMs = this.#openDeltaMs[row]!;
-    appender.previousHigh = this.#openHigh[row]!;
-    appender.previousLow = this.#openLow[row]!;
-    appender.leading = this.#openLeading[row]!;
-    appender.trailing = this.#openTrailing[row]!;
-    return appender;
-  }
-
-  #storeOpen(row: number, appender: XorAppender): void {
-    const whole = this.#openClass[row] === NO_SLOT ? 0 : this.#openBits[row]! >> 3;
-    const used = (appender.bitLength + 7) >> 3;
-    const count = this.#openCount[row]! + SPILL_SAMPLES;
-    this.#encodedMs[row] = appender.previousTimeMs;
-    if (count >= this.#samplesPerChunk(row) || used + SPILL_BYTES > MAX_SLOT_BYTES) {
-      this.#seal(row, count, whole, used);
-      return;
-    }
-    if (this.#openClass[row] === NO_SLOT || this.#open.sizeOf(this.#openClass[row]!) < used) {
-      this.#moveOpen(row, this.#open.classFor(used), whole);
-    }
-    const slotClass = this.#openClass[row]!;
-    const page = this.#open.pageOf(slotClass, this.#openSlot[row]!);
-    const offset = this.#open.offsetOf(slotClass, this.#openSlot[row]!);
-    for (let i = whole; i < used; i++) page[offset + i] = this.#spilled[i - whole]!;
-    this.#openCount[row] = count;
-    this.#openBits[row] = appender.bitLength;
-    this.#openDeltaMs[row] = appender.previousDeltaMs;
-    this.#openHigh[row] = appender.previousHigh;
-    this.#openLow[row] = appender.previousLow;
-    this.#openLeading[row] = appender.leading;
-    this.#openTrailing[row] = appender.trailing;
-  }
-
-  /**
-   * A row's first chunk is cut short by a number that differs from row to row. Otherwise series that began together, as
-   * after a restart, would be sealed together for ever: a burst of work and, before it, all open chunks at their largest.
-   */
-  #samplesPerChunk(row: number): number {
-    if (this.#newestChunk[row] !== NO_CHUNK) return CHUNK_SAMPLES;
-    return CHUNK_SAMPLES - (row % (CHUNK_SAMPLES / SPILL_SAMPLES)) * SPILL_SAMPLES;
-  }
-
-  /** Seals what the slot holds up to byte `whole` and the spilled bytes after it. */
-  #seal(row: number, count: number, whole: number, used: number): void {
-    const sealing = this.#sealing;
-    const slotClass = this.#openClass[row]!;
-    if (slotClass !== NO_SLOT) {
-      const slot = this.#openSlot[row]!;
-      const page = this.#open.pageOf(slotClass, slot);
-      const offset = this.#open.offsetOf(slotClass, slot);
-      for (let i = 0; i < whole; i++) sealing[i] = page[offset + i]!;
-      this.#open.give(slotClass, slot);
-      this.#openClass[row] = NO_SLOT;
-    }
-    for (let i = whole; i < used; i++) sealing[i] = this.#spilled[i - whole]!;
-    this.#openCount[row] = 0;
-    this.#newestChunk[row] = this.#sealed.add(
-      this.#newestChunk[row]!,
-      this.#encodedMs[row]!,
-      count,
-      sealing,
-      0,
-      used,
-    );
-  }
-
-  /** Gives the open chunk a slot of another class and takes its first `whole` bytes along. */
-  #moveOpen(row: number, toClass: number, whole: number): void {
-    const fromClass = this.#openClass[row]!;
-    const slot = this.#open.take(toClass);
-    if (fromClass !== NO_SLOT) {
-      const fromSlot = this.#openSlot[row]!;
-      const from = this.#open.pageOf(fromClass, fromSlot);
-      const start = this.#open.offsetOf(fromClass, fromSlot);
-      const to = this.#open.pageOf(toClass, slot);
-      const target = this.#open.offsetOf(toClass, slot);
-      for (let i = 0; i < whole; i++) to[target + i] = from[start + i]!;
-      this.#open.give(fromClass, fromSlot);
-    }
-    this.#openClass[row] = toClass;
-    this.#openSlot[row] = slot;
   }
 
   #growTo(capacity: number): void {
@@ -516,44 +293,5 @@ export class RowSamples {
     this.#rawClass = grown(this.#rawClass, capacity);
     this.#rawSlot = grown(this.#rawSlot, capacity);
     this.#rawCount = grown(this.#rawCount, capacity);
-    this.#openClass = grown(this.#openClass, capacity);
-    this.#openSlot = grown(this.#openSlot, capacity);
-    this.#openCount = grown(this.#openCount, capacity);
-    this.#openBits = grown(this.#openBits, capacity);
-    this.#openDeltaMs = grown(this.#openDeltaMs, capacity);
-    this.#openHigh = grown(this.#openHigh, capacity);
-    this.#openLow = grown(this.#openLow, capacity);
-    this.#openLeading = grown(this.#openLeading, capacity);
-    this.#openTrailing = grown(this.#openTrailing, capacity);
-    this.#encodedMs = grown(this.#encodedMs, capacity);
-    this.#newestChunk = grown(this.#newestChunk, capacity);
   }
-}
-
-function copySamples(
-  from: { readonly timesMs: Float64Array; readonly words: Uint32Array },
-  fromIndex: number,
-  to: { readonly timesMs: Float64Array; readonly words: Uint32Array },
-  toIndex: number,
-  count: number,
-): void {
-  for (let i = 0; i < count; i++) {
-    to.timesMs[toIndex + i] = from.timesMs[fromIndex + i]!;
-    to.words[2 * (toIndex + i)] = from.words[2 * (fromIndex + i)]!;
-    to.words[2 * (toIndex + i) + 1] = from.words[2 * (fromIndex + i) + 1]!;
-  }
-}
-
-/** Makes room for `needed` samples, keeping the first `kept`. */
-function reserve(scratch: Scratch, needed: number, kept: number): void {
-  if (scratch.timesMs.length >= needed) return;
-  const capacity = needed + (needed >> 1);
-  const timesMs = new Float64Array(capacity);
-  const values = new Float64Array(capacity);
-  const words = new Uint32Array(values.buffer);
-  timesMs.set(scratch.timesMs.subarray(0, kept));
-  words.set(scratch.words.subarray(0, 2 * kept));
-  scratch.timesMs = timesMs;
-  scratch.values = values;
-  scratch.words = words;
 }

@@ -1,40 +1,11 @@
 import type { Labels } from '#libs/labels';
 import type { SampleBatch } from '#libs/samples';
-import { grown, nextCapacity } from './growing-columns.ts';
-import { ByteWriter } from './block/byte-writer.ts';
-import { RecordWriter, STARTS_RECORD } from './log-record.ts';
+import { RecordWriter } from './log-record.ts';
+import { type PresentStarts, SegmentDefinitions } from './segment-definitions.ts';
 import type { SegmentStore } from './segment-store.ts';
+import type { SeriesLogOptions } from './series-log-options.ts';
 import type { StartChanges } from './start-times.ts';
-import { writeStarts } from './starts-record.ts';
 import { LOW_WORD } from './xor-chunk.ts';
-
-export interface SeriesLogOptions {
-  /** A segment that has reached this size is closed and another begun. */
-  readonly segmentBytes: number;
-  /**
-   * Not before it has so many times the size of its definitions, though: with a million series these alone would fill a
-   * segment, and the next one again.
-   */
-  readonly segmentPerDefinitions: number;
-  /** What was appended waits at most so long for more before it is written. */
-  readonly groupDelayMs: number;
-  /** So many bytes are written without waiting. */
-  readonly groupBytes: number;
-  /** Nothing more is taken while so many bytes wait to be written. */
-  readonly maxPendingBytes: number;
-  /** After a failed write the next attempt comes so much later. */
-  readonly retryDelayMs: number;
-}
-
-/** Options that fit a disk whose sync takes some milliseconds. */
-export const DEFAULT_LOG_OPTIONS: SeriesLogOptions = {
-  segmentBytes: 32 * 1_024 * 1_024,
-  segmentPerDefinitions: 4,
-  groupDelayMs: 5,
-  groupBytes: 1_024 * 1_024,
-  maxPendingBytes: 64 * 1_024 * 1_024,
-  retryDelayMs: 1_000,
-};
 
 /** Samples could not be made durable. They are in memory and will be written as soon as that works again. */
 export class LogWriteError extends Error {
@@ -56,13 +27,6 @@ interface Waiter {
   readonly reject: (error: LogWriteError) => void;
 }
 
-/** The start times that rows have at present; see `StartTimes`. */
-export interface PresentStarts {
-  readonly isUsed: boolean;
-  currentMs(row: number): number;
-  sinceMs(row: number): number;
-}
-
 /** Frames on their way to one segment. */
 interface PendingBytes {
   chunks: Buffer[];
@@ -77,8 +41,6 @@ interface PendingBytes {
 const NO_SEGMENT = 0;
 const MAX_SAMPLES_PER_FRAME = 16_384;
 const MAX_HISTOGRAMS_PER_FRAME = 512;
-const MAX_STARTS_PER_FRAME = 16_384;
-const MAX_SERIES_FRAME_BYTES = 256 * 1_024;
 
 /**
  * The write side of the log. Appending only encodes; {@link flush} writes and syncs what has gathered, and
@@ -92,30 +54,16 @@ const MAX_SERIES_FRAME_BYTES = 256 * 1_024;
 export class SeriesLog {
   readonly #store: SegmentStore;
   readonly #options: SeriesLogOptions;
-  readonly #labelsOf: (row: number) => Labels;
-  readonly #starts: PresentStarts;
-  readonly #payload = new ByteWriter(1_024);
   readonly #writer = new RecordWriter();
+  readonly #definitions: SegmentDefinitions;
   readonly #waiters: Waiter[] = [];
   readonly #segments: LogSegment[] = [];
-  /** The rows about to be defined. */
-  #fresh = new Uint32Array(1_024);
-  /** Rows defined for the first time ever, in the frames being gathered and in those flushed last. */
-  #firstDefined: number[] = [];
-  #toRepeat: number[] = [];
-
-  // One entry per row.
-  #seriesIds = new Float64Array(0);
-  #definedIn = new Uint32Array(0);
-  #nextSeriesId = 1;
 
   /** Number of the segment that frames are being encoded for. */
   #sequence: number = NO_SEGMENT;
   #openSequence: number = NO_SEGMENT;
   /** The last segment in which something was confirmed. */
   #confirmedSequence: number = NO_SEGMENT;
-  /** Bytes of definitions encoded for the segment `#sequence`. */
-  #definitionBytes = 0;
   #pending: PendingBytes = noPending(0);
   #inFlight: PendingBytes | null = null;
   #pendingSinceMs = 0;
@@ -138,10 +86,9 @@ export class SeriesLog {
     labelsOf: (row: number) => Labels,
     starts: PresentStarts,
   ) {
-    this.#starts = starts;
     this.#store = store;
     this.#options = options;
-    this.#labelsOf = labelsOf;
+    this.#definitions = new SegmentDefinitions(this.#writer, labelsOf, starts);
   }
 
   /** Why writing does not work at present, or null. */
@@ -205,21 +152,18 @@ export class SeriesLog {
   resume(segments: readonly LogSegment[], highestSeriesId: number, firstSequence: number): void {
     for (const segment of segments) this.#segments.push({ ...segment });
     const last = Math.max(this.#sequence, segments.at(-1)?.sequence ?? NO_SEGMENT);
-    this.#sequence = Math.max(last + 1, firstSequence);
-    this.#nextSeriesId = Math.max(this.#nextSeriesId, highestSeriesId + 1);
+    this.#beginSequence(Math.max(last + 1, firstSequence));
+    this.#definitions.skipIds(highestSeriesId);
   }
 
   /** Gives each row the id its series has in the log, 0 for none. */
   adoptSeriesIds(ids: Float64Array): void {
-    this.#growTo(ids.length);
-    this.#seriesIds.set(ids);
+    this.#definitions.adoptIds(ids);
   }
 
   /** Forgets what a row stood for. */
   forgetRow(row: number): void {
-    if (row >= this.#seriesIds.length) return;
-    this.#seriesIds[row] = 0;
-    this.#definedIn[row] = NO_SEGMENT;
+    this.#definitions.forgetRow(row);
   }
 
   /**
@@ -238,9 +182,9 @@ export class SeriesLog {
   ): number {
     if (count === 0) return this.#position;
     this.#noticeAppend(nowMs);
-    this.#repeatDefinitions();
-    this.#defineRows(rows, count);
-    if (starts !== null) this.#writeStarts(starts);
+    this.#definitions.repeat();
+    this.#definitions.define(rows, count);
+    if (starts !== null) this.#definitions.writeStarts(starts);
     if (histograms === null) {
       this.#appendFloats(rows, samples, count, timesMs, words);
     } else {
@@ -262,7 +206,7 @@ export class SeriesLog {
 
   #noticeAppend(nowMs: number): void {
     if (this.#pending.bytes + this.#writer.length === 0) this.#pendingSinceMs = nowMs;
-    if (this.#sequence === NO_SEGMENT) this.#sequence = 1;
+    if (this.#sequence === NO_SEGMENT) this.#beginSequence(1);
     this.#position++;
   }
 
@@ -273,6 +217,7 @@ export class SeriesLog {
     timesMs: Float64Array,
     words: Uint32Array,
   ): void {
+    const seriesIds = this.#definitions.ids;
     for (let start = 0; start < count; start += MAX_SAMPLES_PER_FRAME) {
       const end = Math.min(count, start + MAX_SAMPLES_PER_FRAME);
       this.#writer.beginSamples(end - start);
@@ -280,7 +225,7 @@ export class SeriesLog {
         const at = samples[i]!;
         const timeMs = timesMs[at]!;
         this.#writer.writeSample(
-          this.#seriesIds[rows[i]!]!,
+          seriesIds[rows[i]!]!,
           timeMs,
           words[2 * at + 1 - LOW_WORD]!,
           words[2 * at + LOW_WORD]!,
@@ -312,13 +257,14 @@ export class SeriesLog {
       timesMs,
       words,
     );
+    const seriesIds = this.#definitions.ids;
     for (let start = 0; start < others.length; start += MAX_HISTOGRAMS_PER_FRAME) {
       const part = others.slice(start, start + MAX_HISTOGRAMS_PER_FRAME);
       this.#writer.beginHistograms(part.length);
       for (const i of part) {
         const at = samples[i]!;
         const timeMs = timesMs[at]!;
-        this.#writer.writeHistogram(this.#seriesIds[rows[i]!]!, timeMs, histograms[at]!);
+        this.#writer.writeHistogram(seriesIds[rows[i]!]!, timeMs, histograms[at]!);
         if (timeMs > this.#pending.maxMs) this.#pending.maxMs = timeMs;
       }
       this.#writer.end();
@@ -403,89 +349,6 @@ export class SeriesLog {
     this.#openSequence = NO_SEGMENT;
   }
 
-  /** Defines the series that do not yet occur in the segment being encoded for. */
-  #defineRows(rows: Uint32Array, count: number): void {
-    let fresh = 0;
-    for (let i = 0; i < count; i++) {
-      const row = rows[i]!;
-      if (row >= this.#seriesIds.length) this.#growTo(row);
-      if (this.#definedIn[row] === this.#sequence) continue;
-      this.#definedIn[row] = this.#sequence;
-      if (this.#seriesIds[row] === 0) {
-        this.#seriesIds[row] = this.#nextSeriesId++;
-        this.#firstDefined.push(row);
-      }
-      this.#freshRow(fresh++, row);
-    }
-    this.#defineFresh(fresh);
-  }
-
-  #defineFresh(count: number): void {
-    const before = this.#writer.length;
-    let from = 0;
-    while (from < count) from = this.#writeDefinitions(from, count);
-    if (this.#starts.isUsed) this.#writePresentStarts(count);
-    this.#definitionBytes += this.#writer.length - before;
-  }
-
-  /** A segment that stands alone needs the start times from before it. */
-  #writePresentStarts(count: number): void {
-    const present: StartChanges = { rows: [], fromMs: [], startsMs: [] };
-    for (let i = 0; i < count; i++) {
-      const row = this.#fresh[i]!;
-      const startMs = this.#starts.currentMs(row);
-      if (startMs === 0) continue;
-      present.rows.push(row);
-      present.fromMs.push(this.#starts.sinceMs(row));
-      present.startsMs.push(startMs);
-    }
-    this.#writeStarts(present);
-  }
-
-  #writeStarts(changes: StartChanges): void {
-    for (let start = 0; start < changes.rows.length; start += MAX_STARTS_PER_FRAME) {
-      const end = Math.min(changes.rows.length, start + MAX_STARTS_PER_FRAME);
-      this.#payload.clear();
-      writeStarts(this.#payload, (row) => this.#seriesIds[row]!, changes, start, end);
-      this.#writer.writePayload(STARTS_RECORD, this.#payload.view());
-    }
-  }
-
-  /**
-   * Defines new series a second time, in the frames of the next flush: until another segment defines them again, damage to
-   * one record would else cost samples in all that follow.
-   */
-  #repeatDefinitions(): void {
-    if (this.#toRepeat.length === 0) return;
-    let count = 0;
-    for (const row of this.#toRepeat) if (this.#seriesIds[row] !== 0) this.#freshRow(count++, row);
-    this.#toRepeat = [];
-    this.#defineFresh(count);
-  }
-
-  #freshRow(at: number, row: number): void {
-    if (at === this.#fresh.length) this.#fresh = grown(this.#fresh, at * 2);
-    this.#fresh[at] = row;
-  }
-
-  /** Writes one frame of definitions. @returns where the next one starts */
-  #writeDefinitions(from: number, to: number): number {
-    // The count stands in front of the frame, so it is made of as many as are sure to fit.
-    let end = from;
-    let estimate = 0;
-    while (end < to && estimate < MAX_SERIES_FRAME_BYTES) {
-      for (const text of this.#labelsOf(this.#fresh[end]!).flat) estimate += text.length + 2;
-      end++;
-    }
-    this.#writer.beginSeries(end - from);
-    for (let i = from; i < end; i++) {
-      const row = this.#fresh[i]!;
-      this.#writer.writeSeries(this.#seriesIds[row]!, this.#labelsOf(row));
-    }
-    this.#writer.end();
-    return end;
-  }
-
   async #flushOnce(nowMs: number): Promise<void> {
     this.#gather();
     if (this.#pending.bytes === 0) {
@@ -496,13 +359,12 @@ export class SeriesLog {
     const sequence = this.#sequence;
     this.#inFlight = batch;
     this.#pending = noPending(this.#position);
-    this.#toRepeat = [...this.#toRepeat, ...this.#firstDefined];
-    this.#firstDefined = [];
+    this.#definitions.endFlush();
     // Frames encoded from here on go to the next segment if this write fills the present one.
     const written = this.#segments.find((one) => one.sequence === sequence)?.bytes ?? 0;
     const fullBytes = Math.max(
       this.#options.segmentBytes,
-      this.#options.segmentPerDefinitions * this.#definitionBytes,
+      this.#options.segmentPerDefinitions * this.#definitions.bytes,
     );
     const isFull = this.#rollsNext || written + batch.bytes >= fullBytes;
     if (isFull) this.#endSequence(sequence);
@@ -561,7 +423,7 @@ export class SeriesLog {
     // A number is never used twice, so what the failed segment holds cannot be continued by mistake.
     this.#beginSequence(Math.max(this.#sequence, sequence) + 1);
     const rows = [...batch.rows, ...later.rows];
-    for (const column of rows) this.#defineRows(column, column.length);
+    for (const column of rows) this.#definitions.define(column, column.length);
     const definitions = this.#writer.take();
     const chunks = [definitions, ...batch.chunks, ...later.chunks];
     this.#pending = {
@@ -602,7 +464,7 @@ export class SeriesLog {
 
   #beginSequence(sequence: number): void {
     this.#sequence = sequence;
-    this.#definitionBytes = 0;
+    this.#definitions.beginSegment(sequence);
   }
 
   #settleWaiters(): void {
@@ -620,13 +482,6 @@ export class SeriesLog {
     const frames = this.#writer.take();
     this.#pending.chunks.push(frames);
     this.#pending.bytes += frames.length;
-  }
-
-  #growTo(row: number): void {
-    if (row < this.#seriesIds.length) return;
-    const capacity = nextCapacity(row + 1);
-    this.#seriesIds = grown(this.#seriesIds, capacity);
-    this.#definedIn = grown(this.#definedIn, capacity);
   }
 }
 

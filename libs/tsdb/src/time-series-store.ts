@@ -19,12 +19,8 @@ import { replayLog, type ReplayProgress, type ReplayReport } from './replay-log.
 import type { Pace } from './pace.ts';
 import type { SegmentStore } from './segment-store.ts';
 import type { Selection } from './selection.ts';
-import {
-  DEFAULT_LOG_OPTIONS,
-  type LogSegment,
-  SeriesLog,
-  type SeriesLogOptions,
-} from './series-log.ts';
+import { type LogSegment, SeriesLog } from './series-log.ts';
+import { DEFAULT_LOG_OPTIONS, type SeriesLogOptions } from './series-log-options.ts';
 import type { BudgetOffender } from './series-budgets.ts';
 
 /** So many series are dropped without a pause. */
