@@ -14,6 +14,7 @@ import {
   readCollectorConfig,
 } from './config/collector-config.ts';
 import { HostMetricsModule } from './host-metrics/host-metrics.module.ts';
+import { KubernetesModule } from './kubernetes/kubernetes.module.ts';
 import { LogsModule } from './logs/logs.module.ts';
 import { OutputsModule } from './outputs/outputs.module.ts';
 import { ProbesModule } from './probes/probes.module.ts';
@@ -51,6 +52,7 @@ export class CollectorModule {
         OutputsModule,
         ScrapeModule,
         HostMetricsModule,
+        KubernetesModule,
         LogsModule,
         ProbesModule,
       ],

@@ -61,6 +61,22 @@ describe('SendQueue', () => {
     expect(queue.nextAction(510)).toEqual({ kind: 'wait', untilMs: 1_500 });
     expect(valuesOf(sendOf(queue, 1_500))).toEqual([5]);
   });
+  it('sends what is urgent early, together with what waits before it', () => {
+    const queue = queueOf();
+    queue.hasten(0);
+    queue.push(batchOf([1]), 0);
+    expect(queue.nextAction(0)).toEqual({ kind: 'wait', untilMs: 1_000 });
+    queue.push(batchOf([2, 3, 4, 5]), 100);
+    expect(valuesOf(sendOf(queue, 100))).toEqual([1, 2, 3, 4]);
+    queue.hasten(110);
+    queue.completed(ACCEPTED, 105);
+    expect(queue.nextAction(105)).toEqual({ kind: 'wait', untilMs: 110 });
+    expect(valuesOf(sendOf(queue, 110))).toEqual([5]);
+    queue.completed(ACCEPTED, 115);
+    // Over once it is sent: what comes next waits for company again.
+    queue.push(batchOf([6]), 120);
+    expect(queue.nextAction(120)).toEqual({ kind: 'wait', untilMs: 1_120 });
+  });
   it('has one request under way at a time', () => {
     const queue = queueOf();
     queue.push(batchOf([1, 2, 3, 4, 5, 6, 7, 8]), 0);

@@ -83,6 +83,8 @@ export class SendQueue {
   #notBeforeMs = Number.NEGATIVE_INFINITY;
   #flushUntilMs = Number.POSITIVE_INFINITY;
   #isFlushing = false;
+  /** What waits is sent at this time at the latest, company or not. */
+  #hastenedMs = Number.POSITIVE_INFINITY;
   #sent = 0;
   readonly #dropped: Record<DropReason, number> = { queue_full: 0, rejected: 0, shutdown: 0 };
   readonly #retried: Record<RetryReason, number> = {
@@ -120,6 +122,7 @@ export class SendQueue {
     const dueMs = Math.max(batchDueMs, this.#notBeforeMs);
     if (nowMs < dueMs) return { kind: 'wait', untilMs: Math.min(dueMs, this.#flushUntilMs) };
     this.#active ??= this.#takeSend();
+    if (this.#waitingSamples === 0) this.#hastenedMs = Number.POSITIVE_INFINITY;
     this.#isUnderWay = true;
     return { kind: 'send', send: this.#active };
   }
@@ -150,6 +153,11 @@ export class SendQueue {
     this.#flushUntilMs = untilMs;
   }
 
+  /** What waits now is sent by `byMs`, however little it is: somebody is about to be woken by it. */
+  hasten(byMs: number): void {
+    if (this.#waitingSamples > 0) this.#hastenedMs = Math.min(this.#hastenedMs, byMs);
+  }
+
   /** Whether nothing waits or is under way. */
   get isEmpty(): boolean {
     return this.#waitingSamples === 0 && this.#active === null;
@@ -172,7 +180,8 @@ export class SendQueue {
   #batchDueMs(): number {
     const isFull = this.#waitingSamples >= this.#options.maxSamplesPerSend;
     if (isFull || this.#isFlushing) return Number.NEGATIVE_INFINITY;
-    return (this.#oldest?.pushedMs ?? 0) + this.#options.batchDeadlineMs;
+    const dueMs = (this.#oldest?.pushedMs ?? 0) + this.#options.batchDeadlineMs;
+    return Math.min(dueMs, this.#hastenedMs);
   }
 
   /** Doubles from attempt to attempt, half of it by chance so that many senders do not return as one. */

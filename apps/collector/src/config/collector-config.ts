@@ -6,6 +6,11 @@ import {
   type HostSurroundings,
   hostSurroundings,
 } from '../host-metrics/host-metrics-config.ts';
+import {
+  kubernetesConfigSchema,
+  type KubernetesSurroundings,
+  kubernetesSurroundings,
+} from '../kubernetes/kubernetes-config.ts';
 import { logsConfigSchema } from '../logs/logs-config.ts';
 import { outputsConfigSchema } from '../outputs/outputs-config.ts';
 import { probesConfigSchema } from '../probes/probes-config.ts';
@@ -25,6 +30,7 @@ export const collectorConfigSchema = z
     ...scrapeSectionShape,
     probes: probesConfigSchema.default([]),
     host_metrics: hostMetricsConfigSchema.prefault({}),
+    kubernetes: kubernetesConfigSchema.prefault({}),
     logs: logsConfigSchema.prefault({}),
   })
   .superRefine(checkScrapeSection);
@@ -34,6 +40,8 @@ export type CollectorConfig = z.output<typeof collectorConfigSchema> & {
   readonly scrape: LoadedJobs;
   /** Where the host whose metrics are collected is seen from, and its name. */
   readonly host: HostSurroundings;
+  /** Which API server is watched, and for which node. */
+  readonly cluster: KubernetesSurroundings;
 };
 
 export const COLLECTOR_CONFIG = Symbol('CollectorConfig');
@@ -57,5 +65,6 @@ export async function readCollectorConfig(
     external_labels: { ...config.global?.external_labels, ...config.external_labels },
     scrape: await loadJobs(config, { baseDir, env }),
     host: hostSurroundings(config.host_metrics, env),
+    cluster: kubernetesSurroundings(config.kubernetes, env),
   };
 }

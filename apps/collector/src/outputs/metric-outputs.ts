@@ -17,7 +17,7 @@ import {
 import type { SampleBatch } from '#libs/samples';
 import { Secret } from '#libs/yaml-config';
 import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
-import type { MetricSink } from './metric-sink.ts';
+import type { MetricSink, Urgency } from './metric-sink.ts';
 import { OutputMetrics } from './output-metrics.ts';
 import type { RemoteWriteConfig } from './outputs-config.ts';
 import { type LabelChange, relabelBatch, rememberedChange } from './relabel-batch.ts';
@@ -59,12 +59,12 @@ export class MetricOutputs
     reload.register(this);
   }
 
-  push(batch: SampleBatch): void {
+  push(batch: SampleBatch, urgency: Urgency = 'in-turn'): void {
     if (batch.sampleCount === 0) return;
     this.#metrics.taken(batch);
     const labelled =
       this.#addExternalLabels === null ? batch : relabelBatch(batch, this.#addExternalLabels);
-    for (const output of this.#outputs.values()) output.push(labelled);
+    for (const output of this.#outputs.values()) output.push(labelled, urgency);
   }
 
   async prepare(config: OutputSections): Promise<() => void> {

@@ -7,6 +7,7 @@ import {
   WriteEncoder,
 } from '#libs/remote-write';
 import type { SampleBatch } from '#libs/samples';
+import type { Urgency } from './metric-sink.ts';
 import type { OutputIdentity, OutputMetrics } from './output-metrics.ts';
 import type { RemoteWriteConfig } from './outputs-config.ts';
 import { type LabelChange, relabelBatch, rememberedChange } from './relabel-batch.ts';
@@ -19,6 +20,9 @@ export interface RemoteWriteOutputOptions {
   readonly metrics: OutputMetrics;
   readonly logger: AppLogger;
 }
+
+/** How long what is urgent waits for more of its kind, such as the other pods of a node that failed. */
+const URGENT_MS = 10;
 
 /** A rejection is logged at most so often; all are counted. */
 const REJECTION_LOG_MS = 60_000;
@@ -59,11 +63,13 @@ export class RemoteWriteOutput {
   }
 
   /** Never blocks; over the queue's bound the oldest samples are dropped and counted. */
-  push(batch: SampleBatch): void {
+  push(batch: SampleBatch, urgency: Urgency = 'in-turn'): void {
     this.#metrics.pushed(this.#identity, batch.sampleCount);
     const kept = this.#relabel === null ? batch : relabelBatch(batch, this.#relabel);
     this.#metrics.relabelled(this.#identity, batch.sampleCount - kept.sampleCount);
-    this.#queue.push(kept, Date.now());
+    const nowMs = Date.now();
+    this.#queue.push(kept, nowMs);
+    if (urgency === 'soon') this.#queue.hasten(nowMs + URGENT_MS);
     this.#book();
     this.#wake();
   }

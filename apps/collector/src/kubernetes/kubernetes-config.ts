@@ -1,0 +1,149 @@
+import { inClusterEndpoint, type KubeEndpoint } from '#libs/node-kube';
+import { STATE_RESOURCES, type StateResource } from '#libs/kube';
+import { durationMs } from '#libs/yaml-config';
+import { z } from 'zod';
+
+const filePath = z.string().min(1);
+
+const stateResource = z.string().transform((name, context): StateResource => {
+  const known = STATE_RESOURCES.find((resource) => resource === name);
+  if (known !== undefined) return known;
+  const message = `unknown resource; accepted are ${STATE_RESOURCES.join(', ')}`;
+  context.addIssue({ code: 'custom', message });
+  return z.NEVER;
+});
+
+/** Names of labels or annotations by resource. */
+const allowlist = z
+  .record(z.string(), z.array(z.string().min(1)))
+  .superRefine((lists, context) => {
+    for (const name of Object.keys(lists)) {
+      if (STATE_RESOURCES.some((resource) => resource === name)) continue;
+      const message = `unknown resource; accepted are ${STATE_RESOURCES.join(', ')}`;
+      context.addIssue({ code: 'custom', message, path: [name] });
+    }
+  })
+  .transform((lists) => new Map(Object.entries(lists)));
+
+/** Each node renews its lease every ten seconds: nothing a rule reads is worth a watch of that. */
+const DEFAULT_RESOURCES = STATE_RESOURCES.filter((resource) => resource !== 'leases');
+
+/** What the community's rules join with, to leave volumes out. */
+const DEFAULT_LABELS = { persistentvolumeclaims: ['excluded_from_alerts'] };
+
+/** The `kubernetes` section: which API server, and what is told of the cluster. */
+export const kubernetesConfigSchema = z
+  .strictObject({
+    /** By default where the collector runs in a cluster or `api_server` is given. */
+    enabled: z.boolean().optional(),
+    /** By default that of the cluster the collector runs in. */
+    api_server: z
+      .url({ protocol: /^https?$/, error: 'expected a URL such as https://10.0.0.1:6443' })
+      .optional(),
+    token_file: filePath.optional(),
+    ca_file: filePath.optional(),
+    cert_file: filePath.optional(),
+    key_file: filePath.optional(),
+    server_name: z.string().min(1).optional(),
+    insecure_skip_verify: z.boolean().default(false),
+    /** The node whose pods are this collector's. By default the environment's `NODE_NAME`; without one, all nodes. */
+    node_name: z.string().min(1).optional(),
+    state: z
+      .strictObject({
+        enabled: z.boolean().default(true),
+        /** How often every series is told again; changes are told at once. */
+        interval: durationMs({ minMs: 1_000 }).prefault('15s'),
+        job: z.string().min(1).default('kube-state-metrics'),
+        resources: z.array(stateResource).min(1).default(DEFAULT_RESOURCES),
+        labels: allowlist.prefault(DEFAULT_LABELS),
+        annotations: allowlist.prefault({}),
+        opt_in_metrics: z.boolean().default(false),
+        max_series: z.int().min(1_000).default(2_000_000),
+      })
+      .prefault({}),
+    /** The lease by which one collector speaks for the cluster. */
+    lease: z
+      .strictObject({
+        /** By default the collector's own namespace. */
+        namespace: z.string().min(1).optional(),
+        name: z.string().min(1).default('binnacle-collector'),
+        duration: durationMs({ minMs: 1_000 }).prefault('15s'),
+        retry: durationMs({ minMs: 100 }).prefault('2s'),
+      })
+      .refine(({ duration, retry }) => retry * 3 <= duration, {
+        error: 'retry must not be more than a third of duration',
+        path: ['retry'],
+      })
+      .prefault({}),
+  })
+  .superRefine((config, context) => {
+    if ((config.cert_file === undefined) !== (config.key_file === undefined)) {
+      const message = 'cert_file and key_file are given together or not at all';
+      context.addIssue({ code: 'custom', message, path: ['cert_file'] });
+    }
+    const isElsewhere = config.api_server !== undefined;
+    for (const key of ['token_file', 'ca_file', 'cert_file', 'server_name'] as const) {
+      if (isElsewhere || config[key] === undefined) continue;
+      const message = 'only of use together with api_server';
+      context.addIssue({ code: 'custom', message, path: [key] });
+    }
+  });
+
+export type KubernetesConfig = z.output<typeof kubernetesConfigSchema>;
+
+/** What the environment adds to the section. */
+export interface KubernetesSurroundings {
+  /** Null where there is no API server to speak to, or it is not wanted. */
+  readonly endpoint: KubeEndpoint | null;
+  /** Null where this collector has no node of its own. */
+  readonly nodeName: string | null;
+  /** Null where it has to be read from the service account. */
+  readonly namespace: string | null;
+}
+
+/** The configuration's word, then the environment's. */
+export function kubernetesSurroundings(
+  config: KubernetesConfig,
+  env: Readonly<Record<string, string | undefined>>,
+): KubernetesSurroundings {
+  return {
+    endpoint: config.enabled === false ? null : endpointOf(config, env),
+    nodeName: config.node_name ?? given(env['NODE_NAME']),
+    namespace: config.lease.namespace ?? given(env['POD_NAMESPACE']),
+  };
+}
+
+function endpointOf(
+  config: KubernetesConfig,
+  env: Readonly<Record<string, string | undefined>>,
+): KubeEndpoint | null {
+  if (config.api_server === undefined) return inClusterEndpoint(env);
+  const credentials = file(config.token_file);
+  return {
+    url: config.api_server.replace(/\/$/, ''),
+    namespaceFile: null,
+    http: {
+      auth:
+        credentials === null ? { kind: 'none' } : { kind: 'header', scheme: 'Bearer', credentials },
+      tls: {
+        ca: file(config.ca_file),
+        cert: file(config.cert_file),
+        key: file(config.key_file),
+        serverName: config.server_name ?? null,
+        isVerified: !config.insecure_skip_verify,
+        minVersion: null,
+        maxVersion: null,
+      },
+      followsRedirects: false,
+      headers: [],
+    },
+  };
+}
+
+function file(path: string | undefined): { readonly kind: 'file'; readonly path: string } | null {
+  return path === undefined ? null : { kind: 'file', path };
+}
+
+function given(text: string | undefined): string | null {
+  return text === undefined || text === '' ? null : text;
+}

@@ -1,0 +1,207 @@
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import {
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { KUBE_CLIENT_DEFAULTS, KubeClient, type KubeEndpoint } from '#libs/node-kube';
+import { AppLogger, ReloadService, RUN_OPTIONS, type RunOptions, USER_AGENT } from '#libs/platform';
+import { Registry } from 'prom-client';
+import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
+import { METRIC_SINK, type MetricSink } from '../outputs/metric-sink.ts';
+import { ClusterElection } from './cluster-election.ts';
+import { KubernetesMetrics } from './kubernetes.metrics.ts';
+import type { KubernetesConfig, KubernetesSurroundings } from './kubernetes-config.ts';
+import { ALL_OBJECTS, ResourceHub } from './resource-hub.ts';
+import { StatePublisher, type StateSource } from './state-publisher.ts';
+
+/** What instance stands for the whole cluster: the same whoever speaks for it, so that its series go on. */
+const CLUSTER_INSTANCE = 'kube-state-metrics';
+
+/** Everything that depends on one configuration of the section. */
+interface Session {
+  readonly client: KubeClient;
+  readonly hub: ResourceHub;
+  readonly node: StatePublisher | null;
+  cluster: StatePublisher | null;
+  election: ClusterElection | null;
+  isOver: boolean;
+}
+
+/**
+ * Tells of the cluster's state: of the own node's pods always, of everything else while this collector is the one elected
+ * for it.
+ */
+@Injectable()
+export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
+  readonly #sink: MetricSink;
+  readonly #logger: AppLogger;
+  readonly #reloads: ReloadService<CollectorConfig>;
+  readonly #metrics: KubernetesMetrics;
+  readonly #baseDir: string;
+  readonly #identity = `${hostname()}_${randomUUID()}`;
+  #config: KubernetesConfig;
+  #around: KubernetesSurroundings;
+  #session: Session | null = null;
+  #isRunning = false;
+
+  constructor(
+    @Inject(COLLECTOR_CONFIG) config: CollectorConfig,
+    @Inject(RUN_OPTIONS) { configFile }: RunOptions,
+    @Inject(METRIC_SINK) sink: MetricSink,
+    registry: Registry,
+    reloads: ReloadService<CollectorConfig>,
+    logger: AppLogger,
+  ) {
+    this.#config = config.kubernetes;
+    this.#around = config.cluster;
+    this.#sink = sink;
+    this.#logger = logger;
+    this.#reloads = reloads;
+    this.#metrics = new KubernetesMetrics(registry);
+    this.#baseDir = configFile === null ? process.cwd() : dirname(resolve(configFile));
+  }
+
+  onModuleInit(): void {
+    this.#reloads.register({
+      name: 'kubernetes',
+      prepare:
+        async ({ kubernetes, cluster }) =>
+        () =>
+          this.#apply(kubernetes, cluster),
+    });
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.#isRunning = true;
+    await this.#start();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.#isRunning = false;
+    // The pods are what they are while this collector is away: their series are not ended, nor are the cluster's.
+    await this.#stop(true);
+  }
+
+  async #apply(config: KubernetesConfig, around: KubernetesSurroundings): Promise<void> {
+    if (fingerprint(config, around) === fingerprint(this.#config, this.#around)) return;
+    if (this.#isRunning) await this.#stop(false);
+    this.#config = config;
+    this.#around = around;
+    if (this.#isRunning) await this.#start();
+  }
+
+  async #start(): Promise<void> {
+    const { endpoint, nodeName } = this.#around;
+    if (endpoint === null) return;
+    const client = new KubeClient({
+      endpoint,
+      baseDir: this.#baseDir,
+      userAgent: USER_AGENT,
+      nowMs: Date.now,
+      ...KUBE_CLIENT_DEFAULTS,
+    });
+    const hub = new ResourceHub(client, this.#metrics, this.#logger);
+    const { enabled: tellsState, resources } = this.#config.state;
+    const hasOwnPods = tellsState && nodeName !== null && resources.includes('pods');
+    const session: Session = {
+      client,
+      hub,
+      node: hasOwnPods ? this.#publisher(hub, 'node', nodeName) : null,
+      cluster: null,
+      election: null,
+      isOver: false,
+    };
+    this.#session = session;
+    session.node?.start();
+    if (tellsState) {
+      session.election = await this.#election(session, endpoint);
+      if (!session.isOver) session.election.start();
+    }
+    this.#logger.info('the API server is watched', { url: endpoint.url, node: nodeName });
+  }
+
+  async #stop(isHandedOver: boolean): Promise<void> {
+    const session = this.#session;
+    this.#session = null;
+    if (session === null) return;
+    session.isOver = true;
+    await session.node?.stop(isHandedOver);
+    await session.cluster?.stop(isHandedOver);
+    await session.election?.stop();
+    await session.hub.close();
+    await session.client.close();
+  }
+
+  async #election(session: Session, endpoint: KubeEndpoint): Promise<ClusterElection> {
+    const { lease } = this.#config;
+    return new ClusterElection({
+      client: session.client,
+      metrics: this.#metrics,
+      logger: this.#logger,
+      identity: this.#identity,
+      namespace: this.#around.namespace ?? (await ownNamespace(endpoint)),
+      name: lease.name,
+      leaseDurationMs: lease.duration,
+      retryMs: lease.retry,
+      onChange: (leads) => this.#lead(session, leads),
+    });
+  }
+
+  #lead(session: Session, leads: boolean): void {
+    if (session.isOver) return;
+    const previous = session.cluster;
+    session.cluster = null;
+    // Whoever leads now goes on with the same series.
+    if (previous !== null) void previous.stop(true);
+    if (!leads) return;
+    session.cluster = this.#publisher(session.hub, 'cluster', CLUSTER_INSTANCE);
+    session.cluster.start();
+  }
+
+  #publisher(hub: ResourceHub, part: 'node' | 'cluster', instance: string): StatePublisher {
+    const { state } = this.#config;
+    return new StatePublisher({
+      part,
+      instance,
+      job: state.job,
+      intervalMs: state.interval,
+      maxSeries: state.max_series,
+      allowedLabels: state.labels,
+      allowedAnnotations: state.annotations,
+      hasOptIn: state.opt_in_metrics,
+      sources: this.#sources(part),
+      hub,
+      sink: this.#sink,
+      metrics: this.#metrics,
+    });
+  }
+
+  #sources(part: 'node' | 'cluster'): StateSource[] {
+    const { nodeName } = this.#around;
+    const pods = { ...ALL_OBJECTS, fieldSelector: `spec.nodeName=${nodeName ?? ''}` };
+    if (part === 'node') return [{ resource: 'pods', selection: pods }];
+    // Where each node's collector tells of its own pods, those without a node are left.
+    const others = { ...ALL_OBJECTS, fieldSelector: 'spec.nodeName=' };
+    return this.#config.state.resources.map((resource) => ({
+      resource,
+      selection: resource === 'pods' && nodeName !== null ? others : ALL_OBJECTS,
+    }));
+  }
+}
+
+function fingerprint(config: KubernetesConfig, around: KubernetesSurroundings): string {
+  const { labels, annotations } = config.state;
+  return JSON.stringify([config, around, [...labels], [...annotations]]);
+}
+
+async function ownNamespace({ namespaceFile }: KubeEndpoint): Promise<string> {
+  if (namespaceFile === null) return 'default';
+  const text = await readFile(namespaceFile, 'utf8').catch(() => '');
+  return text.trim() === '' ? 'default' : text.trim();
+}

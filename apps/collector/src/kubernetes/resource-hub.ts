@@ -1,0 +1,140 @@
+import {
+  type KubeObject,
+  type KubeResource,
+  ObjectCache,
+  type ObjectOf,
+  type ResourceName,
+  RESOURCES,
+} from '#libs/kube';
+import { type KubeClient, ResourceWatcher } from '#libs/node-kube';
+import type { AppLogger } from '#libs/platform';
+import type { KubernetesMetrics } from './kubernetes.metrics.ts';
+
+/** More objects of one resource than any cluster has. */
+const MAX_OBJECTS = 500_000;
+
+/** What of a resource is watched; two that are equal share one watch. */
+export interface WatchSelection {
+  /** '' for all namespaces. */
+  readonly namespace: string;
+  readonly fieldSelector: string;
+  readonly labelSelector: string;
+}
+
+/** Everything of a resource. */
+export const ALL_OBJECTS: WatchSelection = { namespace: '', fieldSelector: '', labelSelector: '' };
+
+/** A use of a watched cache, to be given back. */
+export interface WatchLease<N extends ResourceName> {
+  readonly cache: ObjectCache<ObjectOf<N>>;
+  release(): Promise<void>;
+}
+
+interface Watched {
+  // oxlint-disable-next-line typescript/no-explicit-any -- of whichever resource the key names
+  readonly cache: ObjectCache<any>;
+  readonly stop: () => Promise<void>;
+  users: number;
+}
+
+/** The watches of one API server: whoever wants the same objects shares a watch and its cache. */
+export class ResourceHub {
+  readonly #client: KubeClient;
+  readonly #metrics: KubernetesMetrics;
+  readonly #logger: AppLogger;
+  readonly #watched = new Map<string, Watched>();
+
+  constructor(client: KubeClient, metrics: KubernetesMetrics, logger: AppLogger) {
+    this.#client = client;
+    this.#metrics = metrics;
+    this.#logger = logger;
+  }
+
+  /** A cache of the selected objects, kept in line until the last of its users has released it. */
+  acquire<N extends ResourceName>(name: N, selection: WatchSelection): WatchLease<N> {
+    const key = JSON.stringify([name, selection]);
+    let watched = this.#watched.get(key);
+    if (watched === undefined) {
+      watched = this.#watch(name, selection);
+      this.#watched.set(key, watched);
+    }
+    const shared = watched;
+    shared.users++;
+    let isReleased = false;
+    return {
+      cache: shared.cache,
+      release: async () => {
+        if (isReleased) return;
+        isReleased = true;
+        if (--shared.users > 0) return;
+        this.#watched.delete(key);
+        await shared.stop();
+      },
+    };
+  }
+
+  /** Ends all watches. */
+  async close(): Promise<void> {
+    const all = [...this.#watched.values()];
+    this.#watched.clear();
+    await Promise.all(all.map(({ stop }) => stop()));
+  }
+
+  #watch(name: ResourceName, selection: WatchSelection): Watched {
+    const resource: KubeResource = RESOURCES[name];
+    const cache = new ObjectCache<KubeObject>({ maxObjects: MAX_OBJECTS });
+    const label = labelOf(name, selection);
+    const metrics = this.#metrics;
+    const logger = this.#logger.with({ resource: label });
+    let isFailing = false;
+    const works = (): void => {
+      metrics.cache(label, cache);
+      if (isFailing) logger.info('the API server answers again');
+      isFailing = false;
+    };
+    const watcher = new ResourceWatcher({
+      client: this.#client,
+      resource,
+      ...selection,
+      cache,
+      random: Math.random,
+      nowMs: Date.now,
+      observer: {
+        listed: (result) => metrics.requested(label, 'list', result),
+        watched: (result) => metrics.requested(label, 'watch', result),
+        event: (kind) => {
+          metrics.event(label, kind);
+          works();
+        },
+        badObject: (error) => {
+          metrics.badObject(label);
+          logger.debug('an object was left out', { error: error.message });
+        },
+        relisted: () => metrics.relisted(label),
+        failed: (error) => {
+          if (!isFailing) logger.warn('the API server does not answer', { error: error.message });
+          isFailing = true;
+        },
+        synced: works,
+      },
+    });
+    metrics.cache(label, cache);
+    watcher.start();
+    return {
+      cache,
+      users: 0,
+      stop: async () => {
+        await watcher.stop();
+        metrics.forget(label);
+      },
+    };
+  }
+}
+
+function labelOf(
+  name: string,
+  { namespace, fieldSelector, labelSelector }: WatchSelection,
+): string {
+  const parts = [namespace, fieldSelector, labelSelector].filter((part) => part !== '');
+  return parts.length === 0 ? name : `${name}{${parts.join(',')}}`;
+}
