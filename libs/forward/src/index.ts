@@ -1,0 +1,12 @@
+export { type EncodedEntries, type EntryAttributes, EntryEncoder } from './entry-encoder.ts';
+export {
+  ForwardClient,
+  type ForwardClientEvent,
+  type ForwardClientOptions,
+} from './forward-client.ts';
+export { ForwardError } from './forward-error.ts';
+export { encodeForwardMessage, type ForwardMessage } from './forward-message.ts';
+export { isSameDigest, keyDigest, passwordDigest } from './handshake.ts';
+export { MessageSplitter } from './message-splitter.ts';
+export { type MsgpackExtension, type MsgpackKind, MsgpackReader } from './msgpack-reader.ts';
+export { MsgpackWriter } from './msgpack-writer.ts';
