@@ -1,0 +1,156 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { MemorySpoolFiles, SimulatedCrash } from './memory-spool-files.ts';
+import { Spool, type SpoolFullPolicy, type SpoolItem } from './spool.ts';
+
+function open(
+  files: MemorySpoolFiles,
+  maxBytes = 10_000,
+  policy: SpoolFullPolicy = 'drop_oldest',
+  segmentBytes = 100,
+): Promise<Spool> {
+  return Spool.open({ files, maxBytes, policy, segmentBytes });
+}
+
+const item = (text: string, count = 1): SpoolItem => ({ bytes: Buffer.from(text), count });
+
+async function drain(spool: Spool): Promise<string[]> {
+  const texts: string[] = [];
+  for (let read = await spool.next(50); read !== null; read = await spool.next(50)) {
+    texts.push(...read.items.map(({ bytes }) => bytes.toString()));
+    await spool.acknowledge(read);
+  }
+  return texts;
+}
+
+describe('a spool', () => {
+  it('gives items back in their order, over segments and restarts, until they are acknowledged', async () => {
+    const files = new MemorySpoolFiles();
+    const texts = Array.from({ length: 30 }, (_, i) => `item ${i}`);
+    const first = await open(files);
+    await first.append(texts.map((text) => item(text, 2)));
+    expect(files.segments.size).toBeGreaterThan(3);
+    expect(first.records).toBe(60);
+    const read = await first.next(12);
+    expect(read!.items.map(({ bytes }) => bytes.toString())).toEqual(texts.slice(0, 2));
+    await first.acknowledge(read!);
+    const second = await open(files);
+    expect(second.records).toBe(56);
+    expect(second.sizeBytes).toBe(first.sizeBytes);
+    expect(await second.next(1)).toEqual(await second.next(1));
+    await second.append([item('new')]);
+    expect(await drain(second)).toEqual([...texts.slice(2), 'new']);
+    expect(second.isEmpty).toBe(true);
+    expect(files.segments.size).toBe(0);
+  });
+
+  it('drops the oldest, or does not take the newest, when it is full, and counts them', async () => {
+    const oldest = await open(new MemorySpoolFiles(), 300, 'drop_oldest');
+    const newest = await open(new MemorySpoolFiles(), 300, 'drop_newest');
+    const texts = Array.from({ length: 40 }, (_, i) => `item ${i}`);
+    for (const spool of [oldest, newest]) await spool.append(texts.map((text) => item(text)));
+    const [kept, early] = [await drain(oldest), await drain(newest)];
+    expect(kept.at(-1)).toBe('item 39');
+    expect(kept).toEqual(texts.slice(-kept.length));
+    expect(early).toEqual(texts.slice(0, early.length));
+    for (const [spool, left] of [
+      [oldest, kept],
+      [newest, early],
+    ] as const) {
+      expect(left.length).toBeGreaterThan(5);
+      expect(spool.counters.droppedRecords).toBe(40 - left.length);
+    }
+    await oldest.append([item('x'.repeat(400), 7)]);
+    expect(oldest.counters.droppedRecords).toBe(40 - kept.length + 7);
+    expect(oldest.isEmpty).toBe(true);
+  });
+
+  it('lets an acknowledgement pass whose items had to make room', async () => {
+    const spool = await open(new MemorySpoolFiles(), 300);
+    await spool.append([item('a'), item('b')]);
+    const read = await spool.next(1);
+    await spool.append(Array.from({ length: 14 }, (_, i) => item(`item ${i}`)));
+    await spool.acknowledge(read!);
+    expect(await drain(spool)).not.toContain('b');
+  });
+
+  it('keeps what it took when the disk is full, and goes on when there is room', async () => {
+    const files = new MemorySpoolFiles();
+    const spool = await open(files);
+    await spool.append([item('one')]);
+    files.capacityBytes = 30;
+    await expect(spool.append([item('two')])).rejects.toThrow('ENOSPC');
+    files.capacityBytes = 10_000;
+    await spool.append([item('three')]);
+    expect((await open(files)).records).toBe(2);
+    expect(await drain(spool)).toEqual(['one', 'three']);
+  });
+
+  it('passes over damage in the middle, and what is behind it in the segment', async () => {
+    const files = new MemorySpoolFiles();
+    const spool = await open(files);
+    await spool.append(Array.from({ length: 12 }, (_, i) => item(`item ${i}`)));
+    const [first] = [...files.segments.keys()];
+    files.segments.get(first!)![20] ^= 1;
+    expect((await open(files)).records).toBe(12);
+    const left = await drain(spool);
+    expect(left.length).toBeGreaterThan(5);
+    expect(left).not.toContain('item 0');
+    expect(left.at(-1)).toBe('item 11');
+    expect(spool.counters.damagedPlaces).toBe(1);
+  });
+
+  it('loses nothing that it said yes to, whenever the machine stops', async () => {
+    const run = async (
+      files: MemorySpoolFiles,
+      saved: string[],
+      acknowledged: string[],
+    ): Promise<void> => {
+      const spool = await open(files);
+      for (let i = 0; i < 12; i++) {
+        await spool.append([item(`item ${i}`)]);
+        saved.push(`item ${i}`);
+        if (i % 3 !== 2) continue;
+        const read = await spool.next(14);
+        await spool.acknowledge(read!);
+        acknowledged.push(...read!.items.map(({ bytes }) => bytes.toString()));
+      }
+    };
+    const whole = new MemorySpoolFiles();
+    await run(whole, [], []);
+    expect(whole.writes).toBeGreaterThan(15);
+    for (let step = 0; step < whole.writes; step++) {
+      const files = new MemorySpoolFiles();
+      files.crashAtWrite = step;
+      const [saved, acknowledged]: [string[], string[]] = [[], []];
+      await expect(run(files, saved, acknowledged)).rejects.toThrow(SimulatedCrash);
+      files.crashAtWrite = Number.POSITIVE_INFINITY;
+      const left = await drain(await open(files));
+      const missing = saved.filter((text) => !acknowledged.includes(text) && !left.includes(text));
+      // What was being acknowledged when the machine stopped may have been taken out already.
+      const openNow = saved.slice(acknowledged.length, acknowledged.length + 3);
+      expect(missing.filter((text) => !openNow.includes(text))).toEqual([]);
+      expect(left).toEqual(left.toSorted((a, b) => Number(a.slice(5)) - Number(b.slice(5))));
+    }
+  });
+
+  it('gives out nothing that was not put in, whatever bytes the disk has', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uint8Array({ maxLength: 80 }),
+        fc.string({ maxLength: 12 }),
+        fc.nat(),
+        async (noise, cursor, at) => {
+          const files = new MemorySpoolFiles();
+          await (await open(files)).append([item('one'), item('two')]);
+          const bytes = files.segments.get(1)!;
+          const cut = at % (bytes.length + 1);
+          files.segments.set(1, Buffer.concat([bytes.subarray(0, cut), noise]));
+          files.cursor = cursor;
+          const left = await drain(await open(files));
+          expect(['', 'one', 'one,two']).toContain(left.join(','));
+        },
+      ),
+    );
+  });
+});
