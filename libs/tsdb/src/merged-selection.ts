@@ -1,7 +1,7 @@
 import type { Labels } from '#libs/labels';
 import { createSampleWindow, type SampleWindow } from '#libs/samples';
 import { SampleColumns } from './block/chunk-merge.ts';
-import type { FetchedSeries } from './block/block-archive.ts';
+import type { FetchedSeries } from './block/fetch-chunks.ts';
 import type { SampleReader } from './selection.ts';
 
 /** What is needed of the head. */

@@ -1,16 +1,11 @@
 import { compareUtf8, type Labels, Matcher } from '#libs/labels';
-import {
-  Block,
-  type BlockChunk,
-  type BlockSeries,
-  isSoundChunk,
-  type ScannedSeries,
-} from './block.ts';
+import { Block, type BlockSeries, type ScannedSeries } from './block.ts';
 import type { BlockFiles } from './block-files.ts';
-import { type BlockContents, type BlockSummary, CRC_BYTES } from './block-format.ts';
-import { BlockWriter, compareLabels } from './block-writer.ts';
+import type { BlockContents, BlockSummary } from './block-format.ts';
+import { BlockWriter } from './block-writer.ts';
 import { BlockError } from './byte-reader.ts';
-import { mergeChunks, SampleColumns } from './chunk-merge.ts';
+import { type FetchedSeries, fetchChunks } from './fetch-chunks.ts';
+import { joinBlocks } from './join-blocks.ts';
 import { type CompactionPlan, planCompaction } from './plan-compaction.ts';
 import { PageCache } from './page-cache.ts';
 import type { Pace } from '../pace.ts';
@@ -65,32 +60,12 @@ export interface ArchiveStatistics {
   readonly damaged: number;
 }
 
-/** A series' chunks in memory. */
-export interface FetchedSeries {
-  readonly labels: Labels;
-  /** Ascending by block. */
-  readonly chunks: FetchedChunk[];
-}
-
-interface FetchedChunk {
-  readonly bytes: Buffer;
-  readonly start: number;
-  readonly end: number;
-  readonly count: number;
-  readonly encoding: number;
-  readonly minMs: number;
-  readonly maxMs: number;
-}
-
 interface OpenBlock {
   readonly block: Block;
   readers: number;
   isGone: boolean;
 }
 
-/** Reads with less between them are made one. */
-const MAX_GAP_BYTES = 32 * 1_024;
-const MAX_READ_BYTES = 1_024 * 1_024;
 const BLOCK_NAME = /^(\d{8,15})\.block$/;
 
 /** The name of the file of the block with that number. */
@@ -272,7 +247,8 @@ export class BlockArchive {
         if (bytes > this.#options.maxFetchBytes) throw this.#tooMuch();
         wanted.push(series);
       }
-      await this.#fetchChunks(block, wanted, found, signal);
+      const onDamage = (error: BlockError): void => this.#noticeDamage(block.name, error);
+      await fetchChunks(block, wanted, found, this.#pace, onDamage, signal);
     });
     return [...found.values()];
   }
@@ -355,88 +331,19 @@ export class BlockArchive {
     });
   }
 
-  /** Reads the chunks of one block, neighbours together. */
-  async #fetchChunks(
-    block: Block,
-    wanted: readonly BlockSeries[],
-    found: Map<string, FetchedSeries>,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    let run: { readonly series: FetchedSeries; readonly chunk: BlockChunk }[] = [];
-    const readRun = async (): Promise<void> => {
-      if (run.length === 0) return;
-      const start = run[0]!.chunk.offset - CRC_BYTES;
-      const last = run.at(-1)!.chunk;
-      const bytes = await block.read(start, last.offset + last.length - start);
-      signal?.throwIfAborted();
-      for (const { series, chunk } of run) {
-        const at = chunk.offset - start;
-        if (isSoundChunk(bytes, at, chunk.length)) {
-          series.chunks.push({ ...chunk, bytes, start: at, end: at + chunk.length });
-        } else {
-          this.#noticeDamage(block.name, new BlockError('a chunk is damaged'));
-        }
-      }
-      run = [];
-      if (this.#pace.isDue()) await this.#pace.rest();
-    };
-    let runEnd = 0;
-    for (const { labels, chunks } of wanted) {
-      let series = found.get(labels.key);
-      if (series === undefined) found.set(labels.key, (series = { labels, chunks: [] }));
-      for (const chunk of chunks) {
-        const isNear =
-          run.length > 0 &&
-          chunk.offset - runEnd <= MAX_GAP_BYTES &&
-          chunk.offset + chunk.length - run[0]!.chunk.offset <= MAX_READ_BYTES;
-        if (!isNear) await readRun();
-        run.push({ series, chunk });
-        runEnd = chunk.offset + chunk.length;
-      }
-    }
-    await readRun();
-  }
-
   /** @returns null when nothing in the sources was sound */
   async #join(
     sources: readonly OpenBlock[],
     plan: CompactionPlan,
     damaged: Set<string>,
   ): Promise<BlockContents | null> {
-    const scratch = new SampleColumns();
-    return this.write({ level: plan.level, sources: plan.names }, async (writer) => {
-      const cursors: AsyncGenerator<ScannedSeries, void, undefined>[] = [];
-      const heads: (ScannedSeries | null)[] = [];
-      for (const { block } of sources) {
-        const cursor = block.scan((error) => {
-          damaged.add(block.name);
-          this.#noticeDamage(block.name, error);
-        });
-        cursors.push(cursor);
-        heads.push((await cursor.next()).value ?? null);
-      }
-      for (;;) {
-        let least: Labels | null = null;
-        for (const head of heads) {
-          if (head !== null && (least === null || compareLabels(head.labels, least) < 0)) {
-            least = head.labels;
-          }
-        }
-        if (least === null) return;
-        const chunks = [];
-        for (let i = 0; i < heads.length; i++) {
-          const head = heads[i] ?? null;
-          if (head === null || compareLabels(head.labels, least) !== 0) continue;
-          chunks.push(...head.chunks);
-          heads[i] = (await cursors[i]!.next()).value ?? null;
-        }
-        const merged = mergeChunks(chunks, scratch, (error) => {
-          for (const name of plan.names) damaged.add(name);
-          this.#noticeDamage(plan.names.join(', '), error);
-        });
-        if (merged.length > 0) await writer.addSeries(least, merged);
-      }
-    });
+    const blocks = sources.map(({ block }) => block);
+    return this.write({ level: plan.level, sources: plan.names }, (writer) =>
+      joinBlocks(blocks, writer, (found, error) => {
+        for (const name of found) damaged.add(name);
+        this.#noticeDamage(found.join(', '), error);
+      }),
+    );
   }
 
   /** @returns why it could not be opened, or null */
