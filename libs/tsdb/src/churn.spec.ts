@@ -2,36 +2,15 @@ import { describe, expect, it } from '@jest/globals';
 import { createFloatHistogram } from '#libs/histogram';
 import { Labels, Matcher } from '#libs/labels';
 import { SampleBatchBuilder } from '#libs/samples';
-import {
-  BlockArchive,
-  MemoryBlockFiles,
-  MemorySegmentStore,
-  NO_PAUSES,
-  TieredStore,
-  TimeSeriesStore,
-} from './index.ts';
+import { Clock, DAY, HOUR, MINUTE, openTiers, START } from '../testing/tiers.ts';
+import { MemoryBlockFiles, MemorySegmentStore } from './index.ts';
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
-const START = 1_700_000_000_000 - (1_700_000_000_000 % DAY);
 const STEP = 2 * MINUTE;
 const SERIES = 100;
 /** So many of them go every hour, and as many others come. */
 const TURNED_OVER = SERIES / 10;
 /** What may differ from day to day. */
 const ALLOWANCE = 1.3;
-
-class Clock {
-  ms = START;
-  nowMs(): number {
-    return this.ms;
-  }
-  after(_delayMs: number, run: () => void): () => void {
-    const handle = setImmediate(run);
-    return () => clearImmediate(handle);
-  }
-}
 
 /** The series that has had a place since an hour: pods come and go, their images have ever new tags. */
 function labelsOf(place: number, sinceHour: number): Labels {
@@ -53,16 +32,16 @@ describe('a week in which a tenth of the series turns over every hour', () => {
     const clock = new Clock();
     const segments = new MemorySegmentStore();
     const files = new MemoryBlockFiles();
-    const recent = new TimeSeriesStore(segments, clock, {
-      groupDelayMs: 0,
-      retentionMs: DAY,
-      maxExemplars: 100,
-      maxMetricFamilies: 100,
-      segmentBytes: 100_000,
+    const { recent, archive, store } = await openTiers(clock, segments, files, {
+      recent: {
+        outOfOrderWindowMs: 5 * MINUTE,
+        retentionMs: DAY,
+        maxExemplars: 100,
+        maxMetricFamilies: 100,
+        segmentBytes: 100_000,
+      },
+      tiered: { retentionMs: DAY },
     });
-    const archive = new BlockArchive(files, NO_PAUSES);
-    const store = new TieredStore(recent, archive, files, clock, NO_PAUSES, { retentionMs: DAY });
-    await store.open();
     const present = Array.from({ length: SERIES }, (_, place) => labelsOf(place, 0));
     const room = (): Record<string, number> => {
       const { logSegments, logBytes, series, labelPairs } = recent.statistics();

@@ -2,9 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Labels, Matcher } from '#libs/labels';
 import { createSampleWindow, SampleBatchBuilder } from '#libs/samples';
+import { Clock, HOUR, MINUTE, openTiers, START, type Tiers } from '../testing/tiers.ts';
 import {
   ArchiveClosedError,
-  BlockArchive,
   type BlockCopy,
   BlockFaultError,
   MemoryBlockFiles,
@@ -12,24 +12,7 @@ import {
   NO_PAUSES,
   type Pace,
   StoreUnavailableError,
-  TieredStore,
-  TimeSeriesStore,
 } from './index.ts';
-
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-const START = 1_700_000_000_000 - (1_700_000_000_000 % (24 * HOUR));
-
-class Clock {
-  ms = START;
-  nowMs(): number {
-    return this.ms;
-  }
-  after(_delayMs: number, run: () => void): () => void {
-    const handle = setImmediate(run);
-    return () => clearImmediate(handle);
-  }
-}
 
 /** A copy in memory; every change of it and of its blocks counts as a step, after the last of which nothing works. */
 class MemoryCopy implements BlockCopy {
@@ -66,12 +49,9 @@ class MemoryCopy implements BlockCopy {
   }
 }
 
-interface Opened {
+interface Opened extends Tiers {
   readonly clock: Clock;
   readonly files: MemoryBlockFiles;
-  readonly store: TieredStore;
-  readonly recent: TimeSeriesStore;
-  readonly archive: BlockArchive;
 }
 
 async function open(
@@ -79,14 +59,8 @@ async function open(
   clock = new Clock(),
   pace: Pace = NO_PAUSES,
 ): Promise<Opened> {
-  const recent = new TimeSeriesStore(new MemorySegmentStore(), clock, {
-    outOfOrderWindowMs: 2 * HOUR,
-    groupDelayMs: 0,
-  });
-  const archive = new BlockArchive(files, NO_PAUSES);
-  const store = new TieredStore(recent, archive, files, clock, pace);
-  await store.open();
-  return { clock, files, store, recent, archive };
+  const tiers = await openTiers(clock, new MemorySegmentStore(), files, { pace });
+  return { clock, files, ...tiers };
 }
 
 async function write(

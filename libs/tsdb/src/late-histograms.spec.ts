@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { createFloatHistogram, type FloatHistogram, histogramsEqual } from '#libs/histogram';
 import { Labels, Matcher } from '#libs/labels';
 import { createSampleWindow, type SampleBatch, SampleBatchBuilder } from '#libs/samples';
+import { Clock, HOUR, MINUTE, openTiers, START, type Tiers } from '../testing/tiers.ts';
 import {
-  BlockArchive,
   MemoryBlockFiles,
   MemorySegmentStore,
   NO_PAUSES,
@@ -12,21 +12,7 @@ import {
   TimeSeriesStore,
 } from './index.ts';
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-const START = 1_700_000_000_000 - (1_700_000_000_000 % (24 * HOUR));
 const EVERYTHING = [new Matcher('__name__', '!=', '')];
-
-class Clock {
-  ms = START;
-  nowMs(): number {
-    return this.ms;
-  }
-  after(_delayMs: number, run: () => void): () => void {
-    const handle = setImmediate(run);
-    return () => clearImmediate(handle);
-  }
-}
 
 /** A histogram known by its number; odd ones have another layout, every seventh is a gauge. */
 function histogramOf(number: number): FloatHistogram {
@@ -255,17 +241,10 @@ describe('late histograms', () => {
   });
 });
 
-async function openBoth(
+function openBoth(
   clock: Clock,
   segments: MemorySegmentStore,
   files: MemoryBlockFiles,
-): Promise<{ recent: TimeSeriesStore; store: TieredStore }> {
-  const recent = new TimeSeriesStore(segments, clock, {
-    outOfOrderWindowMs: 2 * HOUR,
-    groupDelayMs: 0,
-  });
-  const archive = new BlockArchive(files, NO_PAUSES);
-  const store = new TieredStore(recent, archive, files, clock, NO_PAUSES, { memoryMs: HOUR });
-  await store.open();
-  return { recent, store };
+): Promise<Tiers> {
+  return openTiers(clock, segments, files, { tiered: { memoryMs: HOUR } });
 }

@@ -3,53 +3,17 @@ import fc from 'fast-check';
 import { createFloatHistogram } from '#libs/histogram';
 import { Labels, Matcher } from '#libs/labels';
 import { createSampleWindow, type SampleBatch, SampleBatchBuilder } from '#libs/samples';
-import {
-  BlockArchive,
-  MemoryBlockFiles,
-  MemorySegmentStore,
-  NO_PAUSES,
-  TieredStore,
-  TimeSeriesStore,
-} from './index.ts';
+import { Clock, HOUR, MINUTE, openTiers, START, type Tiers } from '../testing/tiers.ts';
+import { MemoryBlockFiles, MemorySegmentStore, TieredStore } from './index.ts';
 import { StartTimes } from './start-times.ts';
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-const START = 1_700_000_000_000 - (1_700_000_000_000 % (24 * HOUR));
 const EVERYTHING = [new Matcher('__name__', '!=', '')];
 
-class Clock {
-  ms = START;
-  nowMs(): number {
-    return this.ms;
-  }
-  after(_delayMs: number, run: () => void): () => void {
-    const handle = setImmediate(run);
-    return () => clearImmediate(handle);
-  }
-}
-
-interface Opened {
-  readonly recent: TimeSeriesStore;
-  readonly archive: BlockArchive;
-  readonly store: TieredStore;
-}
-
-async function open(
-  clock: Clock,
-  segments: MemorySegmentStore,
-  files: MemoryBlockFiles,
-): Promise<Opened> {
-  const recent = new TimeSeriesStore(segments, clock, {
-    outOfOrderWindowMs: 2 * HOUR,
-    groupDelayMs: 0,
-    segmentBytes: 2_000,
-    segmentPerDefinitions: 0,
+function open(clock: Clock, segments: MemorySegmentStore, files: MemoryBlockFiles): Promise<Tiers> {
+  return openTiers(clock, segments, files, {
+    recent: { segmentBytes: 2_000, segmentPerDefinitions: 0 },
+    tiered: { memoryMs: HOUR },
   });
-  const archive = new BlockArchive(files, NO_PAUSES);
-  const store = new TieredStore(recent, archive, files, clock, NO_PAUSES, { memoryMs: HOUR });
-  await store.open();
-  return { recent, archive, store };
 }
 
 function batchOf(name: string, timeMs: number, startMs: number, isHistogram = false): SampleBatch {

@@ -3,21 +3,16 @@ import fc from 'fast-check';
 import { createFloatHistogram, type FloatHistogram } from '#libs/histogram';
 import { Labels, Matcher } from '#libs/labels';
 import { createSampleWindow, SampleBatchBuilder } from '#libs/samples';
+import { Clock, HOUR, MINUTE, openTiers, START, type Tiers } from '../testing/tiers.ts';
 import {
-  BlockArchive,
   type BlockArchiveOptions,
   BlockFaultError,
   MemoryBlockFiles,
   MemorySegmentStore,
-  NO_PAUSES,
   StoreUnavailableError,
   TieredStore,
-  TimeSeriesStore,
 } from './index.ts';
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-const START = 1_700_000_000_000 - (1_700_000_000_000 % (24 * HOUR));
 const OPTIONS = {
   blockMs: 30 * MINUTE,
   graceMs: 10 * MINUTE,
@@ -25,46 +20,19 @@ const OPTIONS = {
   retentionMs: 10 * 24 * HOUR,
 };
 
-class Clock {
-  ms = START;
-  nowMs(): number {
-    return this.ms;
-  }
-  after(_delayMs: number, run: () => void): () => void {
-    const handle = setImmediate(run);
-    return () => clearImmediate(handle);
-  }
-}
-
-interface Opened {
-  readonly store: TieredStore;
-  readonly recent: TimeSeriesStore;
-  readonly archive: BlockArchive;
-}
-
-async function open(
+function open(
   clock: Clock,
   segments: MemorySegmentStore,
   files: MemoryBlockFiles,
-  options: Partial<BlockArchiveOptions> = {},
+  archive: Partial<BlockArchiveOptions> = {},
   tiered: Partial<typeof OPTIONS> & { maxBlockBytes?: number } = {},
-): Promise<Opened> {
-  const recent = new TimeSeriesStore(segments, clock, {
-    retentionMs: OPTIONS.retentionMs,
-    outOfOrderWindowMs: 2 * HOUR,
-    groupDelayMs: 0,
-  });
-  const archive = new BlockArchive(files, NO_PAUSES, options);
-  const store = new TieredStore(recent, archive, files, clock, NO_PAUSES, {
-    ...OPTIONS,
-    ...tiered,
-  });
-  await store.open();
-  return { store, recent, archive };
+): Promise<Tiers> {
+  const recent = { retentionMs: OPTIONS.retentionMs };
+  return openTiers(clock, segments, files, { recent, archive, tiered: { ...OPTIONS, ...tiered } });
 }
 
 async function write(
-  { recent }: Opened,
+  { recent }: Tiers,
   series: Record<string, readonly (readonly [number, number])[]>,
 ): Promise<void> {
   const builder = new SampleBatchBuilder();
@@ -122,7 +90,7 @@ function histogramAt(i: number): FloatHistogram {
 }
 
 /** Runs the clock forward, writing and maintaining every ten minutes. */
-async function live(opened: Opened, clock: Clock, untilMs: number, names: string[]): Promise<void> {
+async function live(opened: Tiers, clock: Clock, untilMs: number, names: string[]): Promise<void> {
   while (clock.ms < untilMs) {
     const fromMs = clock.ms;
     clock.ms += 10 * MINUTE;
