@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { complainIfBoth, filled } from '../config-checks.ts';
 import { flag, list, maybe, secretText, text } from '../yaml-values.ts';
 import {
+  apiUrl,
   calls,
   checkSecretUrl,
   optionalFlag,
@@ -10,8 +11,11 @@ import {
   readSecret,
   receiverBlock,
   required,
+  requiredInherited,
+  requiredSecretUrl,
   requiredText,
   templates,
+  webhookUrlFields,
   webUrl,
 } from './receiver-block.ts';
 import { SLACK_POST_MESSAGE } from './receiver-globals.ts';
@@ -150,18 +154,13 @@ export const discordBlock = receiverBlock({
   defaults: discordDefaults,
   fields: {
     ...templates(discordDefaults),
-    webhook_url: maybe(secretText),
-    webhook_url_file: maybe(text),
+    ...webhookUrlFields,
     username: optionalText,
     avatar_url: optionalText,
   },
   read: (raw, scope) => ({
     ...raw,
-    webhook_url: required(
-      checkSecretUrl(readSecret(raw, 'webhook_url', scope), 'webhook_url', scope),
-      'one of webhook_url and webhook_url_file is missing',
-      scope,
-    ),
+    webhook_url: requiredSecretUrl(raw, 'webhook_url', scope),
   }),
 });
 
@@ -177,16 +176,11 @@ export const msteamsBlock = receiverBlock({
   defaults: msteamsDefaults,
   fields: {
     ...templates(msteamsDefaults),
-    webhook_url: maybe(secretText),
-    webhook_url_file: maybe(text),
+    ...webhookUrlFields,
   },
   read: (raw, scope) => ({
     ...raw,
-    webhook_url: required(
-      checkSecretUrl(readSecret(raw, 'webhook_url', scope), 'webhook_url', scope),
-      'one of webhook_url and webhook_url_file is missing',
-      scope,
-    ),
+    webhook_url: requiredSecretUrl(raw, 'webhook_url', scope),
   }),
 });
 
@@ -201,16 +195,11 @@ export const msteamsv2Block = receiverBlock({
   defaults: msteamsv2Defaults,
   fields: {
     ...templates(msteamsv2Defaults),
-    webhook_url: maybe(secretText),
-    webhook_url_file: maybe(text),
+    ...webhookUrlFields,
   },
   read: (raw, scope) => ({
     ...raw,
-    webhook_url: required(
-      checkSecretUrl(readSecret(raw, 'webhook_url', scope), 'webhook_url', scope),
-      'one of webhook_url and webhook_url_file is missing',
-      scope,
-    ),
+    webhook_url: requiredSecretUrl(raw, 'webhook_url', scope),
   }),
 });
 
@@ -253,12 +242,7 @@ export const telegramBlock = receiverBlock({
       chat_id: raw.chat_id,
       chat_id_file: chatFile === null ? null : ({ kind: 'file', path: chatFile } as const),
       parse_mode: raw.parse_mode ?? 'HTML',
-      api_url: webUrl(
-        raw.api_url ?? scope.global?.telegram_api_url,
-        'https://api.telegram.org',
-        'api_url',
-        scope,
-      ),
+      api_url: apiUrl(raw, 'telegram_api_url', 'https://api.telegram.org', scope),
     };
   },
 });
@@ -278,8 +262,7 @@ export const mattermostBlock = receiverBlock({
   defaults: mattermostDefaults,
   fields: {
     ...templates(mattermostDefaults),
-    webhook_url: maybe(secretText),
-    webhook_url_file: maybe(text),
+    ...webhookUrlFields,
     channel: optionalText,
     icon_url: optionalText,
     icon_emoji: optionalText,
@@ -352,22 +335,9 @@ export const rocketchatBlock = receiverBlock({
   },
   read: (raw, scope) => ({
     ...raw,
-    token: required(
-      readInherited(raw, 'token', 'rocketchat_token', scope),
-      '"token" is missing, and there is no global rocketchat_token',
-      scope,
-    ),
-    token_id: required(
-      readInherited(raw, 'token_id', 'rocketchat_token_id', scope),
-      '"token_id" is missing, and there is no global rocketchat_token_id',
-      scope,
-    ),
-    api_url: webUrl(
-      raw.api_url ?? scope.global?.rocketchat_api_url,
-      'https://open.rocket.chat/',
-      'api_url',
-      scope,
-    ),
+    token: requiredInherited(raw, 'token', 'rocketchat_token', scope),
+    token_id: requiredInherited(raw, 'token_id', 'rocketchat_token_id', scope),
+    api_url: apiUrl(raw, 'rocketchat_api_url', 'https://open.rocket.chat/', scope),
   }),
 });
 
@@ -385,12 +355,7 @@ export const webexBlock = receiverBlock({
     return {
       ...raw,
       room_id: requiredText(raw.room_id, 'room_id', scope),
-      api_url: webUrl(
-        raw.api_url ?? scope.global?.webex_api_url,
-        'https://webexapis.com/v1/messages',
-        'api_url',
-        scope,
-      ),
+      api_url: apiUrl(raw, 'webex_api_url', 'https://webexapis.com/v1/messages', scope),
     };
   },
 });
@@ -424,17 +389,8 @@ export const wechatBlock = receiverBlock({
       ...raw,
       corp_id: corpId ?? '',
       message_type: filled(raw.message_type) ?? 'text',
-      api_secret: required(
-        readInherited(raw, 'api_secret', 'wechat_api_secret', scope),
-        '"api_secret" is missing, and there is no global wechat_api_secret',
-        scope,
-      ),
-      api_url: webUrl(
-        raw.api_url ?? scope.global?.wechat_api_url,
-        'https://qyapi.weixin.qq.com/cgi-bin/',
-        'api_url',
-        scope,
-      ),
+      api_secret: requiredInherited(raw, 'api_secret', 'wechat_api_secret', scope),
+      api_url: apiUrl(raw, 'wechat_api_url', 'https://qyapi.weixin.qq.com/cgi-bin/', scope),
     };
   },
 });

@@ -1,13 +1,14 @@
 import { z } from 'zod';
 import { list, maybe, secretText, text } from '../yaml-values.ts';
 import {
-  checkSecretUrl,
   optionalFlag,
   optionalText,
   readSecret,
   receiverBlock,
-  required,
+  requiredSecret,
+  requiredSecretUrl,
   requiredText,
+  webhookUrlFields,
   webUrl,
 } from './receiver-block.ts';
 
@@ -21,18 +22,13 @@ export const googlechatBlock = receiverBlock({
   sendsResolved: true,
   defaults: {},
   fields: {
-    webhook_url: maybe(secretText),
-    webhook_url_file: maybe(text),
+    ...webhookUrlFields,
     message: maybe(text),
     threads: optionalFlag,
   },
   read: (raw, scope) => ({
     ...raw,
-    webhook_url: required(
-      checkSecretUrl(readSecret(raw, 'webhook_url', scope), 'webhook_url', scope),
-      'one of webhook_url and webhook_url_file is missing',
-      scope,
-    ),
+    webhook_url: requiredSecretUrl(raw, 'webhook_url', scope),
   }),
 });
 
@@ -55,11 +51,7 @@ export const matrixBlock = receiverBlock({
       ...raw,
       homeserver_url: webUrl(raw.homeserver_url, '', 'homeserver_url', scope),
       room_id: requiredText(raw.room_id, 'room_id', scope),
-      access_token: required(
-        readSecret(raw, 'access_token', scope),
-        'one of access_token and access_token_file is missing',
-        scope,
-      ),
+      access_token: requiredSecret(raw, 'access_token', scope),
     };
   },
 });
@@ -84,11 +76,7 @@ export const zulipBlock = receiverBlock({
       api_url: webUrl(raw.api_url, '', 'api_url', scope),
       bot_email: requiredText(raw.bot_email, 'bot_email', scope),
       stream: requiredText(raw.stream, 'stream', scope),
-      api_key: required(
-        readSecret(raw, 'api_key', scope),
-        'one of api_key and api_key_file is missing',
-        scope,
-      ),
+      api_key: requiredSecret(raw, 'api_key', scope),
     };
   },
 });
@@ -98,8 +86,7 @@ export const dingtalkBlock = receiverBlock({
   sendsResolved: true,
   defaults: {},
   fields: {
-    webhook_url: maybe(secretText),
-    webhook_url_file: maybe(text),
+    ...webhookUrlFields,
     secret: maybe(secretText),
     secret_file: maybe(text),
     title: maybe(text),
@@ -108,11 +95,7 @@ export const dingtalkBlock = receiverBlock({
   },
   read: (raw, scope) => ({
     ...raw,
-    webhook_url: required(
-      checkSecretUrl(readSecret(raw, 'webhook_url', scope), 'webhook_url', scope),
-      'one of webhook_url and webhook_url_file is missing',
-      scope,
-    ),
+    webhook_url: requiredSecretUrl(raw, 'webhook_url', scope),
     secret: readSecret(raw, 'secret', scope),
   }),
 });
@@ -122,8 +105,7 @@ export const feishuBlock = receiverBlock({
   sendsResolved: true,
   defaults: {},
   fields: {
-    webhook_url: maybe(secretText),
-    webhook_url_file: maybe(text),
+    ...webhookUrlFields,
     secret: maybe(secretText),
     secret_file: maybe(text),
     title: maybe(text),
@@ -131,11 +113,7 @@ export const feishuBlock = receiverBlock({
   },
   read: (raw, scope) => ({
     ...raw,
-    webhook_url: required(
-      checkSecretUrl(readSecret(raw, 'webhook_url', scope), 'webhook_url', scope),
-      'one of webhook_url and webhook_url_file is missing',
-      scope,
-    ),
+    webhook_url: requiredSecretUrl(raw, 'webhook_url', scope),
     secret: readSecret(raw, 'secret', scope),
   }),
 });
@@ -180,11 +158,7 @@ export const gotifyBlock = receiverBlock({
     return {
       ...raw,
       server_url: webUrl(raw.server_url, '', 'server_url', scope),
-      token: required(
-        readSecret(raw, 'token', scope),
-        'one of token and token_file is missing',
-        scope,
-      ),
+      token: requiredSecret(raw, 'token', scope),
     };
   },
 });
@@ -217,11 +191,7 @@ export const twilioBlock = receiverBlock({
       ...raw,
       account_sid: sid,
       api_url: webUrl(raw.api_url, 'https://api.twilio.com', 'api_url', scope),
-      auth_token: required(
-        readSecret(raw, 'auth_token', scope),
-        'one of auth_token and auth_token_file is missing',
-        scope,
-      ),
+      auth_token: requiredSecret(raw, 'auth_token', scope),
     };
   },
 });

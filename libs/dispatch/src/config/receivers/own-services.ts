@@ -5,6 +5,7 @@ import {
   readSecret,
   receiverBlock,
   required,
+  requiredSecretUrl,
   requiredText,
   webUrl,
 } from './receiver-block.ts';
@@ -83,11 +84,7 @@ export const heartbeatBlock = receiverBlock({
     method: maybe(z.enum(['GET', 'POST'], { error: 'expected GET or POST' })),
   },
   read: (raw, scope) => ({
-    url: required(
-      checkSecretUrl(readSecret(raw, 'url', scope), 'url', scope),
-      'one of url and url_file is missing',
-      scope,
-    ),
+    url: requiredSecretUrl(raw, 'url', scope),
     resolved_url: checkSecretUrl(readSecret(raw, 'resolved_url', scope), 'resolved_url', scope),
     method: raw.method ?? ('GET' as const),
   }),

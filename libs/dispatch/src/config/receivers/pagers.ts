@@ -2,13 +2,14 @@ import { z } from 'zod';
 import { complainIfBoth, filled } from '../config-checks.ts';
 import { duration, list, maybe, secretText, text, textEntries } from '../yaml-values.ts';
 import {
+  apiUrl,
   calls,
   optionalFlag,
   optionalText,
-  readInherited,
   readSecret,
   receiverBlock,
-  required,
+  requiredInherited,
+  requiredSecret,
   templates,
   webUrl,
 } from './receiver-block.ts';
@@ -117,17 +118,8 @@ export const opsgenieBlock = receiverBlock({
     }
     return {
       ...raw,
-      api_key: required(
-        readInherited(raw, 'api_key', 'opsgenie_api_key', scope),
-        '"api_key" is missing, and there is no global opsgenie_api_key',
-        scope,
-      ),
-      api_url: webUrl(
-        raw.api_url ?? scope.global?.opsgenie_api_url,
-        'https://api.opsgenie.com/',
-        'api_url',
-        scope,
-      ),
+      api_key: requiredInherited(raw, 'api_key', 'opsgenie_api_key', scope),
+      api_url: apiUrl(raw, 'opsgenie_api_url', 'https://api.opsgenie.com/', scope),
     };
   },
 });
@@ -171,15 +163,11 @@ export const victoropsBlock = receiverBlock({
     return {
       ...raw,
       routing_key: raw.routing_key ?? '',
-      api_key: required(
-        readInherited(raw, 'api_key', 'victorops_api_key', scope),
-        '"api_key" is missing, and there is no global victorops_api_key',
-        scope,
-      ),
-      api_url: webUrl(
-        raw.api_url ?? scope.global?.victorops_api_url,
+      api_key: requiredInherited(raw, 'api_key', 'victorops_api_key', scope),
+      api_url: apiUrl(
+        raw,
+        'victorops_api_url',
         'https://alert.victorops.com/integrations/generic/20131114/alert/',
-        'api_url',
         scope,
       ),
     };
@@ -213,7 +201,7 @@ export const incidentioBlock = receiverBlock({
       );
     }
     return {
-      url: required(readSecret(raw, 'url', scope), 'one of url and url_file is missing', scope),
+      url: requiredSecret(raw, 'url', scope),
       token,
       max_alerts: raw.max_alerts ?? 0,
       metadata: new Map(raw.metadata),
@@ -258,16 +246,8 @@ export const pushoverBlock = receiverBlock({
     }
     return {
       ...raw,
-      user_key: required(
-        readSecret(raw, 'user_key', scope),
-        'one of user_key and user_key_file is missing',
-        scope,
-      ),
-      token: required(
-        readSecret(raw, 'token', scope),
-        'one of token and token_file is missing',
-        scope,
-      ),
+      user_key: requiredSecret(raw, 'user_key', scope),
+      token: requiredSecret(raw, 'token', scope),
       retryMs: raw.retry ?? 60_000,
       expireMs: raw.expire ?? 3_600_000,
       ttlMs: raw.ttl ?? 0,

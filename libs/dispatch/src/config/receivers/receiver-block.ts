@@ -9,7 +9,7 @@ import {
   secretSource,
 } from '../config-checks.ts';
 import { httpConfigSchema, type RawHttpConfig } from '../http-config.ts';
-import { duration, flag, maybe, text } from '../yaml-values.ts';
+import { duration, flag, maybe, secretText, text } from '../yaml-values.ts';
 import type { RawReceiverGlobals } from './receiver-globals.ts';
 
 /** What reading a block may look at besides the block. */
@@ -114,6 +114,9 @@ export const optionalText = text.nullish().transform((value) => value ?? '');
 /** A truth value that is false where it is not given. */
 export const optionalFlag = flag.nullish().transform((value) => value ?? false);
 
+/** The keys of an address that is a secret, as most programs for chats give to whoever is to write there. */
+export const webhookUrlFields = { webhook_url: maybe(secretText), webhook_url_file: maybe(text) };
+
 /** The keys of a secret that may stand in the file or in a file of its own. */
 export type SecretKeys<Name extends string> = {
   readonly [Key in Name]: Secret | null;
@@ -165,6 +168,37 @@ export function required(
   return NO_SECRET;
 }
 
+/** As {@link readSecret}; complains where it is missing. */
+export function requiredSecret<Name extends string>(
+  raw: SecretKeys<Name>,
+  name: Name,
+  scope: BlockScope,
+): SecretSource {
+  const source = readSecret(raw, name, scope);
+  return required(source, `one of ${name} and ${name}_file is missing`, scope);
+}
+
+/** As {@link requiredSecret}, for an address. */
+export function requiredSecretUrl<Name extends string>(
+  raw: SecretKeys<Name>,
+  name: Name,
+  scope: BlockScope,
+): SecretSource {
+  const source = checkSecretUrl(readSecret(raw, name, scope), name, scope);
+  return required(source, `one of ${name} and ${name}_file is missing`, scope);
+}
+
+/** As {@link readInherited}; complains where it is missing in both places. */
+export function requiredInherited<Name extends string, GlobalName extends string>(
+  raw: SecretKeys<Name>,
+  name: Name,
+  globalName: GlobalName & keyof RawReceiverGlobals,
+  scope: BlockScope,
+): SecretSource {
+  const source = readInherited(raw, name, globalName, scope);
+  return required(source, `"${name}" is missing, and there is no global ${globalName}`, scope);
+}
+
 /** Complains where a text that is needed is missing. */
 export function requiredText(value: string | null, key: string, scope: BlockScope): string {
   if (filled(value) === null) scope.complain(scope.path, `"${key}" is missing`);
@@ -183,6 +217,21 @@ export function webUrl(
     complain([...path, key], 'expected a URL that starts with http:// or https://');
   }
   return url;
+}
+
+/** Global keys that are plain texts. */
+type GlobalText = {
+  [Key in keyof RawReceiverGlobals]: RawReceiverGlobals[Key] extends string | null ? Key : never;
+}[keyof RawReceiverGlobals];
+
+/** The block's own `api_url`, else the global one, else `fallback`. */
+export function apiUrl(
+  raw: { readonly api_url: string | null },
+  globalName: GlobalText,
+  fallback: string,
+  scope: BlockScope,
+): string {
+  return webUrl(raw.api_url ?? scope.global?.[globalName], fallback, 'api_url', scope);
 }
 
 /** Complains about a secret address written in the file that is none. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { filled } from '../config-checks.ts';
 import { duration, flag, list, maybe, secretText, text, textEntries } from '../yaml-values.ts';
 import {
+  apiUrl,
   calls,
   optionalText,
   readSecret,
@@ -85,7 +86,7 @@ export const jiraBlock = receiverBlock({
     fields: templatedValues,
   },
   read: (raw, scope) => {
-    const url = webUrl(raw.api_url ?? scope.global?.jira_api_url, '', 'api_url', scope);
+    const url = apiUrl(raw, 'jira_api_url', '', scope);
     if (url === '') {
       scope.complain(scope.path, '"api_url" is missing, and there is no global jira_api_url');
     }
