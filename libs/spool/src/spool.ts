@@ -157,7 +157,7 @@ export class Spool {
       segment = { number: this.#nextNumber++, sizeBytes: 0, records: 0 };
       // Until it is known to be whole, nothing may be written behind it.
       this.#isSealed = true;
-      await this.#files.append(segment.number, [headerOf(item), item.bytes]);
+      await this.#begin(segment.number, item);
       this.#segments.push(segment);
       this.#isSealed = false;
     } else {
@@ -167,6 +167,16 @@ export class Spool {
     }
     segment.sizeBytes += size;
     segment.records += item.count;
+  }
+
+  async #begin(number: number, item: SpoolItem): Promise<void> {
+    try {
+      await this.#files.append(number, [headerOf(item), item.bytes]);
+    } catch (error) {
+      // Half of it would only take room until the next start.
+      await this.#files.remove(number).catch(() => {});
+      throw error;
+    }
   }
 
   /** @returns whether there is room for an item of that size now */

@@ -51,6 +51,9 @@ describe('the sections for logs', () => {
       ack_timeout: 30_000,
       min_backoff: 500,
       max_backoff: 30_000,
+      fallbacks: [],
+      compress: 'none',
+      spool: { max_size: 512 * 1024 * 1024, when_full: 'drop_oldest', after: 10_000 },
     });
   });
 
@@ -76,6 +79,11 @@ describe('the sections for logs', () => {
     ['fluentd: [{tag: "a b"}]', 'accepted are letters'],
     ['fluentd: [{host: a}, {host: a}]', 'has this name or address'],
     ['fluentd: [{tls: true}]', 'unknown key "tls"'],
+    ['fluentd: [{shared_key: a, shared_key_file: b}]', 'not both'],
+    ['fluentd: [{shared_key: a, username: b}]', 'go together'],
+    ['fluentd: [{username: a, password: b}]', 'only together with a shared key'],
+    ['fluentd: [{compress: zip}]', 'accepted are none, gzip'],
+    ['fluentd: [{spool: {when_full: wait}}]', 'accepted are drop_oldest, drop_newest'],
   ])('say where and what would be accepted: %s', (text, expected) => {
     expect(complaint(text)).toContain(expected);
   });

@@ -1,8 +1,9 @@
 import { isAbsolute } from 'node:path';
+import { tlsConfigSchema } from '#libs/discovery';
 import { isValidLegacyName } from '#libs/labels';
 import { LOG_FORMATS } from '#libs/log-pipeline';
 import { isAcceptedPattern } from '#libs/node-tail';
-import { durationMs, secretSchema } from '#libs/yaml-config';
+import { byteSize, durationMs, secretSchema } from '#libs/yaml-config';
 import { z } from 'zod';
 
 const pattern = z
@@ -78,6 +79,19 @@ export const logsConfigSchema = z.strictObject({
 export type LogsConfig = z.output<typeof logsConfigSchema>;
 export type LogFileGroup = LogsConfig['files'][number];
 
+/** What an output keeps on disk while its receiver does not take records. */
+const spoolSchema = z.strictObject({
+  /** Most bytes on disk; 0 for no spool, so that log files are read no further instead. */
+  max_size: byteSize().prefault('512MiB'),
+  when_full: z
+    .enum(['drop_oldest', 'drop_newest'], { error: 'accepted are drop_oldest, drop_newest' })
+    .default('drop_oldest'),
+  /** For how long a receiver must be failing before records go to disk. */
+  after: durationMs({ minMs: 0 }).prefault('10s'),
+});
+
+export type SpoolConfig = z.output<typeof spoolSchema>;
+
 const fluentdSchema = z.strictObject({
   /** Tells outputs apart in logs, metrics and on disk. */
   name: z
@@ -86,6 +100,15 @@ const fluentdSchema = z.strictObject({
     .optional(),
   host: z.string().min(1).default('127.0.0.1'),
   port: z.int().min(1).max(65_535).default(24_224),
+  /** Servers to go to in this order when the one before can't be reached. */
+  fallbacks: z
+    .array(
+      z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65_535).default(24_224) }),
+    )
+    .max(20)
+    .default([]),
+  compress: z.enum(['none', 'gzip'], { error: 'accepted are none, gzip' }).default('none'),
+  tls_config: tlsConfigSchema.optional(),
   /** The first part of each record's tag; the name of its group of files follows. */
   tag: z
     .string()
@@ -98,7 +121,32 @@ const fluentdSchema = z.strictObject({
   min_backoff: durationMs({ minMs: 10 }).prefault('500ms'),
   max_backoff: durationMs({ minMs: 10 }).prefault('30s'),
   shared_key: secretSchema.optional(),
+  shared_key_file: z.string().min(1).optional(),
+  username: z.string().min(1).max(255).optional(),
+  password: secretSchema.optional(),
+  password_file: z.string().min(1).optional(),
+  spool: spoolSchema.prefault({}),
 });
+
+type RawFluentd = z.output<typeof fluentdSchema>;
+
+/** What is wrong with keys that go together. */
+function complaintAbout(fluentd: RawFluentd): readonly [key: string, message: string] | null {
+  const hasKey = fluentd.shared_key !== undefined || fluentd.shared_key_file !== undefined;
+  if (fluentd.shared_key !== undefined && fluentd.shared_key_file !== undefined) {
+    return ['shared_key_file', 'give shared_key or shared_key_file, not both'];
+  }
+  if (fluentd.password !== undefined && fluentd.password_file !== undefined) {
+    return ['password_file', 'give password or password_file, not both'];
+  }
+  const hasPassword = fluentd.password !== undefined || fluentd.password_file !== undefined;
+  if (hasPassword !== (fluentd.username !== undefined)) {
+    return ['username', 'username and password go together'];
+  }
+  return fluentd.username !== undefined && !hasKey
+    ? ['username', 'servers ask for a user only together with a shared key']
+    : null;
+}
 
 /** The outputs' key `fluentd`: servers that speak the Fluentd forward protocol. Each gets every record. */
 export const fluentdOutputsSchema = z
@@ -115,6 +163,10 @@ export const fluentdOutputsSchema = z
         context.addIssue({ code: 'custom', message, path: [index, 'name'] });
       }
       seen.add(output.name);
+      const complaint = complaintAbout(output);
+      if (complaint === null) return;
+      const [key, message] = complaint;
+      context.addIssue({ code: 'custom', message, path: [index, key] });
     });
   });
 

@@ -13,17 +13,19 @@ import { AppLogger, ReloadService, RUN_OPTIONS, type RunOptions } from '#libs/pl
 import { Registry } from 'prom-client';
 import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
 import { OutputMetrics } from '../outputs/output-metrics.ts';
-import { FluentOutput } from './fluent-output.ts';
-import { FluentSink } from './fluent-sink.ts';
+import { createFluentdOutput } from './fluentd-output.ts';
 import { LaneLoop } from './lane-loop.ts';
 import { LogLane, type RecordSink } from './log-lane.ts';
 import { LogMetrics, METRICS_LANE } from './log-metrics.ts';
+import type { LogOutput } from './log-output.ts';
+import { configFingerprint } from '../config/config-fingerprint.ts';
 import type { FluentdConfig, LogsConfig } from './logs-config.ts';
+import { OutputSink } from './output-sink.ts';
 
 /** Bytes of lines that are read and not yet counted, which takes no time. */
 const COUNTING_BYTES = 16 * 1024 * 1024;
-/** Bytes of lines that wait for a server; as records they take tens of times as much memory. */
-const FORWARDING_BYTES = 1024 * 1024;
+/** Bytes of lines that wait for a server, and as entries take about twice as much memory. */
+const FORWARDING_BYTES = 8 * 1024 * 1024;
 /** How long servers may take to acknowledge at the end, within the ten seconds there are. */
 const DRAIN_MS = 4_000;
 
@@ -52,7 +54,7 @@ export class LogsRunner
   #sections: Sections;
   #files: NodeLogFiles | null = null;
   #loops: readonly LaneLoop[] = [];
-  #outputs: readonly FluentOutput[] = [];
+  #outputs: readonly LogOutput[] = [];
   #isRunning = false;
 
   constructor(
@@ -151,13 +153,14 @@ export class LogsRunner
       const loop: LaneLoop = lane(
         `fluentd-${name}`,
         FORWARDING_BYTES,
-        new FluentSink(outputs[index]!, () => loop.wake()),
+        new OutputSink(outputs[index]!, fluentd[index]!.tag, () => loop.wake()),
       );
       return loop;
     });
     this.#outputs = outputs;
     this.#loops = [counting, ...forwarding];
     this.#metrics.setLanes(this.#loops.map((loop) => loop.lane));
+    for (const output of outputs) void output.open();
     for (const loop of this.#loops) loop.start();
     this.#logger.info('log files are followed', {
       groups: groups.map(({ name }) => name),
@@ -165,20 +168,12 @@ export class LogsRunner
     });
   }
 
-  #createOutput(config: FluentdConfig): FluentOutput {
-    const output = `fluentd-${config.name}`;
-    const address = `${config.host}:${config.port}`;
-    return new FluentOutput(config, {
-      sent: (events) => this.#outputMetrics.logsSent(output, events),
-      failed: (events, reason) => {
-        this.#outputMetrics.logsRetried(output, events);
-        this.#logger.debug('records are sent again', { output, events, reason });
-      },
-      queued: (events) => this.#outputMetrics.logsQueued(output, events),
-      stateChanged: (isUp, detail) => {
-        if (isUp) this.#logger.info('connected to Fluentd', { output, address });
-        else this.#logger.warn('Fluentd does not take records', { output, address, detail });
-      },
+  #createOutput(config: FluentdConfig): LogOutput {
+    return createFluentdOutput(config, {
+      baseDir: this.#baseDir,
+      spoolFolder: join(this.#dataDir, 'spool', `fluentd-${config.name}`),
+      metrics: this.#outputMetrics,
+      logger: this.#logger,
     });
   }
 
@@ -189,7 +184,7 @@ export class LogsRunner
     this.#outputs = [];
     await Promise.all(loops.map((loop) => loop.stopPolling()));
     await Promise.all(outputs.map((output) => output.drain(DRAIN_MS)));
-    for (const output of outputs) output.close();
+    await Promise.all(outputs.map((output) => output.close()));
     for (const { lane } of loops) {
       await lane.stop(Date.now()).catch((error: unknown) => {
         // What was delivered since the last save is delivered again after the next start.
@@ -210,11 +205,6 @@ function sectionsOf(config: CollectorConfig): Sections {
   return { logs: config.logs, fluentd: config.outputs.fluentd };
 }
 
-/** Secrets look alike as JSON, so they are compared by what they hide. */
 function isSame(a: Sections, b: Sections): boolean {
-  if (JSON.stringify(a) !== JSON.stringify(b)) return false;
-  return a.fluentd.every(({ shared_key: key }, index) => {
-    const other = b.fluentd[index]?.shared_key;
-    return key === undefined || (other !== undefined && key.equals(other));
-  });
+  return configFingerprint(a) === configFingerprint(b);
 }

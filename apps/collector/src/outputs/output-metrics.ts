@@ -1,4 +1,5 @@
 import { DROP_REASONS, RETRY_REASONS, type SendQueueCounts } from '#libs/remote-write';
+import type { Spool } from '#libs/spool';
 import type { SampleBatch } from '#libs/samples';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
@@ -29,6 +30,10 @@ export class OutputMetrics {
   readonly #remoteDuration: Histogram;
   readonly #remoteHighestSent: Gauge;
   readonly #remoteHighest: Gauge;
+  readonly #spoolRecords: Gauge;
+  readonly #spoolBytes: Gauge;
+  readonly #spoolDamaged: Gauge;
+  readonly #spoolDropped = new Map<string, number>();
   #highestMs = Number.NEGATIVE_INFINITY;
 
   constructor(registry: Registry) {
@@ -59,6 +64,21 @@ export class OutputMetrics {
       'reason',
     ]);
     this.#queued = gauge('binnacle_output_queued', 'Items waiting to be sent or under way.', ours);
+    this.#spoolRecords = gauge(
+      'binnacle_output_spool_records',
+      'Log records on disk that wait for an output’s receiver.',
+      ['output'],
+    );
+    this.#spoolBytes = gauge(
+      'binnacle_output_spool_bytes',
+      'Bytes on disk that wait for an output’s receiver.',
+      ['output'],
+    );
+    this.#spoolDamaged = gauge(
+      'binnacle_output_spool_damaged_bytes',
+      'Bytes of the spool that were not what was written, since the start.',
+      ['output'],
+    );
     this.#remoteIn = counter(
       'prometheus_remote_storage_samples_in_total',
       'Samples in to remote storage.',
@@ -181,6 +201,22 @@ export class OutputMetrics {
     const labels = { output, kind: 'logs', reason: 'unreachable' };
     this.#failed.inc(labels, records);
     this.#retried.inc(labels, records);
+  }
+
+  /** Log records that were given up. */
+  logsDropped(output: string, reason: string, records: number): void {
+    this.#dropped.inc({ output, kind: 'logs', reason }, records);
+  }
+
+  /** What waits on disk, and what had to make room since the last call. */
+  logsSpooled(output: string, { records, sizeBytes, counters }: Spool): void {
+    this.#spoolRecords.set({ output }, records);
+    this.#spoolBytes.set({ output }, sizeBytes);
+    const before = this.#spoolDropped.get(output) ?? 0;
+    this.#spoolDropped.set(output, counters.droppedRecords);
+    const dropped = counters.droppedRecords - before;
+    if (dropped > 0) this.logsDropped(output, 'spool_full', dropped);
+    this.#spoolDamaged.set({ output }, counters.damagedBytes);
   }
 
   logsQueued(output: string, records: number): void {

@@ -1,0 +1,36 @@
+import { MsgpackReader } from '#libs/forward';
+import type { SpoolItem } from '#libs/spool';
+
+/** Records on their way to an output, in the form that all outputs and the spools share. */
+export interface LogChunk {
+  readonly tag: string;
+  /** Fluentd entries, `[EventTime, record]`, one behind the other. */
+  readonly entries: Buffer;
+  readonly count: number;
+}
+
+/** As a spool keeps it: the length of the tag in two bytes, the tag, the entries. */
+export function toSpoolItem({ tag, entries, count }: LogChunk): SpoolItem {
+  const name = Buffer.from(tag);
+  const head = Buffer.alloc(2);
+  head.writeUInt16BE(name.length);
+  return { bytes: Buffer.concat([head, name, entries]), count };
+}
+
+export function fromSpoolItem({ bytes, count }: SpoolItem): LogChunk {
+  const length = bytes.readUInt16BE(0);
+  return { tag: bytes.toString('utf8', 2, 2 + length), entries: bytes.subarray(2 + length), count };
+}
+
+/** The same records in two halves; null for a single one. */
+export function splitChunk({ tag, entries, count }: LogChunk): [LogChunk, LogChunk] | null {
+  if (count < 2) return null;
+  const half = Math.floor(count / 2);
+  const reader = new MsgpackReader(entries);
+  for (let i = 0; i < half; i++) reader.skip();
+  const at = reader.position;
+  return [
+    { tag, entries: entries.subarray(0, at), count: half },
+    { tag, entries: entries.subarray(at), count: count - half },
+  ];
+}
