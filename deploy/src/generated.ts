@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { collectorRoles } from './cluster-role.ts';
 
@@ -9,9 +9,9 @@ const FORMAT = { singleQuote: true, lineWidth: 0 } as const;
 
 /** Files that follow from others, by their path from the repository's root. */
 export function generatedFiles(): ReadonlyMap<string, string> {
-  const dashboards = readdirSync(join(root, 'grafana', 'dashboards'))
+  const dashboards = readdirSync(join(root, 'grafana', 'dashboards'), { recursive: true })
+    .map(String)
     .filter((file) => file.endsWith('.json'))
-    .map((file) => file.slice(0, -'.json'.length))
     .toSorted();
   return new Map([
     ['deploy/base/collector/rbac.yaml', collectorRoles(['kubelet', 'discovery', 'cluster_state'])],
@@ -30,17 +30,20 @@ function dashboardMaps(dashboards: readonly string[]): object {
       disableNameSuffixHash: true,
       // The label by which the sidecar of Grafana's own chart finds dashboards.
       labels: { 'app.kubernetes.io/part-of': 'binnacle', grafana_dashboard: '1' },
-      annotations: { grafana_folder: 'Binnacle' },
     },
-    configMapGenerator: dashboards.map((name) => ({
-      name: mapName(name),
-      files: [`dashboards/${name}.json`],
+    configMapGenerator: dashboards.map((file) => ({
+      name: mapName(file),
+      files: [`dashboards/${file}`],
+      options: { annotations: { grafana_folder: dirname(file) } },
     })),
   };
 }
 
 function mounts(dashboards: readonly string[]): object {
-  const sources = dashboards.map((name) => ({ configMap: { name: mapName(name) } }));
+  // Grafana makes its folders of the folders that it finds.
+  const sources = dashboards.map((file) => ({
+    configMap: { name: mapName(file), items: [{ key: basename(file), path: file }] },
+  }));
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
@@ -51,6 +54,6 @@ function mounts(dashboards: readonly string[]): object {
   };
 }
 
-function mapName(dashboard: string): string {
-  return `binnacle-dashboard-${dashboard}`;
+function mapName(file: string): string {
+  return `binnacle-dashboard-${basename(file, '.json')}`;
 }

@@ -1,6 +1,14 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { allDashboards, dashboardJson } from './dashboards.ts';
 
-for (const [file, dashboard] of allDashboards()) {
-  await writeFile(new URL(`../dashboards/${file}`, import.meta.url), dashboardJson(dashboard));
+const root = new URL('../', import.meta.url);
+const dashboards = allDashboards();
+
+for (const old of await readdir(new URL('dashboards/', root))) {
+  await rm(new URL(`dashboards/${old}`, root), { recursive: true });
+}
+for (const [file, dashboard] of dashboards) {
+  const target = new URL(`dashboards/${file}`, root);
+  await mkdir(new URL('.', target), { recursive: true });
+  await writeFile(target, dashboardJson(dashboard));
 }

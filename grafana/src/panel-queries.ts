@@ -1,0 +1,43 @@
+import type { Dashboard, Panel } from '@grafana/grafana-foundation-sdk/dashboard';
+
+/** One query of a dashboard. */
+export interface PanelQuery {
+  /** The panel's title, or the name of an annotation. */
+  readonly panel: string;
+  readonly refId: string;
+  readonly expr: string;
+  readonly language: 'promql' | 'logql';
+}
+
+/** Every panel of a dashboard; its rows are headings alone. */
+export function panelsOf(dashboard: Dashboard): readonly Panel[] {
+  return (dashboard.panels ?? []).filter((panel): panel is Panel => panel.type !== 'row');
+}
+
+/** What a dashboard asks, panel by panel. */
+export function queriesOf(dashboard: Dashboard): readonly PanelQuery[] {
+  return panelsOf(dashboard).flatMap((panel) =>
+    (panel.targets ?? []).map((target) => {
+      const refId = 'refId' in target ? String(target.refId) : '';
+      const expr = 'expr' in target ? String(target.expr) : '';
+      const language = panel.datasource?.type === 'loki' ? 'logql' : 'promql';
+      return { panel: panel.title ?? '', refId, expr, language } as const;
+    }),
+  );
+}
+
+/** What a dashboard's annotations ask. */
+export function annotationQueriesOf(dashboard: Dashboard): readonly PanelQuery[] {
+  return (dashboard.annotations?.list ?? []).flatMap(({ name, expr }) =>
+    expr === undefined ? [] : [{ panel: name, refId: 'annotation', expr, language: 'promql' }],
+  );
+}
+
+/** A query as Grafana sends it with "All" chosen everywhere. */
+export function withAllChosen(expr: string): string {
+  return expr
+    .replaceAll('$__rate_interval', '5m')
+    .replaceAll('$__interval', '1m')
+    .replaceAll('$__range', '1h')
+    .replaceAll(/\$\{?(?!__)[a-z]+\}?/g, '.*');
+}
