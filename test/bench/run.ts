@@ -8,6 +8,7 @@ import { linearBenchmark } from './benchmarks/linear.ts';
 import { loopBenchmark } from './benchmarks/loop.ts';
 import { millionBenchmark } from './benchmarks/million.ts';
 import { teamsBenchmark } from './benchmarks/teams.ts';
+import { notifyBenchmark } from './benchmarks/notify.ts';
 import { rangeBenchmark } from './benchmarks/range.ts';
 import { reactBenchmark } from './benchmarks/react.ts';
 import { rulesBenchmark } from './benchmarks/rules.ts';
@@ -25,6 +26,7 @@ const BENCHMARKS = new Map([
   ['react', reactBenchmark],
   ['teams', teamsBenchmark],
   ['fires', firesBenchmark],
+  ['notify', notifyBenchmark],
 ]);
 
 const { values, positionals } = parseArgs({
