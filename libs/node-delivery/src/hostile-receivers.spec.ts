@@ -6,6 +6,7 @@ import { parseAlertmanagerConfig, RECEIVER_BLOCKS, redactAlertmanagerConfig } fr
 import { DeliveryError } from '#libs/notify';
 import { ConfigTextError } from '#libs/yaml-config';
 import fc from 'fast-check';
+import { ACCOUNT_SID, RECEIVER_BLOCKS_WITH_SECRETS } from '../testing/receiver-blocks.ts';
 import { alertOf, ReceiverWorld } from '../testing/receiver-world.ts';
 
 let world: ReceiverWorld;
@@ -16,49 +17,15 @@ beforeEach(() => world.provider.reset());
 afterAll(() => world.stop());
 
 const CANARY = 'canary-7f3a';
-const SID = 'AC0123456789abcdef0123456789abcdef';
-
-/** A block of every kind, with a canary in each of its secrets. */
-const BLOCKS: Readonly<Record<string, string>> = {
-  alertmanager: `{url: 'URL'}`,
-  dingtalk: `{webhook_url: 'URL/?access_token=CANARY', secret: CANARY}`,
-  discord: `{webhook_url: 'URL/CANARY', content: '{{ .CommonLabels.evil }}'}`,
-  feishu: `{webhook_url: 'URL/CANARY', secret: CANARY}`,
-  goalert: `{server_url: 'URL', token: CANARY}`,
-  googlechat: `{webhook_url: 'URL/?key=CANARY'}`,
-  gotify: `{server_url: 'URL', token: CANARY}`,
-  grafanaoncall: `{url: 'URL/CANARY'}`,
-  heartbeat: `{url: 'URL/CANARY', resolved_url: 'URL/CANARY', method: POST}`,
-  incidentio: `{url: 'URL/CANARY', alert_source_token: CANARY, metadata: {a: '{{ .CommonLabels.evil }}'}}`,
-  jira: `{api_url: 'URL', project: P, issue_type: T, labels: ['{{ .CommonLabels.evil }}'], http_config: {basic_auth: {username: u, password: CANARY}}}`,
-  matrix: `{homeserver_url: 'URL', room_id: r, access_token: CANARY}`,
-  mattermost: `{webhook_url: 'URL/CANARY', text: '{{ .CommonLabels.evil }}'}`,
-  msteams: `{webhook_url: 'URL/CANARY'}`,
-  msteamsv2: `{webhook_url: 'URL/CANARY'}`,
-  ntfy: `{server_url: 'URL', topic: t, token: CANARY}`,
-  opsgenie: `{api_url: 'URL', api_key: CANARY, note: '{{ .CommonLabels.evil }}'}`,
-  pagerduty: `{routing_key: CANARY, url: 'URL'}`,
-  pushover: `{user_key: CANARY, token: CANARY, title: '{{ .CommonLabels.evil }}'}`,
-  rocketchat: `{api_url: 'URL', token: CANARY, token_id: CANARY, text: '{{ .CommonLabels.evil }}'}`,
-  slack: `{api_url: 'URL/CANARY', text: '{{ .CommonLabels.evil }}', message_text: '{{ range .Alerts }}{{ .Annotations.summary }}{{ end }}'}`,
-  sns: `{api_url: 'URL', topic_arn: 'arn:aws:sns:eu-west-1:1:t', subject: '{{ .CommonLabels.evil }}', sigv4: {region: eu-west-1, access_key: AK, secret_key: CANARY}}`,
-  telegram: `{api_url: 'URL', bot_token: CANARY, chat_id: 1}`,
-  twilio: `{api_url: 'URL', account_sid: ${SID}, auth_token: CANARY, from: '+1', to: ['+2']}`,
-  victorops: `{api_url: 'URL', api_key: CANARY, routing_key: 'r{{ .CommonLabels.evil }}'}`,
-  webex: `{api_url: 'URL', room_id: r, http_config: {authorization: {credentials: CANARY}}}`,
-  webhook: `{url: 'URL/CANARY', http_config: {http_headers: {X-Key: {secrets: [CANARY]}}, authorization: {credentials: CANARY}}}`,
-  wechat: `{api_url: 'URL', corp_id: c, api_secret: CANARY, message_type: markdown}`,
-  zulip: `{api_url: 'URL', bot_email: b, api_key: CANARY, stream: s, topic: '{{ .CommonLabels.evil }}'}`,
-};
 
 // Fluentd speaks no HTTP and has a spec of its own.
 const kinds = RECEIVER_BLOCKS.map(({ kind }): string => kind).filter((kind) => kind !== 'fluentd');
 
 it('there is a block of every kind', () => {
-  expect(Object.keys(BLOCKS)).toEqual(kinds.toSorted());
+  expect(Object.keys(RECEIVER_BLOCKS_WITH_SECRETS)).toEqual(kinds.toSorted());
 });
 
-const blockOf = (kind: string) => BLOCKS[kind]!.replaceAll('CANARY', CANARY);
+const blockOf = (kind: string) => RECEIVER_BLOCKS_WITH_SECRETS[kind]!.replaceAll('CANARY', CANARY);
 
 describe('hostile labels and annotations', () => {
   const EVIL = [
@@ -316,10 +283,25 @@ describe('secrets', () => {
     const encoded = [
       Buffer.from(`u:${CANARY}`),
       Buffer.from(`b:${CANARY}`),
-      Buffer.from(`${SID}:${CANARY}`),
+      Buffer.from(`${ACCOUNT_SID}:${CANARY}`),
     ];
     for (const each of encoded) {
       expect(said.filter((text) => text.includes(each.toString('base64')))).toEqual([]);
+    }
+  });
+
+  it('of a token server are in no error, whatever it says', async () => {
+    const block = `{url: 'URL', http_config: {oauth2: {client_id: a, client_secret: ${CANARY}/x, token_url: 'URL/token'}}}`;
+    for (const status of [307, 400, 500]) {
+      world.provider.reset(echo(status));
+      const error = await world.deliver(world.integration('webhook', block), [alertOf({})]).then(
+        () => null,
+        (failure: unknown) => failure as Error,
+      );
+      expect(error!.message).toMatch(/no token: .*<secret>/);
+      const encoded = Buffer.from(`a:${CANARY}%2Fx`).toString('base64');
+      expect(inspect(error, { depth: 9 })).not.toContain(CANARY);
+      expect(inspect(error, { depth: 9 })).not.toContain(encoded);
     }
   });
 

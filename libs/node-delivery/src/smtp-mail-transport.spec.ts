@@ -169,6 +169,21 @@ describe('SmtpMailTransport', () => {
     expect(`${error.message} ${String(error.cause)}`).not.toContain('canary');
   });
 
+  it.each([
+    ['as it is', (password: string) => password],
+    ['as it went over the wire', (password: string) => Buffer.from(password).toString('base64')],
+  ])('does not show a password that the server says back %s', async (_, disguise) => {
+    const port = await mailServer({
+      onAuth: ({ password }, __, callback) => callback(new Error(`no ${disguise(password ?? '')}`)),
+    });
+    const auth = "auth_username: me, auth_password: 'canary-77'";
+    const error = await failureOf(
+      transport.send(MESSAGE, serverOf(port, `${PLAIN}, ${auth}`), 60_000),
+    );
+    expect(error).toMatchObject({ code: 'unauthorized' });
+    expect(error.message).toMatch(/no <secret>$/);
+  });
+
   it('says nothing to a server whose address is not allowed', async () => {
     let visits = 0;
     const port = await rawServer((socket) => {

@@ -6,7 +6,9 @@ import {
   type EmailMessage,
   judgeSmtpResponse,
   type MailTransport,
+  withoutSecrets,
 } from '#libs/notify';
+import { Secret } from '#libs/yaml-config';
 import { AddressPolicy, DEFAULT_DENIED_NETWORKS } from './address-policy.ts';
 import { toDeliveryError } from './connection-error.ts';
 import type { FileSecretReader } from './file-secret-reader.ts';
@@ -41,6 +43,8 @@ export class SmtpMailTransport implements MailTransport {
     const { host, port } = server.smarthost;
     const secure = server.usesImplicitTls ?? port === IMPLICIT_TLS_PORT;
     const tls = await readTlsOptions(server.tls, this.#files);
+    const known: Secret[] = [];
+    const auth = await this.#auth(server, known);
     const isOpportunistic = !secure && !server.requiresTls;
     let socket: Socket | null = null;
     const transport = createTransport({
@@ -51,7 +55,7 @@ export class SmtpMailTransport implements MailTransport {
       port,
       secure,
       name: server.hello,
-      ...(await this.#auth(server)),
+      ...auth,
       requireTLS: !secure && server.requiresTls,
       opportunisticTLS: isOpportunistic,
       tls: isOpportunistic ? { ...tls, rejectUnauthorized: false } : tls,
@@ -83,7 +87,7 @@ export class SmtpMailTransport implements MailTransport {
       });
       return rejected.map(String);
     } catch (error) {
-      throw deadline.signal.aborted ? late : toMailError(error);
+      throw deadline.signal.aborted ? late : withoutSecrets(toMailError(error), known);
     } finally {
       clearTimeout(timer);
       transport.close();
@@ -113,11 +117,16 @@ export class SmtpMailTransport implements MailTransport {
     return socket;
   }
 
-  async #auth({ auth }: EmailIntegration): Promise<object> {
+  /** @param known is given the password in every form a server hears it in */
+  async #auth({ auth }: EmailIntegration, known: Secret[]): Promise<object> {
     if (auth.kind === 'none') return {};
     const isPassword = auth.kind === 'password';
     const secret = await this.#files.read(isPassword ? auth.password : auth.secret);
     const credentials = { user: auth.username, pass: secret.reveal() };
+    for (const said of [credentials.pass, `\0${credentials.user}\0${credentials.pass}`]) {
+      known.push(new Secret(Buffer.from(said).toString('base64')));
+    }
+    known.push(secret);
     return { auth: isPassword ? credentials : { ...credentials, method: 'CRAM-MD5' } };
   }
 }

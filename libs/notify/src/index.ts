@@ -19,6 +19,7 @@ export {
 export { type HttpAnswer, judgeHttpAnswer } from './delivery/http-verdict.ts';
 export { DEFAULT_RETRY_POLICY, type RetryPolicy } from './delivery/retry-policy.ts';
 export { judgeSmtpResponse } from './delivery/smtp-verdict.ts';
+export { withoutSecrets } from './delivery/without-secrets.ts';
 export { TokenCache } from './http/token-cache.ts';
 export { type AwsCredentials, type AwsRequest, signAwsRequest } from './receivers/aws-signature.ts';
 export { toMessageData } from './message/message-data.ts';

@@ -82,7 +82,7 @@ function decide(context: BenchContext): void {
       20,
       median(passes.map(({ allDue }) => allDue)),
       'ms',
-      `median of ${PASSES}; ${plain(announce)} ms where all are announced, ${plain(median(passes.map(({ noneDue }) => noneDue)))} ms where none is due`,
+      `time of the thread, median of ${PASSES}; ${plain(announce)} ms where all are announced, ${plain(median(passes.map(({ noneDue }) => noneDue)))} ms where none is due`,
     ),
   );
 }

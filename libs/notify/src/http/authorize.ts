@@ -11,8 +11,6 @@ type Headers = readonly (readonly [string, string | Secret])[];
 /** What an `http_config` adds to each request. */
 export interface Authorization {
   readonly headers: Headers;
-  /** Secrets that went into it, so that no message repeats them. */
-  readonly secrets: readonly Secret[];
   /** Forgets a token that was lent, after it was refused. */
   readonly forget: () => void;
 }
@@ -22,18 +20,22 @@ const DEFAULT_LIFE_S = 300;
 /** A token is not used any more so long before its end. */
 const MARGIN_MS = 30_000;
 
-/** The headers of an `http_config`. @throws DeliveryError where a file or a token cannot be got */
+/**
+ * The headers of an `http_config`.
+ * @param known is given the secrets that go into them or into getting a token, so that no message repeats them
+ * @throws DeliveryError where a file or a token cannot be got
+ */
 export async function authorize(
   http: HttpClientConfig,
   context: DeliveryContext,
   ports: DeliveryPorts,
   timeoutMs: number,
+  known: Secret[],
 ): Promise<Authorization> {
-  const secrets: Secret[] = [];
   const read = async (source: TextSource): Promise<string> => {
     if (source.kind === 'text') return source.text;
     const secret = await ports.secrets.read(source);
-    secrets.push(secret);
+    known.push(secret);
     return secret.reveal();
   };
   const headers: (readonly [string, string | Secret])[] = [];
@@ -70,11 +72,11 @@ export async function authorize(
       ]);
       let token = ports.tokens.get(key, context.nowMs());
       if (token === null) {
-        const lent = await fetchToken(oauth2, clientSecret, context, ports, timeoutMs);
+        const lent = await fetchToken(oauth2, clientSecret, context, ports, timeoutMs, known);
         token = lent.token;
         ports.tokens.put(key, token, lent.untilMs);
       }
-      secrets.push(token);
+      known.push(token);
       headers.push(['Authorization', new Secret(`Bearer ${token.reveal()}`)]);
       tokenKey = key;
       break;
@@ -83,7 +85,7 @@ export async function authorize(
   const forget = () => {
     if (tokenKey !== null) ports.tokens.drop(tokenKey);
   };
-  return { headers, secrets, forget };
+  return { headers, forget };
 }
 
 function formEncoded(text: string): string {
@@ -97,10 +99,15 @@ async function fetchToken(
   context: DeliveryContext,
   ports: DeliveryPorts,
   timeoutMs: number,
+  known: Secret[],
 ): Promise<{ readonly token: Secret; readonly untilMs: number }> {
   const form = new URLSearchParams({ grant_type: 'client_credentials' });
   if (oauth2.scopes.length > 0) form.set('scope', oauth2.scopes.join(' '));
   for (const [name, value] of oauth2.endpointParams) form.set(name, value);
+  // Both halves are form-encoded first (RFC 6749, section 2.3.1).
+  const encodedSecret = formEncoded(clientSecret);
+  const credentials = basicCredentials(formEncoded(oauth2.clientId), encodedSecret);
+  known.push(new Secret(encodedSecret), credentials);
   const answer = await ports.http.send({
     method: 'POST',
     url: new Secret(oauth2.tokenUrl),
@@ -108,8 +115,7 @@ async function fetchToken(
       ['Content-Type', 'application/x-www-form-urlencoded'],
       ['Accept', 'application/json'],
       ['User-Agent', context.userAgent],
-      // Both halves are form-encoded first (RFC 6749, section 2.3.1).
-      ['Authorization', basicCredentials(formEncoded(oauth2.clientId), formEncoded(clientSecret))],
+      ['Authorization', credentials],
     ],
     body: form.toString(),
     timeoutMs,

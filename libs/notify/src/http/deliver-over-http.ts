@@ -7,6 +7,7 @@ import {
 import { Secret } from '#libs/yaml-config';
 import { DeliveryError } from '../delivery/delivery-error.ts';
 import { judgeHttpAnswer } from '../delivery/http-verdict.ts';
+import { withoutSecrets } from '../delivery/without-secrets.ts';
 import type { DeliveryContext, DeliveryPorts, DeliveryReport } from '../delivery-context.ts';
 import { authorize } from './authorize.ts';
 import type { HttpReceiver, ReceiverCall } from './http-receiver.ts';
@@ -47,8 +48,7 @@ async function attempt<Kind extends string, Settings extends object>(
   const timeoutMs = integration.timeoutMs ?? context.defaultTimeoutMs;
   const endMs = context.nowMs() + timeoutMs;
   const settings = await reveal(integration.settings, ports, known);
-  const { headers, secrets, forget } = await authorize(integration.http, context, ports, timeoutMs);
-  known.push(...secrets);
+  const { headers, forget } = await authorize(integration.http, context, ports, timeoutMs, known);
   const memoryKey = `${integrationKey(integration.ref)}/${notification.groupKey}`;
   const scope = new MessageScope<Settings>({
     notification,
@@ -117,46 +117,4 @@ function isSecretSource(value: unknown): value is SecretSource {
   const source = value as Partial<SecretSource>;
   if (source.kind === 'inline') return source.secret instanceof Secret;
   return source.kind === 'file' && typeof source.path === 'string';
-}
-
-/** A text this short is found everywhere. */
-const MIN_SECRET_LENGTH = 4;
-/** Parts of an address that are shorter are words such as `api`. */
-const MIN_PART_LENGTH = 6;
-
-/** A service may repeat in its answer what we sent it. */
-function withoutSecrets(error: DeliveryError, known: readonly Secret[]): DeliveryError {
-  let { message } = error;
-  const texts = known.flatMap((secret) => partsOf(secret.reveal()));
-  for (const text of texts.toSorted((a, b) => b.length - a.length)) {
-    if (text.length >= MIN_SECRET_LENGTH) message = message.replaceAll(text, '<secret>');
-  }
-  if (message === error.message) return error;
-  return new DeliveryError(error.code, message, { retryAfterMs: error.retryAfterMs });
-}
-
-/** A secret and what of it is one by itself: credentials behind their scheme, parts of an address. */
-function partsOf(secret: string): string[] {
-  const parts = [secret, secret.trim()];
-  const scheme = /^[A-Za-z0-9-]+ (.+)$/s.exec(secret);
-  if (scheme !== null) parts.push(scheme[1]!);
-  const url = URL.parse(secret);
-  if (url === null || !/^https?:$/.test(url.protocol)) return parts;
-  const pieces = [
-    url.username,
-    url.password,
-    ...url.pathname.split('/'),
-    ...url.searchParams.values(),
-  ].filter((part) => part.length >= MIN_PART_LENGTH);
-  return [...parts, `${url.pathname}${url.search}`, ...pieces, ...pieces.map(unescaped)].filter(
-    (part) => part.length >= MIN_PART_LENGTH,
-  );
-}
-
-function unescaped(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
 }
