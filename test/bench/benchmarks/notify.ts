@@ -70,10 +70,11 @@ export async function notifyBenchmark(context: BenchContext): Promise<void> {
   }
 }
 
+const median = (values: readonly number[]): number => percentile(values, 0.5);
+
 /** The pure part, in this process. */
 function decide(context: BenchContext): void {
   const passes = Array.from({ length: PASSES }, measureDecisionPasses);
-  const median = (values: readonly number[]): number => percentile(values, 0.5);
   const announce = median(passes.map((pass) => pass.announce));
   context.add(
     limitFinding(
