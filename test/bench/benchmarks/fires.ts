@@ -2,9 +2,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchContext } from '../bench-context.ts';
-import type { Contender } from '../contender.ts';
 import { startLoneEngine } from '../lone-engine.ts';
-import { timedGet } from '../query-client.ts';
+import { pings } from '../pings.ts';
 import { limitFinding, percentile, plain } from '../report.ts';
 import { everythingFiresFile } from '../rule-set.ts';
 
@@ -38,7 +37,7 @@ export async function firesBenchmark(context: BenchContext): Promise<void> {
     await engine.useRules(everythingFiresFile(metrics));
     const seconds = context.isQuick ? 45 : 90;
     context.say(`${alerts} alerts fire, ${seconds} s …`);
-    const latencies = await pings(engine, seconds * 1_000);
+    const latencies = await pings(engine, seconds * 1_000, PING_EVERY_MS);
     const lagMs = (await engine.metric(LAG)) * 1_000;
     const missed = await engine.metric(MISSED);
     const active = await engine.metric('prometheus_rule_group_last_evaluation_samples');
@@ -83,19 +82,4 @@ function alertmanagerConfig(url: string): string {
     },
     receivers: [{ name: 'hook', webhook_configs: [{ url, send_resolved: true }] }],
   });
-}
-
-async function pings(contender: Contender, durationMs: number): Promise<number[]> {
-  const pending: Promise<number>[] = [];
-  const untilMs = performance.now() + durationMs;
-  while (performance.now() < untilMs) {
-    pending.push(
-      timedGet(contender, '/livez', {}).then(
-        ({ ms }) => ms,
-        () => Infinity,
-      ),
-    );
-    await sleep(PING_EVERY_MS);
-  }
-  return Promise.all(pending);
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchContext } from '../bench-context.ts';
 import type { Contender } from '../contender.ts';
+import { pings } from '../pings.ts';
 import { timedGet } from '../query-client.ts';
 import { limitFinding, percentile, plain } from '../report.ts';
 
@@ -27,12 +28,12 @@ export async function loopBenchmark(context: BenchContext): Promise<void> {
   const roundsBefore = await ours.metric('prometheus_rule_group_iterations_total');
   // The engine's own measure begins anew each time it is read.
   await ours.metric('nodejs_eventloop_lag_p99_seconds');
-  const idle = await pings(ours, 5_000);
+  const idle = await pings(ours, 5_000, PING_EVERY_MS);
   await ours.metric('nodejs_eventloop_lag_p99_seconds');
   context.say(`heavy queries for ${seconds} s …`);
   const untilMs = Date.now() + seconds * 1_000;
   const [latencies, queries] = await Promise.all([
-    pings(ours, seconds * 1_000),
+    pings(ours, seconds * 1_000, PING_EVERY_MS),
     Promise.all(HEAVY.map((heavy) => repeat(ours, heavy, untilMs))),
   ]);
   const lagMs = (await ours.metric('nodejs_eventloop_lag_p99_seconds')) * 1_000;
@@ -64,23 +65,6 @@ export async function loopBenchmark(context: BenchContext): Promise<void> {
   context.add(
     limitFinding('loop', 'missed rounds of rule groups', 0, missed, 'missed', `of ${rounds}`),
   );
-}
-
-/** Asks for the health every 10 ms, whether or not the answer before has come. */
-async function pings(contender: Contender, durationMs: number): Promise<number[]> {
-  const pending: Promise<number>[] = [];
-  const untilMs = performance.now() + durationMs;
-  while (performance.now() < untilMs) {
-    // No answer is an endless wait, which the figures are to show.
-    pending.push(
-      timedGet(contender, '/livez', {}).then(
-        ({ ms }) => ms,
-        () => Infinity,
-      ),
-    );
-    await sleep(PING_EVERY_MS);
-  }
-  return Promise.all(pending);
 }
 
 async function repeat(
