@@ -7,8 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { WebhookPayload } from '#libs/notify';
-import { AppLogger, listen } from '#libs/platform';
-import { createApp } from '../../apps/alert-engine/src/app.ts';
+import { startAlertingEngine } from '../support/engine.ts';
 import { describeWithPeerFiles } from '../support/peers.ts';
 import {
   eventually,
@@ -142,7 +141,6 @@ describeWithPeerFiles('beside a real Alertmanager', 'prometheus-alertmanager', (
     const peerPort = await freePort();
     await writeFile(join(folder.path, 'peer.yml'), config(sink, 'alertmanager'));
     await writeFile(join(folder.path, 'am.yml'), config(sink, 'engine'));
-    await writeFile(join(folder.path, 'engine.yml'), 'alertmanager_config: am.yml\n');
     const [first, ...rest] = command;
     peer = startProcess(first, [
       ...rest,
@@ -151,23 +149,11 @@ describeWithPeerFiles('beside a real Alertmanager', 'prometheus-alertmanager', (
       `--web.listen-address=127.0.0.1:${peerPort}`,
       '--cluster.listen-address=',
     ]);
-    const address = { host: '127.0.0.1', port: 0 };
-    app = await createApp(
-      {
-        configFile: join(folder.path, 'engine.yml'),
-        dataDir: join(folder.path, 'data'),
-        listen: address,
-        logLevel: 'silent',
-      },
-      {},
-      AppLogger.create({ app: 'test', level: 'silent' }),
-    );
-    const { port } = await listen(app, address);
     urls.alertmanager = `http://127.0.0.1:${peerPort}`;
-    urls.engine = `http://127.0.0.1:${port}`;
-    for (const url of Object.values(urls)) {
-      await eventually(`${url} to be ready`, () => getText(`${url}/api/v2/alerts`));
-    }
+    await eventually('Alertmanager to be ready', () =>
+      getText(`${urls.alertmanager}/api/v2/alerts`),
+    );
+    ({ app, url: urls.engine } = await startAlertingEngine(folder.path));
   });
   afterAll(async () => {
     await app.close();

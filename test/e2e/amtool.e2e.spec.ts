@@ -3,10 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { AppLogger, listen } from '#libs/platform';
-import { createApp } from '../../apps/alert-engine/src/app.ts';
+import { startAlertingEngine } from '../support/engine.ts';
 import { describeWithPeers } from '../support/peers.ts';
-import { eventually, runToEnd, temporaryFolder } from '../support/processes.ts';
+import { runToEnd, temporaryFolder } from '../support/processes.ts';
 
 const CONFIG = `
 route:
@@ -28,23 +27,7 @@ describeWithPeers('amtool against the engine', ['amtool'], ([amtool = '']) => {
   beforeAll(async () => {
     folder = await temporaryFolder();
     await writeFile(join(folder.path, 'am.yml'), CONFIG);
-    await writeFile(join(folder.path, 'engine.yml'), 'alertmanager_config: am.yml\n');
-    const address = { host: '127.0.0.1', port: 0 };
-    app = await createApp(
-      {
-        configFile: join(folder.path, 'engine.yml'),
-        dataDir: join(folder.path, 'data'),
-        listen: address,
-        logLevel: 'silent',
-      },
-      {},
-      AppLogger.create({ app: 'test', level: 'silent' }),
-    );
-    const { port } = await listen(app, address);
-    url = `http://127.0.0.1:${port}`;
-    await eventually('the engine', async () =>
-      (await fetch(`${url}/api/v2/alerts`)).status === 200 ? true : null,
-    );
+    ({ app, url } = await startAlertingEngine(folder.path));
   });
   afterAll(async () => {
     await app.close();

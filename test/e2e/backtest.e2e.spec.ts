@@ -3,14 +3,12 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Labels } from '#libs/labels';
-import { AppLogger, listen } from '#libs/platform';
 import { SampleBatchBuilder } from '#libs/samples';
-import { createApp } from '../../apps/alert-engine/src/app.ts';
 import { STORE_WRITER, type StoreWriter } from '../../apps/alert-engine/src/store/store-writer.ts';
 import { runCli } from '../../apps/cli/src/cli.ts';
+import { startEngine } from '../support/engine.ts';
 
 const MINUTE_MS = 60_000;
 const RULES = `groups:
@@ -31,15 +29,7 @@ let lastMs = 0;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'binnacle-backtest-'));
   await writeFile(join(folder, 'rules.yml'), RULES);
-  const address = { host: '127.0.0.1', port: 0 };
-  const logger = AppLogger.create({ app: 'alert-engine', level: 'silent' });
-  app = await createApp(
-    { configFile: null, dataDir: join(folder, 'data'), listen: address, logLevel: 'silent' },
-    {},
-    logger,
-  );
-  engine = `http://127.0.0.1:${(await listen(app, address)).port}`;
-  while ((await fetch(`${engine}/readyz`)).status !== 200) await sleep(20);
+  ({ app, url: engine } = await startEngine(join(folder, 'data')));
   lastMs = Math.floor(Date.now() / MINUTE_MS) * MINUTE_MS;
 });
 

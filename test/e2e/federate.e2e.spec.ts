@@ -7,11 +7,10 @@ import { gunzipSync } from 'node:zlib';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Labels } from '#libs/labels';
-import { AppLogger, listen } from '#libs/platform';
 import { SampleBatchBuilder } from '#libs/samples';
-import { createApp } from '../../apps/alert-engine/src/app.ts';
 import { STORE_WRITER, type StoreWriter } from '../../apps/alert-engine/src/store/store-writer.ts';
-import { eventually, getText, temporaryFolder } from '../support/processes.ts';
+import { startEngine } from '../support/engine.ts';
+import { temporaryFolder } from '../support/processes.ts';
 
 const SERIES = 60_000;
 /** All series together are more than the system takes for a socket that nobody reads. */
@@ -24,16 +23,7 @@ let url: string;
 
 beforeAll(async () => {
   folder = await temporaryFolder();
-  const address = { host: '127.0.0.1', port: 0 };
-  const dataDir = join(folder.path, 'data');
-  app = await createApp(
-    { configFile: null, dataDir, listen: address, logLevel: 'silent' },
-    {},
-    AppLogger.create({ app: 'test', level: 'silent' }),
-  );
-  const { port } = await listen(app, address);
-  url = `http://127.0.0.1:${port}`;
-  await eventually('the engine to be ready', () => getText(`${url}/readyz`));
+  ({ app, url } = await startEngine(join(folder.path, 'data')));
   const builder = new SampleBatchBuilder();
   for (let i = 0; i < SERIES; i++) {
     builder.addSeries(Labels.fromRecord({ __name__: 'large', id: String(i), text: TEXT }));

@@ -4,14 +4,12 @@ import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterEach, expect, it } from '@jest/globals';
 import { Labels, Matcher } from '#libs/labels';
-import { AppLogger, listen, type RunOptions } from '#libs/platform';
 import { compressBlock, wholeBatch, WriteEncoder } from '#libs/remote-write';
 import { SampleBatchBuilder } from '#libs/samples';
-import { createApp } from '../../apps/alert-engine/src/app.ts';
 import { STORE, type Store } from '../../apps/alert-engine/src/store/store.ts';
+import { type Engine, startEngine } from '../support/engine.ts';
 import { describeWithPeers } from '../support/peers.ts';
 import {
   eventually,
@@ -27,25 +25,16 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
-async function startEngine(dataDir: string): Promise<{ app: NestFastifyApplication; url: string }> {
-  const options: RunOptions = {
-    configFile: null,
-    dataDir,
-    listen: { host: '127.0.0.1', port: 0 },
-    logLevel: 'silent',
-  };
-  const app = await createApp(options, {}, AppLogger.create({ app: 'test', level: 'silent' }));
-  cleanups.push(() => app.close());
-  const { port } = await listen(app, options.listen);
-  const url = `http://127.0.0.1:${port}`;
-  await eventually('the engine to be ready', () => getText(`${url}/readyz`));
-  return { app, url };
+async function start(dataDir: string): Promise<Engine> {
+  const engine = await startEngine(dataDir);
+  cleanups.push(() => engine.app.close());
+  return engine;
 }
 
 it('what the engine has acknowledged is there after it was started again', async () => {
   const folder = await temporaryFolder();
   cleanups.push(folder.remove);
-  const first = await startEngine(folder.path);
+  const first = await start(folder.path);
   const builder = new SampleBatchBuilder();
   builder.addSeries(Labels.fromRecord({ __name__: 'ingest_probe', job: 'test' }));
   const nowMs = Date.now();
@@ -58,7 +47,7 @@ it('what the engine has acknowledged is there after it was started again', async
   });
   expect(response.status).toBe(204);
   await first.app.close();
-  const second = await startEngine(folder.path);
+  const second = await start(folder.path);
   const store = second.app.get<Store>(STORE, { strict: false });
   const found = await store.series([new Matcher('__name__', '=', 'ingest_probe')], nowMs, nowMs);
   expect(found.map(String)).toEqual(['ingest_probe{job="test"}']);
@@ -67,7 +56,7 @@ it('what the engine has acknowledged is there after it was started again', async
 it('takes what `promtool push metrics` sends', async () => {
   const folder = await temporaryFolder();
   cleanups.push(folder.remove);
-  const { url } = await startEngine(folder.path);
+  const { url } = await start(folder.path);
   const nowMs = Date.now();
   // A histogram's parts are series of their own; all metadata comes at the end; the parts have one timestamp.
   const body = compressBlock(

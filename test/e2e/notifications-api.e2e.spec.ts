@@ -6,8 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { AppLogger, listen } from '#libs/platform';
-import { createApp } from '../../apps/alert-engine/src/app.ts';
+import { startAlertingEngine } from '../support/engine.ts';
 import { eventually, temporaryFolder } from '../support/processes.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -54,7 +53,6 @@ receivers:
   pagerduty_configs: [{routing_key: canary-key, url: 'http://127.0.0.1:${port}/pd', description: '{{ .CommonLabels.alertname }} broke'}]
 `,
   );
-  await writeFile(join(folder.path, 'engine.yml'), 'alertmanager_config: am.yml\n');
   await start();
 });
 
@@ -66,22 +64,7 @@ afterEach(async () => {
 });
 
 async function start(): Promise<void> {
-  const address = { host: '127.0.0.1', port: 0 };
-  app = await createApp(
-    {
-      configFile: join(folder.path, 'engine.yml'),
-      dataDir: join(folder.path, 'data'),
-      listen: address,
-      logLevel: 'silent',
-    },
-    {},
-    AppLogger.create({ app: 'test', level: 'silent' }),
-  );
-  const { port } = await listen(app, address);
-  url = `http://127.0.0.1:${port}`;
-  await eventually('the engine', async () =>
-    (await fetch(`${url}/api/v2/alerts`)).status === 200 ? true : null,
-  );
+  ({ app, url } = await startAlertingEngine(folder.path));
 }
 
 async function ask(path: string, init: RequestInit = {}) {

@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { AppLogger, listen } from '#libs/platform';
-import { createApp } from '../../apps/alert-engine/src/app.ts';
-import { eventually, getText, runToEnd, temporaryFolder } from '../support/processes.ts';
+import { startEngine } from '../support/engine.ts';
+import { getText, runToEnd, temporaryFolder } from '../support/processes.ts';
 
 const MIB = 1024 * 1024;
 
@@ -35,16 +34,7 @@ let url: string;
 
 beforeAll(async () => {
   folder = await temporaryFolder();
-  const address = { host: '127.0.0.1', port: 0 };
-  const dataDir = join(folder.path, 'data');
-  app = await createApp(
-    { configFile: null, dataDir, listen: address, logLevel: 'silent' },
-    {},
-    AppLogger.create({ app: 'test', level: 'silent' }),
-  );
-  const { port } = await listen(app, address);
-  url = `http://127.0.0.1:${port}`;
-  await eventually('the engine to be ready', () => getText(`${url}/readyz`));
+  ({ app, url } = await startEngine(join(folder.path, 'data')));
 });
 
 afterAll(async () => {

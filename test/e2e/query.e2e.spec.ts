@@ -4,14 +4,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Labels } from '#libs/labels';
-import { AppLogger, listen } from '#libs/platform';
 import { SampleBatchBuilder } from '#libs/samples';
-import { createApp } from '../../apps/alert-engine/src/app.ts';
 import { STORE_WRITER, type StoreWriter } from '../../apps/alert-engine/src/store/store-writer.ts';
+import { startEngine } from '../support/engine.ts';
 import { eventually, getText } from '../support/processes.ts';
 
 const SERIES_COUNT = 2_000;
@@ -27,13 +25,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'binnacle-query-e2e-'));
   const configFile = join(folder, 'engine.yml');
   await writeFile(configFile, 'limits: {query: {timeout: 2m, max_samples: 1000000}}\n');
-  const address = { host: '127.0.0.1', port: 0 };
-  const logger = AppLogger.create({ app: 'alert-engine', level: 'silent' });
-  const dataDir = join(folder, 'data');
-  app = await createApp({ configFile, dataDir, listen: address, logLevel: 'silent' }, {}, logger);
-  const { host, port } = await listen(app, address);
-  url = `http://${host}:${port}`;
-  while ((await fetch(`${url}/readyz`)).status !== 200) await sleep(20);
+  ({ app, url } = await startEngine(join(folder, 'data'), configFile));
   const builder = new SampleBatchBuilder();
   for (let series = 0; series < SERIES_COUNT; series++) {
     builder.addSeries(Labels.fromRecord({ __name__: 'e2e_total', id: String(series) }));

@@ -5,7 +5,6 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { createFloatHistogram } from '#libs/histogram';
 import { Labels, Matcher } from '#libs/labels';
-import { AppLogger, listen } from '#libs/platform';
 import { ProtobufReader } from '#libs/protobuf';
 import {
   ChunkedAnswerReader,
@@ -21,8 +20,8 @@ import {
   WriteV1Decoder,
 } from '#libs/remote-write';
 import { type SampleBatch, SampleBatchBuilder, STALE_MARKER } from '#libs/samples';
-import { createApp } from '../../apps/alert-engine/src/app.ts';
 import { STORE_WRITER, type StoreWriter } from '../../apps/alert-engine/src/store/store-writer.ts';
+import { startEngine } from '../support/engine.ts';
 import { describeWithPeers } from '../support/peers.ts';
 import {
   eventually,
@@ -171,16 +170,8 @@ beforeAll(async () => {
     configFile,
     `external_labels: ${JSON.stringify(EXTERNAL)}\nlimits: {query: {max_samples: 1000}}\n`,
   );
-  const address = { host: '127.0.0.1', port: 0 };
-  app = await createApp(
-    { configFile, dataDir: join(folder.path, 'data'), listen: address, logLevel: 'silent' },
-    {},
-    AppLogger.create({ app: 'alert-engine', level: 'silent' }),
-  );
+  ({ app, url: engine } = await startEngine(join(folder.path, 'data'), configFile));
   cleanups.push(() => app.close());
-  const { host, port } = await listen(app, address);
-  engine = `http://${host}:${port}`;
-  await eventually('the engine to be ready', () => getText(`${engine}/readyz`));
   await write(engine, data());
 });
 

@@ -8,10 +8,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Labels } from '#libs/labels';
-import { AppLogger, listen } from '#libs/platform';
 import { SampleBatchBuilder } from '#libs/samples';
-import { createApp } from '../../apps/alert-engine/src/app.ts';
 import { STORE_WRITER, type StoreWriter } from '../../apps/alert-engine/src/store/store-writer.ts';
+import { type Engine, startEngine } from '../support/engine.ts';
 
 const RULES = `
 groups:
@@ -25,11 +24,6 @@ groups:
     labels: {severity: page}
     annotations: {summary: '{{ $labels.id }} is at {{ $value }}'}
 `;
-
-interface Engine {
-  readonly app: NestFastifyApplication;
-  readonly url: string;
-}
 
 interface AlertJson {
   readonly labels: Readonly<Record<string, string>>;
@@ -54,18 +48,9 @@ afterEach(async () => {
 });
 
 async function start(): Promise<Engine> {
-  const address = { host: '127.0.0.1', port: 0 };
-  const logger = AppLogger.create({ app: 'alert-engine', level: 'silent' });
-  const dataDir = join(folder, 'data');
-  const configFile = join(folder, 'engine.yml');
-  const app = await createApp(
-    { configFile, dataDir, listen: address, logLevel: 'silent' },
-    {},
-    logger,
-  );
-  apps.push(app);
-  const { port } = await listen(app, address);
-  return { app, url: `http://127.0.0.1:${port}` };
+  const engine = await startEngine(join(folder, 'data'), join(folder, 'engine.yml'));
+  apps.push(engine.app);
+  return engine;
 }
 
 async function stop({ app }: Engine): Promise<void> {

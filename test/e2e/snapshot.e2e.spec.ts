@@ -3,19 +3,11 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { compareUtf8, Labels } from '#libs/labels';
-import { AppLogger, listen } from '#libs/platform';
 import { SampleBatchBuilder } from '#libs/samples';
-import { createApp } from '../../apps/alert-engine/src/app.ts';
-import { STORE, type Store } from '../../apps/alert-engine/src/store/store.ts';
 import { STORE_WRITER, type StoreWriter } from '../../apps/alert-engine/src/store/store-writer.ts';
-
-interface Engine {
-  readonly app: NestFastifyApplication;
-  readonly url: string;
-}
+import { type Engine, startEngine } from '../support/engine.ts';
 
 let folder = '';
 let dataDir = '';
@@ -31,20 +23,11 @@ afterEach(async () => {
 });
 
 async function start(directory: string, config: string): Promise<Engine> {
-  const address = { host: '127.0.0.1', port: 0 };
-  const logger = AppLogger.create({ app: 'alert-engine', level: 'silent' });
   const configFile = join(folder, 'config.yml');
   await writeFile(configFile, config);
-  const app = await createApp(
-    { configFile, dataDir: directory, listen: address, logLevel: 'silent' },
-    {},
-    logger,
-  );
-  engines.push(app);
-  const { port } = await listen(app, address);
-  const store = app.get<Store>(STORE, { strict: false });
-  while (store.unavailability() !== null) await sleep(10);
-  return { app, url: `http://127.0.0.1:${port}` };
+  const engine = await startEngine(directory, configFile);
+  engines.push(engine.app);
+  return engine;
 }
 
 async function write({ app }: Engine, timeMs: number, value: number): Promise<void> {

@@ -3,23 +3,17 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Labels, Matcher } from '#libs/labels';
 import type { StateStore } from '#libs/node-state';
-import { AppLogger, listen } from '#libs/platform';
 import { createSampleWindow, SampleBatchBuilder } from '#libs/samples';
 import { createApp } from '../../apps/alert-engine/src/app.ts';
 import { STATE_STORE } from '../../apps/alert-engine/src/state/state-store.ts';
+import { type Engine, startEngine } from '../support/engine.ts';
 import { eventually, getText } from '../support/processes.ts';
 import { STORE, type Store } from '../../apps/alert-engine/src/store/store.ts';
 import { StoreRunner } from '../../apps/alert-engine/src/store/store.runner.ts';
 import { STORE_WRITER, type StoreWriter } from '../../apps/alert-engine/src/store/store-writer.ts';
-
-interface Engine {
-  readonly app: NestFastifyApplication;
-  readonly url: string;
-}
 
 let dataDir = '';
 let engines: NestFastifyApplication[] = [];
@@ -33,18 +27,9 @@ afterEach(async () => {
 });
 
 async function start(): Promise<Engine> {
-  const address = { host: '127.0.0.1', port: 0 };
-  const logger = AppLogger.create({ app: 'alert-engine', level: 'silent' });
-  const app = await createApp(
-    { configFile: null, dataDir, listen: address, logLevel: 'silent' },
-    {},
-    logger,
-  );
-  engines.push(app);
-  const { port } = await listen(app, address);
-  const store = app.get<Store>(STORE, { strict: false });
-  while (store.unavailability() !== null) await sleep(10);
-  return { app, url: `http://127.0.0.1:${port}` };
+  const engine = await startEngine(dataDir);
+  engines.push(engine.app);
+  return engine;
 }
 
 async function stop({ app }: Engine): Promise<void> {

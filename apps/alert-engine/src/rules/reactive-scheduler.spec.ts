@@ -1,17 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Labels } from '#libs/labels';
-import { MemorySeriesSource, QueryEngine } from '#libs/promql';
+import { MemorySeriesSource } from '#libs/promql';
 import {
   type AlertingEntry,
-  DEFAULT_RULE_TIMING,
-  MemoryAlertStateStore,
   parseRuleFile,
-  QueryEngineEvaluator,
   ReactiveRules,
   type RuleGroup,
   RuleManager,
 } from '#libs/rules';
 import { SampleBatchBuilder } from '#libs/samples';
+import { createMemoryRuleManager } from '../../../../test/support/memory-rules.ts';
 import { ReactiveScheduler } from './reactive-scheduler.ts';
 
 const START_MS = 1_000_000_000;
@@ -39,22 +37,7 @@ class World {
   readonly #manager: RuleManager;
 
   constructor() {
-    const engine = new QueryEngine({
-      nowMs: () => 0,
-      yieldToLoop: () => Promise.resolve(),
-      source: this.source,
-    });
-    this.#manager = new RuleManager({
-      evaluator: new QueryEngineEvaluator(engine),
-      sink: { append: () => Promise.resolve() },
-      alertSink: { accept: () => undefined },
-      stateStore: new MemoryAlertStateStore(),
-      externalLabels: Labels.EMPTY,
-      externalUrl: '',
-      clockMs: () => 0,
-      yieldToLoop: () => Promise.resolve(),
-      timing: DEFAULT_RULE_TIMING,
-    });
+    this.#manager = createMemoryRuleManager(this.source);
     this.scheduler = new ReactiveScheduler({
       rules: new ReactiveRules(),
       nowMs: Date.now,

@@ -1,13 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { Labels } from '#libs/labels';
-import { MemorySeriesSource, QueryEngine } from '#libs/promql';
-import {
-  DEFAULT_RULE_TIMING,
-  MemoryAlertStateStore,
-  parseRuleFile,
-  QueryEngineEvaluator,
-  RuleManager,
-} from '#libs/rules';
+import { parseRuleFile } from '#libs/rules';
+import { createMemoryRuleManager } from '../../../../test/support/memory-rules.ts';
 import { RuleScheduler } from './rule-scheduler.ts';
 
 beforeEach(() => {
@@ -18,32 +11,13 @@ afterEach(() => {
   jest.useRealTimers();
 });
 
-function createManager(): RuleManager {
-  const engine = new QueryEngine({
-    nowMs: () => 0,
-    yieldToLoop: () => Promise.resolve(),
-    source: new MemorySeriesSource(),
-  });
-  return new RuleManager({
-    evaluator: new QueryEngineEvaluator(engine),
-    sink: { append: () => Promise.resolve() },
-    alertSink: { accept: () => undefined },
-    stateStore: new MemoryAlertStateStore(),
-    externalLabels: Labels.EMPTY,
-    externalUrl: '',
-    clockMs: () => 0,
-    yieldToLoop: () => Promise.resolve(),
-    timing: DEFAULT_RULE_TIMING,
-  });
-}
-
 function rules(...groups: string[]): ReturnType<typeof parseRuleFile>[] {
   return [parseRuleFile(`groups: [${groups.join(', ')}]`, { file: 'r.yml' })];
 }
 
 describe('RuleScheduler', () => {
   it('evaluates each group once in its interval, at its own offset', async () => {
-    const manager = createManager();
+    const manager = createMemoryRuleManager();
     await manager.load(
       rules('{name: a, interval: 15s, rules: []}', '{name: b, interval: 5m, rules: []}'),
       Date.now(),
@@ -70,7 +44,7 @@ describe('RuleScheduler', () => {
     expect(a!.counters).toMatchObject({ iterations: 40, missed: 0 });
   });
   it('counts the slots that a slow round goes through, and never makes up for them', async () => {
-    const manager = createManager();
+    const manager = createMemoryRuleManager();
     await manager.load(rules('{name: a, interval: 10s, rules: []}'), Date.now());
     let rounds = 0;
     const scheduler = new RuleScheduler({
@@ -93,7 +67,7 @@ describe('RuleScheduler', () => {
     expect(counters.iterations).toBe(rounds + counters.missed);
   });
   it('goes on with the groups of a new load and leaves the old ones', async () => {
-    const manager = createManager();
+    const manager = createMemoryRuleManager();
     await manager.load(rules('{name: a, interval: 10s, rules: []}'), Date.now());
     const names: string[] = [];
     const scheduler = new RuleScheduler({
