@@ -1,6 +1,6 @@
-// The real programs that the tests talk to: Debian's Prometheus, promtool, node exporter, Alertmanager and blackbox
-// exporter. Their packages are unpacked into `.cache/peers`; nothing is installed, no service is started, and no rights
-// are needed but those to fetch a package.
+// The real programs that the tests talk to: Debian's Prometheus, promtool, node exporter, Alertmanager, blackbox
+// exporter, and bubblewrap for the images. Their packages are unpacked into `.cache/peers`; nothing is installed, no
+// service is started, and no rights are needed but those to fetch a package.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ const PACKAGES = [
   'prometheus-node-exporter',
   'prometheus-alertmanager',
   'prometheus-blackbox-exporter',
+  'bubblewrap',
 ];
 const FOLDER = join(root, '.cache', 'peers');
 const STAMP = join(FOLDER, '.complete');

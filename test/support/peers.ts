@@ -56,3 +56,22 @@ export function describeWithPeerFiles(
     it.skip(`needs ${program} from Debian's packages and a mount namespace, which this machine does not have`, () => {});
   });
 }
+
+const TRY_SANDBOX = ['--unshare-user', '--uid', '65532', '--ro-bind', '/', '/', '--proc', '/proc'];
+
+/** A suite that runs programs in a sandbox of bubblewrap's. Where there is none, it is one skipped test that says why. */
+export function describeWithSandbox(name: string, body: (bwrap: string) => void): void {
+  const path = peerPath('bwrap');
+  const tried = path === null ? null : spawnSync(path, [...TRY_SANDBOX, 'true']);
+  if (path !== null && tried?.status === 0) {
+    describe(name, () => body(path));
+    return;
+  }
+  const reason =
+    path === null
+      ? "needs bwrap from Debian's packages, which this machine does not have"
+      : `needs a sandbox, which this machine does not allow: ${String(tried?.stderr).trim()}`;
+  describe(name, () => {
+    it.skip(reason, () => {});
+  });
+}

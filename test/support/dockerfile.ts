@@ -1,0 +1,153 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
+
+/** One instruction: its word and the rest, with continued lines joined. */
+export interface Instruction {
+  readonly word: string;
+  readonly rest: string;
+}
+
+/** The stages of a Dockerfile: what follows each FROM, that one included. */
+export function stagesOf(text: string): readonly (readonly Instruction[])[] {
+  const stages: Instruction[][] = [];
+  const joined = text.replaceAll(/^#.*\n/gm, '').replaceAll(/\\\n\s*/g, '');
+  for (const line of joined.split('\n').filter((one) => one.trim() !== '')) {
+    const [, word, rest] = /^([A-Z]+) (.+)$/.exec(line)!;
+    if (word === 'FROM') stages.push([]);
+    stages.at(-1)?.push({ word: word!, rest: rest! });
+  }
+  return stages;
+}
+
+/** What the last stage says of how the image runs. */
+export interface ImageConfig {
+  readonly user: string;
+  readonly workingDir: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly entrypoint: readonly string[];
+}
+
+export function imageConfig(stage: readonly Instruction[]): ImageConfig {
+  const value = (word: string): string => stage.find((one) => one.word === word)?.rest ?? '';
+  const env = value('ENV')
+    .split(' ')
+    .map((pair) => pair.split('=') as [string, string]);
+  return {
+    user: value('USER'),
+    workingDir: value('WORKDIR'),
+    env: Object.fromEntries(env),
+    entrypoint: JSON.parse(value('ENTRYPOINT')) as readonly string[],
+  };
+}
+
+/**
+ * Does what a build stage says, without a container engine: commands run in a sandbox that sees this machine's programs,
+ * and folders of ours where the stage writes.
+ * @param bwrap bubblewrap's path
+ * @param folders the paths that the stage writes to, and the folders that stand for them
+ * @throws Error with the output of a command that fails
+ */
+export function runBuildStage(
+  bwrap: string,
+  stage: readonly Instruction[],
+  context: string,
+  folders: ReadonlyMap<string, string>,
+): void {
+  let workingDir = '/';
+  for (const { word, rest } of stage) {
+    if (word === 'WORKDIR') workingDir = rest;
+    if (word === 'COPY') {
+      const paths = rest.split(' ');
+      const target = join(folders.get(workingDir)!, paths.at(-1)!);
+      for (const path of paths.slice(0, -1)) copyOfContext(context, path, target, paths.length > 2);
+    }
+    if (word === 'RUN') {
+      const args = [...sandboxOfThisMachine(folders), '--chdir', workingDir, 'sh', '-ec', rest];
+      const { status, stdout, stderr } = spawnSync(bwrap, args, { encoding: 'utf8' });
+      if (status !== 0) throw new Error(`${rest}\n${stdout}${stderr}`);
+    }
+  }
+}
+
+/** As `.dockerignore` has it. */
+const IGNORED = /\.spec\.ts$|(?:^|\/)(?:testdata|bench)(?:\/|$)/;
+
+function copyOfContext(context: string, path: string, target: string, isFolder: boolean): void {
+  const source = join(context, path);
+  cpSync(source, isFolder ? join(target, basename(path)) : target, {
+    recursive: true,
+    filter: (file) => !IGNORED.test(relative(context, file)),
+  });
+}
+
+function sandboxOfThisMachine(folders: ReadonlyMap<string, string>): string[] {
+  const own = new Set([...folders.keys(), '/proc', '/dev', '/tmp']);
+  const args = ['--proc', '/proc', '--dev', '/dev', '--tmpfs', '/tmp', '--die-with-parent'];
+  for (const name of readdirSync('/').filter((one) => !own.has(`/${one}`))) {
+    const path = `/${name}`;
+    args.push(
+      ...(lstatSync(path).isSymbolicLink()
+        ? ['--symlink', readlinkSync(path), path]
+        : ['--ro-bind', path, path]),
+    );
+  }
+  // The runner's own settings of npm would point at folders that are not there.
+  const cache = spawnSync('npm', ['config', 'get', 'cache'], { encoding: 'utf8' }).stdout.trim();
+  if (existsSync(cache)) args.push('--bind', cache, cache);
+  for (const [path, folder] of folders) {
+    mkdirSync(folder, { recursive: true });
+    args.push('--bind', folder, path);
+  }
+  return [...args, '--setenv', 'NODE_OPTIONS', ''];
+}
+
+/**
+ * The arguments of bubblewrap that run an image's files as they would be in a container: another user, no capability,
+ * nothing writable but what is mounted, and of the base image only the C and C++ libraries.
+ */
+export function imageSandbox(
+  app: string,
+  { user, workingDir, env }: ImageConfig,
+  mounts: readonly string[],
+): string[] {
+  const [uid, gid] = user.split(':');
+  const libraries = ['/lib', '/lib64'].flatMap((path) =>
+    lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true
+      ? ['--symlink', readlinkSync(path), path]
+      : ['--ro-bind-try', path, path],
+  );
+  return [
+    '--unshare-user',
+    '--uid',
+    uid!,
+    '--gid',
+    gid!,
+    '--cap-drop',
+    'ALL',
+    '--clearenv',
+    '--unshare-ipc',
+    '--unshare-uts',
+    '--die-with-parent',
+    '--proc',
+    '/proc',
+    '--dev',
+    '/dev',
+    '--ro-bind',
+    '/usr/lib',
+    '/usr/lib',
+    '--ro-bind-try',
+    '/usr/lib64',
+    '/usr/lib64',
+    ...libraries,
+    '--ro-bind',
+    app,
+    '/app',
+    ...Object.entries(env).flatMap(([name, value]) => ['--setenv', name, value]),
+    ...mounts,
+    '--remount-ro',
+    '/',
+    '--chdir',
+    workingDir,
+  ];
+}
