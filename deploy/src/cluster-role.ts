@@ -1,9 +1,5 @@
 import { stringify } from 'yaml';
-import {
-  API_ACCESS,
-  type ApiAccess,
-  type KubernetesFeature,
-} from '../../apps/collector/src/kubernetes/api-access.ts';
+import type { ApiAccess } from '../../apps/collector/src/kubernetes/api-access.ts';
 
 /** One rule of a role. */
 export interface RoleRule {
@@ -21,15 +17,10 @@ const NAME = 'binnacle-collector';
 const NAMESPACE = 'binnacle-nodes';
 const RBAC = 'rbac.authorization.k8s.io';
 
-/** The rules that grant what the features ask within a scope, and nothing else. */
-export function roleRules(
-  features: readonly KubernetesFeature[],
-  scope: ApiAccess['scope'],
-): RoleRule[] {
+/** The rules that grant what is asked within a scope, and nothing else. */
+export function roleRules(asked: readonly ApiAccess[], scope: ApiAccess['scope']): RoleRule[] {
   const rules = new Map<string, { rule: RoleRule; resources: Set<string> }>();
-  for (const { apiGroup, resource, verbs, resourceName, ...access } of features.flatMap(
-    (feature) => API_ACCESS[feature],
-  )) {
+  for (const { apiGroup, resource, verbs, resourceName, ...access } of asked) {
     if (access.scope !== scope) continue;
     const key = JSON.stringify([apiGroup, verbs, resourceName]);
     const known = rules.get(key);
@@ -46,8 +37,8 @@ export function roleRules(
   );
 }
 
-/** The roles and bindings of a collector with these features, as YAML. */
-export function collectorRoles(features: readonly KubernetesFeature[]): string {
+/** The roles and bindings of a collector that asks this, as YAML. */
+export function collectorRoles(asked: readonly ApiAccess[]): string {
   const subjects = [{ kind: 'ServiceAccount', name: NAME, namespace: NAMESPACE }];
   const metadata = { name: NAME, labels: LABELS };
   const binding = (kind: string, of: string, more: object): object => ({
@@ -61,7 +52,7 @@ export function collectorRoles(features: readonly KubernetesFeature[]): string {
     apiVersion: `${RBAC}/v1`,
     kind,
     metadata: { ...metadata, ...more },
-    rules: roleRules(features, scope),
+    rules: roleRules(asked, scope),
   });
   const own = { namespace: NAMESPACE };
   const objects = [

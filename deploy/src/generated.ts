@@ -1,11 +1,21 @@
-import { readdirSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { stringify } from 'yaml';
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { type ApiAccess, apiAccessOf } from '../../apps/collector/src/kubernetes/api-access.ts';
+import { kubernetesConfigSchema } from '../../apps/collector/src/kubernetes/kubernetes-config.ts';
 import { collectorRoles } from './cluster-role.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const HEAD = '# Generated from the dashboards that are there: npm run manifests -- --write\n';
 const FORMAT = { singleQuote: true, lineWidth: 0 } as const;
+
+/** What a collector with this file asks of the API server. @param file from the repository's root, or absolute */
+export function accessOf(file: string): readonly ApiAccess[] {
+  const { kubernetes = {} } = parse(readFileSync(resolve(root, file), 'utf8')) as {
+    kubernetes?: unknown;
+  };
+  return apiAccessOf(kubernetesConfigSchema.parse(kubernetes));
+}
 
 /** Files that follow from others, by their path from the repository's root. */
 export function generatedFiles(): ReadonlyMap<string, string> {
@@ -14,7 +24,10 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     .filter((file) => file.endsWith('.json'))
     .toSorted();
   return new Map([
-    ['deploy/base/collector/rbac.yaml', collectorRoles(['kubelet', 'discovery', 'cluster_state'])],
+    [
+      'deploy/base/collector/rbac.yaml',
+      collectorRoles(accessOf('deploy/base/collector/collector.yml')),
+    ],
     ['grafana/kustomization.yaml', HEAD + stringify(dashboardMaps(dashboards), FORMAT)],
     ['deploy/components/grafana/dashboards.yaml', HEAD + stringify(mounts(dashboards), FORMAT)],
   ]);

@@ -1,4 +1,4 @@
-import type { KubernetesFeature } from '../../apps/collector/src/kubernetes/api-access.ts';
+import type { ApiAccess } from '../../apps/collector/src/kubernetes/api-access.ts';
 import { KUBERNETES_VERSIONS, schemaFindings } from './kubernetes-schema.ts';
 import { containersOf, type Labels, type Manifest, nameOf } from './manifest.ts';
 import { podFindings } from './rules-of-pods.ts';
@@ -19,8 +19,8 @@ export interface OverlayFigures {
 export interface OverlayKind {
   /** Whether it must be small: the default overlay. */
   readonly isDefault: boolean;
-  /** What of the collector's is enabled that asks the API server. */
-  readonly features: readonly KubernetesFeature[];
+  /** What the collector asks of the API server. */
+  readonly access: readonly ApiAccess[];
 }
 
 export function figuresOf(objects: readonly Manifest[]): OverlayFigures {
@@ -43,7 +43,7 @@ export function overlayFindings(objects: readonly Manifest[], kind: OverlayKind)
     ...objects.flatMap(ownFindings),
     ...togetherFindings(objects),
     ...podFindings(objects),
-    ...roleFindings(objects, kind.features),
+    ...roleFindings(objects, kind.access),
     ...schemasFindings(objects),
   ];
 }

@@ -1,4 +1,4 @@
-import type { KubernetesFeature } from '../../apps/collector/src/kubernetes/api-access.ts';
+import type { ApiAccess } from '../../apps/collector/src/kubernetes/api-access.ts';
 import { roleRules } from './cluster-role.ts';
 import { type Manifest, nameOf } from './manifest.ts';
 
@@ -20,10 +20,7 @@ type Rule = NonNullable<Manifest['rules']>[number];
 const COLLECTOR = 'binnacle-collector';
 
 /** Checks of every role: nothing that nobody needs, and for the collector exactly what its code asks. */
-export function roleFindings(
-  objects: readonly Manifest[],
-  features: readonly KubernetesFeature[],
-): string[] {
+export function roleFindings(objects: readonly Manifest[], access: readonly ApiAccess[]): string[] {
   const roles = objects.filter(({ kind }) => kind === 'ClusterRole' || kind === 'Role');
   const findings = roles.flatMap((role) => {
     const name = nameOf(role);
@@ -33,7 +30,7 @@ export function roleFindings(
     ['ClusterRole', 'cluster'],
     ['Role', 'namespace'],
   ] as const) {
-    const asked = rightsOf(roleRules(features, scope));
+    const asked = rightsOf(roleRules(access, scope));
     const granted = rightsOf(
       roles
         .filter((role) => role.kind === kind && role.metadata.name === COLLECTOR)

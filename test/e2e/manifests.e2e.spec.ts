@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { generatedFiles } from '../../deploy/src/generated.ts';
+import { accessOf, generatedFiles } from '../../deploy/src/generated.ts';
 import { type Container, containersOf, type Manifest } from '../../deploy/src/manifest.ts';
 import { figuresOf, overlayFindings } from '../../deploy/src/overlay-rules.ts';
 import {
@@ -17,10 +17,10 @@ import { NEEDS_ROOT } from '../../deploy/src/rules-of-pods.ts';
 import { describeWithKubectl } from '../support/kubectl.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-const features = ['kubelet', 'discovery', 'cluster_state'] as const;
+const access = accessOf('deploy/base/collector/collector.yml');
 
 function findingsOf(objects: readonly Manifest[], isDefault = false): string[] {
-  return overlayFindings(objects, { isDefault, features });
+  return overlayFindings(objects, { isDefault, access });
 }
 
 function volumeOfData(objects: readonly Manifest[]): unknown {

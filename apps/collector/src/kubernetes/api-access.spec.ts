@@ -1,24 +1,30 @@
 import { describe, expect, it } from '@jest/globals';
-import { RESOURCES } from '#libs/kube';
-import { API_ACCESS } from './api-access.ts';
+import { apiAccessOf } from './api-access.ts';
+import { kubernetesConfigSchema } from './kubernetes-config.ts';
 
-function watchedIn(feature: keyof typeof API_ACCESS): string[] {
-  return API_ACCESS[feature]
-    .filter(({ verbs }) => verbs.includes('watch'))
-    .map(({ apiGroup, resource }) => `${apiGroup}/${resource}`);
+function asked(config: unknown): string[] {
+  return apiAccessOf(kubernetesConfigSchema.parse(config)).map(
+    ({ apiGroup, resource, verbs, resourceName = '' }) =>
+      `${verbs.join()} ${apiGroup}/${resource} ${resourceName}`.trimEnd(),
+  );
 }
 
-/** As the paths of the API have it, with the version left out. */
-const WATCHABLE = Object.values(RESOURCES).map(
-  ({ api, plural }) => `${/^\/apis\/([^/]+)\//.exec(api)?.[1] ?? ''}/${plural}`,
-);
+const KUBELET = ['get /nodes/metrics', 'get /nodes/stats'];
 
-describe('what the collector asks of the API server', () => {
-  it('is every resource that it can read, and no other', () => {
-    expect(watchedIn('cluster_state').toSorted()).toEqual(WATCHABLE.toSorted());
+describe('what a collector asks of the API server', () => {
+  it('follows from what it tells of the cluster, and from the lease', () => {
+    const state = { resources: ['pods', 'deployments'] };
+    expect(asked({ state, lease: { name: 'one' } })).toEqual([
+      ...KUBELET,
+      'list,watch /pods',
+      'list,watch apps/deployments',
+      'create coordination.k8s.io/leases',
+      'get,update coordination.k8s.io/leases one',
+    ]);
   });
 
-  it('is for discovery a part of that', () => {
-    expect(WATCHABLE).toEqual(expect.arrayContaining(watchedIn('discovery')));
+  it('is the kubelet alone where the cluster is not told of, and nothing where Kubernetes is not', () => {
+    expect(asked({ state: { enabled: false } })).toEqual(KUBELET);
+    expect(asked({ enabled: false })).toEqual([]);
   });
 });

@@ -1,3 +1,6 @@
+import { RESOURCES } from '#libs/kube';
+import type { KubernetesConfig } from './kubernetes-config.ts';
+
 /** One thing that the collector asks of the API server or, through its authorizer, of the kubelet. */
 export interface ApiAccess {
   /** `''` for the core group. */
@@ -11,59 +14,33 @@ export interface ApiAccess {
   readonly resourceName?: string;
 }
 
-/** The features of the collector that ask anything of the API server. */
-export type KubernetesFeature = 'kubelet' | 'discovery' | 'cluster_state';
+/**
+ * The kubelet asks the API server whether a token may do this. `nodes/proxy` would do as well, and would allow to run
+ * commands in every pod of the node.
+ */
+const KUBELET: readonly ApiAccess[] = [
+  { apiGroup: '', resource: 'nodes/metrics', verbs: ['get'], scope: 'cluster' },
+  { apiGroup: '', resource: 'nodes/stats', verbs: ['get'], scope: 'cluster' },
+];
 
-/** The Lease that the collectors elect the one by that publishes the cluster's state. */
-const CLUSTER_STATE_LEASE = 'binnacle-cluster-state';
-
-function watched(apiGroup: string, ...resources: readonly string[]): ApiAccess[] {
-  return resources.map((resource) => ({
-    apiGroup,
-    resource,
-    verbs: ['list', 'watch'],
-    scope: 'cluster',
-  }));
-}
+const LEASES = { apiGroup: 'coordination.k8s.io', resource: 'leases', scope: 'namespace' } as const;
 
 /**
- * Everything the collector asks, by feature. The roles in `deploy/` are generated from this table, and tests compare it
- * with both: what is not in it is refused by the API server, so a feature that asks for more adds it here.
+ * Everything that a collector with this configuration asks. The roles in `deploy/` are generated from it: what is not in
+ * here is refused by the API server, so a feature that asks for more adds it.
  */
-export const API_ACCESS: Readonly<Record<KubernetesFeature, readonly ApiAccess[]>> = {
-  // The kubelet asks the API server whether the token may do this. `nodes/proxy` would do as well, and would allow to
-  // run commands in every pod of the node.
-  kubelet: [
-    { apiGroup: '', resource: 'nodes/metrics', verbs: ['get'], scope: 'cluster' },
-    { apiGroup: '', resource: 'nodes/stats', verbs: ['get'], scope: 'cluster' },
-  ],
-  discovery: [
-    ...watched('', 'pods', 'nodes', 'services'),
-    ...watched('discovery.k8s.io', 'endpointslices'),
-    ...watched('networking.k8s.io', 'ingresses'),
-  ],
-  cluster_state: [
-    ...watched('', 'pods', 'nodes', 'namespaces', 'services', 'endpoints', 'resourcequotas'),
-    ...watched('', 'persistentvolumes', 'persistentvolumeclaims'),
-    ...watched('apps', 'deployments', 'replicasets', 'statefulsets', 'daemonsets'),
-    ...watched('autoscaling', 'horizontalpodautoscalers'),
-    ...watched('batch', 'jobs', 'cronjobs'),
-    ...watched('coordination.k8s.io', 'leases'),
-    ...watched('discovery.k8s.io', 'endpointslices'),
-    ...watched('networking.k8s.io', 'ingresses'),
-    ...watched('policy', 'poddisruptionbudgets'),
-    {
-      apiGroup: 'coordination.k8s.io',
-      resource: 'leases',
-      verbs: ['create'],
-      scope: 'namespace',
-    },
-    {
-      apiGroup: 'coordination.k8s.io',
-      resource: 'leases',
-      verbs: ['get', 'update'],
-      scope: 'namespace',
-      resourceName: CLUSTER_STATE_LEASE,
-    },
-  ],
-};
+export function apiAccessOf({ enabled, state, lease }: KubernetesConfig): readonly ApiAccess[] {
+  if (enabled === false) return [];
+  if (!state.enabled) return KUBELET;
+  return [
+    ...KUBELET,
+    ...state.resources.map((name): ApiAccess => {
+      const { api, plural } = RESOURCES[name];
+      const apiGroup = /^\/apis\/([^/]+)\//.exec(api)?.[1] ?? '';
+      return { apiGroup, resource: plural, verbs: ['list', 'watch'], scope: 'cluster' };
+    }),
+    // One that does not exist yet has no name to be granted by.
+    { ...LEASES, verbs: ['create'] },
+    { ...LEASES, verbs: ['get', 'update'], resourceName: lease.name },
+  ];
+}
