@@ -6,7 +6,7 @@ import { createServer as createTlsServer } from 'node:tls';
 
 const testdata = join(import.meta.dirname, '..', '..', 'libs', 'node-delivery', 'testdata');
 /** A certificate that nobody vouches for, with its key. */
-export const UNTRUSTED = {
+const UNTRUSTED = {
   cert: readFileSync(join(testdata, 'localhost.crt.pem')),
   key: readFileSync(join(testdata, 'localhost.key.pem')),
 };
