@@ -3,8 +3,9 @@ import { tlsConfigSchema } from '#libs/discovery';
 import { isValidLegacyName } from '#libs/labels';
 import { LOG_FORMATS } from '#libs/log-pipeline';
 import { isAcceptedPattern } from '#libs/node-tail';
-import { byteSize, durationMs, secretSchema } from '#libs/yaml-config';
+import { durationMs, secretSchema } from '#libs/yaml-config';
 import { z } from 'zod';
+import { spoolSchema } from './spool-config.ts';
 
 const pattern = z
   .string()
@@ -78,19 +79,6 @@ export const logsConfigSchema = z.strictObject({
 
 export type LogsConfig = z.output<typeof logsConfigSchema>;
 export type LogFileGroup = LogsConfig['files'][number];
-
-/** What an output keeps on disk while its receiver does not take records. */
-const spoolSchema = z.strictObject({
-  /** Most bytes on disk; 0 for no spool, so that log files are read no further instead. */
-  max_size: byteSize().prefault('512MiB'),
-  when_full: z
-    .enum(['drop_oldest', 'drop_newest'], { error: 'accepted are drop_oldest, drop_newest' })
-    .default('drop_oldest'),
-  /** For how long a receiver must be failing before records go to disk. */
-  after: durationMs({ minMs: 0 }).prefault('10s'),
-});
-
-export type SpoolConfig = z.output<typeof spoolSchema>;
 
 const fluentdSchema = z.strictObject({
   /** Tells outputs apart in logs, metrics and on disk. */

@@ -14,6 +14,8 @@ import { Registry } from 'prom-client';
 import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
 import { OutputMetrics } from '../outputs/output-metrics.ts';
 import { createFluentdOutput } from './fluentd-output.ts';
+import type { HttpLogsConfig } from './http-logs-config.ts';
+import { createHttpLogsOutput } from './http-logs-output.ts';
 import { LaneLoop } from './lane-loop.ts';
 import { LogLane, type RecordSink } from './log-lane.ts';
 import { LogMetrics, METRICS_LANE } from './log-metrics.ts';
@@ -25,7 +27,7 @@ import { OutputSink } from './output-sink.ts';
 /** Bytes of lines that are read and not yet counted, which takes no time. */
 const COUNTING_BYTES = 16 * 1024 * 1024;
 /** Bytes of lines that wait for a server, and as entries take about twice as much memory. */
-const FORWARDING_BYTES = 8 * 1024 * 1024;
+const FORWARDING_BYTES = 4 * 1024 * 1024;
 /** How long servers may take to acknowledge at the end, within the ten seconds there are. */
 const DRAIN_MS = 4_000;
 
@@ -38,7 +40,18 @@ export interface LaneFileStatus {
 interface Sections {
   readonly logs: LogsConfig;
   readonly fluentd: readonly FluentdConfig[];
+  readonly http: readonly HttpLogsConfig[];
 }
+
+interface NamedOutput {
+  readonly name: string;
+  /** What the tags of its records begin with. */
+  readonly tag: string;
+  readonly output: LogOutput;
+}
+
+/** Of records that go elsewhere than to Fluentd. */
+const DEFAULT_TAG = 'binnacle';
 
 /** Follows the configured log files: one lane for counting, and one for each output. */
 @Injectable()
@@ -115,7 +128,7 @@ export class LogsRunner
   }
 
   #start(): void {
-    const { logs, fluentd } = this.#sections;
+    const { logs } = this.#sections;
     if (logs.files.length === 0) return;
     const groups = logs.files.map((group) => ({
       ...group,
@@ -148,33 +161,44 @@ export class LogsRunner
     const counting = lane(METRICS_LANE, COUNTING_BYTES, {
       accept: (_group, _path, _records, delivered) => delivered(),
     });
-    const outputs = fluentd.map((config) => this.#createOutput(config));
-    const forwarding = fluentd.map(({ name }, index) => {
-      const loop: LaneLoop = lane(
-        `fluentd-${name}`,
-        FORWARDING_BYTES,
-        new OutputSink(outputs[index]!, fluentd[index]!.tag, () => loop.wake()),
-      );
+    const outputs = this.#createOutputs();
+    const forwarding = outputs.map(({ name, tag, output }) => {
+      const sink = new OutputSink(output, tag, () => loop.wake());
+      const loop: LaneLoop = lane(name, FORWARDING_BYTES, sink);
       return loop;
     });
-    this.#outputs = outputs;
+    this.#outputs = outputs.map(({ output }) => output);
     this.#loops = [counting, ...forwarding];
     this.#metrics.setLanes(this.#loops.map((loop) => loop.lane));
-    for (const output of outputs) void output.open();
+    for (const output of this.#outputs) void output.open();
     for (const loop of this.#loops) loop.start();
     this.#logger.info('log files are followed', {
       groups: groups.map(({ name }) => name),
-      outputs: fluentd.map(({ name }) => name),
+      outputs: outputs.map(({ name }) => name),
     });
   }
 
-  #createOutput(config: FluentdConfig): LogOutput {
-    return createFluentdOutput(config, {
+  #createOutputs(): NamedOutput[] {
+    const context = {
       baseDir: this.#baseDir,
-      spoolFolder: join(this.#dataDir, 'spool', `fluentd-${config.name}`),
+      spoolsFolder: join(this.#dataDir, 'spool'),
+      userAgent: 'binnacle-collector',
       metrics: this.#outputMetrics,
       logger: this.#logger,
-    });
+    };
+    const { fluentd, http } = this.#sections;
+    return [
+      ...fluentd.map((config) => ({
+        name: `fluentd-${config.name}`,
+        tag: config.tag,
+        output: createFluentdOutput(config, context),
+      })),
+      ...http.map((config) => ({
+        name: `${config.kind}-${config.name}`,
+        tag: DEFAULT_TAG,
+        output: createHttpLogsOutput(config, context),
+      })),
+    ];
   }
 
   async #stop(): Promise<void> {
@@ -202,7 +226,8 @@ export class LogsRunner
 }
 
 function sectionsOf(config: CollectorConfig): Sections {
-  return { logs: config.logs, fluentd: config.outputs.fluentd };
+  const { fluentd, loki, otlp_logs: otlp, http_logs: lines } = config.outputs;
+  return { logs: config.logs, fluentd, http: [...loki, ...otlp, ...lines] };
 }
 
 function isSame(a: Sections, b: Sections): boolean {

@@ -14,6 +14,11 @@ import {
 } from '#libs/remote-write';
 import { positiveDurationMs, Secret, yamlText } from '#libs/yaml-config';
 import { z } from 'zod';
+import {
+  httpLogsOutputsSchema,
+  lokiOutputsSchema,
+  otlpLogsOutputsSchema,
+} from '../logs/http-logs-config.ts';
 import { fluentdOutputsSchema } from '../logs/logs-config.ts';
 
 /** One remote-write receiver with every default filled in. */
@@ -172,6 +177,9 @@ export const outputsConfigSchema = z.strictObject({
     })
     .prefault([{ url: DEFAULT_URL }]),
   fluentd: fluentdOutputsSchema.prefault([]),
+  loki: lokiOutputsSchema.prefault([]),
+  otlp_logs: otlpLogsOutputsSchema.prefault([]),
+  http_logs: httpLogsOutputsSchema.prefault([]),
 });
 
 export type OutputsConfig = z.output<typeof outputsConfigSchema>;

@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import { FileSpoolFiles } from '#libs/node-files';
+import type { AppLogger } from '#libs/platform';
+import { Spool } from '#libs/spool';
+import type { OutputMetrics } from '../outputs/output-metrics.ts';
+import { DeadLetterFile } from './dead-letter-file.ts';
+import { LogOutput, type LogOutputEvents } from './log-output.ts';
+import type { LogTransport } from './log-transport.ts';
+import type { SpoolConfig } from './spool-config.ts';
+
+/** Where an output lives, and to whom it tells what it does. */
+export interface LogOutputContext {
+  /** What relative paths of secret files are relative to. */
+  readonly baseDir: string;
+  /** Where the outputs' spools lie, each in a folder of its name. */
+  readonly spoolsFolder: string;
+  readonly userAgent: string;
+  readonly metrics: OutputMetrics;
+  readonly logger: AppLogger;
+}
+
+/** What goes to a receiver at once. */
+const MAX_REQUEST_BYTES = 1024 * 1024;
+
+/** What outputs of every kind have in common. */
+export function createLogOutput(
+  name: string,
+  transport: LogTransport,
+  config: {
+    readonly min_backoff: number;
+    readonly max_backoff: number;
+    readonly spool: SpoolConfig;
+  },
+  { spoolsFolder, metrics, logger }: LogOutputContext,
+): LogOutput {
+  const { spool } = config;
+  const spoolFolder = join(spoolsFolder, name);
+  const deadLetters = new DeadLetterFile(join(spoolFolder, 'rejected.ndjson'));
+  const events: LogOutputEvents = {
+    sent: (records) => metrics.logsSent(name, records),
+    failed: (records) => metrics.logsRetried(name, records),
+    rejected: (chunk, detail) => {
+      metrics.logsDropped(name, 'rejected', chunk.count);
+      void deadLetters.add(chunk, detail).catch((error: unknown) => {
+        logger.error('a rejected record could not be kept', error, { output: name });
+      });
+    },
+    queued: (records) => metrics.logsQueued(name, records),
+    spooled: (store) => metrics.logsSpooled(name, store),
+    spoolFailed: (error) => logger.error('the spool does not work', error, { output: name }),
+    stateChanged: (isUp, detail) => {
+      if (isUp) logger.info('records are delivered', { output: name });
+      else logger.warn('records are not taken', { output: name, detail });
+    },
+  };
+  return new LogOutput(
+    {
+      transport,
+      minBackoffMs: config.min_backoff,
+      maxBackoffMs: config.max_backoff,
+      maxRequestBytes: MAX_REQUEST_BYTES,
+      spoolAfterMs: spool.after,
+      openSpool:
+        spool.max_size === 0
+          ? null
+          : (): Promise<Spool> =>
+              Spool.open({
+                files: new FileSpoolFiles(spoolFolder),
+                maxBytes: spool.max_size,
+                policy: spool.when_full,
+              }),
+    },
+    events,
+  );
+}

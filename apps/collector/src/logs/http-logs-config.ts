@@ -1,0 +1,123 @@
+import {
+  checkHttpClient,
+  type HttpClientConfig,
+  httpClientShape,
+  toHttpClientConfig,
+} from '#libs/discovery';
+import { isValidLegacyName } from '#libs/labels';
+import { durationMs } from '#libs/yaml-config';
+import { z } from 'zod';
+import { spoolSchema } from './spool-config.ts';
+
+const { follow_redirects: _follow, ...clientShape } = httpClientShape;
+
+const labelName = z.string().refine((name) => isValidLegacyName(name, 'label'), {
+  error: 'not a label name; accepted are letters, digits and _, not first a digit',
+});
+
+const shape = {
+  /** Tells outputs apart in logs, metrics and on disk. */
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/, { error: 'accepted are letters, digits, _ and -' }),
+  url: z.string().refine(isPlainUrl, {
+    error: 'expected an http or https URL without user and password; use basic_auth',
+  }),
+  timeout: durationMs({ minMs: 100 }).prefault('30s'),
+  min_backoff: durationMs({ minMs: 10 }).prefault('500ms'),
+  max_backoff: durationMs({ minMs: 10 }).prefault('30s'),
+  spool: spoolSchema.prefault({}),
+  ...clientShape,
+};
+
+const lokiSchema = z.strictObject({
+  ...shape,
+  format: z
+    .enum(['protobuf', 'json'], { error: 'accepted are protobuf, json' })
+    .default('protobuf'),
+  /** Sent as `X-Scope-OrgID`. */
+  tenant_id: z
+    .string()
+    .regex(/^[A-Za-z0-9!._*'()-]{1,150}$/, { error: 'not a name that Loki accepts for a tenant' })
+    .optional(),
+  /** Of every stream. */
+  labels: z.record(labelName, z.string().max(1024)).default({}),
+  /** Fields of records that Loki indexes; the others become structured metadata. */
+  label_fields: z.array(labelName).max(12).default(['level', 'stream']),
+});
+
+const otlpSchema = z.strictObject({
+  ...shape,
+  /** Attributes of the resource. */
+  resource: z.record(z.string().min(1).max(256), z.string().max(1024)).default({}),
+});
+
+const linesSchema = z.strictObject(shape);
+
+/** An output over HTTP, with what the requests are made with. */
+export type HttpLogsConfig = (
+  | ({ readonly kind: 'loki' } & Omit<z.output<typeof lokiSchema>, keyof typeof clientShape>)
+  | ({ readonly kind: 'otlp' } & Omit<z.output<typeof otlpSchema>, keyof typeof clientShape>)
+  | ({ readonly kind: 'http' } & Omit<z.output<typeof linesSchema>, keyof typeof clientShape>)
+) & { readonly http: HttpClientConfig };
+
+/** The outputs' key `loki`. */
+export const lokiOutputsSchema = z
+  .array(
+    lokiSchema.transform((raw, context): HttpLogsConfig => ({
+      ...raw,
+      kind: 'loki',
+      http: clientOf(raw, context),
+    })),
+  )
+  .max(20)
+  .superRefine(checkNames);
+
+/** The outputs' key `otlp_logs`. */
+export const otlpLogsOutputsSchema = z
+  .array(
+    otlpSchema.transform((raw, context): HttpLogsConfig => ({
+      ...raw,
+      kind: 'otlp',
+      http: clientOf(raw, context),
+    })),
+  )
+  .max(20)
+  .superRefine(checkNames);
+
+/** The outputs' key `http_logs`. */
+export const httpLogsOutputsSchema = z
+  .array(
+    linesSchema.transform((raw, context): HttpLogsConfig => ({
+      ...raw,
+      kind: 'http',
+      http: clientOf(raw, context),
+    })),
+  )
+  .max(20)
+  .superRefine(checkNames);
+
+function clientOf(raw: z.output<typeof linesSchema>, context: z.RefinementCtx): HttpClientConfig {
+  const client = { ...raw, follow_redirects: false };
+  checkHttpClient(client, (path, message) => {
+    context.addIssue({ code: 'custom', message, path: [...path] });
+  });
+  return toHttpClientConfig(client);
+}
+
+function checkNames(outputs: readonly { readonly name: string }[], context: z.RefinementCtx): void {
+  const seen = new Set<string>();
+  outputs.forEach(({ name }, index) => {
+    if (seen.has(name)) {
+      const message = 'another output has this name; give each a name of its own';
+      context.addIssue({ code: 'custom', message, path: [index, 'name'] });
+    }
+    seen.add(name);
+  });
+}
+
+function isPlainUrl(text: string): boolean {
+  const url = URL.parse(text);
+  const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:';
+  return isHttp && url.username === '' && url.password === '';
+}

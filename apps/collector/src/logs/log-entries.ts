@@ -1,0 +1,55 @@
+import { MsgpackReader } from '#libs/forward';
+import type { LogChunk } from './log-chunk.ts';
+
+/** A record of a chunk as receivers over HTTP want it. */
+export interface LogEntry {
+  readonly seconds: number;
+  readonly nanos: number;
+  readonly message: string;
+  /** Every other field as text, in the order of the record; what has parts is JSON. */
+  readonly fields: readonly (readonly [name: string, value: string])[];
+}
+
+/** The records of a chunk; what is not of our making and makes no sense is left out. */
+export function entriesOf({ entries }: LogChunk): LogEntry[] {
+  const reader = new MsgpackReader(entries);
+  const found: LogEntry[] = [];
+  while (!reader.isAtEnd) {
+    const entry = reader.readValue();
+    if (!Array.isArray(entry)) continue;
+    const [time, record] = entry as readonly unknown[];
+    if (typeof record !== 'object' || record === null) continue;
+    const [seconds, nanos] = timeOf(time);
+    let message = '';
+    const fields: [string, string][] = [];
+    for (const [name, value] of Object.entries(record)) {
+      if (name === 'message') message = textOf(value);
+      else fields.push([name, textOf(value)]);
+    }
+    found.push({ seconds, nanos, message, fields });
+  }
+  return found;
+}
+
+/** Nanoseconds since the epoch in digits. */
+export function nanosText({ seconds, nanos }: LogEntry): string {
+  return `${seconds}${String(nanos).padStart(9, '0')}`;
+}
+
+/** RFC 3339 with nanoseconds. */
+export function isoText({ seconds, nanos }: LogEntry): string {
+  const whole = new Date(seconds * 1000).toISOString().slice(0, 19);
+  return `${whole}.${String(nanos).padStart(9, '0')}Z`;
+}
+
+function timeOf(time: unknown): readonly [number, number] {
+  if (typeof time === 'number') return [Math.floor(time), 0];
+  if (typeof time !== 'object' || time === null || !('bytes' in time)) return [0, 0];
+  const { bytes } = time;
+  if (!Buffer.isBuffer(bytes) || bytes.length !== 8) return [0, 0];
+  return [bytes.readUInt32BE(0), bytes.readUInt32BE(4)];
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+}
