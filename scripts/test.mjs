@@ -1,15 +1,15 @@
 // `npm test`: installs and builds what is missing, fetches the real programs the tests talk to, and runs every test but
-// the long ones. `npm run test:long` runs those: faults, fuzzing, simulator seeds. Arguments go to Jest.
+// the long ones. `npm run test:long` runs those: faults, images, fuzzing, simulator seeds. Arguments go to Jest.
 import { ensurePeers } from './lib/peers.mjs';
 import { ensureBuilt, ensureInstalled, main, root, runTool } from './lib/workspace.mjs';
 
 const QUICK = {
-  projects: ['unit', 'conformance', 'simulator', 'e2e', 'faults', 'differential'],
-  env: { FAULT_ROUNDS: '3', SIMULATOR_SEEDS: '50', FUZZ_RUNS: '1000', DIFF_RUNS: '400' },
+  projects: ['unit', 'conformance', 'simulator', 'e2e', 'differential'],
+  env: { SIMULATOR_SEEDS: '50', FUZZ_RUNS: '1000', DIFF_RUNS: '400' },
 };
 // The same inputs at every run, so that a change is judged by itself; other seeds find more.
 const LONG = {
-  projects: ['simulator', 'faults', 'fuzz', 'differential'],
+  projects: ['simulator', 'faults', 'images', 'fuzz', 'differential'],
   env: {
     FAULT_ROUNDS: '20',
     SIMULATOR_SEEDS: '2000',

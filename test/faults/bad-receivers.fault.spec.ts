@@ -139,12 +139,17 @@ const mail = (port: number, more: object = {}): object => ({
   email_configs: [{ to: 'ops@example.org', smarthost: `127.0.0.1:${port}`, ...more }],
 });
 
-/** For each message: its group, and how many alerts it tells of. */
-const told = (server: MoodyServer): string[] =>
-  server.taken.map(({ body }) => {
+/**
+ * For each message: its group, and how many alerts it tells of. On a busy machine an answer may come after the receiver's
+ * timeout of a second; what is sent again then has the same key and counts once, as it would for a real receiver.
+ */
+const told = (server: MoodyServer): string[] => {
+  const byKey = new Map(server.taken.map((each) => [each.headers['idempotency-key'], each]));
+  return [...byKey.values()].map(({ body }) => {
     const { groupLabels, alerts } = JSON.parse(body) as WebhookPayload;
     return `${groupLabels['alertname']} ${alerts.length}`;
   });
+};
 const everyGroup = (alerts: number): string[] =>
   Array.from({ length: GROUPS }, (_, group) => `Group${group} ${alerts}`);
 
@@ -190,7 +195,7 @@ describe('bad receivers', () => {
       ['mail 552', mail(mail552.port)],
       ['mail without TLS', mail(plainMail.port, { require_tls: true })],
       ['good mail', mail(goodMail.port)],
-      ['healthy', webhook(healthy)],
+      ['healthy', webhook(healthy, '1m')],
     ]);
     engine = await startEngine(blocks);
     const { url } = engine;
@@ -205,6 +210,7 @@ describe('bad receivers', () => {
     await eventually('the second messages at the healthy', () =>
       healthy.taken.length >= 2 * GROUPS && goodMail.mails.length >= 2 * GROUPS ? true : null,
     );
+    expect(healthy.taken).toHaveLength(2 * GROUPS);
     expect(told(healthy).toSorted()).toEqual([...everyGroup(1), ...everyGroup(2)].toSorted());
     expect(goodMail.mails).toHaveLength(2 * GROUPS);
     expect(stuck.connections).toBeGreaterThan(0);
