@@ -242,7 +242,7 @@ function toSent({ method, url, headers, body }: HttpRequest): Sent {
     method,
     path,
     headers: comparedHeaders(Object.fromEntries(given), path),
-    body: toBody(body ?? ''),
+    body: toBody(String(body ?? '')),
   };
 }
 

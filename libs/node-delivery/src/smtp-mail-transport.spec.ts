@@ -103,6 +103,7 @@ const MESSAGE: EmailMessage = {
   headers: [['X-Team', 'web']],
   text: 'plain words',
   html: '<b>words</b>',
+  pictures: [],
 };
 
 async function failureOf(promise: Promise<unknown>): Promise<DeliveryError> {
@@ -157,6 +158,21 @@ describe('SmtpMailTransport', () => {
     });
     await transport.send(MESSAGE, serverOf(port, `${PLAIN}, ${auth}`), 60_000);
     expect(received[0]).toMatchObject({ user: 'me' });
+  });
+
+  it('shows a picture within the message', async () => {
+    const port = await mailServer();
+    const message = {
+      ...MESSAGE,
+      html: '<img src="cid:chart-1@binnacle">',
+      pictures: [{ cid: 'chart-1@binnacle', png: Buffer.from('a picture') }],
+    };
+    await transport.send(message, serverOf(port, PLAIN), 60_000);
+    const { raw } = received[0]!;
+    expect(raw).toContain('multipart/related');
+    expect(raw).toMatch(/Content-Id: <chart-1@binnacle>/i);
+    expect(raw).toMatch(/Content-Disposition: inline; filename=chart\.png/);
+    expect(raw).toContain(Buffer.from('a picture').toString('base64'));
   });
 
   it('does not show a password that is refused', async () => {

@@ -83,6 +83,17 @@ export class SmtpMailTransport implements MailTransport {
         headers: message.headers.map(([key, value]) => ({ key, value })),
         ...(message.text === null ? {} : { text: message.text }),
         ...(message.html === null ? {} : { html: message.html }),
+        ...(message.pictures.length === 0
+          ? {}
+          : {
+              attachments: message.pictures.map(({ cid, png }) => ({
+                cid,
+                filename: 'chart.png',
+                contentType: 'image/png',
+                contentDisposition: 'inline' as const,
+                content: Buffer.from(png),
+              })),
+            }),
         signal: deadline.signal,
       });
       return rejected.map(String);

@@ -82,6 +82,7 @@ export class FakeProvider {
 }
 
 function parseBody(text: string, type: string): unknown {
+  if (type.startsWith('multipart/')) return text;
   if (type.includes('form')) return Object.fromEntries(new URLSearchParams(text));
   return type.includes('json') ? (JSON.parse(text) as unknown) : text;
 }

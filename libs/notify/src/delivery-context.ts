@@ -21,6 +21,15 @@ export interface DeliveryContext {
   /** Where AWS's keys are looked for if the configuration has none. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly nowMs: () => number;
+  /** A picture for media that can show one. Default: none. */
+  readonly chart?: MessageChart | null;
+}
+
+/** How the values of a message's alerts went lately. */
+export interface MessageChart {
+  readonly png: Uint8Array;
+  /** What it shows, for those who cannot see it. */
+  readonly description: string;
 }
 
 /** The ways out. */
@@ -38,4 +47,6 @@ export interface DeliveryReport {
   readonly templateFaults: readonly TemplateFault[];
   /** Addressees that were refused, while others were not. */
   readonly refusedAddressees: readonly string[];
+  /** Why the message went out without its picture; left out where nothing went wrong. */
+  readonly chartError?: string;
 }

@@ -1,8 +1,10 @@
+export { type ChartSeries, drawLineChart, type LineChart } from './chart/line-chart.ts';
 export { deliver } from './deliver.ts';
 export {
   type DeliveryContext,
   type DeliveryPorts,
   type DeliveryReport,
+  type MessageChart,
 } from './delivery-context.ts';
 export {
   DeliveryError,

@@ -9,7 +9,7 @@ export interface HttpRequest {
   readonly url: Secret;
   /** Of several with the same name the last counts. */
   readonly headers: readonly (readonly [string, string | Secret])[];
-  readonly body: string | null;
+  readonly body: string | Uint8Array | null;
   /** For everything together, from the look-up of the name to the end of the answer. */
   readonly timeoutMs: number;
   readonly connection: HttpConnectionConfig;
@@ -72,6 +72,8 @@ export interface EmailMessage {
   /** Null where a part is left out; not both. */
   readonly text: string | null;
   readonly html: string | null;
+  /** Pictures that the HTML shows as `cid:<cid>`. */
+  readonly pictures: readonly { readonly cid: string; readonly png: Uint8Array }[];
 }
 
 /** Hands e-mails to a mail server. */

@@ -34,7 +34,7 @@ export async function previewMessage(
   const ports: DeliveryPorts = {
     http: {
       send: async ({ body }) => {
-        if (body !== null) messages.push(body);
+        if (typeof body === 'string') messages.push(body);
         return { status: 200, retryAfter: null, body: '{}' };
       },
     },

@@ -48,6 +48,7 @@ export class NotificationMetrics {
   readonly logFailures: Counter;
   readonly templateErrors: Counter<'integration'>;
   readonly refusedAddressees: Counter;
+  readonly evidenceGaps: Counter<'reason'>;
   readonly damagedRecords: Gauge;
   readonly damagedSilences: Gauge;
   readonly silenceWriteFailures: Counter;
@@ -155,6 +156,14 @@ export class NotificationMetrics {
       labelNames,
       registers,
     });
+    this.evidenceGaps = new Counter({
+      name: 'binnacle_notification_evidence_gaps_total',
+      help: 'Messages without the evidence they were to have, by reason: busy, timeout, error, picture.',
+      labelNames: ['reason'],
+      registers,
+    });
+    for (const reason of ['busy', 'timeout', 'error', 'picture'])
+      this.evidenceGaps.inc({ reason }, 0);
     this.refusedAddressees = new Counter({
       name: 'binnacle_notification_refused_addressees_total',
       help: 'Addressees a mail server refused while it took the message for others.',

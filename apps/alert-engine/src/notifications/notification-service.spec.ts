@@ -108,7 +108,7 @@ function createService({
       http: {
         send: async (post) => {
           const name = new URL(post.url.reveal()).hostname;
-          events.push(`${name} ${(JSON.parse(post.body ?? '') as { status: string }).status}`);
+          events.push(`${name} ${(JSON.parse(String(post.body)) as { status: string }).status}`);
           ids.push(`${name} ${String(new Map(post.headers).get('Idempotency-Key'))}`);
           return (await answers.get(name)?.(post)) ?? OK;
         },

@@ -33,6 +33,7 @@ import {
 } from '#libs/notify';
 import { type AppLogger, describeError, withSpan } from '#libs/platform';
 import { AlertmanagerApiError } from './alertmanager-api-error.ts';
+import type { EvidenceCollector } from './evidence/evidence-collector.ts';
 import { NotificationHistory, toHistoryEntry } from './notification-history.ts';
 import type { NotificationMetrics } from './notification-metrics.ts';
 import type { NotificationsConfig } from './notifications-config.ts';
@@ -56,6 +57,8 @@ export interface NotificationServiceOptions {
   readonly context: Omit<DeliveryContext, 'nowMs'>;
   /** The ways out; they depend on where the configuration lies. */
   readonly ports: DeliveryPorts;
+  /** Default: none, messages are as they are. */
+  readonly evidence?: EvidenceCollector;
   readonly metrics: NotificationMetrics;
   readonly logger: AppLogger;
   readonly nowMs: () => number;
@@ -431,7 +434,7 @@ export class NotificationService implements AlertSink {
   }
 
   async #attempt(notification: Notification): Promise<DeliveryError | null> {
-    const { metrics, logger, nowMs } = this.#options;
+    const { metrics, logger, nowMs, evidence } = this.#options;
     const { integration: ref, groupKey, reason } = notification;
     const integration = this.#integrations.get(refKey(ref));
     if (integration === undefined) {
@@ -442,9 +445,18 @@ export class NotificationService implements AlertSink {
     let failure: DeliveryError | null = null;
     try {
       const attributes = { 'notification.receiver': ref.receiver, 'notification.kind': ref.kind };
-      const report = await withSpan('notification.deliver', attributes, () =>
-        deliver(notification, integration, { ...this.#context, nowMs }, this.#ports),
-      );
+      const report = await withSpan('notification.deliver', attributes, async () => {
+        const sent = (await evidence?.add(notification)) ?? { notification, chart: null };
+        const context = { ...this.#context, nowMs, chart: sent.chart };
+        return deliver(sent.notification, integration, context, this.#ports);
+      });
+      if (report.chartError !== undefined) {
+        metrics.evidenceGaps.inc({ reason: 'picture' });
+        logger.warn('a message went out without its picture', {
+          ...fields,
+          error: report.chartError,
+        });
+      }
       for (const fault of report.templateFaults) {
         metrics.templateErrors.inc({ integration: ref.kind });
         logger.error('a template failed; the built-in text was sent', { ...fields, ...fault });

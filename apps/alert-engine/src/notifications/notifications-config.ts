@@ -23,6 +23,8 @@ export const notificationsConfigSchema = z.strictObject({
   severities: z.array(z.string().min(1)).default([...DEFAULT_SEVERITY_ORDER.values]),
   /** What receivers say for which the file has no text: Alertmanager's words or ours. */
   texts: z.enum(['alertmanager', 'binnacle']).default('alertmanager'),
+  /** Whether messages tell what the store knows, where the route has no label that says so. */
+  evidence: z.boolean().default(false),
   silences: z
     .strictObject({
       retention_time: positiveDurationMs().prefault('5d'),

@@ -3,8 +3,12 @@ import { Module } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import type { AlertSink } from '#libs/dispatch';
 import type { StateStore } from '#libs/node-state';
-import { AppLogger, RUN_OPTIONS, type RunOptions } from '#libs/platform';
+import type { QueryEngine } from '#libs/promql';
+import { AppLogger, describeError, RUN_OPTIONS, type RunOptions } from '#libs/platform';
 import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
+import { QueryModule } from '../query/query.module.ts';
+import { QUERY_ENGINE } from '../query/query-providers.ts';
+import { ruleSurroundings } from '../rules/rule-surroundings.ts';
 import { STATE_STORE } from '../state/state-store.ts';
 import { StateModule } from '../state/state.module.ts';
 import { ALERT_SINK } from './alert-sink.ts';
@@ -17,6 +21,8 @@ import {
 import { AlertmanagerController } from './alertmanager.controller.ts';
 import { AlertmanagerStatus } from './alertmanager-status.ts';
 import { createDelivery, type Delivery, DELIVERY, RECEIVER_MEMORY } from './delivery.ts';
+import { EvidenceCollector } from './evidence/evidence-collector.ts';
+import { StoreEvidence } from './evidence/store-evidence.ts';
 import { NotificationMetrics } from './notification-metrics.ts';
 import { NotificationService } from './notification-service.ts';
 import { NotificationsApiController } from './notifications-api.controller.ts';
@@ -28,7 +34,7 @@ import { StateReceiverMemory } from './state-receiver-memory.ts';
 
 /** Alerts: grouped, routed, held back, delivered, shown through Alertmanager's API. */
 @Module({
-  imports: [StateModule],
+  imports: [StateModule, QueryModule],
   controllers: [
     NotificationsApiController,
     SilencesController,
@@ -64,6 +70,31 @@ import { StateReceiverMemory } from './state-receiver-memory.ts';
       useFactory: createDelivery,
     },
     {
+      provide: EvidenceCollector,
+      inject: [QUERY_ENGINE, ENGINE_CONFIG, RUN_OPTIONS, NotificationMetrics, AppLogger],
+      useFactory: (
+        engine: QueryEngine,
+        config: EngineConfig,
+        options: RunOptions,
+        metrics: NotificationMetrics,
+        logger: AppLogger,
+      ) => {
+        const source = new StoreEvidence(engine, ruleSurroundings(config, options).externalUrl);
+        return new EvidenceCollector({
+          gather: (...args) => source.gather(...args),
+          isDefault: config.notifications.evidence,
+          onGap: (reason, error) => {
+            metrics.evidenceGaps.inc({ reason });
+            logger.warn('a message goes out without evidence', {
+              reason,
+              ...(error === null ? {} : { error: describeError(error) }),
+            });
+          },
+          nowMs: Date.now,
+        });
+      },
+    },
+    {
       provide: NotificationService,
       inject: [
         LOADED_ALERTMANAGER_CONFIG,
@@ -72,6 +103,7 @@ import { StateReceiverMemory } from './state-receiver-memory.ts';
         STATE_STORE,
         NotificationMetrics,
         AppLogger,
+        EvidenceCollector,
       ],
       useFactory: (
         loaded: LoadedAlertmanagerConfig,
@@ -80,6 +112,7 @@ import { StateReceiverMemory } from './state-receiver-memory.ts';
         state: StateStore,
         metrics: NotificationMetrics,
         logger: AppLogger,
+        evidence: EvidenceCollector,
       ) =>
         new NotificationService({
           config: loaded.config,
@@ -89,6 +122,7 @@ import { StateReceiverMemory } from './state-receiver-memory.ts';
           log: new StateArea(state, 'notifications'),
           silenceStore: new StateArea(state, 'silences'),
           historyStore: new StateArea(state, 'notification-history'),
+          evidence,
           metrics,
           logger,
           nowMs: Date.now,

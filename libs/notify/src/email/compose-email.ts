@@ -54,6 +54,19 @@ export function composeEmail(
   const group = describeGroup(data, nowMs);
   const from = configured.get('from') ?? expandAddress(integration.from, 'from');
   const subject = configured.get('subject') ?? toHeaderValue(renderTitle(group));
+  // Only our layout has a place for it.
+  const { chart = null } = context;
+  const picture = chart === null ? null : { ...chart, cid: `chart-${notification.id}@binnacle` };
+  let isShown = false;
+  const bodies = bodiesOf(
+    integration,
+    expand,
+    () => renderPlainText(group),
+    () => {
+      isShown = true;
+      return renderEmailHtml(group, picture);
+    },
+  );
   return {
     from,
     to: expandAddress(integration.to, 'to'),
@@ -65,12 +78,8 @@ export function composeEmail(
       // Tells vacation notices not to answer (RFC 3834).
       ['Auto-Submitted', 'auto-generated'],
     ],
-    ...bodiesOf(
-      integration,
-      expand,
-      () => renderPlainText(group),
-      () => renderEmailHtml(group),
-    ),
+    ...bodies,
+    pictures: picture === null || !isShown ? [] : [picture],
   };
 }
 

@@ -17,7 +17,10 @@ const COLOURS = {
 };
 
 /** The message as HTML. Every value is escaped. */
-export function renderEmailHtml(group: GroupDescription): string {
+export function renderEmailHtml(
+  group: GroupDescription,
+  picture: { readonly cid: string; readonly description: string } | null = null,
+): string {
   const colour = colourOf(group);
   return [
     '<!doctype html>',
@@ -30,6 +33,9 @@ export function renderEmailHtml(group: GroupDescription): string {
     group.where.length === 0
       ? ''
       : `<tr><td style="padding:12px 20px">${pairTable(group.where)}</td></tr>`,
+    picture === null
+      ? ''
+      : `<tr><td style="padding:0 20px 12px"><img src="cid:${picture.cid}" alt="${escapeHtml(picture.description)}" width="600" style="max-width:100%;height:auto"><div style="color:#59636e;font-size:12px">${escapeHtml(picture.description)}</div></td></tr>`,
     ...group.alerts.map(alertRow),
     group.omittedCount === 0
       ? ''

@@ -6,7 +6,7 @@ import {
 } from '#libs/dispatch';
 import { Secret } from '#libs/yaml-config';
 import { DeliveryError } from '../delivery/delivery-error.ts';
-import { judgeHttpAnswer } from '../delivery/http-verdict.ts';
+import { type HttpAnswer, judgeHttpAnswer } from '../delivery/http-verdict.ts';
 import { withoutSecrets } from '../delivery/without-secrets.ts';
 import type { DeliveryContext, DeliveryPorts, DeliveryReport } from '../delivery-context.ts';
 import { authorize } from './authorize.ts';
@@ -78,21 +78,35 @@ async function attempt<Kind extends string, Settings extends object>(
       wantsBody: call.wantsBody ?? false,
     });
   };
+  let chartError: string | null = null;
+  const say = async (call: ReceiverCall): Promise<HttpAnswer> => {
+    try {
+      const answer = await send(call);
+      const refusal = (call.judge ?? judgeHttpAnswer)(answer, context.nowMs());
+      if (refusal?.code === 'unauthorized') forget();
+      if (refusal !== null) throw refusal;
+      return answer;
+    } catch (error) {
+      if (call.isExtra !== true || !(error instanceof DeliveryError)) throw error;
+      chartError = withoutSecrets(error, known).message;
+      return { status: 0, retryAfter: null, body: '' };
+    }
+  };
   try {
     const conversation = receiver.converse(scope);
     let step = conversation.next();
     for (let count = 0; step.done !== true; count++) {
       if (count === MAX_CALLS) throw new DeliveryError('rejected', 'it takes too many requests');
-      const answer = await send(step.value);
-      const refusal = (step.value.judge ?? judgeHttpAnswer)(answer, context.nowMs());
-      if (refusal?.code === 'unauthorized') forget();
-      if (refusal !== null) throw refusal;
-      step = conversation.next(answer);
+      step = conversation.next(await say(step.value));
     }
   } finally {
     if (scope.remembered !== undefined) await ports.memory.write(memoryKey, scope.remembered);
   }
-  return { templateFaults: scope.faults, refusedAddressees: scope.refused };
+  return {
+    templateFaults: scope.faults,
+    refusedAddressees: scope.refused,
+    ...(chartError === null ? {} : { chartError }),
+  };
 }
 
 async function reveal<Settings extends object>(

@@ -9,9 +9,14 @@ export interface ReceiverCall {
   readonly method?: 'GET' | 'POST' | 'PUT';
   readonly url: string | Secret;
   readonly headers?: readonly (readonly [string, string | Secret])[];
-  readonly body?: string;
+  readonly body?: string | Uint8Array;
   /** Whether the receiver reads the body of a success. Default: no. */
   readonly wantsBody?: boolean;
+  /**
+   * What the message can do without: where it fails the receiver gets an answer of status 0, and the message is
+   * delivered all the same. Default: no.
+   */
+  readonly isExtra?: boolean;
   /**
    * What an answer means; null where all is well. Default: by the status.
    * @see judgeHttpAnswer
@@ -36,6 +41,9 @@ export interface HttpReceiver<Settings> {
 }
 
 /** A body of JSON and its header. */
-export function jsonBody(value: unknown): Pick<ReceiverCall, 'headers' | 'body'> {
+export function jsonBody(value: unknown): {
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: string;
+} {
   return { headers: [['Content-Type', 'application/json']], body: JSON.stringify(value) };
 }

@@ -2,7 +2,7 @@ import type { Notification, TemplatedValue } from '#libs/dispatch';
 import { Labels } from '#libs/labels';
 import { Secret } from '#libs/yaml-config';
 import { DeliveryError } from '../delivery/delivery-error.ts';
-import type { DeliveryContext } from '../delivery-context.ts';
+import type { DeliveryContext, MessageChart } from '../delivery-context.ts';
 import { describeGroup, type GroupDescription } from '../message/describe-group.ts';
 import { type MessageData, toMessageData } from '../message/message-data.ts';
 import {
@@ -38,6 +38,8 @@ export class MessageScope<Settings> {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** What the last message of this group left to be remembered. */
   readonly memory: string | null;
+  /** To be shown where the medium can. */
+  readonly chart: MessageChart | null;
   readonly faults: TemplateFault[] = [];
   /** Addressees for whom the service did not take the message, while it did for others. */
   readonly refused: string[] = [];
@@ -58,6 +60,7 @@ export class MessageScope<Settings> {
     this.nowMs = context.nowMs();
     this.tokens = options.tokens;
     this.environment = context.environment;
+    this.chart = context.chart ?? null;
     this.memory = options.memory;
     this.#templates = context.templates;
     this.#defaults = options.defaults;

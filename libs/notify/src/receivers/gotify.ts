@@ -23,7 +23,7 @@ export const gotifyReceiver: HttpReceiver<SettingsOf<'gotify'>> = {
       renderStyled(group, MARKDOWN_STYLE, { max: MAX_MESSAGE, hasBanner: false }),
     );
     const written = scope.text('priority').trim();
-    const { headers = [], ...rest } = jsonBody({
+    const { headers, ...rest } = jsonBody({
       title: clipCharacters(toOneLine(scope.textOr('title', () => renderTitle(group))), MAX_TITLE),
       message: clipCharacters(message, MAX_MESSAGE),
       priority: /^\d{1,2}$/.test(written)

@@ -28,7 +28,7 @@ export const incidentioReceiver: HttpReceiver<SettingsOf<'incidentio'>> = {
     while (count > 1 && byteLength(JSON.stringify(bodyOf(count))) > MAX_EVENT_BYTES) {
       count = Math.ceil(count / 2);
     }
-    const { headers = [], ...rest } = jsonBody(bodyOf(count));
+    const { headers, ...rest } = jsonBody(bodyOf(count));
     yield {
       url,
       ...rest,

@@ -20,7 +20,7 @@ export const matrixReceiver: HttpReceiver<SettingsOf<'matrix'>> = {
     const { settings } = scope;
     const room = scope.required(settings.room_id, 'room_id');
     const path = `_matrix/client/v3/rooms/${encodeURIComponent(room)}/send/m.room.message/${encodeURIComponent(scope.notification.id)}`;
-    const { headers = [], ...rest } = jsonBody({
+    const { headers, ...rest } = jsonBody({
       msgtype: settings.message_type ?? 'm.text',
       ...textsOf(scope),
       // Nobody is mentioned, whatever the texts say (MSC3952).

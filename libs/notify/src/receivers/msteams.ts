@@ -1,3 +1,4 @@
+import type { MessageChart } from '../delivery-context.ts';
 import { DeliveryError } from '../delivery/delivery-error.ts';
 import { type HttpReceiver, jsonBody } from '../http/http-receiver.ts';
 import { clipBytes } from '../message/clip.ts';
@@ -7,6 +8,7 @@ import type { SettingsOf } from './settings-of.ts';
 /** Teams refuses messages of more than 28 KiB; JSON and the frame need some of it. */
 const MAX_TEXT_BYTES = 20_000;
 const MAX_TITLE_BYTES = 2_000;
+const MAX_PICTURE_BYTES = 12_000;
 
 const RED = '8C1A1A';
 const GREEN = '2DC72D';
@@ -36,10 +38,20 @@ export const msteamsReceiver: HttpReceiver<SettingsOf<'msteams'>> = {
   },
 };
 
+/** A picture within the card; one that leaves too little room for the text stays away. */
+function pictureOf(chart: MessageChart | null) {
+  if (chart === null) return null;
+  const url = `data:image/png;base64,${Buffer.from(chart.png).toString('base64')}`;
+  if (url.length > MAX_PICTURE_BYTES) return null;
+  return { type: 'Image', url, altText: chart.description, size: 'Stretch' };
+}
+
 /** Microsoft Teams: an adaptive card for a workflow. */
 export const msteamsv2Receiver: HttpReceiver<SettingsOf<'msteamsv2'>> = {
   neutralize: neutralizeMarkdownLinks,
   *converse(scope) {
+    const picture = pictureOf(scope.chart);
+    const maxTextBytes = MAX_TEXT_BYTES - (picture?.url.length ?? 0);
     yield {
       url: scope.settings.webhook_url,
       ...jsonBody({
@@ -64,9 +76,10 @@ export const msteamsv2Receiver: HttpReceiver<SettingsOf<'msteamsv2'>> = {
                 },
                 {
                   type: 'TextBlock',
-                  text: clipBytes(scope.text('text'), MAX_TEXT_BYTES),
+                  text: clipBytes(scope.text('text'), maxTextBytes),
                   wrap: true,
                 },
+                ...(picture === null ? [] : [picture]),
               ],
               msteams: { width: 'full' },
             },

@@ -29,7 +29,7 @@ export const ntfyReceiver: HttpReceiver<SettingsOf<'ntfy'>> = {
     const written = scope.text('priority');
     const tags = settings.tags.map((tag, i) => scope.expand(tag, `tags[${i}]`));
     const click = scope.text('click') || group.externalUrl;
-    const { headers = [], ...rest } = jsonBody({
+    const { headers, ...rest } = jsonBody({
       topic: scope.required(settings.topic, 'topic'),
       title: clipCharacters(title, MAX_TITLE),
       message: clipBytes(message, MAX_MESSAGE_BYTES),

@@ -49,7 +49,7 @@ export const opsgenieReceiver: HttpReceiver<SettingsOf<'opsgenie'>> = {
 };
 
 function call(scope: Scope, method: 'POST' | 'PUT', path: string, body: object): ReceiverCall {
-  const { headers = [], ...rest } = jsonBody(body);
+  const { headers, ...rest } = jsonBody(body);
   const key = scope.requiredSecret(scope.settings.api_key, 'api_key');
   return {
     method,

@@ -17,7 +17,7 @@ export const rocketchatReceiver: HttpReceiver<SettingsOf<'rocketchat'>> = {
   neutralize: neutralizeAtWords,
   *converse(scope) {
     const { settings } = scope;
-    const { headers = [], ...rest } = jsonBody({
+    const { headers, ...rest } = jsonBody({
       channel: scope.text('channel'),
       ...filledOnly({ emoji: scope.text('emoji'), avatar: scope.text('icon_url') }),
       attachments: [

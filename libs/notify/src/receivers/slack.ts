@@ -1,6 +1,6 @@
 import { Secret } from '#libs/yaml-config';
 import { DeliveryError } from '../delivery/delivery-error.ts';
-import { judgeHttpAnswer, printable } from '../delivery/http-verdict.ts';
+import { type HttpAnswer, judgeHttpAnswer, printable } from '../delivery/http-verdict.ts';
 import { type HttpReceiver, jsonBody, type ReceiverCall } from '../http/http-receiver.ts';
 import { readJsonObject, textOf } from '../http/json-answer.ts';
 import type { MessageScope } from '../http/message-scope.ts';
@@ -68,14 +68,81 @@ export const slackReceiver: HttpReceiver<SettingsOf<'slack'>> = {
     const thread = isKnown && settings.thread_replies ? { thread_ts: place.ts } : {};
     const answer = yield botCall(settings, addressOf(settings), { ...message, ...thread });
     judgeBody(answer.body);
-    if (!settings.update_message && !settings.thread_replies) return;
-    if (!scope.isFiring) scope.remembered = null;
-    else if (!('thread_ts' in thread)) {
-      const { channel, ts } = readJsonObject(answer.body);
-      scope.remembered = JSON.stringify({ channel, ts });
+    const { channel, ts } = readJsonObject(answer.body);
+    if (settings.update_message || settings.thread_replies) {
+      if (!scope.isFiring) scope.remembered = null;
+      else if (!('thread_ts' in thread)) scope.remembered = JSON.stringify({ channel, ts });
     }
+    yield* sendChart(
+      scope,
+      textOf(channel),
+      place.ts !== '' && settings.thread_replies ? place.ts : textOf(ts),
+    );
   },
 };
+
+/** Puts the picture into the thread of a message; it takes the scope `files:write`. */
+function* sendChart(
+  { settings, chart }: Scope,
+  channel: string,
+  thread: string,
+): Generator<ReceiverCall, void, HttpAnswer> {
+  if (chart === null || channel === '' || thread === '') return;
+  const api = (method: string) =>
+    new Secret(
+      addressOf(settings)
+        .reveal()
+        .replace(/chat\.postMessage$/, method),
+    );
+  const extra = { isExtra: true, judge: judgeExtra };
+  const form = new URLSearchParams({
+    filename: 'chart.png',
+    length: String(chart.png.length),
+    alt_txt: chart.description,
+  });
+  const { body: _json, ...head } = botCall(settings, api('files.getUploadURLExternal'), {});
+  const asked = yield {
+    ...head,
+    headers:
+      head.headers?.map(([name, value]) => [
+        name,
+        name === 'Content-Type' ? 'application/x-www-form-urlencoded' : value,
+      ]) ?? [],
+    body: form.toString(),
+    ...extra,
+  };
+  const { upload_url: uploadUrl, file_id: id } = readJsonObject(asked.body);
+  if (!isUploadUrl(textOf(uploadUrl), addressOf(settings).reveal())) return;
+  const uploaded = yield {
+    url: new Secret(textOf(uploadUrl)),
+    headers: [['Content-Type', 'application/octet-stream']],
+    body: chart.png,
+    isExtra: true,
+  };
+  if (uploaded.status === 0) return;
+  const complete = {
+    files: [{ id: textOf(id), title: chart.description }],
+    channel_id: channel,
+    thread_ts: thread,
+  };
+  yield { ...botCall(settings, api('files.completeUploadExternal'), complete), ...extra };
+}
+
+/** Whether an address to upload to is Slack's, or that of the server we speak to in its place. */
+function isUploadUrl(address: string, apiAddress: string): boolean {
+  const url = URL.parse(address);
+  if (url === null) return false;
+  if (url.origin === URL.parse(apiAddress)?.origin) return true;
+  return url.protocol === 'https:' && /(^|\.)slack\.com$/.test(url.hostname);
+}
+
+function judgeExtra(answer: HttpAnswer, nowMs: number): DeliveryError | null {
+  const refusal = judgeHttpAnswer(answer, nowMs);
+  if (refusal !== null) return refusal;
+  const { ok, error } = readJsonObject(answer.body);
+  if (ok !== false) return null;
+  return new DeliveryError('rejected', `Slack refuses the picture: ${printable(textOf(error))}`);
+}
 
 function addressOf({ api_url: url, app_url: appUrl }: Revealed<SettingsOf<'slack'>>): Secret {
   return url ?? new Secret(appUrl);
@@ -86,7 +153,7 @@ function botCall(
   url: Secret,
   message: object,
 ): ReceiverCall {
-  const { headers = [], ...rest } = jsonBody(message);
+  const { headers, ...rest } = jsonBody(message);
   return {
     url,
     ...rest,

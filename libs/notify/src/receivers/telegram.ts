@@ -2,12 +2,14 @@ import { Secret } from '#libs/yaml-config';
 import { DeliveryError } from '../delivery/delivery-error.ts';
 import { type HttpAnswer, judgeHttpAnswer } from '../delivery/http-verdict.ts';
 import { type HttpReceiver, jsonBody } from '../http/http-receiver.ts';
+import { type FormPart, multipartBody } from '../http/multipart.ts';
 import { readJsonObject } from '../http/json-answer.ts';
 import { clipCharacters } from '../message/clip.ts';
 import { joinUrl } from './join-url.ts';
 import type { SettingsOf } from './settings-of.ts';
 
 const MAX_TEXT = 4_096;
+const MAX_CAPTION = 1_024;
 
 /** Telegram: a bot's message. */
 export const telegramReceiver: HttpReceiver<SettingsOf<'telegram'>> = {
@@ -34,6 +36,27 @@ export const telegramReceiver: HttpReceiver<SettingsOf<'telegram'>> = {
         ...(settings.disable_notifications ? { disable_notification: 'true' } : {}),
       }),
       judge: judgeTelegram,
+    };
+    if (scope.chart === null) return;
+    const parts: FormPart[] = [{ name: 'chat_id', content: chat }];
+    if (settings.message_thread_id !== null) {
+      parts.push({ name: 'message_thread_id', content: String(settings.message_thread_id) });
+    }
+    // The text has made its noise.
+    parts.push(
+      { name: 'disable_notification', content: 'true' },
+      { name: 'caption', content: clipCharacters(scope.chart.description, MAX_CAPTION) },
+      {
+        name: 'photo',
+        content: scope.chart.png,
+        file: { name: 'chart.png', type: 'image/png' },
+      },
+    );
+    const photo = `bot${settings.bot_token.reveal()}/sendPhoto`;
+    yield {
+      url: new Secret(joinUrl(settings.api_url, photo)),
+      ...multipartBody(parts, scope.notification.id),
+      isExtra: true,
     };
   },
 };

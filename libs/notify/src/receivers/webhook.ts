@@ -16,7 +16,7 @@ export const webhookReceiver: HttpReceiver<SettingsOf<'webhook'>> = {
               scope.expandValue(value, `payload.${name}`),
             ]),
           );
-    const { headers = [], ...rest } = jsonBody(body);
+    const { headers, ...rest } = jsonBody(body);
     yield {
       url: url.reveal().includes('{{') ? scope.requiredSecret(url, 'url') : url,
       ...rest,
