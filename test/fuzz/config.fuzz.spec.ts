@@ -48,7 +48,7 @@ const anything = z.looseObject({
 });
 
 const RULES = [
-  readFileSync(join(import.meta.dirname, '..', '..', 'deploy', 'rules', 'local.yml'), 'utf8'),
+  readFileSync(join(import.meta.dirname, '..', '..', 'deploy', 'local', 'local.rules.yml'), 'utf8'),
   'groups:\n- name: g\n  interval: 30s\n  limit: 3\n  labels: {team: x}\n  rules:\n' +
     '  - record: job:up:sum\n    expr: sum by (job) (up)\n    labels: {a: b}\n' +
     '  - alert: Down\n    expr: up == 0\n    for: 5m\n    keep_firing_for: 1m\n' +

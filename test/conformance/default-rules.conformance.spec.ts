@@ -1,0 +1,225 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Dispatcher, parseAlertmanagerConfig } from '#libs/dispatch';
+import { formatDurationMs, Labels } from '#libs/labels';
+import { parseRuleTestFile } from '#libs/rule-tools';
+import { describe, expect, it } from '@jest/globals';
+import { runCli } from '../../apps/cli/src/cli.ts';
+import {
+  alertsList,
+  defaultRuleFiles,
+  defaultRules,
+  defaultRuleTests,
+  parseAlertsList,
+  rulesFolder,
+  runbooksFolder,
+} from '../support/default-rules.ts';
+import { describeWithPeers } from '../support/peers.ts';
+
+const ALERTMANAGER = join(rulesFolder, '..', 'base', 'engine', 'alertmanager.yml');
+const LETTER_OF: Record<string, string> = { critical: 'C', warning: 'W', info: 'I' };
+
+async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  let out = '';
+  let err = '';
+  const code = await runCli(args, {
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    env: {},
+    cwd: rulesFolder,
+  });
+  return { code, out, err };
+}
+
+const alerts = defaultRules().filter((rule) => rule.kind === 'alerting');
+
+function severityOf(rule: (typeof alerts)[number]): string {
+  return rule.labels.find(([name]) => name === 'severity')?.[1] ?? '';
+}
+
+describe('the default rules', () => {
+  it('have no findings of any lint', async () => {
+    const { code, err } = await run(
+      'check',
+      'rules',
+      '--lint',
+      'all',
+      '--lint-fatal',
+      ...defaultRuleFiles(),
+    );
+    expect([code, err]).toEqual([0, '']);
+  });
+
+  it('pass their unit tests, which reach every one of them', async () => {
+    const { code, out, err } = await run('test', 'rules', ...defaultRuleTests());
+    expect([code, err]).toEqual([0, '']);
+    const [, reached, all] = /COVERAGE: (\d+) of (\d+)/.exec(out)!;
+    expect(Number(all)).toBe(defaultRules().length);
+    expect(reached).toBe(all);
+  });
+
+  it('have a case that fires and one that does not for each alert', () => {
+    const fires = new Set<string>();
+    const quiet = new Set<string>();
+    for (const file of defaultRuleTests()) {
+      for (const test of parseRuleTestFile(readFileSync(file, 'utf8'), file).tests) {
+        for (const { alertName, firing } of test.alertTests) {
+          (firing.length > 0 ? fires : quiet).add(alertName);
+        }
+      }
+    }
+    const names = [...new Set(alerts.map(({ name }) => name))];
+    expect(names.filter((name) => !fires.has(name))).toEqual([]);
+    // One fires always; that is what it is for.
+    expect(names.filter((name) => !quiet.has(name))).toEqual(['Watchdog']);
+  });
+
+  it('have a summary, a description, a severity and a runbook page each', () => {
+    for (const rule of alerts) {
+      const annotations = new Map(rule.annotations);
+      expect([rule.name, annotations.get('runbook_url')]).toEqual([
+        rule.name,
+        `docs/runbooks/${rule.name}.md`,
+      ]);
+      expect(annotations.get('summary')).toBeTruthy();
+      expect(annotations.get('description')).toBeTruthy();
+      expect(severityOf(rule)).toMatch(/^(critical|warning|info|none)$/);
+      const page = join(runbooksFolder, `${rule.name}.md`);
+      expect([page, existsSync(page)]).toEqual([page, true]);
+      for (const part of ['What it means', 'What to look at', 'What to do']) {
+        expect(readFileSync(page, 'utf8')).toContain(`## ${part}\n`);
+      }
+    }
+  });
+
+  const list = alertsList();
+  (list === null ? it.skip : it)('are all of the list, with its severities and times', () => {
+    const listed = parseAlertsList(list ?? '');
+    expect(listed.length).toBeGreaterThan(100);
+    for (const { name, severities, durations } of listed) {
+      const rules = alerts.filter((rule) => rule.name === name);
+      expect([name, rules.length > 0]).toEqual([name, true]);
+      const letters = new Set(rules.map((rule) => LETTER_OF[severityOf(rule)]!));
+      if (severities.length > 0) {
+        expect([name, [...letters].toSorted()]).toEqual([
+          name,
+          [...new Set(severities)].toSorted(),
+        ]);
+      }
+      if (durations.length > 0) {
+        const times = rules.map(({ forMs }) => (forMs === 0 ? '0m' : formatDurationMs(forMs)));
+        expect([name, times.toSorted()]).toEqual([name, durations.toSorted()]);
+      }
+    }
+  });
+});
+
+describe('the default alertmanager.yml', () => {
+  const fire = (...labelSets: Record<string, string>[]): string[][] => {
+    const text = readFileSync(ALERTMANAGER, 'utf8');
+    const dispatcher = new Dispatcher(parseAlertmanagerConfig(text, ALERTMANAGER));
+    const all = labelSets.map((labels) => Labels.fromRecord(labels));
+    const common = { annotations: Labels.EMPTY, generatorUrl: '', startsAtMs: 0, endsAtMs: 1e12 };
+    dispatcher.accept(
+      all.map((labels) => ({ ...common, labels })),
+      1_000,
+    );
+    dispatcher.decide(1_000);
+    return [...dispatcher.alerts()]
+      .filter((alert) => dispatcher.statusOf(alert, 1_000).state === 'active')
+      .map((alert) => [alert.labels.get('alertname') ?? '', alert.labels.get('severity') ?? ''])
+      .toSorted((a, b) => a.join().localeCompare(b.join()));
+  };
+  const POD = { namespace: 'shop', pod: 'cart-1', node: 'n1', workload: 'cart' };
+  const warning = (alertname: string, labels: Record<string, string>): Record<string, string> => ({
+    alertname,
+    severity: 'warning',
+    ...labels,
+  });
+
+  it('is accepted', async () => {
+    const { code, err } = await run('check', 'alertmanager', ALERTMANAGER);
+    expect([code, err]).toEqual([0, '']);
+  });
+
+  it.each([
+    ['critical', 'critical'],
+    ['warning', 'warning'],
+    ['info', 'info'],
+  ])('routes %s', async (severity, receiver) => {
+    const { code, out, err } = await run('routes', 'test', ALERTMANAGER, `severity=${severity}`);
+    expect([code, err, out.trim()]).toEqual([0, '', receiver]);
+  });
+
+  it.each([
+    [
+      'a node that is down and its pods',
+      [warning('KubeNodeNotReady', { node: 'n1' }), warning('KubePodNotReady', POD)],
+      ['KubeNodeNotReady'],
+    ],
+    [
+      'a node that is down and pods of another',
+      [warning('KubeNodeNotReady', { node: 'n2' }), warning('KubePodNotReady', POD)],
+      ['KubeNodeNotReady', 'KubePodNotReady'],
+    ],
+    [
+      'a rollout that is stuck, its replicas and the cause',
+      [
+        warning('KubeDeploymentRolloutStuck', { namespace: 'shop', workload: 'cart' }),
+        warning('KubeDeploymentReplicasMismatch', { namespace: 'shop', workload: 'cart' }),
+        warning('ImagePullFailing', POD),
+        warning('KubeContainerWaiting', POD),
+      ],
+      ['ImagePullFailing', 'KubeDeploymentRolloutStuck'],
+    ],
+    [
+      'a cause and its symptom',
+      [warning('ContainerOOMKilled', POD), warning('KubePodCrashLooping', POD)],
+      ['ContainerOOMKilled'],
+    ],
+    [
+      'all kubelets down and one of them',
+      [
+        { alertname: 'KubeletDown', severity: 'critical', job: 'kubelet' },
+        warning('TargetDown', { job: 'kubelet', instance: 'n1' }),
+        warning('TargetDown', { job: 'cart', instance: 'a' }),
+      ],
+      ['KubeletDown', 'TargetDown'],
+    ],
+    [
+      'a critical and a warning alert of the same name and namespace',
+      [
+        { alertname: 'X', severity: 'critical', namespace: 'shop' },
+        warning('X', { namespace: 'shop' }),
+        warning('X', { namespace: 'other' }),
+      ],
+      ['X', 'X'],
+    ],
+    [
+      'information alone',
+      [
+        { alertname: 'InfoInhibitor', severity: 'none', namespace: 'shop' },
+        { alertname: 'CPUThrottlingHigh', severity: 'info', namespace: 'shop' },
+      ],
+      ['InfoInhibitor'],
+    ],
+  ])('tells what matters of %s', (_name, firing, told) => {
+    expect(fire(...firing).map(([name]) => name)).toEqual(told);
+  });
+});
+
+describeWithPeers('Debian’s tools', ['promtool', 'amtool'], ([promtool = '', amtool = '']) => {
+  it('accept the rules and the routes', () => {
+    const rules = spawnSync(promtool, ['check', 'rules', ...defaultRuleFiles()], {
+      encoding: 'utf8',
+    });
+    expect([rules.status, rules.stderr]).toEqual([0, '']);
+    const routes = spawnSync(amtool, ['check-config', ALERTMANAGER], { encoding: 'utf8' });
+    expect([routes.status, routes.stderr]).toEqual([0, '']);
+  });
+});
