@@ -112,7 +112,7 @@ describe('the default rules', () => {
         ]);
       }
       if (durations.length > 0) {
-        const times = rules.map(({ forMs }) => (forMs === 0 ? '0m' : formatDurationMs(forMs)));
+        const times = rules.map(({ holdMs: ms }) => (ms === 0 ? '0m' : formatDurationMs(ms)));
         expect([name, times.toSorted()]).toEqual([name, durations.toSorted()]);
       }
     }
