@@ -38,6 +38,10 @@ async function run(...args: string[]): Promise<{ code: number; out: string; err:
 
 const alerts = defaultRules().filter((rule) => rule.kind === 'alerting');
 
+function rulesOf(name: string): typeof alerts {
+  return alerts.filter((rule) => rule.name === name);
+}
+
 function severityOf(rule: (typeof alerts)[number]): string {
   return rule.labels.find(([name]) => name === 'severity')?.[1] ?? '';
 }
@@ -125,7 +129,6 @@ describe('the default rules', () => {
 
 describeAlertsList('the list of alerts', (list) => {
   const listed = parseAlertsList(list);
-  const rulesOf = (name: string): typeof alerts => alerts.filter((rule) => rule.name === name);
 
   it('is complete', () => {
     expect(listed.length).toBeGreaterThan(100);
