@@ -4,7 +4,10 @@ import { parseRuleFile } from './parse-rule-file.ts';
 import { type InputSeries, RuleWorld } from './testing/rule-world.ts';
 
 const MINUTE = 60_000;
-const TEXT = readFileSync(new URL('../../../deploy/local/local.rules.yml', import.meta.url), 'utf8');
+const TEXT = readFileSync(
+  new URL('../../../deploy/local/local.rules.yml', import.meta.url),
+  'utf8',
+);
 const NODE = 'job="node",instance="h"';
 const ROOT = `${NODE},device="/dev/sda1",mountpoint="/",fstype="ext4"`;
 const GIB = 1024 ** 3;

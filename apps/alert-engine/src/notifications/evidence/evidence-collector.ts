@@ -4,10 +4,10 @@ import type { MessageChart } from '#libs/notify';
 import type { Evidence, EvidenceLimits } from './store-evidence.ts';
 
 /** The label of a route that says whether its messages get evidence: `true` or `false`. */
-export const EVIDENCE_LABEL = 'binnacle_evidence';
+const EVIDENCE_LABEL = 'binnacle_evidence';
 
 /** Why a message went out without evidence. */
-export type EvidenceGap = 'busy' | 'timeout' | 'error';
+type EvidenceGap = 'busy' | 'timeout' | 'error';
 
 export interface EvidenceCollectorOptions {
   readonly gather: (
