@@ -14,7 +14,12 @@ export type RuleManagerOptions = Omit<RuleContext, 'templateFunctions' | 'source
   Pick<RuleSource, 'evaluator' | 'sink'>;
 
 /** What a configuration says around the rules. */
-export interface RuleSurroundings extends Pick<RuleContext, 'externalLabels' | 'externalUrl'> {
+export interface RuleSurroundings extends Pick<
+  RuleContext,
+  'externalLabels' | 'externalUrl' | 'timing'
+> {
+  /** `query_offset` of groups over the embedded store that name none; 0 where it is not given. */
+  readonly queryOffsetMs?: number;
   /** Other sources than the embedded store, by name. The same object means the same source, whose groups go on. */
   readonly datasources?: ReadonlyMap<string, RuleSource>;
 }
@@ -56,7 +61,7 @@ export class RuleManager {
   /**
    * Takes the place of the present rules. A group that has not changed goes on as it is; in one that has, rules with the
    * same name and labels keep their alerts. Series of rules that are gone get stale markers.
-   * @param surroundings from now on; with another external URL or other labels than before, every group counts as changed
+   * @param surroundings from now on; with others than before (datasources aside), every group counts as changed
    * @throws TemplateParseError before anything has changed
    * @throws InvariantError for a file of a datasource that is not there
    */
@@ -119,13 +124,22 @@ export class RuleManager {
     return contexts;
   }
 
-  #contextFor({ externalLabels, externalUrl }: RuleSurroundings): RuleContext {
+  #contextFor(surroundings: RuleSurroundings): RuleContext {
+    const { externalLabels, externalUrl, timing, queryOffsetMs = 0 } = surroundings;
+    const { source } = this.#context;
     const isSame =
       externalUrl === this.#context.externalUrl &&
-      externalLabels.equals(this.#context.externalLabels);
-    return isSame
-      ? this.#context
-      : withFunctions({ ...this.#context, externalLabels, externalUrl });
+      externalLabels.equals(this.#context.externalLabels) &&
+      queryOffsetMs === source.defaultQueryOffsetMs &&
+      isDeepStrictEqual(timing, this.#context.timing);
+    if (isSame) return this.#context;
+    return withFunctions({
+      ...this.#context,
+      source: { ...source, defaultQueryOffsetMs: queryOffsetMs },
+      externalLabels,
+      externalUrl,
+      timing,
+    });
   }
 
   async #cleanUp(

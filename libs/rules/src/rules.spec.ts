@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { Labels } from '#libs/labels';
 import { parseRuleFile } from './parse-rule-file.ts';
+import { DEFAULT_RULE_TIMING } from './rule-context.ts';
 import { parseRulesRequest, rulesToJson } from './rules-api.ts';
 import { Disk, RuleWorld } from './testing/rule-world.ts';
 
@@ -317,12 +318,35 @@ describe('a reload', () => {
     await world.round(0);
     const files = [parseRuleFile(DOWN.replace('for: 2m', 'for: 0s'), { file: 'rules.yml' })];
     const externalLabels = Labels.fromRecord({ cluster: 'new' });
-    await world.manager.load(files, 1, { externalLabels, externalUrl: 'https://new/' });
+    const timing = { ...DEFAULT_RULE_TIMING, resendDelayMs: 2 * MINUTE };
+    await world.manager.load(files, 1, { externalLabels, externalUrl: 'https://new/', timing });
     await world.round(5 * MINUTE);
     const { alert } = world.sent.at(-1)!;
     expect(alert.labels.get('cluster')).toBe('new');
     expect(alert.generatorUrl).toMatch(/^https:\/\/new\/graph/);
     expect(alert.startsAtMs).toBe(0);
+    // Four times what is longer, the interval or the new resend delay.
+    expect(alert.endsAtMs).toBe(13 * MINUTE);
+  });
+  it('takes another evaluation interval and query offset for groups that name none', async () => {
+    const world = new RuleWorld();
+    world.feed([{ series: 'x', values: '0 1 2 3 4 5' }]);
+    const files = [
+      parseRuleFile('groups: [{name: g, rules: [{record: y, expr: x}]}]', { file: 'r.yml' }),
+    ];
+    const surroundings = {
+      externalLabels: Labels.EMPTY,
+      externalUrl: '',
+      timing: { ...DEFAULT_RULE_TIMING, defaultIntervalMs: 15_000 },
+      queryOffsetMs: 2 * MINUTE,
+    };
+    await world.manager.load(files, 0, surroundings);
+    const [group] = world.manager.groups;
+    expect([group!.intervalMs, group!.canReact]).toEqual([15_000, false]);
+    await world.round(5 * MINUTE);
+    expect(await world.query('y', 3 * MINUTE)).toEqual(['y 3']);
+    await world.manager.load(files, 0, surroundings);
+    expect(world.manager.groups[0]).toBe(group);
   });
   it('forgets the alerts of rules that changed their labels, on disk as well', async () => {
     const world = new RuleWorld();

@@ -7,7 +7,7 @@ import {
 import { queryLimitsSchema } from '../query/query-config.ts';
 import { storageConfigSchema, storageLimitsSchema } from '../store/store-config.ts';
 import { datasourcesSchema } from '../rules/datasources-config.ts';
-import { ruleFilesSchema } from '../rules/rules-config.ts';
+import { ruleFilesSchema, rulesSchema } from '../rules/rules-config.ts';
 
 /** The engine's configuration file. Each section belongs to the duty whose folder defines its schema. */
 export const engineConfigSchema = z.strictObject({
@@ -19,6 +19,7 @@ export const engineConfigSchema = z.strictObject({
     .optional(),
   external_labels: z.record(z.string(), z.string()).default({}),
   rule_files: ruleFilesSchema,
+  rules: rulesSchema.prefault({}),
   datasources: datasourcesSchema,
   alertmanager_config: alertmanagerConfigSchema,
   notifications: notificationsConfigSchema.prefault({}),

@@ -4,7 +4,7 @@ import type { AlertSink } from '#libs/dispatch';
 import type { StateStore } from '#libs/node-state';
 import { RUN_OPTIONS, type RunOptions } from '#libs/platform';
 import type { QueryEngine } from '#libs/promql';
-import { DEFAULT_RULE_TIMING, QueryEngineEvaluator, RuleManager } from '#libs/rules';
+import { QueryEngineEvaluator, RuleManager } from '#libs/rules';
 import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
 import { ALERT_SINK } from '../notifications/alert-sink.ts';
 import { nextTurn } from '../query/loop-turns.ts';
@@ -63,15 +63,17 @@ export const ruleProviders: Provider[] = [
       alertSink: AlertSink,
       metrics: RuleMetrics,
     ): RuleManager => {
+      const { externalLabels, externalUrl, timing } = ruleSurroundings(config, options);
       const manager = new RuleManager({
-        ...ruleSurroundings(config, options),
+        externalLabels,
+        externalUrl,
+        timing,
         evaluator: new QueryEngineEvaluator(engine),
         sink,
         stateStore,
         alertSink,
         clockMs: () => performance.now(),
         yieldToLoop: nextTurn,
-        timing: DEFAULT_RULE_TIMING,
       });
       metrics.watch(manager);
       return manager;
