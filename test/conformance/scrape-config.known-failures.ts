@@ -3,15 +3,9 @@
  * agree fails the run until it is taken out.
  */
 export const SCRAPE_CONFIG_KNOWN_FAILURES: ReadonlySet<string> = new Set([
-  // Discovery other than static_configs is refused with the reason.
+  // Discovery other than by Kubernetes, files and HTTP is refused with the reason, a kubeconfig as well.
   'conf.good.yml',
-  'kubernetes_empty_apiserver.good.yml',
   'kubernetes_kubeconfig_without_apiserver.good.yml',
-  'kubernetes_selectors_endpoints.good.yml',
-  'kubernetes_selectors_ingress.good.yml',
-  'kubernetes_selectors_node.good.yml',
-  'kubernetes_selectors_pod.good.yml',
-  'kubernetes_selectors_service.good.yml',
   'roundtrip.good.yml',
   'scrape_interval_larger.good.yml',
   // Native histograms are refused with the reason.

@@ -1,4 +1,12 @@
 export {
+  type DiscoveryConfig,
+  type FileDiscovery,
+  type HttpDiscovery,
+  type KubernetesDiscovery,
+  type KubernetesRole,
+  type KubernetesSelector,
+} from './discovery-config.ts';
+export {
   checkHttpClient,
   checkTls,
   type ExtraHeader,
@@ -33,6 +41,7 @@ export {
   type ScrapeLimits,
   type TargetGroup,
 } from './scrape-config.ts';
+export { parseTargetGroups } from './target-groups.ts';
 export {
   buildTargets,
   type DroppedTarget,

@@ -59,8 +59,8 @@ describe('scrape_configs', () => {
   });
   it.each([
     [
-      'kubernetes_sd_configs: []',
-      /^s\.yml:3: scrape_configs\[0\]\.kubernetes_sd_configs: this version discovers no targets by kubernetes_sd_configs; accepted is static_configs$/,
+      'consul_sd_configs: []',
+      /^s\.yml:3: scrape_configs\[0\]\.consul_sd_configs: this version discovers no targets by consul_sd_configs; accepted are static_configs, kubernetes_sd_configs, file_sd_configs, http_sd_configs$/,
     ],
     ['oauth2: {}', /^s\.yml:3: .*OAuth 2.*accepted are authorization and basic_auth/],
     ['nosuch: 1', /^s\.yml:3: .*unknown key "nosuch"; accepted are .*authorization, basic_auth/],

@@ -3,6 +3,12 @@ import { isValidUtf8Name, Labels, METRIC_NAME } from '#libs/labels';
 import { byteSize, durationMs, yamlText } from '#libs/yaml-config';
 import { z } from 'zod';
 import {
+  type DiscoveryConfig,
+  fileSdSchema,
+  httpSdSchema,
+  kubernetesSdSchema,
+} from './discovery-config.ts';
+import {
   checkHttpClient,
   type HttpClientConfig,
   httpClientShape,
@@ -54,6 +60,7 @@ export interface ScrapeConfig {
   readonly relabelRules: readonly RelabelRule[];
   readonly metricRelabelRules: readonly RelabelRule[];
   readonly staticGroups: readonly TargetGroup[];
+  readonly discovery: readonly DiscoveryConfig[];
 }
 
 const READABLE_PROTOCOLS = [
@@ -131,6 +138,7 @@ const staticConfig = z.strictObject({
   labels: labelRecord.nullish(),
 });
 
+const DISCOVERIES = 'static_configs, kubernetes_sd_configs, file_sd_configs, http_sd_configs';
 const NO_PROXY = 'does not scrape through a proxy';
 const NO_HISTOGRAM_LIMITS = 'does not scrape native histograms';
 
@@ -162,12 +170,15 @@ const rawScrapeConfig = objectOfKnownKeys(
     fallback_scrape_protocol: protocol.optional(),
     enable_compression: z.boolean().default(true),
     static_configs: z.array(staticConfig).nullish(),
+    kubernetes_sd_configs: z.array(kubernetesSdSchema).nullish(),
+    file_sd_configs: z.array(fileSdSchema).nullish(),
+    http_sd_configs: z.array(httpSdSchema).nullish(),
     relabel_configs: z.array(relabelConfigSchema).nullish(),
     metric_relabel_configs: z.array(relabelConfigSchema).nullish(),
   },
   (key) => {
     if (/^[a-z0-9]+_sd_configs$/.test(key)) {
-      return `this version discovers no targets by ${key}; accepted is static_configs`;
+      return `this version discovers no targets by ${key}; accepted are ${DISCOVERIES}`;
     }
     const reason = NOT_IN_THIS_VERSION.get(key);
     return reason === undefined ? null : `this version ${reason}`;
@@ -309,6 +320,11 @@ function resolveJob(
       targets: (group.targets ?? []).map((address) => Labels.fromPairs([['__address__', address]])),
       labels: Labels.fromRecord(group.labels ?? {}),
     })),
+    discovery: [
+      ...(raw.kubernetes_sd_configs ?? []),
+      ...(raw.file_sd_configs ?? []),
+      ...(raw.http_sd_configs ?? []),
+    ],
   };
 }
 

@@ -9,6 +9,11 @@ export {
 export { CronSchedule, CronSyntaxError } from './cron-schedule.ts';
 export { KubeObjectError } from './decode.ts';
 export {
+  type KubernetesSurroundings,
+  kubernetesTargets,
+  ROLE_RESOURCES,
+} from './discovery/kubernetes-targets.ts';
+export {
   LEASE_TIMES,
   type LeaseBody,
   LeaseElection,

@@ -65,6 +65,6 @@ export async function readCollectorConfig(
     external_labels: { ...config.global?.external_labels, ...config.external_labels },
     scrape: await loadJobs(config, { baseDir, env }),
     host: hostSurroundings(config.host_metrics, env),
-    cluster: kubernetesSurroundings(config.kubernetes, env),
+    cluster: await kubernetesSurroundings(config.kubernetes, env),
   };
 }

@@ -52,8 +52,8 @@ export class ClusterElection {
     const wasLeading = this.#election.leads(Date.now());
     this.#abort.abort();
     if (this.#timer !== null) clearTimeout(this.#timer);
-    if (this.#term !== null) clearTimeout(this.#term);
     await this.#turn;
+    if (this.#term !== null) clearTimeout(this.#term);
     this.#options.metrics.leads(false);
     if (!wasLeading || this.#last === null) return;
     const { client, namespace, name } = this.#options;
@@ -81,7 +81,7 @@ export class ClusterElection {
       if (this.#abort.signal.aborted) return;
       this.#failed(error);
     }
-    this.#note();
+    if (!this.#abort.signal.aborted) this.#note();
   }
 
   #failed(error: unknown): void {

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { inClusterEndpoint, type KubeEndpoint } from '#libs/node-kube';
 import { STATE_RESOURCES, type StateResource } from '#libs/kube';
 import { durationMs } from '#libs/yaml-config';
@@ -97,20 +98,32 @@ export interface KubernetesSurroundings {
   readonly endpoint: KubeEndpoint | null;
   /** Null where this collector has no node of its own. */
   readonly nodeName: string | null;
-  /** Null where it has to be read from the service account. */
-  readonly namespace: string | null;
+  /** Where this collector lives, and its lease. */
+  readonly namespace: string;
 }
 
 /** The configuration's word, then the environment's. */
-export function kubernetesSurroundings(
+export async function kubernetesSurroundings(
   config: KubernetesConfig,
   env: Readonly<Record<string, string | undefined>>,
-): KubernetesSurroundings {
+): Promise<KubernetesSurroundings> {
+  const endpoint = config.enabled === false ? null : endpointOf(config, env);
   return {
-    endpoint: config.enabled === false ? null : endpointOf(config, env),
+    endpoint,
     nodeName: config.node_name ?? given(env['NODE_NAME']),
-    namespace: config.lease.namespace ?? given(env['POD_NAMESPACE']),
+    namespace:
+      config.lease.namespace ??
+      given(env['POD_NAMESPACE']) ??
+      (await readNamespace(endpoint)) ??
+      'default',
   };
+}
+
+async function readNamespace(endpoint: KubeEndpoint | null): Promise<string | null> {
+  const path = endpoint?.namespaceFile ?? null;
+  if (path === null) return null;
+  // A pod without a mounted service account has none; it says so when it asks for something.
+  return given((await readFile(path, 'utf8').catch(() => '')).trim());
 }
 
 function endpointOf(

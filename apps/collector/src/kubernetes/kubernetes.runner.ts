@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { dirname, resolve } from 'node:path';
 import {
   Inject,
   Injectable,
@@ -9,15 +7,14 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
-import { KUBE_CLIENT_DEFAULTS, KubeClient, type KubeEndpoint } from '#libs/node-kube';
-import { AppLogger, ReloadService, RUN_OPTIONS, type RunOptions, USER_AGENT } from '#libs/platform';
-import { Registry } from 'prom-client';
+import { AppLogger, ReloadService } from '#libs/platform';
 import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
 import { METRIC_SINK, type MetricSink } from '../outputs/metric-sink.ts';
 import { ClusterElection } from './cluster-election.ts';
-import { KubernetesMetrics } from './kubernetes.metrics.ts';
 import type { KubernetesConfig, KubernetesSurroundings } from './kubernetes-config.ts';
-import { ALL_OBJECTS, ResourceHub } from './resource-hub.ts';
+import { KubeHubs, type OpenHub } from './kube-hubs.ts';
+import { Leadership } from './leadership.ts';
+import { ALL_OBJECTS, type ResourceHub } from './resource-hub.ts';
 import { StatePublisher, type StateSource } from './state-publisher.ts';
 
 /** What instance stands for the whole cluster: the same whoever speaks for it, so that its series go on. */
@@ -25,8 +22,7 @@ const CLUSTER_INSTANCE = 'kube-state-metrics';
 
 /** Everything that depends on one configuration of the section. */
 interface Session {
-  readonly client: KubeClient;
-  readonly hub: ResourceHub;
+  readonly open: OpenHub;
   readonly node: StatePublisher | null;
   cluster: StatePublisher | null;
   election: ClusterElection | null;
@@ -42,8 +38,8 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
   readonly #sink: MetricSink;
   readonly #logger: AppLogger;
   readonly #reloads: ReloadService<CollectorConfig>;
-  readonly #metrics: KubernetesMetrics;
-  readonly #baseDir: string;
+  readonly #hubs: KubeHubs;
+  readonly #leadership: Leadership;
   readonly #identity = `${hostname()}_${randomUUID()}`;
   #config: KubernetesConfig;
   #around: KubernetesSurroundings;
@@ -52,9 +48,9 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
 
   constructor(
     @Inject(COLLECTOR_CONFIG) config: CollectorConfig,
-    @Inject(RUN_OPTIONS) { configFile }: RunOptions,
     @Inject(METRIC_SINK) sink: MetricSink,
-    registry: Registry,
+    hubs: KubeHubs,
+    leadership: Leadership,
     reloads: ReloadService<CollectorConfig>,
     logger: AppLogger,
   ) {
@@ -63,8 +59,8 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
     this.#sink = sink;
     this.#logger = logger;
     this.#reloads = reloads;
-    this.#metrics = new KubernetesMetrics(registry);
-    this.#baseDir = configFile === null ? process.cwd() : dirname(resolve(configFile));
+    this.#hubs = hubs;
+    this.#leadership = leadership;
   }
 
   onModuleInit(): void {
@@ -77,9 +73,9 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
     });
   }
 
-  async onApplicationBootstrap(): Promise<void> {
+  onApplicationBootstrap(): void {
     this.#isRunning = true;
-    await this.#start();
+    this.#start();
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -93,36 +89,26 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
     if (this.#isRunning) await this.#stop(false);
     this.#config = config;
     this.#around = around;
-    if (this.#isRunning) await this.#start();
+    if (this.#isRunning) this.#start();
   }
 
-  async #start(): Promise<void> {
+  #start(): void {
     const { endpoint, nodeName } = this.#around;
     if (endpoint === null) return;
-    const client = new KubeClient({
-      endpoint,
-      baseDir: this.#baseDir,
-      userAgent: USER_AGENT,
-      nowMs: Date.now,
-      ...KUBE_CLIENT_DEFAULTS,
-    });
-    const hub = new ResourceHub(client, this.#metrics, this.#logger);
+    const open = this.#hubs.open(endpoint);
     const { enabled: tellsState, resources } = this.#config.state;
     const hasOwnPods = tellsState && nodeName !== null && resources.includes('pods');
     const session: Session = {
-      client,
-      hub,
-      node: hasOwnPods ? this.#publisher(hub, 'node', nodeName) : null,
+      open,
+      node: hasOwnPods ? this.#publisher(open.hub, 'node', nodeName) : null,
       cluster: null,
       election: null,
       isOver: false,
     };
     this.#session = session;
     session.node?.start();
-    if (tellsState) {
-      session.election = await this.#election(session, endpoint);
-      if (!session.isOver) session.election.start();
-    }
+    session.election = this.#election(session);
+    session.election.start();
     this.#logger.info('the API server is watched', { url: endpoint.url, node: nodeName });
   }
 
@@ -134,18 +120,18 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
     await session.node?.stop(isHandedOver);
     await session.cluster?.stop(isHandedOver);
     await session.election?.stop();
-    await session.hub.close();
-    await session.client.close();
+    this.#leadership.set(false);
+    await session.open.release();
   }
 
-  async #election(session: Session, endpoint: KubeEndpoint): Promise<ClusterElection> {
+  #election(session: Session): ClusterElection {
     const { lease } = this.#config;
     return new ClusterElection({
-      client: session.client,
-      metrics: this.#metrics,
+      client: session.open.client,
+      metrics: this.#hubs.metrics,
       logger: this.#logger,
       identity: this.#identity,
-      namespace: this.#around.namespace ?? (await ownNamespace(endpoint)),
+      namespace: this.#around.namespace,
       name: lease.name,
       leaseDurationMs: lease.duration,
       retryMs: lease.retry,
@@ -159,8 +145,9 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
     session.cluster = null;
     // Whoever leads now goes on with the same series.
     if (previous !== null) void previous.stop(true);
-    if (!leads) return;
-    session.cluster = this.#publisher(session.hub, 'cluster', CLUSTER_INSTANCE);
+    this.#leadership.set(leads);
+    if (!leads || !this.#config.state.enabled) return;
+    session.cluster = this.#publisher(session.open.hub, 'cluster', CLUSTER_INSTANCE);
     session.cluster.start();
   }
 
@@ -178,7 +165,7 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
       sources: this.#sources(part),
       hub,
       sink: this.#sink,
-      metrics: this.#metrics,
+      metrics: this.#hubs.metrics,
     });
   }
 
@@ -198,10 +185,4 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
 function fingerprint(config: KubernetesConfig, around: KubernetesSurroundings): string {
   const { labels, annotations } = config.state;
   return JSON.stringify([config, around, [...labels], [...annotations]]);
-}
-
-async function ownNamespace({ namespaceFile }: KubeEndpoint): Promise<string> {
-  if (namespaceFile === null) return 'default';
-  const text = await readFile(namespaceFile, 'utf8').catch(() => '');
-  return text.trim() === '' ? 'default' : text.trim();
 }

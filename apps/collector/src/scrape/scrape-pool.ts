@@ -1,5 +1,6 @@
-import { buildTargets, type TargetSet } from '#libs/discovery';
-import { jobFingerprint, type LoadedJob } from './scrape-section.ts';
+import { buildTargets, type TargetGroup, type TargetSet } from '#libs/discovery';
+import type { TargetProvider } from '../discovery/target-provider.ts';
+import type { LoadedJob } from './scrape-section.ts';
 import { TargetFetcher } from './target-fetcher.ts';
 import { type LoopSurroundings, TargetLoop } from './target-loop.ts';
 
@@ -20,11 +21,25 @@ export class ScrapePool {
   readonly #around: LoopSurroundings;
   readonly #fetcher: TargetFetcher;
   readonly #loops = new Map<string, TargetLoop>();
+  readonly #providers: readonly TargetProvider[];
+  /** By provider, what it told last. */
+  readonly #discovered = new Map<TargetProvider, readonly TargetGroup[]>();
+  #staticGroups: readonly TargetGroup[] = [];
+  #isStopped = false;
   #set = NO_TARGETS;
 
-  constructor(job: LoadedJob, around: LoopSurroundings & { readonly userAgent: string }) {
+  constructor(
+    job: LoadedJob,
+    options: {
+      readonly around: LoopSurroundings & { readonly userAgent: string };
+      readonly fingerprint: string;
+      readonly providers: readonly TargetProvider[];
+    },
+  ) {
+    const { around, fingerprint, providers } = options;
+    this.#providers = providers;
     this.jobName = job.config.jobName;
-    this.fingerprint = jobFingerprint(job);
+    this.fingerprint = fingerprint;
     this.#job = job;
     this.#around = around;
     this.#fetcher = new TargetFetcher({ ...job, userAgent: around.userAgent, nowMs: Date.now });
@@ -39,9 +54,26 @@ export class ScrapePool {
     return this.#set;
   }
 
+  /** Begins to look for targets beside those that are written down. */
+  start(): void {
+    for (const provider of this.#providers) {
+      provider.start((groups) => {
+        this.#discovered.set(provider, groups);
+        this.#sync();
+      });
+    }
+  }
+
   /** Brings the loops in line with the job's groups; targets that stay keep their loop and its state. */
   sync(job: LoadedJob): void {
-    const set = buildTargets(job.config, job.config.staticGroups);
+    this.#staticGroups = job.config.staticGroups;
+    this.#sync();
+  }
+
+  #sync(): void {
+    if (this.#isStopped) return;
+    const groups = [...this.#staticGroups, ...[...this.#discovered.values()].flat()];
+    const set = buildTargets(this.#job.config, groups);
     this.#set = set;
     const wanted = new Set(set.targets.map(({ key }) => key));
     for (const [key, loop] of this.#loops) {
@@ -69,9 +101,11 @@ export class ScrapePool {
 
   /** Ends all loops and their series. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
     for (const loop of this.#loops.values()) loop.stop();
     this.#loops.clear();
     this.#around.metrics.forget(this.jobName);
+    await Promise.all(this.#providers.map((provider) => provider.stop()));
     await this.#fetcher.close();
   }
 }

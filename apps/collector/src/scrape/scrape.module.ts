@@ -1,11 +1,12 @@
 import { Module } from '@nestjs/common';
+import { DiscoveryModule } from '../discovery/discovery.module.ts';
 import { OutputsModule } from '../outputs/outputs.module.ts';
 import { ScrapeRunner } from './scrape.runner.ts';
 import { TargetsController } from './targets.controller.ts';
 
 /** Scraping: the jobs of `scrape_configs`, their targets and how they fare. */
 @Module({
-  imports: [OutputsModule],
+  imports: [OutputsModule, DiscoveryModule],
   controllers: [TargetsController],
   providers: [ScrapeRunner],
 })

@@ -12,6 +12,9 @@ import { resolveScrapeConfigs, scrapeConfigsSchema } from '#libs/discovery';
 import { AppLogger, ReloadService, USER_AGENT } from '#libs/platform';
 import { Registry } from 'prom-client';
 import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
+import { configFingerprint } from '../config/config-fingerprint.ts';
+import { annotatedPodsJob } from '../discovery/annotated-pods.ts';
+import { TargetProviders } from '../discovery/target-providers.ts';
 import { METRIC_SINK, type MetricSink } from '../outputs/metric-sink.ts';
 import { ConcurrencyGate } from './concurrency-gate.ts';
 import { ScrapeMetrics } from './scrape-metrics.ts';
@@ -32,7 +35,9 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
   readonly #http: HttpAdapterHost;
   readonly #reloads: ReloadService<CollectorConfig>;
   readonly #pools = new Map<string, ScrapePool>();
+  readonly #providers: TargetProviders;
   #loaded: LoadedJobs;
+  #cluster: CollectorConfig['cluster'];
   #state: 'starting' | 'running' | 'stopped' = 'starting';
 
   constructor(
@@ -42,7 +47,10 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     reloads: ReloadService<CollectorConfig>,
     logger: AppLogger,
     http: HttpAdapterHost,
+    providers: TargetProviders,
   ) {
+    this.#providers = providers;
+    this.#cluster = config.cluster;
     this.#loaded = config.scrape;
     this.#logger = logger;
     this.#http = http;
@@ -65,16 +73,16 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     this.#reloads.register({
       name: 'scrape_configs',
       prepare:
-        async ({ scrape }) =>
+        async ({ scrape, cluster }) =>
         () =>
-          this.#apply(scrape),
+          this.#apply(scrape, cluster),
       watchedFiles: () => this.#loaded.files,
     });
   }
 
   async onApplicationBootstrap(): Promise<void> {
     this.#state = 'running';
-    await this.#apply(this.#loaded);
+    await this.#apply(this.#loaded, this.#cluster);
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -84,10 +92,12 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     await Promise.all(pools.map((pool) => pool.stop()));
   }
 
-  async #apply(loaded: LoadedJobs): Promise<void> {
+  async #apply(loaded: LoadedJobs, cluster: CollectorConfig['cluster']): Promise<void> {
     this.#loaded = loaded;
+    this.#cluster = cluster;
+    this.#providers.cluster = cluster;
     if (this.#state !== 'running') return;
-    await this.#sync(loaded.jobs ?? this.#selfJobs());
+    await this.#sync(loaded.jobs ?? this.#defaultJobs());
   }
 
   async #sync(jobs: readonly LoadedJob[]): Promise<void> {
@@ -96,7 +106,7 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     const kept = new Map<string, ScrapePool>();
     for (const [name, pool] of this.#pools) {
       const job = wanted.get(name);
-      const isUnchanged = job !== undefined && jobFingerprint(job) === pool.fingerprint;
+      const isUnchanged = job !== undefined && this.#fingerprint(job) === pool.fingerprint;
       if (isUnchanged) kept.set(name, pool);
       else ended.push(pool);
     }
@@ -106,9 +116,10 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     if (this.#state !== 'running') return;
     this.#pools.clear();
     for (const [name, job] of wanted) {
-      const pool = kept.get(name) ?? new ScrapePool(job, this.#around);
+      const pool = kept.get(name) ?? this.#newPool(job);
       this.#pools.set(name, pool);
       pool.sync(job);
+      if (!kept.has(name)) pool.start();
       for (const { discoveredLabels, reason } of pool.targetSet.invalid) {
         const address = discoveredLabels.get('__address__');
         this.#logger.warn('target cannot be scraped', { job: name, address, reason });
@@ -120,6 +131,27 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     });
   }
 
+  #newPool(job: LoadedJob): ScrapePool {
+    return new ScrapePool(job, {
+      around: this.#around,
+      fingerprint: this.#fingerprint(job),
+      providers: this.#providers.for(job),
+    });
+  }
+
+  /** A job that asks Kubernetes depends on which cluster that is. */
+  #fingerprint(job: LoadedJob): string {
+    const isKubernetes = job.config.discovery.some(({ kind }) => kind === 'kubernetes');
+    return jobFingerprint(job) + (isKubernetes ? configFingerprint(this.#cluster) : '');
+  }
+
+  /** Without any job: the collector itself and, on Kubernetes, the pods that ask to be scraped. */
+  #defaultJobs(): readonly LoadedJob[] {
+    const own = this.#selfJobs();
+    if (this.#cluster.endpoint === null) return own;
+    return [...own, { config: annotatedPodsJob(), baseDir: '.' }];
+  }
+
   /** Without any job the collector scrapes itself, as soon as it knows where it listens. */
   #selfJobs(): readonly LoadedJob[] {
     const server: Server = this.#http.httpAdapter.getHttpServer();
@@ -127,7 +159,7 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     if (address === null || typeof address === 'string') {
       server.once('listening', () => {
         if (this.#state === 'running' && this.#loaded.jobs === null) {
-          void this.#sync(this.#selfJobs());
+          void this.#sync(this.#defaultJobs());
         }
       });
       return [];

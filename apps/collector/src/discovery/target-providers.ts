@@ -1,0 +1,83 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { DiscoveryConfig, KubernetesDiscovery } from '#libs/discovery';
+import type { KubeEndpoint } from '#libs/node-kube';
+import { AppLogger } from '#libs/platform';
+import { Registry } from 'prom-client';
+import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
+import { KubeHubs } from '../kubernetes/kube-hubs.ts';
+import { Leadership } from '../kubernetes/leadership.ts';
+import type { LoadedJob } from '../scrape/scrape-section.ts';
+import { DiscoveryMetrics } from './discovery-metrics.ts';
+import { FileTargets } from './file-targets.ts';
+import { HttpTargets } from './http-targets.ts';
+import { KubernetesTargets } from './kubernetes-targets.ts';
+import type { TargetProvider } from './target-provider.ts';
+
+/** Makes what looks for the targets of a job. */
+@Injectable()
+export class TargetProviders {
+  readonly #hubs: KubeHubs;
+  readonly #leadership: Leadership;
+  readonly #logger: AppLogger;
+  readonly #metrics: DiscoveryMetrics;
+  #cluster: CollectorConfig['cluster'];
+
+  constructor(
+    @Inject(COLLECTOR_CONFIG) { cluster }: CollectorConfig,
+    hubs: KubeHubs,
+    leadership: Leadership,
+    registry: Registry,
+    logger: AppLogger,
+  ) {
+    this.#cluster = cluster;
+    this.#hubs = hubs;
+    this.#leadership = leadership;
+    this.#logger = logger;
+    this.#metrics = new DiscoveryMetrics(registry);
+  }
+
+  /** From now on providers are made for this cluster. */
+  set cluster(cluster: CollectorConfig['cluster']) {
+    this.#cluster = cluster;
+  }
+
+  /** Those of the job's `…_sd_configs`, not started. */
+  for({ config, baseDir }: LoadedJob): TargetProvider[] {
+    return config.discovery.flatMap((discovery) => {
+      const provider = this.#create(discovery, baseDir);
+      if (provider !== null) return [provider];
+      this.#logger.error('a job has no targets: there is no API server to ask', {
+        job: config.jobName,
+        accepted: 'api_server in kubernetes_sd_configs or in the section kubernetes',
+      });
+      return [];
+    });
+  }
+
+  #create(config: DiscoveryConfig, baseDir: string): TargetProvider | null {
+    const around = { baseDir, metrics: this.#metrics, logger: this.#logger };
+    if (config.kind === 'file') return new FileTargets({ config, ...around });
+    if (config.kind === 'http') return new HttpTargets({ config, ...around });
+    return this.#kubernetes(config);
+  }
+
+  #kubernetes(config: KubernetesDiscovery): TargetProvider | null {
+    const { endpoint: own, nodeName, namespace } = this.#cluster;
+    const elsewhere: KubeEndpoint | null =
+      config.apiServer === null
+        ? null
+        : { url: config.apiServer, http: config.http, namespaceFile: null };
+    const endpoint = elsewhere ?? own;
+    if (endpoint === null) return null;
+    return new KubernetesTargets({
+      config,
+      endpoint,
+      hubs: this.#hubs,
+      leadership: this.#leadership,
+      // Another cluster has no node of this name.
+      nodeName: elsewhere === null ? nodeName : null,
+      isShared: own !== null && nodeName !== null,
+      ownNamespace: namespace,
+    });
+  }
+}

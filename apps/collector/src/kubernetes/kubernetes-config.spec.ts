@@ -1,0 +1,67 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from '@jest/globals';
+import { parseYamlConfig } from '#libs/yaml-config';
+import { kubernetesConfigSchema, kubernetesSurroundings } from './kubernetes-config.ts';
+
+const parse = (text: string) => parseYamlConfig(text, kubernetesConfigSchema, { file: 'c.yml' });
+
+describe('the section for Kubernetes', () => {
+  it('is complete when it is empty, and does nothing outside of a cluster', async () => {
+    const config = parse('');
+    expect(config.state.resources).toContain('pods');
+    expect(config.state.resources).not.toContain('leases');
+    expect(await kubernetesSurroundings(config, {})).toEqual({
+      endpoint: null,
+      nodeName: null,
+      namespace: 'default',
+    });
+  });
+
+  it('takes what the kubelet gives a pod', async () => {
+    const env = { KUBERNETES_SERVICE_HOST: 'fd00::1', NODE_NAME: 'n1', POD_NAMESPACE: 'obs' };
+    const around = await kubernetesSurroundings(parse(''), env);
+    expect(around).toMatchObject({
+      endpoint: { url: 'https://[fd00::1]:443', http: { tls: { isVerified: true } } },
+      nodeName: 'n1',
+      namespace: 'obs',
+    });
+    expect(await kubernetesSurroundings(parse('enabled: false'), env)).toMatchObject({
+      endpoint: null,
+    });
+  });
+
+  it('lets the configuration win over the environment', async () => {
+    const text = 'api_server: http://127.0.0.1:8001/\nnode_name: mine\nlease: {namespace: here}\n';
+    const env = { KUBERNETES_SERVICE_HOST: '10.0.0.1', NODE_NAME: 'n1', POD_NAMESPACE: 'obs' };
+    expect(await kubernetesSurroundings(parse(text), env)).toMatchObject({
+      endpoint: { url: 'http://127.0.0.1:8001', http: { auth: { kind: 'none' } } },
+      nodeName: 'mine',
+      namespace: 'here',
+    });
+  });
+
+  it('reads a token from its file only when it is used', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'kube-config-'));
+    await writeFile(join(dir, 'token'), 'secret');
+    const text = `api_server: https://a:6443\ntoken_file: ${dir}/token\n`;
+    const { endpoint } = await kubernetesSurroundings(parse(text), {});
+    await rm(dir, { recursive: true });
+    expect(JSON.stringify(endpoint)).not.toContain('secret');
+    expect(endpoint?.http.auth).toMatchObject({ kind: 'header', scheme: 'Bearer' });
+  });
+
+  it.each([
+    ['api_server: 10.0.0.1:6443', 'expected a URL such as'],
+    ['token_file: t', 'only of use together with api_server'],
+    ['api_server: https://a\ncert_file: c', 'given together or not at all'],
+    ['state: {resources: [secrets]}', 'unknown resource; accepted are pods, nodes'],
+    ['state: {labels: {secrets: [a]}}', 'unknown resource; accepted are pods, nodes'],
+    ['state: {interval: 10ms}', 'at least 1s is accepted'],
+    ['lease: {duration: 5s, retry: 4s}', 'must not be more than a third of duration'],
+    ['kubeconfig: x', 'unknown key "kubeconfig"; accepted are'],
+  ])('says what would be accepted: %s', (text, expected) => {
+    expect(() => parse(text)).toThrow(expected);
+  });
+});
