@@ -9,7 +9,7 @@ import {
 import { objectOfKnownKeys } from './known-keys.ts';
 
 /** What of Kubernetes becomes targets. */
-export const KUBERNETES_ROLES = [
+const KUBERNETES_ROLES = [
   'node',
   'pod',
   'service',

@@ -9,6 +9,7 @@ export {
 export { CronSchedule, CronSyntaxError } from './cron-schedule.ts';
 export { KubeObjectError } from './decode.ts';
 export {
+  discoveredResources,
   type KubernetesSurroundings,
   kubernetesTargets,
   ROLE_RESOURCES,

@@ -1,5 +1,6 @@
 import type { KubernetesDiscovery, KubernetesRole, TargetGroup } from '#libs/discovery';
 import {
+  discoveredResources,
   type KubeObject,
   kubernetesTargets,
   type KubernetesSurroundings,
@@ -60,8 +61,10 @@ export class KubernetesTargets implements TargetProvider {
     const { hubs, endpoint, config, leadership } = this.#options;
     this.#tell = tell;
     this.#open = hubs.open(endpoint);
-    for (const name of this.#further()) this.#follow(name, null);
-    this.#follow(ROLE_RESOURCES[config.role], config.role);
+    const [own, ...further] = discoveredResources(config);
+    // What says more about objects is asked for first, so that they are rarely looked at twice.
+    for (const name of further) this.#follow(name, null);
+    this.#follow(own!, config.role);
     this.#unlisten.push(leadership.listen(() => this.#gather()));
   }
 
@@ -74,16 +77,6 @@ export class KubernetesTargets implements TargetProvider {
     await Promise.all(leases.map((lease) => lease.release()));
     await this.#open?.release();
     this.#open = null;
-  }
-
-  /** The resources that say more about the role's objects. */
-  #further(): ResourceName[] {
-    const { role, attachesNode, attachesNamespace } = this.#options.config;
-    const names: ResourceName[] = [];
-    if (role === 'endpoints' || role === 'endpointslice') names.push('services', 'pods');
-    if (attachesNode && role !== 'node') names.push('nodes');
-    if (attachesNamespace && role !== 'node') names.push('namespaces');
-    return names;
   }
 
   /** @param role null for a resource that only says more about others */

@@ -1,9 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
+import { resolveScrapeConfigs, type ScrapeConfig, scrapeConfigsSchema } from '#libs/discovery';
 import { apiAccessOf } from './api-access.ts';
 import { kubernetesConfigSchema } from './kubernetes-config.ts';
 
-function asked(config: unknown): string[] {
-  return apiAccessOf(kubernetesConfigSchema.parse(config)).map(
+function asked(config: unknown, discovery: ScrapeConfig['discovery'] | null = null): string[] {
+  return apiAccessOf(kubernetesConfigSchema.parse(config), discovery).map(
     ({ apiGroup, resource, verbs, resourceName = '' }) =>
       `${verbs.join()} ${apiGroup}/${resource} ${resourceName}`.trimEnd(),
   );
@@ -23,8 +24,23 @@ describe('what a collector asks of the API server', () => {
     ]);
   });
 
-  it('is the kubelet alone where the cluster is not told of, and nothing where Kubernetes is not', () => {
-    expect(asked({ state: { enabled: false } })).toEqual(KUBELET);
+  it('is what jobs look for where the cluster is not told of, and nothing where Kubernetes is not', () => {
+    const off = { state: { enabled: false } };
+    expect(asked(off, [])).toEqual(KUBELET);
     expect(asked({ enabled: false })).toEqual([]);
+    // Without jobs the pods of the node that are annotated; they need nobody elected.
+    expect(asked(off)).toEqual([...KUBELET, 'list,watch /pods']);
+    const job = { job_name: 'a', kubernetes_sd_configs: [{ role: 'endpointslice' }] };
+    const [{ discovery }] = resolveScrapeConfigs(scrapeConfigsSchema.parse([job])).configs as [
+      ScrapeConfig,
+    ];
+    expect(asked(off, discovery)).toEqual([
+      ...KUBELET,
+      'list,watch discovery.k8s.io/endpointslices',
+      'list,watch /services',
+      'list,watch /pods',
+      'create coordination.k8s.io/leases',
+      'get,update coordination.k8s.io/leases binnacle-collector',
+    ]);
   });
 });

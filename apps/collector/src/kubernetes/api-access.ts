@@ -1,4 +1,6 @@
-import { RESOURCES } from '#libs/kube';
+import type { DiscoveryConfig } from '#libs/discovery';
+import { discoveredResources, type ResourceName, RESOURCES } from '#libs/kube';
+import { annotatedPodsJob } from '../discovery/annotated-pods.ts';
 import type { KubernetesConfig } from './kubernetes-config.ts';
 
 /** One thing that the collector asks of the API server or, through its authorizer, of the kubelet. */
@@ -25,22 +27,67 @@ const KUBELET: readonly ApiAccess[] = [
 
 const LEASES = { apiGroup: 'coordination.k8s.io', resource: 'leases', scope: 'namespace' } as const;
 
+/** Roles whose targets belong to no node, or not all of them: one collector of many takes those. */
+const DIVIDED_BY_LEASE: ReadonlySet<string> = new Set([
+  'service',
+  'ingress',
+  'endpoints',
+  'endpointslice',
+]);
+
+/** What pods are looked for by where there are no `scrape_configs`. */
+const BY_DEFAULT: readonly DiscoveryConfig[] = annotatedPodsJob().discovery;
+
+/**
+ * Whether somebody has to be elected: for the cluster's state, or for targets that belong to no node.
+ * @param discovery the `…_sd_configs` of all jobs; null where there are no jobs
+ */
+export function needsLease(
+  { state }: KubernetesConfig,
+  discovery: readonly DiscoveryConfig[] | null,
+): boolean {
+  return (
+    state.enabled ||
+    (discovery ?? BY_DEFAULT).some(
+      (config) =>
+        config.kind === 'kubernetes' &&
+        (config.apiServer !== null || DIVIDED_BY_LEASE.has(config.role)),
+    )
+  );
+}
+
 /**
  * Everything that a collector with this configuration asks. The roles in `deploy/` are generated from it: what is not in
  * here is refused by the API server, so a feature that asks for more adds it.
+ * @param discovery the `…_sd_configs` of all jobs; null where there are no jobs
  */
-export function apiAccessOf({ enabled, state, lease }: KubernetesConfig): readonly ApiAccess[] {
+export function apiAccessOf(
+  config: KubernetesConfig,
+  discovery: readonly DiscoveryConfig[] | null = null,
+): readonly ApiAccess[] {
+  const { enabled, state, lease } = config;
   if (enabled === false) return [];
-  if (!state.enabled) return KUBELET;
+  const watched = new Set<ResourceName>(state.enabled ? state.resources : []);
+  for (const source of discovery ?? BY_DEFAULT) {
+    // What another API server is asked is granted there.
+    if (source.kind !== 'kubernetes' || source.apiServer !== null) continue;
+    for (const name of discoveredResources(source)) watched.add(name);
+  }
   return [
     ...KUBELET,
-    ...state.resources.map((name): ApiAccess => {
+    ...[...watched].map((name): ApiAccess => {
       const { api, plural } = RESOURCES[name];
       const apiGroup = /^\/apis\/([^/]+)\//.exec(api)?.[1] ?? '';
       return { apiGroup, resource: plural, verbs: ['list', 'watch'], scope: 'cluster' };
     }),
+    ...(needsLease(config, discovery) ? leaseAccess(lease.name) : []),
+  ];
+}
+
+function leaseAccess(name: string): readonly ApiAccess[] {
+  return [
     // One that does not exist yet has no name to be granted by.
     { ...LEASES, verbs: ['create'] },
-    { ...LEASES, verbs: ['get', 'update'], resourceName: lease.name },
+    { ...LEASES, verbs: ['get', 'update'], resourceName: name },
   ];
 }

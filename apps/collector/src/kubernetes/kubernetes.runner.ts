@@ -7,11 +7,13 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
+import type { DiscoveryConfig } from '#libs/discovery';
 import { AppLogger, ReloadService } from '#libs/platform';
 import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
 import { METRIC_SINK, type MetricSink } from '../outputs/metric-sink.ts';
 import { ClusterElection } from './cluster-election.ts';
 import type { KubernetesConfig, KubernetesSurroundings } from './kubernetes-config.ts';
+import { needsLease } from './api-access.ts';
 import { KubeHubs, type OpenHub } from './kube-hubs.ts';
 import { Leadership } from './leadership.ts';
 import { ALL_OBJECTS, type ResourceHub } from './resource-hub.ts';
@@ -43,6 +45,7 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
   readonly #identity = `${hostname()}_${randomUUID()}`;
   #config: KubernetesConfig;
   #around: KubernetesSurroundings;
+  #discovery: readonly DiscoveryConfig[] | null;
   #session: Session | null = null;
   #isRunning = false;
 
@@ -56,6 +59,7 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
   ) {
     this.#config = config.kubernetes;
     this.#around = config.cluster;
+    this.#discovery = discoveryOf(config);
     this.#sink = sink;
     this.#logger = logger;
     this.#reloads = reloads;
@@ -66,10 +70,7 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
   onModuleInit(): void {
     this.#reloads.register({
       name: 'kubernetes',
-      prepare:
-        async ({ kubernetes, cluster }) =>
-        () =>
-          this.#apply(kubernetes, cluster),
+      prepare: async (config) => () => this.#apply(config),
     });
   }
 
@@ -84,11 +85,17 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
     await this.#stop(true);
   }
 
-  async #apply(config: KubernetesConfig, around: KubernetesSurroundings): Promise<void> {
-    if (fingerprint(config, around) === fingerprint(this.#config, this.#around)) return;
+  async #apply(config: CollectorConfig): Promise<void> {
+    const { kubernetes, cluster } = config;
+    const discovery = discoveryOf(config);
+    const isSame =
+      fingerprint(kubernetes, cluster) === fingerprint(this.#config, this.#around) &&
+      needsLease(kubernetes, discovery) === needsLease(this.#config, this.#discovery);
+    this.#discovery = discovery;
+    if (isSame) return;
     if (this.#isRunning) await this.#stop(false);
-    this.#config = config;
-    this.#around = around;
+    this.#config = kubernetes;
+    this.#around = cluster;
     if (this.#isRunning) this.#start();
   }
 
@@ -107,8 +114,10 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
     };
     this.#session = session;
     session.node?.start();
-    session.election = this.#election(session);
-    session.election.start();
+    if (needsLease(this.#config, this.#discovery)) {
+      session.election = this.#election(session);
+      session.election.start();
+    }
     this.#logger.info('the API server is watched', { url: endpoint.url, node: nodeName });
   }
 
@@ -185,4 +194,9 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
 function fingerprint(config: KubernetesConfig, around: KubernetesSurroundings): string {
   const { labels, annotations } = config.state;
   return JSON.stringify([config, around, [...labels], [...annotations]]);
+}
+
+/** The `…_sd_configs` of all jobs, null where there are no jobs. */
+function discoveryOf({ scrape }: CollectorConfig): readonly DiscoveryConfig[] | null {
+  return scrape.jobs?.flatMap(({ config }) => config.discovery) ?? null;
 }

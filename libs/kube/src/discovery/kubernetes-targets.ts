@@ -1,4 +1,4 @@
-import type { KubernetesRole, TargetGroup } from '#libs/discovery';
+import type { KubernetesDiscovery, KubernetesRole, TargetGroup } from '#libs/discovery';
 import { Labels } from '#libs/labels';
 import type { KubeObject } from '../objects/metadata.ts';
 import type { Ingress, Namespace, Node, Service } from '../objects/cluster.ts';
@@ -24,6 +24,19 @@ export const ROLE_RESOURCES = {
   endpointslice: 'endpointslices',
   ingress: 'ingresses',
 } as const satisfies Record<KubernetesRole, ResourceName>;
+
+/** The resources that targets by a `kubernetes_sd_configs` are looked for in, the role's own first. */
+export function discoveredResources({
+  role,
+  attachesNode,
+  attachesNamespace,
+}: Pick<KubernetesDiscovery, 'role' | 'attachesNode' | 'attachesNamespace'>): ResourceName[] {
+  const names: ResourceName[] = [ROLE_RESOURCES[role]];
+  if (role === 'endpoints' || role === 'endpointslice') names.push('services', 'pods');
+  if (attachesNode && role !== 'node') names.push('nodes');
+  if (attachesNamespace && role !== 'node') names.push('namespaces');
+  return names;
+}
 
 /** Where a node is spoken to, the best first. */
 const NODE_ADDRESSES = [
