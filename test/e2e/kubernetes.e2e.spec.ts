@@ -64,6 +64,7 @@ outputs: {remote_write: [{url: "http://127.0.0.1:${port}/api/v1/write", queue_co
 kubernetes:
   api_server: ${apiServer}
   token_file: token
+  state: {interval: 1s}
   lease: {duration: 1s, retry: 100ms, namespace: binnacle}
 `,
   );
@@ -141,6 +142,23 @@ describe('a collector on a node', () => {
     await until(() => expect(valueOf('kube_node_spec_unschedulable{', 'node="n1"')).toBe(1));
     // Nothing has ended in between: the second goes on with the first one's series.
     expect([...latest.values()].filter((value) => value === 'stale')).toEqual([]);
+  });
+
+  it('tells how its own watches fare, as kube-state-metrics does', async () => {
+    server.put(podObject('mine', { node: 'n1' }));
+    await startCollector('n1');
+    await until(() => expect(ready('mine')).toBe(1));
+    let isReady = true;
+    await until(() => {
+      // What is told each interval leaves with the next change.
+      isReady = !isReady;
+      server.put(podObject('mine', { node: 'n1', isReady }));
+      expect(valueOf('up{instance="n1"', 'job="kube-state-metrics"')).toBe(1);
+      const lists = ['kube_state_metrics_list_total{instance="n1"', 'resource="*v1.Pod"'];
+      expect(valueOf(...lists, 'result="success"')).toBe(1);
+      expect(valueOf(...lists, 'result="error"')).toBe(0);
+      expect(valueOf('kube_state_metrics_total_shards{')).toBe(1);
+    });
   });
 
   it('asks the API server for nothing but lists, watches and its own lease', async () => {

@@ -24,15 +24,20 @@ export interface WatchSelection {
 /** Everything of a resource. */
 export const ALL_OBJECTS: WatchSelection = { namespace: '', fieldSelector: '', labelSelector: '' };
 
+/** How the requests of a watch have ended, since it began. */
+export type RequestCounts = Record<'list' | 'watch', Record<'success' | 'error', number>>;
+
 /** A use of a watched cache, to be given back. */
 export interface WatchLease<N extends ResourceName> {
   readonly cache: ObjectCache<ObjectOf<N>>;
+  readonly requests: Readonly<RequestCounts>;
   release(): Promise<void>;
 }
 
 interface Watched {
   // oxlint-disable-next-line typescript/no-explicit-any -- of whichever resource the key names
   readonly cache: ObjectCache<any>;
+  readonly requests: RequestCounts;
   readonly stop: () => Promise<void>;
   users: number;
 }
@@ -63,6 +68,7 @@ export class ResourceHub {
     let isReleased = false;
     return {
       cache: shared.cache,
+      requests: shared.requests,
       release: async () => {
         if (isReleased) return;
         isReleased = true;
@@ -86,6 +92,10 @@ export class ResourceHub {
     const label = labelOf(name, selection);
     const metrics = this.#metrics;
     const logger = this.#logger.with({ resource: label });
+    const requests: RequestCounts = {
+      list: { success: 0, error: 0 },
+      watch: { success: 0, error: 0 },
+    };
     let isFailing = false;
     const works = (): void => {
       metrics.cache(label, cache);
@@ -100,8 +110,14 @@ export class ResourceHub {
       random: Math.random,
       nowMs: Date.now,
       observer: {
-        listed: (result) => metrics.requested(label, 'list', result),
-        watched: (result) => metrics.requested(label, 'watch', result),
+        listed: (result) => {
+          requests.list[result]++;
+          metrics.requested(label, 'list', result);
+        },
+        watched: (result) => {
+          requests.watch[result]++;
+          metrics.requested(label, 'watch', result);
+        },
         event: (kind) => {
           metrics.event(label, kind);
           works();
@@ -122,6 +138,7 @@ export class ResourceHub {
     watcher.start();
     return {
       cache,
+      requests,
       users: 0,
       stop: async () => {
         await watcher.stop();

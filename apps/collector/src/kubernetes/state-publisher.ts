@@ -1,4 +1,10 @@
-import { ClusterState, type ObjectOf, type StateOptions, type StateResource } from '#libs/kube';
+import {
+  ClusterState,
+  type ObjectOf,
+  RESOURCES,
+  type StateOptions,
+  type StateResource,
+} from '#libs/kube';
 import { Labels, METRIC_NAME } from '#libs/labels';
 import { SampleBatchBuilder } from '#libs/samples';
 import type { MetricSink } from '../outputs/metric-sink.ts';
@@ -32,7 +38,11 @@ export class StatePublisher {
   readonly #options: StatePublisherOptions;
   readonly #state: ClusterState;
   readonly #own: ReadonlyMap<'up' | 'total_shards' | 'shard_ordinal', Labels>;
-  #leases: { readonly lease: WatchLease<StateResource>; readonly unlisten: () => void }[] = [];
+  #leases: {
+    readonly resource: StateResource;
+    readonly lease: WatchLease<StateResource>;
+    readonly unlisten: () => void;
+  }[] = [];
   #interval: NodeJS.Timeout | null = null;
   #gathering: NodeJS.Timeout | null = null;
 
@@ -93,7 +103,24 @@ export class StatePublisher {
         this.#gather();
       },
     });
-    this.#leases.push({ lease, unlisten });
+    this.#leases.push({ resource, lease, unlisten });
+  }
+
+  /** What kube-state-metrics counts of its lists and watches, summed by resource. */
+  #addRequests(builder: SampleBatchBuilder, nowMs: number): void {
+    const { job, instance } = this.#options;
+    for (const { lease, resource } of this.#leases) {
+      const { api, kind } = RESOURCES[resource];
+      const shown = `*${api.slice(api.lastIndexOf('/') + 1)}.${kind}`;
+      for (const verb of ['list', 'watch'] as const) {
+        for (const result of ['success', 'error'] as const) {
+          const name = `kube_state_metrics_${verb}_total`;
+          const labels = { [METRIC_NAME]: name, job, instance, resource: shown, result };
+          builder.addSeries(Labels.fromRecord(labels));
+          builder.addSample(nowMs, lease.requests[verb][result]);
+        }
+      }
+    }
   }
 
   #gather(): void {
@@ -116,6 +143,7 @@ export class StatePublisher {
       builder.addSeries(labels);
       builder.addSample(nowMs, values[name]);
     }
+    this.#addRequests(builder, nowMs);
     sink.push(builder.take());
     metrics.state(part, this.#state);
   }
