@@ -25,7 +25,7 @@ export interface WatchSelection {
 export const ALL_OBJECTS: WatchSelection = { namespace: '', fieldSelector: '', labelSelector: '' };
 
 /** How the requests of a watch have ended, since it began. */
-export type RequestCounts = Record<'list' | 'watch', Record<'success' | 'error', number>>;
+type RequestCounts = Record<'list' | 'watch', Record<'success' | 'error', number>>;
 
 /** A use of a watched cache, to be given back. */
 export interface WatchLease<N extends ResourceName> {
