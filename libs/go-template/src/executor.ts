@@ -354,7 +354,9 @@ class TemplateRun {
         isVariadic: method.isVariadic,
         call: (values, scope) => method.call(receiver, values, scope),
       };
-      return this.#invoke(dot, bound, name, node, args.slice(1), piped);
+      // Methods of the data give parts of it: as large as it is, but no larger.
+      const isPart = !(receiver instanceof GoTime || receiver instanceof GoDuration);
+      return this.#invoke(dot, bound, name, node, args.slice(1), piped, isPart);
     }
     const hasArguments = args.length > 1 || piped !== MISSING;
     if (receiver instanceof GoStruct) {
@@ -461,6 +463,7 @@ class TemplateRun {
     errorNode: Located,
     args: readonly OperandNode[],
     piped: Piped,
+    isPart = false,
   ): GoValue {
     this.#step();
     this.#checkArity(fun, name, args.length, piped);
@@ -474,7 +477,7 @@ class TemplateRun {
     try {
       const result = fun.call(values, this.#scope);
       const { maxTextLength } = this.#scope;
-      if (weightOf(result) > maxTextLength + 8) {
+      if (!isPart && weightOf(result) > maxTextLength + 8) {
         this.#fail(`${name} gives more than ${maxTextLength} characters`, 'output');
       }
       return result;

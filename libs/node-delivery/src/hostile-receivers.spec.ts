@@ -152,6 +152,28 @@ describe('long labels and annotations', () => {
   );
 });
 
+describe('a group of 10,000 alerts', () => {
+  const crowd = Array.from({ length: 10_000 }, (_, i) =>
+    alertOf({
+      labels: { instance: `host-${i}` },
+      annotations: { summary: `host-${i} is not well` },
+    }),
+  );
+
+  it.each(kinds)('%s: it is told of, whatever a template makes of so many', async (kind) => {
+    world.provider.reset(() => ({ body: { errcode: 0, access_token: 'T' } }));
+    // Nobody here speaks as all services do; what counts is that there was something to send.
+    const outcome = await world.deliver(world.integration(kind, blockOf(kind)), crowd).then(
+      ({ templateFaults }) => templateFaults.map(({ message }) => message),
+      (error: unknown) => (error instanceof DeliveryError ? [] : [String(error)]),
+    );
+    expect(world.provider.requests.length).toBeGreaterThan(0);
+    // A text that would be longer than a template may give is left out.
+    const others = outcome.filter((message) => !message.endsWith('1048576 characters'));
+    expect(others).toEqual([]);
+  });
+});
+
 /** A service that answers with all it was sent. */
 const echo = (status: number) => (request: object) => ({
   status,

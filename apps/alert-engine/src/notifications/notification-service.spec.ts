@@ -197,6 +197,20 @@ describe('NotificationService', () => {
     await service.stop();
   });
 
+  it('outlives a fault of ours in one message, and still owes it', async () => {
+    const world = createWorld();
+    world.answers.set('slow', () => Promise.reject(new TypeError('a bug')));
+    const service = createService(world);
+    await service.start();
+    service.accept([alert(null)], Date.now());
+    await until(() => world.events.includes('fast firing'));
+    await until(() => service.owed().some(({ attempts }) => attempts > 0));
+    expect(service.owed()).toMatchObject([
+      { receiver: 'slow', lastError: expect.stringContaining('a fault of ours') },
+    ]);
+    await service.stop();
+  });
+
   it('sends although the log cannot be written, and writes it when it can', async () => {
     const world = createWorld();
     world.log.isBroken = true;

@@ -470,9 +470,9 @@ export class NotificationService implements AlertSink {
       }
       logger.info('notified', { ...fields, reason, alerts: notification.alerts.length });
     } catch (error) {
-      if (!(error instanceof DeliveryError)) throw error;
-      failure = error;
-      const { code, message, isRetryable } = error;
+      failure = asDeliveryError(error);
+      if (failure !== error) logger.error('a message could not be put together', error);
+      const { code, message, isRetryable } = failure;
       logger.warn('not notified', { ...fields, reason: code, error: message, isRetryable });
     }
     metrics.attempted(ref.kind, (performance.now() - startMs) / 1_000, failure?.code ?? null);
@@ -490,4 +490,10 @@ function integrationsByKey(config: AlertmanagerConfig): ReadonlyMap<string, Inte
       integrations.map((integration) => [refKey(integration.ref), integration] as const),
     ),
   );
+}
+
+/** A fault of ours in one message must not end the process that all others depend on; it is tried again like any other. */
+function asDeliveryError(error: unknown): DeliveryError {
+  if (error instanceof DeliveryError) return error;
+  return new DeliveryError('misconfigured', `a fault of ours: ${describeError(error)}`);
 }

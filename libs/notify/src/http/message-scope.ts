@@ -106,7 +106,8 @@ export class MessageScope<Settings> {
     const options = { field, isHtml: this.#isHtml, nowMs: this.nowMs };
     const text = this.#templates.expand(template, this.#value, options, this.faults);
     if (text !== null) return text;
-    return this.#templates.expandBuiltIn(this.#defaults[key] ?? '', this.#value, options);
+    const builtIn = this.#defaults[key] ?? '';
+    return this.#templates.expandBuiltIn(builtIn, this.#value, options, this.faults);
   }
 
   /**

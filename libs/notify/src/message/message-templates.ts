@@ -148,19 +148,22 @@ export class MessageTemplates {
     faults: TemplateFault[],
   ): string | null {
     if (!text.includes('{{')) return text;
-    try {
-      return render(this.#parse(text), data, options);
-    } catch (error) {
-      if (!(error instanceof TemplateExecError || error instanceof TemplateParseError)) throw error;
-      faults.push({ field: options.field, message: error.message });
-      return null;
-    }
+    return attempt(() => render(this.#parse(text), data, options), options.field, faults);
   }
 
-  /** Expands a default text, untouched by the operator's files. */
-  expandBuiltIn(text: string, data: TemplateValue, options: ExpandOptions): string {
+  /**
+   * Expands a default text, untouched by the operator's files. One that fails, as over data that is too large, is empty and
+   * a fault.
+   */
+  expandBuiltIn(
+    text: string,
+    data: TemplateValue,
+    options: ExpandOptions,
+    faults: TemplateFault[],
+  ): string {
     if (!text.includes('{{')) return text;
-    return render(this.#builtIn.with('message', text), data, options);
+    const expand = (): string => render(this.#builtIn.with('message', text), data, options);
+    return attempt(expand, options.field, faults) ?? '';
   }
 
   #parse(text: string): TemplateSet {
@@ -187,4 +190,15 @@ function render(
     isHtml,
     maxOutputLength: MAX_OUTPUT,
   });
+}
+
+/** @returns null after a fault of a template, which is noted */
+function attempt(expand: () => string, field: string, faults: TemplateFault[]): string | null {
+  try {
+    return expand();
+  } catch (error) {
+    if (!(error instanceof TemplateExecError || error instanceof TemplateParseError)) throw error;
+    faults.push({ field, message: error.message });
+    return null;
+  }
 }
