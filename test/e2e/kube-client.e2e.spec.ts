@@ -128,7 +128,6 @@ describe('a watcher of a resource', () => {
     server.put(podObject('a'));
     await until(() => names().length === 1);
     server.breakWatches();
-    await watching(0);
     server.put(podObject('b'));
     await until(() => names().length === 2);
     expect(told.filter((what) => what === 'put')).toHaveLength(2);
