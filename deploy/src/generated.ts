@@ -1,5 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import {
+  resolveScrapeConfigs,
+  type ScrapeConfig,
+  scrapeConfigsSchema,
+  scrapeGlobalSchema,
+} from '#libs/discovery';
 import { parse, stringify } from 'yaml';
 import { type ApiAccess, apiAccessOf } from '../../apps/collector/src/kubernetes/api-access.ts';
 import { kubernetesConfigSchema } from '../../apps/collector/src/kubernetes/kubernetes-config.ts';
@@ -11,10 +17,32 @@ const FORMAT = { singleQuote: true, lineWidth: 0 } as const;
 
 /** What a collector with this file asks of the API server. @param file from the repository's root, or absolute */
 export function accessOf(file: string): readonly ApiAccess[] {
-  const { kubernetes = {} } = parse(readFileSync(resolve(root, file), 'utf8')) as {
-    kubernetes?: unknown;
-  };
-  return apiAccessOf(kubernetesConfigSchema.parse(kubernetes));
+  const { kubernetes = {} } = readCollectorConfig(file);
+  const jobs = jobsOf(file);
+  return apiAccessOf(
+    kubernetesConfigSchema.parse(kubernetes),
+    jobs === null ? null : jobs.flatMap(({ discovery }) => discovery),
+  );
+}
+
+/** The jobs of a collector's file; null where it names none, so that the default applies. */
+export function jobsOf(file: string): readonly ScrapeConfig[] | null {
+  const { global = {}, scrape_configs: jobs } = readCollectorConfig(file);
+  if (jobs === undefined) return null;
+  const { configs, problems } = resolveScrapeConfigs(
+    scrapeConfigsSchema.parse(jobs),
+    scrapeGlobalSchema.parse(global),
+  );
+  if (problems.length > 0) throw new Error(`${file}: ${JSON.stringify(problems)}`);
+  return configs;
+}
+
+function readCollectorConfig(file: string): {
+  kubernetes?: unknown;
+  global?: unknown;
+  scrape_configs?: unknown;
+} {
+  return parse(readFileSync(resolve(root, file), 'utf8')) as object;
 }
 
 /** Files that follow from others, by their path from the repository's root. */

@@ -4,13 +4,22 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { AppLogger, listen } from '#libs/platform';
-import { parseAllDocuments } from 'yaml';
+import { parse, parseAllDocuments, stringify } from 'yaml';
 import { createApp } from '../../apps/collector/src/app.ts';
 import type { Manifest } from '../../deploy/src/manifest.ts';
 import { KubeApiServer } from '../kube/api-server.ts';
 import { eventually, temporaryFolder } from '../support/processes.ts';
 
-const RBAC = join(import.meta.dirname, '..', '..', 'deploy', 'base', 'collector', 'rbac.yaml');
+const BASE = join(import.meta.dirname, '..', '..', 'deploy', 'base', 'collector');
+const RBAC = join(BASE, 'rbac.yaml');
+
+/** The base's jobs as YAML. */
+function jobs(): string {
+  const config = parse(readFileSync(join(BASE, 'collector.yml'), 'utf8')) as {
+    scrape_configs: unknown;
+  };
+  return stringify({ scrape_configs: config.scrape_configs });
+}
 
 /** Every right of the roles but those that the kubelet asks about: `list apps/deployments`. */
 function granted(): readonly string[] {
@@ -42,7 +51,7 @@ describe('the API server that a collector asks', () => {
       const configFile = join(folder.path, 'collector.yml');
       await writeFile(
         configFile,
-        `host_metrics: {enabled: false}
+        `${jobs()}host_metrics: {enabled: false}
 outputs: {remote_write: []}
 kubernetes:
   api_server: ${apiServer}

@@ -3,7 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { accessOf, generatedFiles } from '../../deploy/src/generated.ts';
+import { annotatedPodsJob } from '../../apps/collector/src/discovery/annotated-pods.ts';
+import { accessOf, generatedFiles, jobsOf } from '../../deploy/src/generated.ts';
 import { type Container, containersOf, type Manifest } from '../../deploy/src/manifest.ts';
 import { figuresOf, overlayFindings } from '../../deploy/src/overlay-rules.ts';
 import {
@@ -32,6 +33,19 @@ function volumeOfData(objects: readonly Manifest[]): unknown {
 describe('generated manifests', () => {
   it.each([...generatedFiles()])('%s is what is generated', (file, text) => {
     expect(readFileSync(join(root, file), 'utf8')).toBe(text);
+  });
+});
+
+describe('the jobs of the base', () => {
+  const jobs = jobsOf('deploy/base/collector/collector.yml');
+
+  it('are the collector, the engine, and annotated pods as they are scraped without any job', () => {
+    expect(jobs?.map(({ jobName }) => jobName)).toEqual([
+      'binnacle-collector',
+      'binnacle-engine',
+      'kubernetes-pods',
+    ]);
+    expect(jobs?.at(-1)).toEqual(annotatedPodsJob());
   });
 });
 
