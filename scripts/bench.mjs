@@ -16,12 +16,19 @@ await main(async () => {
   await ensureInstalled();
   const args = process.argv.slice(2);
   // Another build can be measured, for a figure of before to put beside the one of after.
-  const hasEngine = args.some((arg) => arg === '--engine' || arg.startsWith('--engine='));
-  if (!hasEngine) {
-    await ensureBuilt();
-    args.push('--engine', join(root, 'dist', 'apps', 'alert-engine', 'src', 'main.js'));
+  const isGiven = (name) => args.some((arg) => arg === name || arg.startsWith(`${name}=`));
+  const programs = [
+    ['--engine', 'alert-engine'],
+    ['--collector', 'collector'],
+  ].filter(([option]) => !isGiven(option));
+  if (programs.length > 0) await ensureBuilt();
+  for (const [option, app] of programs) {
+    args.push(option, join(root, 'dist', 'apps', app, 'src', 'main.js'));
   }
-  const peers = ensurePeers();
+  const names = args.filter((arg) => /^[a-z]+$/.test(arg));
+  // What log files cost is compared with figures taken before.
+  const needsNoPeer = names.length > 0 && names.every((name) => name === 'logs');
+  const peers = needsNoPeer ? '' : ensurePeers();
   if (peers === null)
     throw new PlainError('the benchmarks need a real Prometheus to compare with.');
   args.push('--prometheus', join(peers, 'prometheus'));

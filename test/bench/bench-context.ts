@@ -15,7 +15,7 @@ export interface BenchOptions {
   readonly programs: Programs;
   /** Smaller sizes and fewer rounds, to see whether something is far off. */
   readonly isQuick: boolean;
-  /** Where the engine's CPU profiles go, one for each process; null for none. */
+  /** Where CPU profiles of our programs go, one for each process; null for none. */
   readonly profileDir: string | null;
 }
 
@@ -43,16 +43,26 @@ export class BenchContext {
   /** Both stores, started on empty folders. */
   async startBoth(): Promise<{ ours: Contender; theirs: Contender }> {
     const ours = await this.startEngine();
-    const theirs = prometheusContender(this.#options.programs, this.#nextFolder());
+    const theirs = prometheusContender(this.#options.programs, this.nextFolder());
     this.#contenders.push(theirs);
     await theirs.start();
     return { ours, theirs };
   }
 
+  /** The collector's built main.js. */
+  get collectorProgram(): string {
+    return this.#options.programs.collector;
+  }
+
+  /** Of the programs that are ours. */
+  get nodeArgs(): readonly string[] {
+    const { profileDir } = this.#options;
+    return profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
+  }
+
   async startEngine(): Promise<Contender> {
-    const { programs, profileDir } = this.#options;
-    const nodeArgs = profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
-    const engine = engineContender(programs, this.#nextFolder(), nodeArgs);
+    const { programs } = this.#options;
+    const engine = engineContender(programs, this.nextFolder(), this.nodeArgs);
     this.#contenders.push(engine);
     await engine.start();
     return engine;
@@ -85,7 +95,8 @@ export class BenchContext {
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 3 });
   }
 
-  #nextFolder(): string {
+  /** A folder that nobody else uses; it is made by whoever asked. */
+  nextFolder(): string {
     this.#count++;
     return join(this.#folder, String(this.#count));
   }

@@ -170,6 +170,8 @@ export class Contender {
 export interface Programs {
   /** The engine's built main.js. */
   readonly engine: string;
+  /** The collector's built main.js. */
+  readonly collector: string;
   /** The real prometheus. */
   readonly prometheus: string;
 }

@@ -5,6 +5,7 @@ import { ingestBenchmark } from './benchmarks/ingest.ts';
 import { firesBenchmark } from './benchmarks/fires.ts';
 import { instantBenchmark } from './benchmarks/instant.ts';
 import { linearBenchmark } from './benchmarks/linear.ts';
+import { logsBenchmark } from './benchmarks/logs.ts';
 import { loopBenchmark } from './benchmarks/loop.ts';
 import { millionBenchmark } from './benchmarks/million.ts';
 import { teamsBenchmark } from './benchmarks/teams.ts';
@@ -27,6 +28,7 @@ const BENCHMARKS = new Map([
   ['teams', teamsBenchmark],
   ['fires', firesBenchmark],
   ['notify', notifyBenchmark],
+  ['logs', logsBenchmark],
 ]);
 
 const { values, positionals } = parseArgs({
@@ -34,20 +36,27 @@ const { values, positionals } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     engine: { type: 'string' },
+    collector: { type: 'string' },
     prometheus: { type: 'string' },
     profile: { type: 'string' },
   },
 });
 const unknown = positionals.filter((name) => !BENCHMARKS.has(name));
-if (unknown.length > 0 || values.engine === undefined || values.prometheus === undefined) {
+const { engine, collector, prometheus } = values;
+if (
+  unknown.length > 0 ||
+  engine === undefined ||
+  collector === undefined ||
+  prometheus === undefined
+) {
   process.stderr.write(
-    `usage: npm run bench -- [--quick] [--profile FOLDER] [--engine MAIN.JS] [${[...BENCHMARKS.keys()].join('|')}]…\n`,
+    `usage: npm run bench -- [--quick] [--profile FOLDER] [--engine MAIN.JS] [--collector MAIN.JS] [${[...BENCHMARKS.keys()].join('|')}]…\n`,
   );
   process.exit(2);
 }
 
 const context = await BenchContext.open({
-  programs: { engine: values.engine, prometheus: values.prometheus },
+  programs: { engine, collector, prometheus },
   isQuick: values.quick,
   profileDir: values.profile ?? null,
 });
@@ -70,7 +79,7 @@ try {
 }
 process.stdout.write(
   `\n${availableParallelism()} CPUs, Node ${process.version}${values.quick ? ', quick: sizes below those asked for' : ''}. ` +
-    'Ratios are ours to that of Prometheus in this run.\n\n' +
+    'Ratios are ours to that of Prometheus in this run unless they say otherwise.\n\n' +
     `${table(context.findings)}\n`,
 );
 process.exit(failures === 0 ? 0 : 1);
