@@ -14,6 +14,7 @@ export {
   kubernetesTargets,
   ROLE_RESOURCES,
 } from './discovery/kubernetes-targets.ts';
+export { summaryExposition } from './kubelet/stats-summary.ts';
 export {
   LEASE_TIMES,
   type LeaseBody,

@@ -6,6 +6,7 @@ import {
   type HostSurroundings,
   hostSurroundings,
 } from '../host-metrics/host-metrics-config.ts';
+import { kubeletJobs } from '../kubernetes/kubelet-jobs.ts';
 import {
   kubernetesConfigSchema,
   type KubernetesSurroundings,
@@ -16,6 +17,7 @@ import { outputsConfigSchema } from '../outputs/outputs-config.ts';
 import { probesConfigSchema } from '../probes/probes-config.ts';
 import {
   checkScrapeSection,
+  type LoadedJob,
   type LoadedJobs,
   loadJobs,
   scrapeSectionShape,
@@ -42,6 +44,8 @@ export type CollectorConfig = z.output<typeof collectorConfigSchema> & {
   readonly host: HostSurroundings;
   /** Which API server is watched, and for which node. */
   readonly cluster: KubernetesSurroundings;
+  /** The jobs that ask the kubelet, beside those of `scrape`. */
+  readonly kubelet: readonly LoadedJob[];
 };
 
 export const COLLECTOR_CONFIG = Symbol('CollectorConfig');
@@ -59,12 +63,14 @@ export async function readCollectorConfig(
 ): Promise<CollectorConfig> {
   const config = await readConfigFile(file, collectorConfigSchema, env);
   const baseDir = file === null ? process.cwd() : dirname(resolve(file));
+  const cluster = await kubernetesSurroundings(config.kubernetes, env);
   return {
     ...config,
     // Where a prometheus.yml has them.
     external_labels: { ...config.global?.external_labels, ...config.external_labels },
     scrape: await loadJobs(config, { baseDir, env }),
     host: hostSurroundings(config.host_metrics, env),
-    cluster: await kubernetesSurroundings(config.kubernetes, env),
+    cluster,
+    kubelet: kubeletJobs(config.kubernetes, cluster, baseDir),
   };
 }

@@ -28,6 +28,10 @@ describe('what a collector asks of the API server', () => {
     const off = { state: { enabled: false } };
     expect(asked(off, [])).toEqual(KUBELET);
     expect(asked({ enabled: false })).toEqual([]);
+    expect(asked({ ...off, kubelet: { enabled: false } }, [])).toEqual([]);
+    expect(
+      asked({ ...off, kubelet: { endpoints: ['summary'], discover_nodes: true } }, []),
+    ).toEqual(['get /nodes/stats', 'list,watch /nodes']);
     // Without jobs the pods of the node that are annotated; they need nobody elected.
     expect(asked(off)).toEqual([...KUBELET, 'list,watch /pods']);
     const job = { job_name: 'a', kubernetes_sd_configs: [{ role: 'endpointslice' }] };

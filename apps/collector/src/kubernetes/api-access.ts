@@ -1,6 +1,7 @@
 import type { DiscoveryConfig } from '#libs/discovery';
 import { discoveredResources, type ResourceName, RESOURCES } from '#libs/kube';
 import { annotatedPodsJob } from '../discovery/annotated-pods.ts';
+import type { KubeletEndpoint } from './kubelet-config.ts';
 import type { KubernetesConfig } from './kubernetes-config.ts';
 
 /** One thing that the collector asks of the API server or, through its authorizer, of the kubelet. */
@@ -20,10 +21,15 @@ export interface ApiAccess {
  * The kubelet asks the API server whether a token may do this. `nodes/proxy` would do as well, and would allow to run
  * commands in every pod of the node.
  */
-const KUBELET: readonly ApiAccess[] = [
-  { apiGroup: '', resource: 'nodes/metrics', verbs: ['get'], scope: 'cluster' },
-  { apiGroup: '', resource: 'nodes/stats', verbs: ['get'], scope: 'cluster' },
-];
+function kubeletAccess(endpoints: readonly KubeletEndpoint[]): readonly ApiAccess[] {
+  const get = { apiGroup: '', verbs: ['get'], scope: 'cluster' } as const;
+  return [
+    ...(endpoints.some((name) => name !== 'summary')
+      ? [{ ...get, resource: 'nodes/metrics' }]
+      : []),
+    ...(endpoints.includes('summary') ? [{ ...get, resource: 'nodes/stats' }] : []),
+  ];
+}
 
 const LEASES = { apiGroup: 'coordination.k8s.io', resource: 'leases', scope: 'namespace' } as const;
 
@@ -65,16 +71,18 @@ export function apiAccessOf(
   config: KubernetesConfig,
   discovery: readonly DiscoveryConfig[] | null = null,
 ): readonly ApiAccess[] {
-  const { enabled, state, lease } = config;
+  const { enabled, state, lease, kubelet } = config;
   if (enabled === false) return [];
   const watched = new Set<ResourceName>(state.enabled ? state.resources : []);
+  const asksKubelet = kubelet.enabled !== false;
+  if (asksKubelet && kubelet.discover_nodes) watched.add('nodes');
   for (const source of discovery ?? BY_DEFAULT) {
     // What another API server is asked is granted there.
     if (source.kind !== 'kubernetes' || source.apiServer !== null) continue;
     for (const name of discoveredResources(source)) watched.add(name);
   }
   return [
-    ...KUBELET,
+    ...(asksKubelet ? kubeletAccess(kubelet.endpoints) : []),
     ...[...watched].map((name): ApiAccess => {
       const { api, plural } = RESOURCES[name];
       const apiGroup = /^\/apis\/([^/]+)\//.exec(api)?.[1] ?? '';

@@ -7,6 +7,8 @@ import { kubernetesConfigSchema, kubernetesSurroundings } from './kubernetes-con
 
 const parse = (text: string) => parseYamlConfig(text, kubernetesConfigSchema, { file: 'c.yml' });
 
+const IN_CLUSTER = { KUBERNETES_SERVICE_HOST: '10.0.0.1', HOST_IP: '10.1.0.1' };
+
 describe('the section for Kubernetes', () => {
   it('is complete when it is empty, and does nothing outside of a cluster', async () => {
     const config = parse('');
@@ -16,6 +18,7 @@ describe('the section for Kubernetes', () => {
       endpoint: null,
       nodeName: null,
       namespace: 'default',
+      kubelet: null,
     });
   });
 
@@ -63,5 +66,38 @@ describe('the section for Kubernetes', () => {
     ['kubeconfig: x', 'unknown key "kubeconfig"; accepted are'],
   ])('says what would be accepted: %s', (text, expected) => {
     expect(() => parse(text)).toThrow(expected);
+  });
+
+  it.each([
+    ['10.0.0.1', '10.0.0.1:10250'],
+    ['https://node-1:10251/', 'node-1:10251'],
+    ['fd00::1', '[fd00::1]:10250'],
+    ['"[fd00::1]:1"', '[fd00::1]:1'],
+  ])('takes %s for the address of a kubelet', async (written, address) => {
+    const text = `api_server: https://a:6443\nkubelet: {address: ${written}}\n`;
+    const { kubelet } = await kubernetesSurroundings(parse(text), { HOST_IP: '10.9.9.9' });
+    expect(kubelet).toEqual({ kind: 'address', address });
+  });
+
+  it.each([
+    ['in a cluster, by the address of the host', '', IN_CLUSTER, '10.1.0.1:10250'],
+    ['in a cluster without an address', '', { KUBERNETES_SERVICE_HOST: '10.0.0.1' }, 'unknown'],
+    ['through the API server', 'kubelet: {discover_nodes: true}', IN_CLUSTER, 'nodes'],
+    ['not where it is not wanted', 'kubelet: {enabled: false}', IN_CLUSTER, null],
+    ['not outside of a cluster', 'api_server: https://a:6443', { HOST_IP: '10.1.0.1' }, null],
+    ['not where Kubernetes is not wanted', 'enabled: false', IN_CLUSTER, null],
+  ])('asks the kubelet %s', async (_when, text, env, expected) => {
+    const { kubelet } = await kubernetesSurroundings(parse(text), env);
+    expect(kubelet?.kind === 'address' ? kubelet.address : (kubelet?.kind ?? null)).toBe(expected);
+  });
+
+  it.each([
+    ['{address: "https://a/b"}', 'expected an address such as'],
+    ['{address: a, discover_nodes: true}', 'of no use together with address'],
+    ['{interval: 5s}', 'must not be greater than the interval'],
+    ['{cert_file: a}', 'cert_file and key_file are given together'],
+    ['{endpoints: [pods]}', 'kubelet.endpoints'],
+  ])('refuses %s of a kubelet', (section, message) => {
+    expect(() => parse(`kubelet: ${section}\n`)).toThrow(message);
   });
 });

@@ -1,8 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import { inClusterEndpoint, type KubeEndpoint } from '#libs/node-kube';
+import { inClusterEndpoint, isInCluster, type KubeEndpoint } from '#libs/node-kube';
 import { STATE_RESOURCES, type StateResource } from '#libs/kube';
 import { durationMs } from '#libs/yaml-config';
 import { z } from 'zod';
+import {
+  kubeletConfigSchema,
+  type KubeletSurroundings,
+  kubeletSurroundings,
+} from './kubelet-config.ts';
 
 const filePath = z.string().min(1);
 
@@ -62,6 +67,7 @@ export const kubernetesConfigSchema = z
         max_series: z.int().min(1_000).default(2_000_000),
       })
       .prefault({}),
+    kubelet: kubeletConfigSchema.prefault({}),
     /** The lease by which one collector speaks for the cluster. */
     lease: z
       .strictObject({
@@ -100,6 +106,8 @@ export interface KubernetesSurroundings {
   readonly nodeName: string | null;
   /** Where this collector lives, and its lease. */
   readonly namespace: string;
+  /** Null where no kubelet is asked. */
+  readonly kubelet: KubeletSurroundings | null;
 }
 
 /** The configuration's word, then the environment's. */
@@ -116,6 +124,13 @@ export async function kubernetesSurroundings(
       given(env['POD_NAMESPACE']) ??
       (await readNamespace(endpoint)) ??
       'default',
+    kubelet:
+      endpoint === null
+        ? null
+        : kubeletSurroundings(config.kubelet, {
+            isInCluster: isInCluster(env),
+            hostIp: given(env['HOST_IP']),
+          }),
   };
 }
 

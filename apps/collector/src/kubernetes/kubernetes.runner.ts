@@ -191,9 +191,12 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
   }
 }
 
+/** Of what concerns the API server: the kubelet is asked by jobs of its own. */
 function fingerprint(config: KubernetesConfig, around: KubernetesSurroundings): string {
   const { labels, annotations } = config.state;
-  return JSON.stringify([config, around, [...labels], [...annotations]]);
+  const { kubelet: _config, ...own } = config;
+  const { kubelet: _kubelet, ...ownAround } = around;
+  return JSON.stringify([own, ownAround, [...labels], [...annotations]]);
 }
 
 /** The `…_sd_configs` of all jobs, null where there are no jobs. */

@@ -34,7 +34,12 @@ export function checkScrapeSection(section: ScrapeSection, context: z.core.$Refi
 export interface LoadedJob {
   readonly config: ScrapeConfig;
   readonly baseDir: string;
+  /** Makes metrics in the text format of what a target says, where that is something else. */
+  readonly translate?: BodyTranslation | null;
 }
+
+/** @throws KubeObjectError for a body that makes no sense */
+export type BodyTranslation = (body: Buffer) => Buffer;
 
 /** All jobs, and the further files they came from. */
 export interface LoadedJobs {
@@ -98,7 +103,7 @@ async function expandGlobs(globs: readonly string[], baseDir: string): Promise<s
 }
 
 /** Equal for jobs that scrape alike, whatever their targets. */
-export function jobFingerprint({ config, baseDir }: LoadedJob): string {
+export function jobFingerprint({ config, baseDir, translate }: LoadedJob): string {
   const { staticGroups: _groups, ...rest } = config;
-  return configFingerprint([baseDir, rest]);
+  return configFingerprint([baseDir, rest, translate?.name]);
 }

@@ -38,6 +38,7 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
   readonly #providers: TargetProviders;
   #loaded: LoadedJobs;
   #cluster: CollectorConfig['cluster'];
+  #kubelet: readonly LoadedJob[];
   #state: 'starting' | 'running' | 'stopped' = 'starting';
 
   constructor(
@@ -51,6 +52,7 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
   ) {
     this.#providers = providers;
     this.#cluster = config.cluster;
+    this.#kubelet = config.kubelet;
     this.#loaded = config.scrape;
     this.#logger = logger;
     this.#http = http;
@@ -73,9 +75,11 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     this.#reloads.register({
       name: 'scrape_configs',
       prepare:
-        async ({ scrape, cluster }) =>
-        () =>
-          this.#apply(scrape, cluster),
+        async ({ scrape, cluster, kubelet }) =>
+        () => {
+          this.#kubelet = kubelet;
+          return this.#apply(scrape, cluster);
+        },
       watchedFiles: () => this.#loaded.files,
     });
   }
@@ -97,7 +101,7 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     this.#cluster = cluster;
     this.#providers.cluster = cluster;
     if (this.#state !== 'running') return;
-    await this.#sync(loaded.jobs ?? this.#defaultJobs());
+    await this.#sync([...(loaded.jobs ?? this.#defaultJobs()), ...this.#kubeletJobs()]);
   }
 
   async #sync(jobs: readonly LoadedJob[]): Promise<void> {
@@ -145,6 +149,17 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     return jobFingerprint(job) + (isKubernetes ? configFingerprint(this.#cluster) : '');
   }
 
+  /** Whatever else is scraped; a job of the configuration that is called alike takes the place of one. */
+  #kubeletJobs(): readonly LoadedJob[] {
+    if (this.#cluster.kubelet?.kind === 'unknown') {
+      this.#logger.warn('the kubelet is not scraped: nothing says where it is', {
+        accepted: 'HOST_IP in the environment, or address or discover_nodes in kubernetes.kubelet',
+      });
+    }
+    const taken = new Set(this.#loaded.jobs?.map(({ config }) => config.jobName));
+    return this.#kubelet.filter(({ config }) => !taken.has(config.jobName));
+  }
+
   /** Without any job: the collector itself and, on Kubernetes, the pods that ask to be scraped. */
   #defaultJobs(): readonly LoadedJob[] {
     const own = this.#selfJobs();
@@ -159,7 +174,7 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     if (address === null || typeof address === 'string') {
       server.once('listening', () => {
         if (this.#state === 'running' && this.#loaded.jobs === null) {
-          void this.#sync(this.#defaultJobs());
+          void this.#sync([...this.#defaultJobs(), ...this.#kubeletJobs()]);
         }
       });
       return [];

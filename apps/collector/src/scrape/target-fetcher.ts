@@ -6,15 +6,19 @@ import {
   SecretFileError,
   tlsConnectionOptions,
 } from '#libs/node-http';
+import { KubeObjectError } from '#libs/kube';
 import { scrapeHeaders, type ScrapeOutcome } from '#libs/scrape';
+import type { BodyTranslation } from './scrape-section.ts';
 
 /** How long the files of a `tls_config` are trusted before they are looked at again. */
 const TLS_REREAD_MS = 60_000;
+const TEXT_FORMAT = 'text/plain; version=0.0.4';
 
 export interface TargetFetcherOptions {
   readonly config: ScrapeConfig;
   /** What relative paths of secret files are relative to. */
   readonly baseDir: string;
+  readonly translate?: BodyTranslation | null;
   readonly userAgent: string;
   readonly nowMs: () => number;
 }
@@ -34,7 +38,7 @@ export class TargetFetcher {
     target: Pick<Target, 'url' | 'timeoutMs'>,
     signal: AbortSignal,
   ): Promise<ScrapeOutcome> {
-    const { config, userAgent, nowMs } = this.#options;
+    const { config, userAgent, nowMs, translate = null } = this.#options;
     const startedMs = performance.now();
     const durationSeconds = () => (performance.now() - startedMs) / 1_000;
     try {
@@ -49,17 +53,21 @@ export class TargetFetcher {
         followsRedirects: config.http.followsRedirects,
         signal,
       });
-      const contentType = headers.get('content-type') ?? '';
+      const isTranslated = translate !== null && status === 200;
       return {
         kind: 'response',
         status,
         statusText,
-        contentType,
-        body,
+        contentType: isTranslated ? TEXT_FORMAT : (headers.get('content-type') ?? ''),
+        body: isTranslated ? translate(body) : body,
         durationSeconds: durationSeconds(),
       };
     } catch (error) {
-      if (!(error instanceof HttpGetError || error instanceof SecretFileError)) throw error;
+      const isExpected =
+        error instanceof HttpGetError ||
+        error instanceof SecretFileError ||
+        error instanceof KubeObjectError;
+      if (!isExpected) throw error;
       const isTooLarge = error instanceof HttpGetError && error.code === 'body-too-large';
       return {
         kind: 'failure',
