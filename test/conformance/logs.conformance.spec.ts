@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { LinePipeline, type LogFormat, LOG_STREAMS } from '#libs/log-pipeline';
+import { LinePipeline, type LogFormat, LOG_STREAMS, readPodLogPath } from '#libs/log-pipeline';
 import { LogTailer, MemoryCheckpointStore, MemoryLogFiles } from '#libs/log-tail';
 import { describeConformance } from '../support/conformance.ts';
 
@@ -208,5 +208,23 @@ describeConformance('a rotation', ['logs', 'rotation-scenario.json'], (path) => 
     }
     expect(lines).toEqual(scenario.expect_lines_in_order);
     expect(files.openHandles).toBe(0);
+  });
+});
+
+describeConformance('the paths of log files', ['logs', 'paths.json'], (path) => {
+  const cases = JSON.parse(readFileSync(path, 'utf8')) as readonly (Readonly<
+    Record<string, unknown>
+  > & { readonly path: string; readonly valid?: boolean })[];
+
+  it.each(cases)('$path', (expected) => {
+    const told = {
+      namespace: expected['namespace'] ?? '',
+      pod: expected['pod'] ?? '',
+      podUid: expected['pod_uid'] ?? '',
+      container: expected['container'] ?? '',
+      containerId: expected['container_id'] ?? '',
+      restart: expected['restart'] ?? null,
+    };
+    expect(readPodLogPath(expected.path)).toEqual(expected.valid === false ? null : told);
   });
 });

@@ -1,16 +1,8 @@
 import type { LineBatch } from '#libs/log-tail';
 import { detectLevel } from './detect-level.ts';
 import { JsonCursor } from './json-cursor.ts';
-import { LOG_LEVELS, type LogLevel } from './log-level.ts';
 import { type JoinedMessage, PartialJoiner } from './partial-joiner.ts';
-import {
-  LOG_STREAMS,
-  type LogStream,
-  NO_STREAM,
-  RecordBatch,
-  STDERR,
-  STDOUT,
-} from './record-batch.ts';
+import { NO_STREAM, RecordBatch, STDERR, STDOUT } from './record-batch.ts';
 import { Moment, readRfc3339 } from './rfc3339.ts';
 
 /** How the lines of a file are to be understood. */
@@ -39,18 +31,13 @@ export interface PipelineCounters {
   truncatedBytes: number;
 }
 
-/** How many messages of a level and stream there were, and how many bytes they had. */
-export interface LevelCount {
-  readonly level: LogLevel;
-  readonly stream: LogStream;
-  readonly lines: number;
-  readonly bytes: number;
-}
-
-/** What came of a batch of lines. */
+/** What came of a batch of lines, or of lines that had been held back. */
 export interface PipelineResult {
   readonly records: RecordBatch;
-  /** Where in the file the first line begins that is held back for its continuation, or the batch's end. */
+  /**
+   * Where in the file the first line begins that is held back for its continuation; if none is, the batch's end, or
+   * Infinity where there is no batch.
+   */
   readonly heldFromOffset: number;
 }
 
@@ -62,7 +49,7 @@ const NEWLINE_ESCAPE_BYTES = 2;
 const NO_BYTES = Buffer.alloc(0);
 
 /**
- * Makes records of lines: understands their format, joins what was cut, detects levels and counts. Nothing is made per
+ * Makes records of lines: understands their format, joins what was cut and detects levels. Nothing is made per
  * line; a batch of lines becomes a batch of columns over the same bytes.
  */
 export class LinePipeline {
@@ -75,8 +62,6 @@ export class LinePipeline {
   readonly #format: LogFormat;
   readonly #partialTimeoutMs: number;
   readonly #joiner: PartialJoiner;
-  readonly #lineCounts = new Float64Array(LOG_LEVELS.length * LOG_STREAMS.length);
-  readonly #byteCounts = new Float64Array(LOG_LEVELS.length * LOG_STREAMS.length);
   readonly #moment = new Moment();
   readonly #cursor = new JsonCursor();
 
@@ -87,24 +72,6 @@ export class LinePipeline {
       options.maxMessageBytes ?? 2 * 1024 * 1024,
       options.maxOpenPartials ?? 10_000,
     );
-  }
-
-  /** Messages so far by level and stream; only those that occurred. */
-  counts(): LevelCount[] {
-    const counts: LevelCount[] = [];
-    for (const [streamId, stream] of LOG_STREAMS.entries()) {
-      for (const [levelId, level] of LOG_LEVELS.entries()) {
-        const at = streamId * LOG_LEVELS.length + levelId;
-        if (this.#lineCounts[at] === 0) continue;
-        counts.push({
-          level,
-          stream,
-          lines: this.#lineCounts[at]!,
-          bytes: this.#byteCounts[at]!,
-        });
-      }
-    }
-    return counts;
   }
 
   /** The records of a batch of lines, in their order; a joined message comes where its last part stands. */
@@ -131,7 +98,6 @@ export class LinePipeline {
     if (!this.#joiner.isEmpty) {
       this.#flush(batch.fileKey, nowMs - this.#partialTimeoutMs, records);
     }
-    this.#count(records);
     const heldFrom = this.#joiner.heldFrom(batch.fileKey);
     return { records, heldFromOffset: Math.min(heldFrom, batch.endOffset) };
   }
@@ -142,11 +108,12 @@ export class LinePipeline {
   }
 
   /** Messages that have waited too long for their next part, by file. */
-  flushOverdue(nowMs: number): Map<string, RecordBatch> {
-    const flushed = new Map<string, RecordBatch>();
+  flushOverdue(nowMs: number): Map<string, PipelineResult> {
+    const flushed = new Map<string, PipelineResult>();
     for (const fileKey of this.#joiner.fileKeys) {
       const records = this.#flushFile(fileKey, nowMs - this.#partialTimeoutMs);
-      if (records !== null) flushed.set(fileKey, records);
+      if (records === null) continue;
+      flushed.set(fileKey, { records, heldFromOffset: this.#joiner.heldFrom(fileKey) });
     }
     return flushed;
   }
@@ -155,7 +122,6 @@ export class LinePipeline {
     const records = new RecordBatch(NO_BYTES, 4);
     this.#flush(fileKey, beforeMs, records);
     if (records.count === 0) return null;
-    this.#count(records);
     return records;
   }
 
@@ -165,14 +131,6 @@ export class LinePipeline {
       if (message === null) continue;
       this.counters.unfinishedMessages++;
       this.#addJoined(records, stream, message, true);
-    }
-  }
-
-  #count(records: RecordBatch): void {
-    for (let i = 0; i < records.count; i++) {
-      const at = records.streams[i]! * LOG_LEVELS.length + records.levels[i]!;
-      this.#lineCounts[at]! += 1;
-      this.#byteCounts[at]! += records.ends[i]! - records.starts[i]!;
     }
   }
 

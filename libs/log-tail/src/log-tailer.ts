@@ -151,6 +151,24 @@ export class LogTailer {
     this.#recycle(batch.bytes, entry.columns);
   }
 
+  /**
+   * Lines that were held back go out after all, as when their continuation has not come in time.
+   * @param heldFromOffset where in the file a line begins that is held back still, or how far the file's lines are known
+   * @returns to be called once they have arrived where they belong
+   */
+  release(fileKey: string, heldFromOffset: number): () => void {
+    for (const file of this.#roster.files) {
+      if (file.key !== fileKey) continue;
+      // A file that was truncated meanwhile has no such place.
+      const offset = Math.min(heldFromOffset, file.offset);
+      const ticket = file.ledger.add(offset);
+      return () => {
+        if (file.ledger.acknowledge(ticket, offset)) this.#roster.hasChanged = true;
+      };
+    }
+    return () => {};
+  }
+
   /** Saves how far everything was acknowledged. */
   async save(nowMs: number): Promise<void> {
     this.#roster.hasChanged = false;

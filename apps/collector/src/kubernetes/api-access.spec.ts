@@ -32,6 +32,9 @@ describe('what a collector asks of the API server', () => {
     expect(
       asked({ ...off, kubelet: { endpoints: ['summary'], discover_nodes: true } }, []),
     ).toEqual(['get /nodes/stats', 'list,watch /nodes']);
+    // The pods whose logs are followed.
+    const logs = apiAccessOf(kubernetesConfigSchema.parse(off), [], true);
+    expect(logs.map(({ resource }) => resource)).toContain('pods');
     // Without jobs the pods of the node that are annotated; they need nobody elected.
     expect(asked(off)).toEqual([...KUBELET, 'list,watch /pods']);
     const job = { job_name: 'a', kubernetes_sd_configs: [{ role: 'endpointslice' }] };

@@ -66,16 +66,19 @@ export function needsLease(
  * Everything that a collector with this configuration asks. The roles in `deploy/` are generated from it: what is not in
  * here is refused by the API server, so a feature that asks for more adds it.
  * @param discovery the `…_sd_configs` of all jobs; null where there are no jobs
+ * @param hasLogs whether log files are followed, which may be those of pods
  */
 export function apiAccessOf(
   config: KubernetesConfig,
   discovery: readonly DiscoveryConfig[] | null = null,
+  hasLogs = false,
 ): readonly ApiAccess[] {
   const { enabled, state, lease, kubelet } = config;
   if (enabled === false) return [];
   const watched = new Set<ResourceName>(state.enabled ? state.resources : []);
   const asksKubelet = kubelet.enabled !== false;
   if (asksKubelet && kubelet.discover_nodes) watched.add('nodes');
+  if (hasLogs) watched.add('pods');
   for (const source of discovery ?? BY_DEFAULT) {
     // What another API server is asked is granted there.
     if (source.kind !== 'kubernetes' || source.apiServer !== null) continue;

@@ -30,6 +30,13 @@ const shape = {
   ...clientShape,
 };
 
+/** What Loki takes unless it is told otherwise. */
+const MAX_LABELS = 15;
+
+function countOf(labels: Readonly<Record<string, string>>): number {
+  return Object.keys(labels).length;
+}
+
 const lokiSchema = z.strictObject({
   ...shape,
   format: z
@@ -43,7 +50,10 @@ const lokiSchema = z.strictObject({
   /** Of every stream. */
   labels: z.record(labelName, z.string().max(1024)).default({}),
   /** Fields of records that Loki indexes; the others become structured metadata. */
-  label_fields: z.array(labelName).max(12).default(['level', 'stream']),
+  label_fields: z
+    .array(labelName)
+    .max(12)
+    .default(['namespace', 'pod', 'container', 'level', 'stream']),
 });
 
 const otlpSchema = z.strictObject({
@@ -64,11 +74,16 @@ export type HttpLogsConfig = (
 /** The outputs' key `loki`. */
 export const lokiOutputsSchema = z
   .array(
-    lokiSchema.transform((raw, context): HttpLogsConfig => ({
-      ...raw,
-      kind: 'loki',
-      http: clientOf(raw, context),
-    })),
+    lokiSchema
+      .refine(({ labels, label_fields: fields }) => countOf(labels) + fields.length < MAX_LABELS, {
+        error: `a stream has at most ${MAX_LABELS} labels, of which one is the tag; give fewer labels and label_fields`,
+        path: ['label_fields'],
+      })
+      .transform((raw, context): HttpLogsConfig => ({
+        ...raw,
+        kind: 'loki',
+        http: clientOf(raw, context),
+      })),
   )
   .max(20)
   .superRefine(checkNames);

@@ -88,6 +88,23 @@ describe('bodies of requests', () => {
     });
   });
 
+  it('stay within what Loki takes', () => {
+    const writer = new MsgpackWriter();
+    writer.arrayHeader(2);
+    writer.eventTime(1, 0);
+    const many = Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`f${i}`, 'x']));
+    writer.value({ message: 'm', level: 'é'.repeat(2_000), labels: { 'a/b': 'c' }, ...many });
+    const entries = Buffer.from(writer.written);
+    const { body } = lokiJson([{ tag: 't', entries, count: 1 }], LABELS);
+    const { streams } = JSON.parse(gunzipSync(body).toString()) as {
+      streams: { stream: Record<string, string>; values: [string, string, object][] }[];
+    };
+    expect(Buffer.byteLength(streams[0]!.stream['level']!)).toBe(1_024);
+    const metadata = streams[0]!.values[0]![2];
+    expect(metadata).toMatchObject({ labels_a_b: 'c', f0: 'x', fields_left_out: '81' });
+    expect(Object.keys(metadata)).toHaveLength(121);
+  });
+
   it('are JSON objects by line', () => {
     const lines = gunzipSync(jsonLines([chunk()]).body)
       .toString()
@@ -189,7 +206,7 @@ describe('bodies of requests', () => {
                   [
                     6,
                     [
-                      [1, 'stream'],
+                      [1, 'log.iostream'],
                       [2, [[1, 'stdout']]],
                     ],
                   ],
@@ -212,7 +229,7 @@ describe('bodies of requests', () => {
                   [
                     6,
                     [
-                      [1, 'stream'],
+                      [1, 'log.iostream'],
                       [2, [[1, 'stderr']]],
                     ],
                   ],
@@ -339,13 +356,24 @@ describe('the outputs’ keys', () => {
     expect(parsed.loki![0]).toMatchObject({
       kind: 'loki',
       format: 'protobuf',
-      label_fields: ['level', 'stream'],
+      label_fields: ['namespace', 'pod', 'container', 'level', 'stream'],
       timeout: 30_000,
     });
     for (const [bad, message] of [
       [{ loki: [{ name: 'a', url: 'ftp://x' }] }, 'expected an http or https URL'],
       [{ loki: [{ name: 'a', url: 'http://u:p@x' }] }, 'use basic_auth'],
       [{ loki: [good, good] }, 'has this name'],
+      [
+        {
+          loki: [
+            {
+              ...good,
+              labels: { a: '', b: '', c: '', d: '', e: '', f: '', g: '', h: '', i: '', j: '' },
+            },
+          ],
+        },
+        'at most 15 labels',
+      ],
       [{ loki: [{ ...good, format: 'xml' }] }, 'accepted are protobuf, json'],
       [{ otlp_logs: [{ ...good, follow_redirects: true }] }, 'follow_redirects'],
       [{ http_logs: [{ ...good, bearer_token: 'a', authorization: { credentials: 'b' } }] }, ''],

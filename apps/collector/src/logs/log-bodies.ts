@@ -18,6 +18,11 @@ export interface LokiLabelOptions {
   readonly labelFields: readonly string[];
 }
 
+/** Loki's own limits are 128 pairs and 64 KiB for a line's metadata, and 2,048 bytes for a label. */
+const MAX_METADATA = 120;
+const MAX_METADATA_BYTES = 60 * 1024;
+const MAX_LABEL_LENGTH = 512;
+
 interface Stream {
   readonly labels: Readonly<Record<string, string>>;
   readonly entries: LogEntry[];
@@ -33,6 +38,18 @@ const SEVERITIES: ReadonlyMap<string, number> = new Map([
   ['warn', 13],
   ['error', 17],
   ['fatal', 21],
+]);
+
+/** What OpenTelemetry's semantic conventions call our fields. */
+const SEMANTIC_NAMES: ReadonlyMap<string, string> = new Map([
+  ['namespace', 'k8s.namespace.name'],
+  ['pod', 'k8s.pod.name'],
+  ['pod_uid', 'k8s.pod.uid'],
+  ['container', 'k8s.container.name'],
+  ['node', 'k8s.node.name'],
+  ['container_id', 'container.id'],
+  ['file', 'log.file.path'],
+  ['stream', 'log.iostream'],
 ]);
 
 /** Loki's PushRequest, compressed as a snappy block. */
@@ -118,7 +135,7 @@ export function jsonLines(chunks: readonly LogChunk[]): LogBody {
         time: isoText(entry),
         tag: chunk.tag,
         message: entry.message,
-        ...Object.fromEntries(entry.fields),
+        ...entry.record,
       };
       lines.push(JSON.stringify(record), '\n');
     }
@@ -145,7 +162,7 @@ function logRecord(writer: ProtobufWriter, entry: LogEntry): void {
   }
   message(writer, 5, () => text(writer, 1, entry.message));
   for (const [name, value] of entry.fields) {
-    if (name !== 'level') attribute(writer, 6, name, value);
+    if (name !== 'level') attribute(writer, 6, SEMANTIC_NAMES.get(name) ?? name, value);
   }
 }
 
@@ -179,7 +196,7 @@ function streamsOf(chunks: readonly LogChunk[], options: LokiLabelOptions): Stre
     for (const entry of entriesOf(chunk)) {
       const labels: Record<string, string> = { tag: chunk.tag, ...options.labels };
       for (const [name, value] of entry.fields) {
-        if (options.labelFields.includes(name) && value !== '') labels[name] = value;
+        if (options.labelFields.includes(name) && value !== '') labels[name] = cut(value);
       }
       const key = labelText(labels);
       const stream = streams.get(key);
@@ -191,9 +208,26 @@ function streamsOf(chunks: readonly LogChunk[], options: LokiLabelOptions): Stre
 }
 
 function metadataOf({ fields }: LogEntry, { labelFields }: LokiLabelOptions): [string, string][] {
-  return fields
-    .filter(([name, value]) => !labelFields.includes(name) && value !== '')
-    .map(([name, value]) => [name.replaceAll(/[^A-Za-z0-9_]/g, '_'), value]);
+  const pairs: [string, string][] = [];
+  let bytes = 0;
+  let leftOut = 0;
+  for (const [name, value] of fields) {
+    if (labelFields.includes(name) || value === '') continue;
+    const size = name.length + Buffer.byteLength(value);
+    if (pairs.length >= MAX_METADATA || bytes + size > MAX_METADATA_BYTES) leftOut++;
+    else {
+      bytes += size;
+      pairs.push([name.replaceAll(/[^A-Za-z0-9_]/g, '_'), value]);
+    }
+  }
+  // Loki would refuse the whole line.
+  if (leftOut > 0) pairs.push(['fields_left_out', String(leftOut)]);
+  return pairs;
+}
+
+/** A label's value as far as Loki takes it. */
+function cut(value: string): string {
+  return value.length <= MAX_LABEL_LENGTH ? value : value.slice(0, MAX_LABEL_LENGTH).toWellFormed();
 }
 
 /** `{a="b", c="d"}`, sorted by name, as Loki writes a stream's labels. */

@@ -6,9 +6,17 @@ export interface LogEntry {
   readonly seconds: number;
   readonly nanos: number;
   readonly message: string;
-  /** Every other field as text, in the order of the record; what has parts is JSON. */
+  /**
+   * Every other field as text, in the order of the record. A pod's labels and annotations are fields of their own, such
+   * as `labels.app`; anything else that has parts is JSON.
+   */
   readonly fields: readonly (readonly [name: string, value: string])[];
+  /** Every other field as it is. */
+  readonly record: Readonly<Record<string, unknown>>;
 }
+
+/** Fields whose parts are told apart, since one wants to search by them. */
+const GROUPS = new Set(['labels', 'annotations']);
 
 /** The records of a chunk; what is not of our making and makes no sense is left out. */
 export function entriesOf({ entries }: LogChunk): LogEntry[] {
@@ -18,15 +26,19 @@ export function entriesOf({ entries }: LogChunk): LogEntry[] {
     const entry = reader.readValue();
     if (!Array.isArray(entry)) continue;
     const [time, record] = entry as readonly unknown[];
-    if (typeof record !== 'object' || record === null) continue;
+    if (!isRecord(record)) continue;
     const [seconds, nanos] = timeOf(time);
-    let message = '';
+    const { message = '', ...others } = record;
     const fields: [string, string][] = [];
-    for (const [name, value] of Object.entries(record)) {
-      if (name === 'message') message = textOf(value);
-      else fields.push([name, textOf(value)]);
+    for (const [name, value] of Object.entries(others)) {
+      if (!GROUPS.has(name) || typeof value !== 'object' || value === null) {
+        fields.push([name, textOf(value)]);
+      } else {
+        for (const [key, part] of Object.entries(value))
+          fields.push([`${name}.${key}`, textOf(part)]);
+      }
     }
-    found.push({ seconds, nanos, message, fields });
+    found.push({ seconds, nanos, message: textOf(message), fields, record: others });
   }
   return found;
 }
@@ -40,6 +52,10 @@ export function nanosText({ seconds, nanos }: LogEntry): string {
 export function isoText({ seconds, nanos }: LogEntry): string {
   const whole = new Date(seconds * 1000).toISOString().slice(0, 19);
   return `${whole}.${String(nanos).padStart(9, '0')}Z`;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function timeOf(time: unknown): readonly [number, number] {

@@ -1,5 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { LogIdentity } from '#libs/log-pipeline';
 import type { TailCounters } from '#libs/log-tail';
+import type { CountingSink } from './counting-sink.ts';
 import type { LogLane } from './log-lane.ts';
 
 /** The lane whose lines are counted. */
@@ -27,9 +29,13 @@ const TAIL_COUNTERS: readonly (readonly [keyof TailCounters, string, string])[] 
   ],
 ];
 
+/** Labels of containers' lines beside those of their group. */
+const IDENTITY = ['namespace', 'pod', 'container', 'workload'] as const;
+
 /** What following the log files came to, read from the lanes when somebody asks. */
 export class LogMetrics {
   #lanes: readonly LogLane[] = [];
+  #counts: CountingSink | null = null;
   readonly #registry: Registry;
   readonly #pollFailures: Counter;
 
@@ -60,12 +66,14 @@ export class LogMetrics {
     );
     this.#gauges();
     this.#pipelineCounters();
+    this.#unenriched();
     this.setLabelNames([]);
   }
 
-  /** From here on these lanes are read. */
-  setLanes(lanes: readonly LogLane[]): void {
+  /** From here on these lanes are read, and these counts. */
+  setLanes(lanes: readonly LogLane[], counts: CountingSink | null): void {
     this.#lanes = lanes;
+    this.#counts = counts;
   }
 
   pollFailed(output: string): void {
@@ -74,18 +82,20 @@ export class LogMetrics {
 
   /** The labels of the configured groups, which the counters of lines have beside their own. */
   setLabelNames(names: readonly string[]): void {
-    const labelNames = ['group', ...names, 'level', 'stream'];
+    const labelNames = ['group', ...IDENTITY, ...names, 'level', 'stream'];
     for (const [name, help, unit] of [
-      ['binnacle_log_lines_total', 'Log lines by the level they tell.', 'lines'],
+      ['binnacle_log_lines_total', 'Log messages by the level they tell.', 'lines'],
       ['binnacle_log_bytes_total', 'Bytes of log messages by the level they tell.', 'bytes'],
     ] as const) {
       this.#registry.removeSingleMetric(name);
       this.#counter(name, help, labelNames, (counter) => {
-        const lane = this.#lanes.find((candidate) => candidate.name === METRICS_LANE);
-        for (const { group, lines } of lane?.pipelines.values() ?? []) {
-          for (const count of lines.counts()) {
-            const { level, stream } = count;
-            counter.inc({ group: group.name, ...group.labels, level, stream }, count[unit]);
+        for (const { group, counts: sources } of this.#counts?.groups.values() ?? []) {
+          for (const { identity, counts } of sources.list(Date.now())) {
+            const labels = { group: group.name, ...told(identity), ...group.labels };
+            for (const count of counts) {
+              const { level, stream } = count;
+              counter.inc({ ...labels, level, stream }, count[unit]);
+            }
           }
         }
       });
@@ -103,9 +113,7 @@ export class LogMetrics {
         collect(): void {
           this.reset();
           for (const lane of lanes()) {
-            const lags = new Map<string, number>(
-              [...lane.pipelines.keys()].map((name) => [name, 0]),
-            );
+            const lags = new Map<string, number>([...lane.groups.keys()].map((name) => [name, 0]));
             for (const { group, lagSeconds } of lane.status(Date.now())) {
               lags.set(group, Math.max(lags.get(group) ?? 0, lagSeconds));
             }
@@ -163,12 +171,27 @@ export class LogMetrics {
     for (const [key, name, help] of counters) {
       this.#counter(name, help, ['output', 'group'], (counter) => {
         for (const lane of this.#lanes) {
-          for (const { group, lines } of lane.pipelines.values()) {
+          for (const { group, lines } of lane.groups.values()) {
             counter.inc({ output: lane.name, group: group.name }, lines.counters[key]);
           }
         }
       });
     }
+  }
+
+  /** Told once, although every lane looks pods up: it is a share of the lines that are counted. */
+  #unenriched(): void {
+    this.#counter(
+      'binnacle_log_unenriched_total',
+      'Log messages of containers whose pod was not known in time.',
+      ['group'],
+      (counter) => {
+        const lane = this.#lanes.find((candidate) => candidate.name === METRICS_LANE);
+        for (const { group, unenriched } of lane?.groups.values() ?? []) {
+          counter.inc({ group: group.name }, unenriched);
+        }
+      },
+    );
   }
 
   /** A counter that is filled when somebody reads it. */
@@ -190,4 +213,11 @@ export class LogMetrics {
     });
     this.#registry.registerMetric(counter);
   }
+}
+
+/** The labels that say something. */
+function told(identity: LogIdentity): Record<string, string> {
+  return Object.fromEntries(
+    IDENTITY.map((name) => [name, identity[name]] as const).filter(([, value]) => value !== ''),
+  );
 }

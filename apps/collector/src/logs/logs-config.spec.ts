@@ -24,7 +24,19 @@ function complaint(text: string): string {
 describe('the sections for logs', () => {
   it('are complete when they are empty', () => {
     expect(parse('')).toEqual({
-      logs: { files: [], poll_interval: 250, scan_interval: 2000 },
+      logs: {
+        files: [],
+        pods: {
+          labels: ['name', 'instance', 'component', 'version'].map(
+            (name) => `app.kubernetes.io/${name}`,
+          ),
+          annotations: [],
+          wait: 2_000,
+          keep: 3_600_000,
+        },
+        poll_interval: 250,
+        scan_interval: 2000,
+      },
       fluentd: [],
     });
   });

@@ -15,7 +15,18 @@ const pattern = z
   });
 
 /** Labels that the counters of lines have of themselves. */
-const OWN_LABELS = new Set(['group', 'level', 'stream', 'output', 'job', 'instance']);
+const OWN_LABELS = new Set([
+  'group',
+  'level',
+  'stream',
+  'output',
+  'job',
+  'instance',
+  'namespace',
+  'pod',
+  'container',
+  'workload',
+]);
 
 const labels = z.record(
   z.string().refine((name) => isValidLegacyName(name, 'label') && !name.startsWith('__'), {
@@ -55,6 +66,24 @@ const fileGroupSchema = z.strictObject({
     .default([]),
 });
 
+const fieldNames = z.array(z.string().min(1).max(317)).max(64);
+
+const podsSchema = z.strictObject({
+  /** Labels of pods that go into their records; `*` is all. */
+  labels: fieldNames.default([
+    'app.kubernetes.io/name',
+    'app.kubernetes.io/instance',
+    'app.kubernetes.io/component',
+    'app.kubernetes.io/version',
+  ]),
+  /** Annotations of pods that go into their records; `*` is all. */
+  annotations: fieldNames.default([]),
+  /** How long the first lines of a file wait for its pod to become known. */
+  wait: durationMs({ minMs: 0 }).prefault('2s'),
+  /** How long a deleted pod is remembered, for lines that are still to be read. */
+  keep: durationMs({ minMs: 0 }).prefault('1h'),
+});
+
 /** The `logs` section: the files that are followed. */
 export const logsConfigSchema = z.strictObject({
   files: z
@@ -71,6 +100,8 @@ export const logsConfigSchema = z.strictObject({
       });
     })
     .default([]),
+  /** What is told of the pods whose files are followed. */
+  pods: podsSchema.prefault({}),
   /** How often files are looked at, besides when the file system tells of a change. */
   poll_interval: durationMs({ minMs: 10 }).prefault('250ms'),
   /** How often the patterns are looked at. */

@@ -1,11 +1,12 @@
 import { Module } from '@nestjs/common';
+import { KubernetesModule } from '../kubernetes/kubernetes.module.ts';
 import { OutputsModule } from '../outputs/outputs.module.ts';
 import { LogFilesController } from './log-files.controller.ts';
 import { LogsRunner } from './logs.runner.ts';
 
 /** Log files: followed, counted by level, and forwarded. */
 @Module({
-  imports: [OutputsModule],
+  imports: [OutputsModule, KubernetesModule],
   controllers: [LogFilesController],
   providers: [LogsRunner],
 })

@@ -13,6 +13,9 @@ import { AppLogger, ReloadService, RUN_OPTIONS, type RunOptions } from '#libs/pl
 import { Registry } from 'prom-client';
 import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
 import { OutputMetrics } from '../outputs/output-metrics.ts';
+import { KubeHubs } from '../kubernetes/kube-hubs.ts';
+import type { KubernetesSurroundings } from '../kubernetes/kubernetes-config.ts';
+import { CountingSink } from './counting-sink.ts';
 import { createFluentdOutput } from './fluentd-output.ts';
 import type { HttpLogsConfig } from './http-logs-config.ts';
 import { createHttpLogsOutput } from './http-logs-output.ts';
@@ -23,6 +26,7 @@ import type { LogOutput } from './log-output.ts';
 import { configFingerprint } from '../config/config-fingerprint.ts';
 import type { FluentdConfig, LogsConfig } from './logs-config.ts';
 import { OutputSink } from './output-sink.ts';
+import { PodWatch } from './pod-watch.ts';
 
 /** Bytes of lines that are read and not yet counted, which takes no time. */
 const COUNTING_BYTES = 16 * 1024 * 1024;
@@ -39,6 +43,7 @@ export interface LaneFileStatus {
 
 interface Sections {
   readonly logs: LogsConfig;
+  readonly cluster: KubernetesSurroundings;
   readonly fluentd: readonly FluentdConfig[];
   readonly http: readonly HttpLogsConfig[];
 }
@@ -64,8 +69,10 @@ export class LogsRunner
   readonly #reloads: ReloadService<CollectorConfig>;
   readonly #metrics: LogMetrics;
   readonly #outputMetrics: OutputMetrics;
+  readonly #hubs: KubeHubs;
   #sections: Sections;
   #files: NodeLogFiles | null = null;
+  #pods: PodWatch | null = null;
   #loops: readonly LaneLoop[] = [];
   #outputs: readonly LogOutput[] = [];
   #isRunning = false;
@@ -75,6 +82,7 @@ export class LogsRunner
     @Inject(RUN_OPTIONS) options: RunOptions,
     registry: Registry,
     outputMetrics: OutputMetrics,
+    hubs: KubeHubs,
     reloads: ReloadService<CollectorConfig>,
     logger: AppLogger,
   ) {
@@ -83,6 +91,7 @@ export class LogsRunner
     this.#baseDir = options.configFile === null ? '.' : dirname(options.configFile);
     this.#metrics = new LogMetrics(registry);
     this.#outputMetrics = outputMetrics;
+    this.#hubs = hubs;
     this.#reloads = reloads;
     this.#logger = logger;
   }
@@ -128,7 +137,7 @@ export class LogsRunner
   }
 
   #start(): void {
-    const { logs } = this.#sections;
+    const { logs, cluster } = this.#sections;
     if (logs.files.length === 0) return;
     const groups = logs.files.map((group) => ({
       ...group,
@@ -140,6 +149,9 @@ export class LogsRunner
       for (const loop of this.#loops) loop.hint(kind);
     });
     this.#files = files;
+    const pods =
+      cluster.endpoint === null ? null : new PodWatch(this.#hubs, cluster, logs.pods.keep);
+    this.#pods = pods;
     const names = new Set(groups.flatMap(({ labels }) => Object.keys(labels)));
     this.#metrics.setLabelNames([...names]);
     const lane = (name: string, maxInFlightBytes: number, sink: RecordSink): LaneLoop => {
@@ -151,6 +163,9 @@ export class LogsRunner
         checkpoints,
         scanIntervalMs: logs.scan_interval,
         maxInFlightBytes,
+        pods,
+        podFields: logs.pods,
+        podWaitMs: logs.pods.wait,
         sink,
       });
       const loop = new LaneLoop(made, logs.poll_interval, this.#logger, () =>
@@ -158,9 +173,8 @@ export class LogsRunner
       );
       return loop;
     };
-    const counting = lane(METRICS_LANE, COUNTING_BYTES, {
-      accept: (_group, _path, _records, delivered) => delivered(),
-    });
+    const counts = new CountingSink(groups);
+    const counting = lane(METRICS_LANE, COUNTING_BYTES, counts);
     const outputs = this.#createOutputs();
     const forwarding = outputs.map(({ name, tag, output }) => {
       const sink = new OutputSink(output, tag, () => loop.wake());
@@ -169,7 +183,10 @@ export class LogsRunner
     });
     this.#outputs = outputs.map(({ output }) => output);
     this.#loops = [counting, ...forwarding];
-    this.#metrics.setLanes(this.#loops.map((loop) => loop.lane));
+    this.#metrics.setLanes(
+      this.#loops.map((loop) => loop.lane),
+      counts,
+    );
     for (const output of this.#outputs) void output.open();
     for (const loop of this.#loops) loop.start();
     this.#logger.info('log files are followed', {
@@ -217,7 +234,9 @@ export class LogsRunner
     }
     this.#files?.close();
     this.#files = null;
-    this.#metrics.setLanes([]);
+    await this.#pods?.close();
+    this.#pods = null;
+    this.#metrics.setLanes([], null);
   }
 
   #absolute(pattern: string): string {
@@ -227,7 +246,12 @@ export class LogsRunner
 
 function sectionsOf(config: CollectorConfig): Sections {
   const { fluentd, loki, otlp_logs: otlp, http_logs: lines } = config.outputs;
-  return { logs: config.logs, fluentd, http: [...loki, ...otlp, ...lines] };
+  return {
+    logs: config.logs,
+    cluster: config.cluster,
+    fluentd,
+    http: [...loki, ...otlp, ...lines],
+  };
 }
 
 function isSame(a: Sections, b: Sections): boolean {

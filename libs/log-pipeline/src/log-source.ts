@@ -1,0 +1,94 @@
+import type { PodMetadata } from './pod-directory.ts';
+import { type PodLogPath, readPodLogPath } from './pod-log-path.ts';
+
+/** Whose lines a file has; texts are empty where it is not known, as everything is of a file that is no container's. */
+export interface LogIdentity {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+  readonly workload: string;
+}
+
+/** What all records of a file have in common, as long as nothing about the pod changes. */
+export interface LogSource {
+  readonly path: string;
+  /** Null for files that are no container's. */
+  readonly podPath: PodLogPath | null;
+  /** Null while the pod is not known. */
+  readonly pod: PodMetadata | null;
+  readonly identity: LogIdentity;
+  /** What each record says beside message, level and stream. */
+  readonly attributes: Readonly<Record<string, unknown>>;
+}
+
+/** Where the pod of a log file is looked up. */
+export interface PodFinder {
+  find(path: PodLogPath): PodMetadata | null;
+}
+
+/** What of a pod goes into records. */
+export interface PodFields {
+  /** Names of labels; `*` is all of them. */
+  readonly labels: readonly string[];
+  /** Names of annotations; `*` is all of them. */
+  readonly annotations: readonly string[];
+}
+
+/** Labels or annotations of a pod that go into its records at most. */
+const MAX_FIELDS = 64;
+/** Longer values of annotations are configuration, not a name for something. */
+const MAX_VALUE_LENGTH = 1_024;
+
+/**
+ * Everything that the records of a file have in common: what its path tells, the fields of its pod, and the given
+ * labels. What identifies the pod is not to be replaced by a label.
+ * @param pod null where it is not known; then there is what the path tells
+ */
+export function logSourceOf(
+  path: string,
+  pod: PodMetadata | null,
+  labels: Readonly<Record<string, string>>,
+  fields: PodFields,
+): LogSource {
+  const podPath = readPodLogPath(path);
+  const identity = {
+    namespace: pod?.namespace ?? podPath?.namespace ?? '',
+    pod: pod?.name ?? podPath?.pod ?? '',
+    container: podPath?.container ?? '',
+    workload: pod?.workload ?? '',
+  };
+  const attributes: Record<string, unknown> = { ...labels };
+  const own: readonly (readonly [string, unknown])[] = [
+    ['namespace', identity.namespace],
+    ['pod', identity.pod],
+    ['container', identity.container],
+    ['pod_uid', pod?.uid ?? podPath?.podUid ?? ''],
+    ['container_id', podPath?.containerId ?? ''],
+    ['node', pod?.node ?? ''],
+    ['workload', identity.workload],
+    ['workload_kind', pod?.workloadKind ?? ''],
+    ['labels', chosen(pod?.labels, fields.labels)],
+    ['annotations', chosen(pod?.annotations, fields.annotations)],
+    ['file', path],
+  ];
+  for (const [name, value] of own) {
+    if (value !== '' && value !== null) attributes[name] = value;
+  }
+  return { path, podPath, pod, identity, attributes };
+}
+
+/** The pairs with the given names, null for none. */
+function chosen(
+  all: ReadonlyMap<string, string> | undefined,
+  names: readonly string[],
+): Readonly<Record<string, string>> | null {
+  if (all === undefined || names.length === 0) return null;
+  const pairs: (readonly [string, string])[] = [];
+  for (const name of names.includes('*') ? all.keys() : names) {
+    const value = all.get(name);
+    if (value === undefined || value.length > MAX_VALUE_LENGTH) continue;
+    pairs.push([name, value]);
+    if (pairs.length === MAX_FIELDS) break;
+  }
+  return pairs.length === 0 ? null : Object.fromEntries(pairs);
+}
