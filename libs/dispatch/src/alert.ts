@@ -77,6 +77,8 @@ export function mergeAlert(known: Alert, update: Alert): Alert {
     known.endsAtMs > update.endsAtMs && (hasEnded ? hadEnded : !known.isTimeout);
   return {
     ...update,
+    // The same text, of which one copy is enough.
+    fingerprint: known.fingerprint,
     startsAtMs: Math.min(known.startsAtMs, update.startsAtMs),
     endsAtMs: keepsKnownEnd ? known.endsAtMs : update.endsAtMs,
     isTimeout: keepsKnownEnd ? known.isTimeout : update.isTimeout,
