@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createExpositionParser } from '#libs/exposition';
-import { NodeHttpProbeTransport, NodeTcpProbeTransport } from '#libs/node-http';
+import { NodeHttpProbeTransport, NodeTcpProbeTransport } from '#libs/node-probes';
 import {
   httpModuleSchema,
   judgeHttp,
@@ -15,6 +15,8 @@ import {
   tcpModuleSchema,
 } from '#libs/probes';
 import { describeConformance } from '../support/conformance.ts';
+
+const OPTIONS = { baseDir: '.', guard: null };
 
 /** Times differ from run to run; everything else is to be the same. */
 const IS_TIME = /seconds/;
@@ -42,14 +44,14 @@ afterAll(() => {
 
 async function http(path: string): Promise<ProbeVerdict> {
   const module = httpModuleSchema.parse({});
-  const transport = new NodeHttpProbeTransport({ http: module.http, baseDir: '.' });
+  const transport = new NodeHttpProbeTransport(module.http, OPTIONS);
   const options = { userAgent: 'B/1', signal: AbortSignal.timeout(60_000) };
   return judgeHttp(module, await observeHttp(module, address + path, transport, options), 0.1);
 }
 
 async function refused(): Promise<ProbeVerdict> {
   const module = tcpModuleSchema.parse({});
-  const transport = new NodeTcpProbeTransport({ tls: module.tls, baseDir: '.' });
+  const transport = new NodeTcpProbeTransport(module.tls, OPTIONS);
   const signal = AbortSignal.timeout(60_000);
   return judgeTcp(await observeTcp(module, '127.0.0.1:1', transport, { signal }), 0.1);
 }

@@ -5,21 +5,15 @@ import { createServer, type Server as HttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { TLSSocket } from 'node:tls';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createExpositionParser } from '#libs/exposition';
-import { NodeHttpProbeTransport, NodeTcpProbeTransport } from '#libs/node-http';
-import {
-  httpModuleSchema,
-  judgeHttp,
-  judgeTcp,
-  observeHttp,
-  observeTcp,
-  type ProbeVerdict,
-  tcpModuleSchema,
-} from '#libs/probes';
+import { NodeProbeTransports } from '#libs/node-probes';
+import { probeModulesSchema, type ProbeVerdict, runProbe } from '#libs/probes';
 import { parseYamlConfig } from '#libs/yaml-config';
-import { z } from 'zod';
+import { DnsServer } from '../../libs/node-probes/testing/dns-server.ts';
+import { HealthServer } from '../../libs/node-probes/testing/health-server.ts';
 import { describeWithPeers } from '../support/peers.ts';
 import {
   eventually,
@@ -37,7 +31,9 @@ const TLS = {
 };
 
 /** The same modules for both: blackbox_exporter's own file format, one module a line. */
-const MODULES: Readonly<Record<string, { prober: 'http' | 'tcp'; settings: string }>> = {
+const MODULES: Readonly<
+  Record<string, { prober: 'http' | 'tcp' | 'dns' | 'grpc'; settings: string }>
+> = {
   plain: { prober: 'http', settings: '{preferred_ip_protocol: ip4}' },
   stay: {
     prober: 'http',
@@ -85,7 +81,82 @@ const MODULES: Readonly<Record<string, { prober: 'http' | 'tcp'; settings: strin
   },
 };
 
+/** How the peer's `dns` and `grpc` modules are asked for the same. */
+const dns = (settings: string) => ({
+  prober: 'dns' as const,
+  settings: `{preferred_ip_protocol: ip4, ${settings}}`,
+});
+const grpc = (settings: string) => ({
+  prober: 'grpc' as const,
+  settings: `{preferred_ip_protocol: ip4${settings}}`,
+});
+
+const FURTHER_MODULES: typeof MODULES = {
+  brotli: {
+    prober: 'http',
+    settings: '{preferred_ip_protocol: ip4, compression: br, headers: {Accept-Encoding: br}}',
+  },
+  starttls: {
+    prober: 'tcp',
+    settings:
+      '{preferred_ip_protocol: ip4, query_response: [{expect: "^220"}, {send: "STARTTLS"}, {expect: "^220", starttls: true}, {send: "HELO"}, {expect: "^250 safe"}], tls_config: {insecure_skip_verify: true}}',
+  },
+  dns_udp: dns('query_name: www.example.com, query_type: A'),
+  dns_tcp: dns('query_name: www.example.com, transport_protocol: tcp'),
+  dns_soa: dns('query_name: zone.example.com, query_type: SOA'),
+  dns_no_soa: dns('query_name: www.example.com, query_type: SOA'),
+  dns_none: dns('query_name: none.example.com'),
+  dns_none_wanted: dns('query_name: none.example.com, valid_rcodes: [NXDOMAIN]'),
+  dns_matches: dns(
+    'query_name: www.example.com, validate_answer_rrs: {fail_if_matches_regexp: ["192"]}',
+  ),
+  dns_line: dns(
+    String.raw`query_name: www.example.com, validate_answer_rrs: {fail_if_not_matches_regexp: ['^www\.example\.com\.\t60\tIN\tA\t192\.0\.2\.\d$']}`,
+  ),
+  dns_texts: dns(
+    String.raw`query_name: texts.example.com, validate_answer_rrs: {fail_if_none_matches_regexp: ['\tTXT\t"a\\"" "\\007"$'], fail_if_not_matches_regexp: ['\t(TXT|MX|SRV|CAA|AAAA)\t']}`,
+  ),
+  dns_six: dns(
+    String.raw`query_name: texts.example.com, validate_answer_rrs: {fail_if_none_matches_regexp: ['\tAAAA\t2001:db8::1$']}`,
+  ),
+  dns_caa: dns(
+    String.raw`query_name: texts.example.com, validate_answer_rrs: {fail_if_none_matches_regexp: ['\tCAA\t128 issue "ca\.example"$']}`,
+  ),
+  dns_all: dns(
+    'query_name: www.example.com, validate_answer_rrs: {fail_if_all_match_regexp: ["192"]}',
+  ),
+  dns_not_all: dns(
+    'query_name: www.example.com, validate_answer_rrs: {fail_if_all_match_regexp: ["192.0.2.1"]}',
+  ),
+  dns_one: dns(
+    'query_name: www.example.com, validate_answer_rrs: {fail_if_none_matches_regexp: ["192.0.2.1"]}',
+  ),
+  dns_no_authority: dns(
+    'query_name: www.example.com, validate_authority_rrs: {fail_if_not_matches_regexp: ["x"]}',
+  ),
+  dns_additional: dns(
+    'query_name: www.example.com, validate_additional_rrs: {fail_if_matches_regexp: ["192"]}',
+  ),
+  dns_silent: dns('query_name: silence.example.com'),
+  grpc_whole: grpc(''),
+  grpc_sick: grpc(', service: sick'),
+  grpc_nobody: grpc(', service: nobody'),
+  grpc_tls: grpc(', tls: true, tls_config: {insecure_skip_verify: true}'),
+  grpc_strict: grpc(', tls: true'),
+};
+
+const ALL_MODULES = { ...MODULES, ...FURTHER_MODULES };
+
+const record = (type: number, data: readonly number[] | Buffer) => ({
+  type,
+  ttl: 60,
+  data: Buffer.from(data),
+});
+const TWO_ADDRESSES = [record(1, [192, 0, 2, 1]), record(1, [192, 0, 2, 2])];
+
+const TRANSPORTS = new NodeProbeTransports({ baseDir: '.', guard: null });
 const TIMEOUT_MS = 5_000;
+const EARLIEST_EXPIRY = 'probe_ssl_earliest_cert_expiry';
 const FAILED_REGEX = 'probe_failed_due_to_regex';
 const IS_TIME = /(duration|lookup_time)_seconds/;
 
@@ -94,6 +165,7 @@ describeWithPeers(
   ['prometheus-blackbox-exporter'],
   ([program]) => {
     const servers: Server[] = [];
+    const closing: { close(): void }[] = [];
     const ports: Record<string, number> = {};
     let exporter: RunningProcess;
     let url: string;
@@ -114,6 +186,8 @@ describeWithPeers(
             response.writeHead(isRight ? 200 : 400, { 'Content-Length': 2 }).end('ok');
           } else if (request.url === '/gzip') {
             response.end(gzipSync('ok'));
+          } else if (request.url === '/br') {
+            response.end(brotliCompressSync('ok'));
           } else if (request.url === '/dated') {
             response
               .writeHead(200, {
@@ -154,9 +228,45 @@ describeWithPeers(
           socket.end('bye\n');
         }),
       );
+      await listen(
+        'starttls',
+        createTcpServer((socket) => {
+          socket.on('error', () => {});
+          socket.write('220 mx\r\n');
+          socket.once('data', () => {
+            socket.write('220 go on\r\n');
+            const secured = new TLSSocket(socket, { isServer: true, ...TLS });
+            secured.on('error', () => {});
+            secured.once('data', () => secured.end('250 safe\r\n'));
+          });
+        }),
+      );
+      const soa = Buffer.concat([Buffer.from([0, 0]), Buffer.alloc(20, 1)]);
+      const dnsServer = new DnsServer({
+        www: { rcode: 0, answers: TWO_ADDRESSES, additionals: TWO_ADDRESSES.slice(1) },
+        zone: { rcode: 0, answers: [record(6, soa)] },
+        none: { rcode: 3, authorities: [record(6, soa)] },
+        texts: {
+          rcode: 0,
+          answers: [
+            record(16, [2, 97, 34, 1, 7]),
+            record(15, [0, 10, 0xc0, 12]),
+            record(33, [0, 1, 0, 2, 31, 144, 0xc0, 12]),
+            record(257, [128, 5, ...Buffer.from('issueca.example')]),
+            record(28, [0x20, 1, 13, 0xb8, ...Array<number>(11).fill(0), 1]),
+          ],
+        },
+      });
+      ports['dns'] = await dnsServer.listen();
+      const health = { '': { serving: 1 }, sick: { serving: 2 } };
+      const grpcServer = new HealthServer(health);
+      ports['grpc'] = await grpcServer.listen();
+      const secureGrpc = new HealthServer(health, TLS);
+      ports['grpcs'] = await secureGrpc.listen();
+      closing.push(dnsServer, grpcServer, secureGrpc);
       const folder = await temporaryFolder();
       removeFolder = folder.remove;
-      const lines = Object.entries(MODULES).map(
+      const lines = Object.entries(ALL_MODULES).map(
         ([name, { prober, settings }]) =>
           `  ${name}: {prober: ${prober}, timeout: ${TIMEOUT_MS}ms, ${prober}: ${settings}}`,
       );
@@ -173,6 +283,7 @@ describeWithPeers(
 
     afterAll(async () => {
       await exporter.stop();
+      for (const server of closing) server.close();
       for (const server of servers) {
         if ('closeAllConnections' in server) (server as HttpServer).closeAllConnections();
         server.close();
@@ -216,12 +327,42 @@ describeWithPeers(
       ['banner', '@silent', 0],
       ['deaf', '@mail', 0],
       ['secure', '@https', 1],
+      ['brotli', 'http://@http/br', 1],
+      ['brotli', 'http://@http/ok', 0],
+      ['starttls', '@starttls', 1],
+      ['starttls', '@mail', 0],
+      ['dns_udp', '@dns', 1],
+      ['dns_tcp', '@dns', 1],
+      ['dns_tcp', '127.0.0.1:1', 0],
+      ['dns_soa', '@dns', 1],
+      ['dns_no_soa', '@dns', 1],
+      ['dns_none', '@dns', 0],
+      ['dns_none_wanted', '@dns', 1],
+      ['dns_matches', '@dns', 0],
+      ['dns_line', '@dns', 1],
+      ['dns_texts', '@dns', 1],
+      ['dns_six', '@dns', 1],
+      ['dns_caa', '@dns', 1],
+      ['dns_all', '@dns', 1],
+      ['dns_not_all', '@dns', 0],
+      ['dns_one', '@dns', 1],
+      ['dns_no_authority', '@dns', 0],
+      ['dns_additional', '@dns', 0],
+      ['dns_silent', '@dns', 0],
+      ['grpc_whole', '@grpc', 1],
+      ['grpc_whole', '127.0.0.1:1', 0],
+      ['grpc_sick', '@grpc', 0],
+      ['grpc_nobody', '@grpc', 0],
+      ['grpc_tls', '@grpcs', 1],
+      ['grpc_strict', '@grpcs', 0],
     ] as const)('%s of %s: %d', async (name, target, isSuccess) => {
       const theirs = await probeTheirs(url, name, placed(target));
       const ours = told(await probeOurs(name, placed(target)));
       expect(theirs['probe_success']).toBe(isSuccess);
       // Later releases have it only once there is a connection.
       if (!(FAILED_REGEX in ours)) delete theirs[FAILED_REGEX];
+      // A time of 0 without a certificate would be one that ended long ago to every rule about certificates.
+      if (theirs[EARLIEST_EXPIRY] === 0) delete theirs[EARLIEST_EXPIRY];
       expect(ours).toEqual(theirs);
     });
   },
@@ -247,20 +388,16 @@ async function probeTheirs(
 }
 
 async function probeOurs(name: string, target: string): Promise<ProbeVerdict> {
-  const { prober, settings } = MODULES[name]!;
-  const options = { userAgent: 'B/1', signal: AbortSignal.timeout(TIMEOUT_MS) };
-  if (prober === 'http') {
-    const module = read(settings, httpModuleSchema);
-    const transport = new NodeHttpProbeTransport({ http: module.http, baseDir: '.' });
-    return judgeHttp(module, await observeHttp(module, target, transport, options), 0.1);
-  }
-  const module = read(settings, tcpModuleSchema);
-  const transport = new NodeTcpProbeTransport({ tls: module.tls, baseDir: '.' });
-  return judgeTcp(await observeTcp(module, target, transport, options), 0.1);
-}
-
-function read<Schema extends z.ZodType>(yaml: string, schema: Schema): z.output<Schema> {
-  return parseYamlConfig(yaml, schema, { file: 'module' });
+  const { prober, settings } = ALL_MODULES[name]!;
+  const yaml = `m: {prober: ${prober}, ${prober}: ${settings}}`;
+  const { module } = parseYamlConfig(yaml, probeModulesSchema, { file: 'module' }).get('m')!;
+  const judge = await runProbe(module, target, TRANSPORTS, {
+    userAgent: 'B/1',
+    signal: AbortSignal.timeout(name === 'dns_silent' ? 100 : TIMEOUT_MS),
+    dialIp: null,
+    randomId: 4_711,
+  });
+  return judge(0.1);
 }
 
 /** Without what later releases than Debian's have added. */

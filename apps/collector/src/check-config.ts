@@ -11,7 +11,7 @@ export async function checkConfig(options: RunOptions, env: Environment): Promis
   const jobs = config.scrape.jobs?.length ?? 0;
   const { files } = config.logs;
   return (
-    `${options.configFile ?? '(defaults)'}: good; ${jobs} scrape jobs, ${config.probes.length} probes, ` +
+    `${options.configFile ?? '(defaults)'}: good; ${jobs} scrape jobs, ${config.probes.probes.length} probes, ` +
     `${files.length} groups of log files`
   );
 }

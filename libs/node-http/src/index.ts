@@ -5,7 +5,7 @@ export {
   tlsConnectionOptions,
   type TlsOptions,
 } from './http-credentials.ts';
-export { HttpGetError, type HttpGetFailure } from './http-get-error.ts';
+export { HttpGetError, type HttpGetFailure, toHttpGetError } from './http-get-error.ts';
 export {
   HttpGetter,
   type HttpGetRequest,
@@ -18,5 +18,3 @@ export {
   HttpPoster,
   type HttpPosterOptions,
 } from './http-poster.ts';
-export { NodeHttpProbeTransport } from './http-probe-transport.ts';
-export { NodeTcpProbeTransport } from './tcp-probe-transport.ts';

@@ -17,16 +17,25 @@ const NO_TIME_SECONDS = -62_135_596_800;
 
 /** The metrics of a TLS handshake. */
 export function addTlsMetrics(metrics: ProbeMetrics, tls: TlsObservation): void {
-  const earliestSeconds = Math.min(...tls.chain.map(({ notAfterMs }) => notAfterMs)) / 1_000;
-  const leaf = tls.chain[0];
-  metrics.set('probe_tls_version_info', 1, { version: tls.version });
+  addCertificateMetrics(metrics, tls);
   metrics.set('probe_tls_cipher_info', 1, { cipher: tls.cipher });
-  if (leaf === undefined) return;
-  metrics.set('probe_ssl_earliest_cert_expiry', earliestSeconds);
+  if (tls.chain.length === 0) return;
   metrics.set(
     'probe_ssl_last_chain_expiry_timestamp_seconds',
-    tls.isVerified ? earliestSeconds : NO_TIME_SECONDS,
+    tls.isVerified ? earliestExpirySeconds(tls) : NO_TIME_SECONDS,
   );
+}
+
+function earliestExpirySeconds({ chain }: TlsObservation): number {
+  return Math.min(...chain.map(({ notAfterMs }) => notAfterMs)) / 1_000;
+}
+
+/** Those of the metrics of a handshake that the gRPC prober has as well. */
+export function addCertificateMetrics(metrics: ProbeMetrics, tls: TlsObservation): void {
+  const leaf = tls.chain[0];
+  metrics.set('probe_tls_version_info', 1, { version: tls.version });
+  if (leaf === undefined) return;
+  metrics.set('probe_ssl_earliest_cert_expiry', earliestExpirySeconds(tls));
   metrics.set('probe_ssl_last_chain_info', 1, {
     fingerprint_sha256: leaf.fingerprintSha256,
     issuer: leaf.issuer,

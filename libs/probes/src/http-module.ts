@@ -5,9 +5,11 @@ import {
   objectOfKnownKeys,
   toHttpClientConfig,
 } from '#libs/discovery';
-import { byteSize, parsedText, yamlText } from '#libs/yaml-config';
+import { byteSize, yamlText } from '#libs/yaml-config';
 import { z } from 'zod';
-import { SearchPattern } from './search-pattern.ts';
+import { type JsonCondition, jsonConditionSchema } from './json-condition.ts';
+import type { SearchPattern } from './search-pattern.ts';
+import { familyOptions, ipProtocolShape, searchPatternSchema } from './shapes.ts';
 
 /** A condition on a response header. */
 export interface HeaderCondition {
@@ -32,18 +34,17 @@ export interface HttpProbeModule {
   readonly failsIfNotSsl: boolean;
   readonly failsIfBodyMatches: readonly SearchPattern[];
   readonly failsIfBodyNotMatches: readonly SearchPattern[];
+  readonly failsIfJsonMatches: readonly JsonCondition[];
+  readonly failsIfJsonNotMatches: readonly JsonCondition[];
   readonly failsIfHeaderMatches: readonly HeaderCondition[];
   readonly failsIfHeaderNotMatches: readonly HeaderCondition[];
-  readonly compression: 'none' | 'gzip' | 'identity';
+  readonly compression: 'none' | 'gzip' | 'br' | 'deflate' | 'identity';
   readonly maxBodyBytes: number;
   /** Redirects, credentials, TLS. */
   readonly http: HttpClientConfig;
 }
 
 const DEFAULT_BODY_LIMIT = 10 * 1024 * 1024;
-
-/** A pattern that may match anywhere. */
-export const searchPatternSchema = parsedText((pattern) => new SearchPattern(pattern));
 
 const headerCondition = z
   .strictObject({
@@ -56,11 +57,6 @@ const headerCondition = z
     pattern: regexp,
     allowsMissing,
   }));
-
-export const ipProtocolShape = {
-  preferred_ip_protocol: z.enum(['ip4', 'ip6']).default('ip4'),
-  ip_protocol_fallback: z.boolean().default(true),
-};
 
 const headerName = z
   .string()
@@ -80,11 +76,11 @@ const CANNOT: ReadonlyMap<string, string> = new Map([
   ['body_file', 'this version takes the body from the configuration; accepted is body'],
   [
     'fail_if_body_json_matches_cel',
-    'this version has no CEL; accepted is fail_if_body_matches_regexp',
+    'this version has no CEL; accepted is fail_if_body_json_matches',
   ],
   [
     'fail_if_body_json_not_matches_cel',
-    'this version has no CEL; accepted is fail_if_body_not_matches_regexp',
+    'this version has no CEL; accepted is fail_if_body_json_not_matches',
   ],
 ]);
 
@@ -103,9 +99,12 @@ const rawHttpModule = objectOfKnownKeys(
     fail_if_not_ssl: z.boolean().default(false),
     fail_if_body_matches_regexp: z.array(searchPatternSchema).default([]),
     fail_if_body_not_matches_regexp: z.array(searchPatternSchema).default([]),
+    // Ours: what CEL is for there, as far as one value tells.
+    fail_if_body_json_matches: z.array(jsonConditionSchema).default([]),
+    fail_if_body_json_not_matches: z.array(jsonConditionSchema).default([]),
     fail_if_header_matches: z.array(headerCondition).default([]),
     fail_if_header_not_matches: z.array(headerCondition).default([]),
-    compression: z.enum(['gzip', 'identity', '']).default(''),
+    compression: z.enum(['gzip', 'br', 'deflate', 'identity', '']).default(''),
     body_size_limit: byteSize().optional(),
   },
   (key) => CANNOT.get(key) ?? null,
@@ -128,8 +127,7 @@ export const httpModuleSchema = rawHttpModule
     return {
       validStatusCodes: raw.valid_status_codes,
       validHttpVersions: raw.valid_http_versions,
-      preferredFamily: raw.preferred_ip_protocol === 'ip6' ? 6 : 4,
-      hasFamilyFallback: raw.ip_protocol_fallback,
+      ...familyOptions(raw),
       method: raw.method,
       headers: Object.entries(raw.headers),
       body: raw.body,
@@ -137,6 +135,8 @@ export const httpModuleSchema = rawHttpModule
       failsIfNotSsl: raw.fail_if_not_ssl,
       failsIfBodyMatches: raw.fail_if_body_matches_regexp,
       failsIfBodyNotMatches: raw.fail_if_body_not_matches_regexp,
+      failsIfJsonMatches: raw.fail_if_body_json_matches,
+      failsIfJsonNotMatches: raw.fail_if_body_json_not_matches,
       failsIfHeaderMatches: raw.fail_if_header_matches,
       failsIfHeaderNotMatches: raw.fail_if_header_not_matches,
       compression: raw.compression === '' ? 'none' : raw.compression,

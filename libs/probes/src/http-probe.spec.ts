@@ -264,8 +264,9 @@ describe('redirects of the HTTP prober', () => {
 
 describe('an http module', () => {
   it.each([
-    ['{fail_if_body_json_matches_cel: x}', /no CEL; accepted is fail_if_body_matches_regexp/],
-    ['{compression: br}', /"gzip"\|"identity"/],
+    ['{fail_if_body_json_matches_cel: x}', /no CEL; accepted is fail_if_body_json_matches/],
+    ['{compression: zip}', /"gzip"\|"br"/],
+    ['{fail_if_body_json_matches: [{pointer: a, regexp: x}]}', /not a JSON pointer/],
     ['{fail_if_body_matches_regexp: ["("]}', /fail_if_body_matches_regexp\[0\]/],
     ['{fail_if_ssl: true, fail_if_not_ssl: true}', /cannot be true together/],
     ['{nosuch: 1}', /unknown key "nosuch"; accepted are .*valid_status_codes/],

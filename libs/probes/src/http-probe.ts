@@ -1,5 +1,6 @@
 import { parseHttpDateMs } from '#libs/calendar';
 import { addAddressMetrics, addTlsMetrics } from './common-metrics.ts';
+import { matchesJson, parseJson } from './json-condition.ts';
 import type { HeaderCondition, HttpProbeModule } from './http-module.ts';
 import type { HttpAnswer, HttpExchange, HttpProbeTransport, PhaseSeconds } from './observations.ts';
 import { type ProbeFailure, ProbeMetrics, type ProbeVerdict } from './probe-verdict.ts';
@@ -32,7 +33,12 @@ export async function observeHttp(
   module: HttpProbeModule,
   target: string,
   transport: HttpProbeTransport,
-  options: { readonly userAgent: string; readonly signal: AbortSignal },
+  options: {
+    readonly userAgent: string;
+    readonly signal: AbortSignal;
+    /** Where the target's own host is, without asking DNS. */
+    readonly dialIp?: string | null;
+  },
 ): Promise<HttpProbeObservation> {
   const exchanges: HttpExchange[] = [];
   const first = parseTarget(target);
@@ -49,10 +55,12 @@ export async function observeHttp(
       body: hop.body,
       headers: requestHeaders(module, options.userAgent, isTrusted),
       isTrusted,
-      decompresses: module.compression === 'gzip',
+      compression: module.compression,
       maxBodyBytes: module.maxBodyBytes,
       preferredFamily: module.preferredFamily,
       hasFamilyFallback: module.hasFamilyFallback,
+      sourceIp: null,
+      dialIp: isTrusted ? (options.dialIp ?? null) : null,
       signal: options.signal,
     });
     exchanges.push(exchange);
@@ -176,7 +184,7 @@ function judgeAnswer(
     regex.hasFailed = true;
     return header;
   }
-  const body = judgeBody(module, answer);
+  const body = judgeBody(module, answer) ?? judgeJson(module, answer);
   if (body !== null) {
     regex.hasFailed = true;
     return body;
@@ -231,6 +239,26 @@ function judgeBody(module: HttpProbeModule, answer: HttpAnswer): ProbeFailure | 
   const missing = module.failsIfBodyNotMatches.find((pattern) => !pattern.test(body));
   if (missing !== undefined) {
     return { code: 'body', message: `the body does not match ${missing.pattern}` };
+  }
+  return null;
+}
+
+function judgeJson(module: HttpProbeModule, answer: HttpAnswer): ProbeFailure | null {
+  const { failsIfJsonMatches, failsIfJsonNotMatches } = module;
+  if (failsIfJsonMatches.length + failsIfJsonNotMatches.length === 0) return null;
+  const body = parseJson(answer.body);
+  if (body === null) return { code: 'body', message: 'the body is no JSON' };
+  const matching = failsIfJsonMatches.find((condition) => matchesJson(condition, body.value));
+  if (matching !== undefined) {
+    return {
+      code: 'body',
+      message: `the body's ${matching.pointer} matches ${matching.pattern.pattern}`,
+    };
+  }
+  const missing = failsIfJsonNotMatches.find((condition) => !matchesJson(condition, body.value));
+  if (missing !== undefined) {
+    const what = `does not match ${missing.pattern.pattern}`;
+    return { code: 'body', message: `the body's ${missing.pointer} ${what}` };
   }
   return null;
 }

@@ -68,6 +68,10 @@ export interface ProbeConnectOptions {
   readonly preferredFamily: 4 | 6;
   /** Whether an address of the other family will do where there is none of the preferred. */
   readonly hasFamilyFallback: boolean;
+  /** The own address to speak from; null for whichever fits. */
+  readonly sourceIp: string | null;
+  /** Where to connect to instead of where the host's name leads; null for there. */
+  readonly dialIp: string | null;
   /** Ends everything: the probe's timeout, or the process going down. Its reason is a ProbeFailure where it is one. */
   readonly signal: AbortSignal;
 }
@@ -80,7 +84,8 @@ export interface HttpProbeRequest extends ProbeConnectOptions {
   readonly body: string;
   /** Whether credentials may go with it: the Authorization header and the client certificate. */
   readonly isTrusted: boolean;
-  readonly decompresses: boolean;
+  /** The encoding that the body is taken to be in, whatever its headers say. */
+  readonly compression: 'none' | 'gzip' | 'br' | 'deflate' | 'identity';
   readonly maxBodyBytes: number;
 }
 
@@ -120,6 +125,96 @@ export interface TcpProbeRequest extends ProbeConnectOptions {
 export interface TcpProbeTransport {
   /** Never rejects. */
   connect(request: TcpProbeRequest): Promise<TcpConnectResult>;
+}
+
+/** Seconds spent in each part of a DNS exchange; 0 for what did not take place. */
+export interface DnsPhaseSeconds {
+  readonly resolve: number;
+  readonly connect: number;
+  readonly request: number;
+}
+
+export interface DnsExchangeRequest extends ProbeConnectOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly protocol: 'udp' | 'tcp';
+  readonly isTls: boolean;
+  readonly query: Buffer;
+  /** Whether a datagram is the answer that is waited for. */
+  readonly isAnswer: (bytes: Buffer) => boolean;
+}
+
+/** One question and what came of it. */
+export interface DnsExchange {
+  readonly address: ProbedAddress | null;
+  readonly phases: DnsPhaseSeconds;
+  readonly answer: Buffer | null;
+  readonly failure: ProbeFailure | null;
+}
+
+/** Asks DNS servers; implemented by the adapters. */
+export interface DnsProbeTransport {
+  /** Never rejects. */
+  exchange(request: DnsExchangeRequest): Promise<DnsExchange>;
+}
+
+export interface GrpcCallRequest extends ProbeConnectOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly isTls: boolean;
+  /** `/package.Service/Method` */
+  readonly path: string;
+  readonly userAgent: string;
+  /** The message with its length before it, as it goes over the wire. */
+  readonly body: Buffer;
+  readonly maxBodyBytes: number;
+}
+
+/** One call and what came of it. */
+export interface GrpcCall {
+  readonly address: ProbedAddress | null;
+  readonly resolveSeconds: number;
+  /** Everything after the name was resolved. */
+  readonly checkSeconds: number;
+  readonly tls: TlsObservation | null;
+  readonly answer: {
+    /** Of HTTP. */
+    readonly status: number;
+    /** `grpc-status`, null where there was none. */
+    readonly grpcStatus: number | null;
+    readonly grpcMessage: string;
+    readonly body: Buffer;
+  } | null;
+  readonly failure: ProbeFailure | null;
+}
+
+/** Makes single calls over HTTP/2; implemented by the adapters. */
+export interface GrpcProbeTransport {
+  /** Never rejects. */
+  call(request: GrpcCallRequest): Promise<GrpcCall>;
+}
+
+export interface EchoRequest extends ProbeConnectOptions {
+  readonly host: string;
+  readonly payloadBytes: number;
+  readonly mayNotFragment: boolean;
+  /** Hops the request may take; null for the system's own. */
+  readonly ttl: number | null;
+}
+
+/** One ICMP echo and what came of it. */
+export interface Echo {
+  readonly address: ProbedAddress | null;
+  readonly phases: { readonly resolve: number; readonly setup: number; readonly rtt: number };
+  /** Hops the answer had left; null where that is not known. */
+  readonly replyHopLimit: number | null;
+  readonly failure: ProbeFailure | null;
+}
+
+/** Sends ICMP echoes; implemented by the adapters. */
+export interface EchoTransport {
+  /** Never rejects. */
+  echo(request: EchoRequest): Promise<Echo>;
 }
 
 /** A failure inside a conversation. */

@@ -15,6 +15,7 @@ export type ProbeFailureCode =
   | 'body'
   | 'body-too-large'
   | 'response'
+  | 'forbidden'
   | 'configuration';
 
 export interface ProbeFailure {

@@ -6,8 +6,8 @@ import {
 } from '#libs/discovery';
 import { yamlText } from '#libs/yaml-config';
 import { z } from 'zod';
-import { ipProtocolShape, searchPatternSchema } from './http-module.ts';
 import type { SearchPattern } from './search-pattern.ts';
+import { familyOptions, ipProtocolShape, searchPatternSchema, sourceIpShape } from './shapes.ts';
 
 /** One step of a conversation: wait for a line, then send one, then perhaps turn to TLS. */
 export interface TcpStep {
@@ -23,6 +23,7 @@ export interface TcpStep {
 export interface TcpProbeModule {
   readonly preferredFamily: 4 | 6;
   readonly hasFamilyFallback: boolean;
+  readonly sourceIp: string | null;
   readonly steps: readonly TcpStep[];
   readonly isTls: boolean;
   readonly tls: TlsClientConfig;
@@ -34,6 +35,7 @@ const MAX_STEPS = 100;
 export const tcpModuleSchema = z
   .strictObject({
     ...ipProtocolShape,
+    ...sourceIpShape,
     query_response: z
       .array(
         z.strictObject({
@@ -64,8 +66,8 @@ export const tcpModuleSchema = z
     });
   })
   .transform((raw): TcpProbeModule => ({
-    preferredFamily: raw.preferred_ip_protocol === 'ip6' ? 6 : 4,
-    hasFamilyFallback: raw.ip_protocol_fallback,
+    ...familyOptions(raw),
+    sourceIp: raw.source_ip_address ?? null,
     steps: raw.query_response.map((step) => ({
       expect: step.expect ?? null,
       send: step.send,

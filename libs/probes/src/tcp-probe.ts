@@ -31,7 +31,7 @@ export async function observeTcp(
   module: TcpProbeModule,
   target: string,
   transport: TcpProbeTransport,
-  options: { readonly signal: AbortSignal },
+  options: { readonly signal: AbortSignal; readonly dialIp?: string | null },
 ): Promise<TcpProbeObservation> {
   const address = parseTcpTarget(target);
   if (address === null) {
@@ -43,6 +43,8 @@ export async function observeTcp(
     isTls: module.isTls,
     preferredFamily: module.preferredFamily,
     hasFamilyFallback: module.hasFamilyFallback,
+    sourceIp: module.sourceIp,
+    dialIp: options.dialIp ?? null,
     signal: options.signal,
   });
   const { connection } = result;

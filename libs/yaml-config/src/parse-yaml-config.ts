@@ -84,7 +84,7 @@ function problemsOf(
     }));
   }
   if (issue.code === 'invalid_union') {
-    // The alternative that got furthest says best what was meant.
+    // The alternative that got furthest says best what was meant; one with a wrong key was meant as well.
     const deepest = issue.errors.toSorted((a, b) => depthOf(b) - depthOf(a))[0];
     if (deepest !== undefined && depthOf(deepest) > 0) {
       return deepest.flatMap((inner) =>
@@ -102,7 +102,10 @@ function problemsOf(
 }
 
 function depthOf(issues: readonly z.core.$ZodIssue[]): number {
-  return Math.max(0, ...issues.map((issue) => issue.path.length));
+  return Math.max(
+    0,
+    ...issues.map(({ code, path }) => path.length + (code === 'unrecognized_keys' ? 1 : 0)),
+  );
 }
 
 /** The line of the key a path leads to, or of the nearest thing above it. */
@@ -142,15 +145,21 @@ function formatPath(path: Path): string {
 function acceptedKeys(schema: z.ZodType, path: Path): string[] {
   let current: unknown = schema;
   for (const step of path) {
-    const inner = unwrapSchema(current);
+    const inner = mapOf(unwrapSchema(current));
     if (inner instanceof z.ZodObject)
       current = (inner.shape as Record<string, unknown>)[String(step)];
     else if (inner instanceof z.ZodArray) current = inner.element;
     else if (inner instanceof z.ZodRecord) current = inner.valueType;
     else return [];
   }
-  const target = unwrapSchema(current);
+  const target = mapOf(unwrapSchema(current));
   return target instanceof z.ZodObject ? Object.keys(target.shape).toSorted() : [];
+}
+
+/** Of several alternatives the one with keys. */
+function mapOf(schema: unknown): unknown {
+  if (!(schema instanceof z.ZodUnion)) return schema;
+  return schema.options.map(unwrapSchema).find((option) => option instanceof z.ZodObject) ?? schema;
 }
 
 function firstLine(text: string): string {

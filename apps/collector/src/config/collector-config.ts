@@ -30,7 +30,7 @@ export const collectorConfigSchema = z
     external_labels: z.record(z.string(), z.string()).default({}),
     outputs: outputsConfigSchema.prefault({}),
     ...scrapeSectionShape,
-    probes: probesConfigSchema.default([]),
+    probes: probesConfigSchema.prefault({}),
     host_metrics: hostMetricsConfigSchema.prefault({}),
     kubernetes: kubernetesConfigSchema.prefault({}),
     logs: logsConfigSchema.prefault({}),

@@ -1,20 +1,12 @@
-import { Labels } from '#libs/labels';
-import { NodeHttpProbeTransport, NodeTcpProbeTransport } from '#libs/node-http';
+import { randomInt } from 'node:crypto';
 import { withSpan } from '#libs/platform';
-import {
-  judgeHttp,
-  judgeTcp,
-  observeHttp,
-  observeTcp,
-  ProbeSeries,
-  type ProbeVerdict,
-} from '#libs/probes';
+import { ProbeSeries, type ProbeTransports, type ProbeVerdict, runProbe } from '#libs/probes';
 import { spreadOffsetMs } from '#libs/scrape';
 import type { MetricSink } from '../outputs/metric-sink.ts';
 import type { ConcurrencyGate } from '../scrape/concurrency-gate.ts';
 import { PeriodicTimer } from '../scrape/periodic-timer.ts';
+import type { ProbeJob } from './probe-job.ts';
 import type { ProbeMetrics } from './probe-metrics.ts';
-import type { ProbeConfig } from './probes-config.ts';
 
 /** What the loops of a collector share. */
 export interface ProbeSurroundings {
@@ -23,9 +15,8 @@ export interface ProbeSurroundings {
   readonly gate: ConcurrencyGate;
   /** Tells collectors apart that probe the same targets. */
   readonly spreadSeed: string;
-  /** What relative paths of secret files are relative to. */
-  readonly baseDir: string;
   readonly userAgent: string;
+  transportsFor(job: ProbeJob): ProbeTransports;
 }
 
 /** How the last probe of a target went. Times are NaN before the first. */
@@ -39,9 +30,7 @@ export interface ProbeStatus {
 
 /** Probes one target at its interval, until it is stopped. */
 export class ProbeLoop {
-  readonly config: ProbeConfig;
-  readonly target: string;
-  readonly labels: Labels;
+  readonly job: ProbeJob;
   readonly #around: ProbeSurroundings;
   readonly #series: ProbeSeries;
   readonly #timer: PeriodicTimer;
@@ -54,19 +43,12 @@ export class ProbeLoop {
     failuresInARow: 0,
   };
 
-  constructor(config: ProbeConfig, target: string, around: ProbeSurroundings) {
-    this.config = config;
-    this.target = target;
+  constructor(job: ProbeJob, around: ProbeSurroundings) {
+    this.job = job;
     this.#around = around;
-    this.labels = Labels.fromRecord({
-      job: config.name,
-      instance: target,
-      module: config.module.kind,
-      target,
-    }).merge(config.labels);
-    this.#series = new ProbeSeries(this.labels);
-    const { intervalMs } = config;
-    const offsetMs = spreadOffsetMs(`${config.name} ${target}`, intervalMs, around.spreadSeed);
+    this.#series = new ProbeSeries(job.labels);
+    const { intervalMs } = job;
+    const offsetMs = spreadOffsetMs(`${job.name} ${job.target}`, intervalMs, around.spreadSeed);
     this.#timer = new PeriodicTimer({ intervalMs, offsetMs }, () =>
       around.gate.run(() => this.#probe()),
     );
@@ -86,12 +68,19 @@ export class ProbeLoop {
 
   async #probe(): Promise<void> {
     if (this.#abort.signal.aborted) return;
-    const { config, target } = this;
+    const { job } = this;
     const timeMs = Date.now();
     const startedMs = performance.now();
-    const attributes = { 'probe.name': config.name, 'probe.target': target };
-    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(config.timeoutMs)]);
-    const judge = await withSpan('probe', attributes, () => this.#observe(signal));
+    const attributes = { 'probe.name': job.name, 'probe.target': job.target };
+    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(job.timeoutMs)]);
+    const judge = await withSpan('probe', attributes, () =>
+      runProbe(job.module, job.target, this.#around.transportsFor(job), {
+        userAgent: this.#around.userAgent,
+        signal,
+        dialIp: job.dialIp,
+        randomId: randomInt(0x1_0000),
+      }),
+    );
     // Whoever stopped the loop has said the last word about its series.
     if (this.#abort.signal.aborted) return;
     const durationSeconds = (performance.now() - startedMs) / 1_000;
@@ -104,22 +93,7 @@ export class ProbeLoop {
       lastDurationSeconds: durationSeconds,
       failuresInARow: isSuccess ? 0 : this.status.failuresInARow + 1,
     };
-    this.#around.metrics.probed(config, verdict);
+    this.#around.metrics.probed(job, verdict);
     this.#around.sink.push(this.#series.accept(verdict, timeMs));
-  }
-
-  async #observe(signal: AbortSignal): Promise<(durationSeconds: number) => ProbeVerdict> {
-    const { target } = this;
-    const { module } = this.config;
-    const { baseDir, userAgent } = this.#around;
-    if (module.kind === 'http') {
-      const { http } = module;
-      const transport = new NodeHttpProbeTransport({ http: http.http, baseDir });
-      const seen = await observeHttp(http, target, transport, { userAgent, signal });
-      return (durationSeconds) => judgeHttp(http, seen, durationSeconds);
-    }
-    const transport = new NodeTcpProbeTransport({ tls: module.tcp.tls, baseDir });
-    const seen = await observeTcp(module.tcp, target, transport, { signal });
-    return (durationSeconds) => judgeTcp(seen, durationSeconds);
   }
 }

@@ -1,6 +1,6 @@
 import type { ProbeVerdict } from '#libs/probes';
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { ProbeConfig } from './probes-config.ts';
+import type { ProbeJob } from './probe-job.ts';
 
 /** What probing did; the probes' own results are series of their targets. */
 export class ProbeMetrics {
@@ -21,8 +21,8 @@ export class ProbeMetrics {
     });
   }
 
-  probed({ name, module }: ProbeConfig, { failure }: ProbeVerdict): void {
-    this.#probes.inc({ probe: name, module: module.kind, result: failure?.code ?? 'success' });
+  probed({ name, moduleName }: ProbeJob, { failure }: ProbeVerdict): void {
+    this.#probes.inc({ probe: name, module: moduleName, result: failure?.code ?? 'success' });
   }
 
   targets(count: number): void {

@@ -1,22 +1,24 @@
 import { isValidUtf8Name, Labels, METRIC_NAME } from '#libs/labels';
 import {
-  type HttpProbeModule,
-  httpModuleSchema,
-  parseTcpTarget,
-  type TcpProbeModule,
-  tcpModuleSchema,
+  DEFAULT_PROBE_MODULES,
+  holdsCredentials,
+  type NamedProbeModule,
+  PROBERS,
+  type ProbeModule,
+  probeModulesSchema,
+  proberSectionsShape,
+  targetComplaint,
+  toProbeModule,
 } from '#libs/probes';
 import { durationMs, positiveDurationMs, yamlText } from '#libs/yaml-config';
 import { z } from 'zod';
+import { isNetwork, NETWORK_NAMES } from './address-guard.ts';
 
-/** What is done to a target. */
-type ProbeModule =
-  | { readonly kind: 'http'; readonly http: HttpProbeModule }
-  | { readonly kind: 'tcp'; readonly tcp: TcpProbeModule };
-
-/** One entry of `probes` with every default filled in. */
+/** One configured probe with every default filled in. */
 export interface ProbeConfig {
   readonly name: string;
+  /** The name of the module, or of the prober where the probe has a module of its own. */
+  readonly moduleName: string;
   readonly module: ProbeModule;
   readonly targets: readonly string[];
   readonly intervalMs: number;
@@ -30,68 +32,196 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 const MIN_INTERVAL_MS = 100;
 const MAX_TARGETS = 10_000;
 
-const probeSchema = z
+const probeSchema = z.strictObject({
+  name: yamlText().min(1),
+  /** A prober, or a name of `modules`. */
+  module: z.string().min(1),
+  target: yamlText().min(1).optional(),
+  targets: z.array(yamlText().min(1)).max(MAX_TARGETS).optional(),
+  interval: durationMs({ minMs: MIN_INTERVAL_MS }).default(DEFAULT_INTERVAL_MS),
+  timeout: positiveDurationMs().optional(),
+  labels: z
+    .record(z.string().refine(isValidUtf8Name, { error: 'not a valid label name' }), yamlText())
+    .refine((labels) => !Object.hasOwn(labels, METRIC_NAME), {
+      error: `${METRIC_NAME} is not a label a probe may have`,
+    })
+    .default({}),
+  ...proberSectionsShape,
+});
+
+type RawProbe = z.output<typeof probeSchema>;
+type Complain = (path: readonly PropertyKey[], message: string) => void;
+
+const network = z.string().refine(isNetwork, {
+  error: `not a network such as 10.0.0.0/8; accepted are ${NETWORK_NAMES.join(', ')} as well`,
+});
+
+/** Probes of what Services and Ingresses ask for by annotation. */
+const annotatedSchema = z
   .strictObject({
-    name: yamlText().min(1),
-    module: z.enum(['http', 'tcp']),
-    target: yamlText().min(1).optional(),
-    targets: z.array(yamlText().min(1)).max(MAX_TARGETS).optional(),
-    interval: durationMs({ minMs: MIN_INTERVAL_MS }).default(DEFAULT_INTERVAL_MS),
-    timeout: positiveDurationMs().optional(),
-    labels: z
-      .record(z.string().refine(isValidUtf8Name, { error: 'not a valid label name' }), yamlText())
-      .refine((labels) => !Object.hasOwn(labels, METRIC_NAME), {
-        error: `${METRIC_NAME} is not a label a probe may have`,
-      })
-      .default({}),
-    http: httpModuleSchema.optional(),
-    tcp: tcpModuleSchema.optional(),
+    enabled: z.boolean().default(true),
+    interval: durationMs({ minMs: 1_000 }).prefault('30s'),
+    /** No annotation asks for a shorter interval. */
+    min_interval: durationMs({ minMs: 1_000 }).prefault('5s'),
+    timeout: positiveDurationMs().prefault('10s'),
+    max_targets: z.int().min(1).max(100_000).default(1_000),
+    /** Modules that may be asked for besides the built-in ones. */
+    modules: z.array(z.string()).default([]),
   })
-  .transform((raw, context): ProbeConfig => {
-    const complain = (key: string, message: string): void => {
-      context.addIssue({ code: 'custom', message, path: [key] });
-    };
-    const other = raw.module === 'http' ? 'tcp' : 'http';
-    if (raw[other] !== undefined) complain(other, `is for module: ${other}`);
-    const targets = [...(raw.target === undefined ? [] : [raw.target]), ...(raw.targets ?? [])];
-    if (targets.length === 0) complain('name', 'the probe has no target or targets');
-    const reason = targets.map((target) => targetComplaint(raw.module, target)).find(Boolean);
-    if (reason !== undefined) complain(raw.targets === undefined ? 'target' : 'targets', reason);
-    const timeoutMs = raw.timeout ?? Math.min(DEFAULT_TIMEOUT_MS, raw.interval);
-    if (timeoutMs > raw.interval) complain('timeout', 'must not be greater than the interval');
+  .prefault({});
+
+/** Probes of what the node's pods declare for the kubelet. */
+const shadowSchema = z
+  .strictObject({
+    /** `annotated`: those that ask for it. */
+    pods: z.enum(['none', 'annotated', 'all']).default('annotated'),
+    max_probes: z.int().min(1).max(10_000).default(1_000),
+  })
+  .prefault({});
+
+const sectionSchema = z
+  .strictObject({
+    modules: probeModulesSchema.prefault({}),
+    targets: z.array(probeSchema).default([]),
+    annotated: annotatedSchema,
+    shadow: shadowSchema,
+    /** Where probes that objects of the API server ask for may go although such addresses are refused. */
+    allowed_networks: z.array(network).default([]),
+  })
+  .transform((raw, context): ProbesConfig => {
+    const modules = new Map([...DEFAULT_PROBE_MODULES, ...raw.modules]);
+    const complain = complaintsOf(context);
+    const allowed = new Set(raw.annotated.modules);
+    for (const name of DEFAULT_PROBE_MODULES.keys()) if (!raw.modules.has(name)) allowed.add(name);
+    raw.annotated.modules.forEach((name, index) => {
+      const path = ['annotated', 'modules', index];
+      const named = modules.get(name);
+      if (named === undefined) complain(path, unknownModule(modules, []));
+      else if (holdsCredentials(named.module)) {
+        complain(path, 'the module holds credentials, which no annotation may direct elsewhere');
+      }
+    });
+    const {
+      interval,
+      min_interval: minIntervalMs,
+      timeout,
+      max_targets: maxTargets,
+    } = raw.annotated;
+    if (minIntervalMs > interval) {
+      complain(['annotated', 'min_interval'], 'must not be greater than the interval');
+    }
     return {
-      name: raw.name,
-      module:
-        raw.module === 'http'
-          ? { kind: 'http', http: raw.http ?? httpModuleSchema.parse({}) }
-          : { kind: 'tcp', tcp: raw.tcp ?? tcpModuleSchema.parse({}) },
-      targets: [...new Set(targets)],
-      intervalMs: raw.interval,
-      timeoutMs,
-      labels: Labels.fromRecord(raw.labels),
+      probes: resolveProbes(raw.targets, modules, complain, ['targets']),
+      modules,
+      annotated: {
+        isEnabled: raw.annotated.enabled,
+        intervalMs: interval,
+        minIntervalMs,
+        timeoutMs: Math.min(timeout, interval),
+        maxTargets,
+        modules: new Map([...modules].filter(([name]) => allowed.has(name))),
+      },
+      shadow: { pods: raw.shadow.pods, maxProbes: raw.shadow.max_probes },
+      allowedNetworks: raw.allowed_networks,
     };
   });
 
 /** The `probes` section: what is probed, how and how often. */
-export const probesConfigSchema = z.array(probeSchema).superRefine((probes, context) => {
-  const seen = new Set<string>();
-  probes.forEach(({ name }, index) => {
-    if (seen.has(name)) {
-      const message = 'another probe has this name';
-      context.addIssue({ code: 'custom', message, path: [index, 'name'] });
-    }
-    seen.add(name);
-  });
-});
+export interface ProbesConfig {
+  readonly probes: readonly ProbeConfig[];
+  /** Those of the section and the built-in ones, by name. */
+  readonly modules: ReadonlyMap<string, NamedProbeModule>;
+  readonly annotated: {
+    readonly isEnabled: boolean;
+    readonly intervalMs: number;
+    readonly minIntervalMs: number;
+    readonly timeoutMs: number;
+    readonly maxTargets: number;
+    /** What annotations may name. */
+    readonly modules: ReadonlyMap<string, NamedProbeModule>;
+  };
+  readonly shadow: { readonly pods: 'none' | 'annotated' | 'all'; readonly maxProbes: number };
+  readonly allowedNetworks: readonly string[];
+}
 
-function targetComplaint(module: 'http' | 'tcp', target: string): string | undefined {
-  if (module === 'tcp') {
-    return parseTcpTarget(target) === null ? 'a TCP target is host:port' : undefined;
+const NO_PROBES = sectionSchema.parse({});
+
+/** A list of probes, or a mapping with everything there is to say. */
+export const probesConfigSchema = z.union([
+  sectionSchema,
+  z.array(probeSchema).transform((raw, context): ProbesConfig => {
+    const complain = complaintsOf(context);
+    return { ...NO_PROBES, probes: resolveProbes(raw, DEFAULT_PROBE_MODULES, complain, []) };
+  }),
+]);
+
+function complaintsOf(context: z.RefinementCtx): Complain {
+  return (path, message) => context.addIssue({ code: 'custom', message, path: [...path] });
+}
+
+function resolveProbes(
+  raws: readonly RawProbe[],
+  modules: ReadonlyMap<string, NamedProbeModule>,
+  complain: Complain,
+  place: readonly PropertyKey[],
+): ProbeConfig[] {
+  const seen = new Set<string>();
+  return raws.flatMap((raw, index) => {
+    const complainHere: Complain = (path, message) => complain([...place, index, ...path], message);
+    if (seen.has(raw.name)) complainHere(['name'], 'another probe has this name');
+    seen.add(raw.name);
+    const probe = resolveProbe(raw, modules, complainHere);
+    return probe === null ? [] : [probe];
+  });
+}
+
+function resolveProbe(
+  raw: RawProbe,
+  modules: ReadonlyMap<string, NamedProbeModule>,
+  complain: Complain,
+): ProbeConfig | null {
+  const prober = PROBERS.find((name) => name === raw.module);
+  // A module of that name, where there is one and nothing is said beside it.
+  const hasSection = prober !== undefined && raw[prober] !== undefined;
+  const named = hasSection ? undefined : modules.get(raw.module);
+  for (const name of PROBERS) {
+    if (raw[name] === undefined || name === raw.module) continue;
+    complain([name], `is for module: ${name}`);
   }
-  const url = URL.parse(/^https?:\/\//i.test(target) ? target : `http://${target}`);
-  if (url === null) return 'an HTTP target is an http or https URL';
-  // It would end up in a label.
-  return url.password === '' && url.username === ''
-    ? undefined
-    : 'a target must not hold a user or password; use http.basic_auth';
+  if (prober === undefined && named === undefined) {
+    complain(['module'], unknownModule(modules, PROBERS));
+    return null;
+  }
+  const module = named?.module ?? toProbeModule(prober!, raw);
+  if (module === null) {
+    complain(['module'], 'a dns probe needs dns.query_name');
+    return null;
+  }
+  const targets = [...(raw.target === undefined ? [] : [raw.target]), ...(raw.targets ?? [])];
+  if (targets.length === 0) complain(['name'], 'the probe has no target or targets');
+  const reason = targets
+    .map((target) => targetComplaint(module, target))
+    .find((text) => text !== null);
+  if (reason !== undefined) {
+    complain([raw.targets === undefined ? 'target' : 'targets'], reason);
+  }
+  const byDefault = Math.min(named?.timeoutMs ?? DEFAULT_TIMEOUT_MS, raw.interval);
+  const timeoutMs = raw.timeout ?? byDefault;
+  if (timeoutMs > raw.interval) complain(['timeout'], 'must not be greater than the interval');
+  return {
+    name: raw.name,
+    moduleName: raw.module,
+    module,
+    targets: [...new Set(targets)],
+    intervalMs: raw.interval,
+    timeoutMs,
+    labels: Labels.fromRecord(raw.labels),
+  };
+}
+
+function unknownModule(
+  modules: ReadonlyMap<string, NamedProbeModule>,
+  probers: readonly string[],
+): string {
+  return `unknown module; accepted are ${[...probers, ...modules.keys()].join(', ')}`;
 }

@@ -18,15 +18,15 @@ export class ProbesController {
   }
 }
 
-function describeLoop({ config, target, labels, status }: ProbeLoop): object {
+function describeLoop({ job, status }: ProbeLoop): object {
   const { verdict } = status;
   return {
-    name: config.name,
-    module: config.module.kind,
-    target,
-    labels,
-    interval: formatDurationMs(config.intervalMs),
-    timeout: formatDurationMs(config.timeoutMs),
+    name: job.name,
+    module: job.moduleName,
+    target: job.target,
+    labels: job.labels,
+    interval: formatDurationMs(job.intervalMs),
+    timeout: formatDurationMs(job.timeoutMs),
     health: verdict === null ? 'unknown' : verdict.failure === null ? 'up' : 'down',
     failure: verdict?.failure ?? null,
     failuresInARow: status.failuresInARow,

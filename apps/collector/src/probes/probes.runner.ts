@@ -7,25 +7,34 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
+import { Labels } from '#libs/labels';
+import { NodeProbeTransports } from '#libs/node-probes';
 import { ReloadService, RUN_OPTIONS, type RunOptions, USER_AGENT } from '#libs/platform';
 import { Registry } from 'prom-client';
 import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
 import { configFingerprint } from '../config/config-fingerprint.ts';
 import { METRIC_SINK, type MetricSink } from '../outputs/metric-sink.ts';
 import { ConcurrencyGate } from '../scrape/concurrency-gate.ts';
+import { addressGuard } from './address-guard.ts';
+import type { ProbeJob } from './probe-job.ts';
 import { ProbeLoop, type ProbeSurroundings } from './probe-loop.ts';
 import { ProbeMetrics } from './probe-metrics.ts';
-import type { ProbeConfig } from './probes-config.ts';
+import type { ProbesConfig } from './probes-config.ts';
 
 /** More probes than this at once would only wait for each other. */
 const MAX_CONCURRENT_PROBES = 128;
 
-/** Keeps a loop for each target of `probes`. */
+/** Keeps a loop for each target: of the configuration, and of whoever else has some. */
 @Injectable()
 export class ProbesRunner implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
   readonly #around: ProbeSurroundings;
   readonly #reloads: ReloadService<CollectorConfig>;
-  #probes: readonly ProbeConfig[];
+  readonly #baseDir: string;
+  readonly #open: NodeProbeTransports;
+  #guarded: NodeProbeTransports;
+  #config: ProbesConfig;
+  /** Jobs that are not written down, by who knows of them. */
+  readonly #discovered = new Map<string, readonly ProbeJob[]>();
   #loops = new Map<string, ProbeLoop>();
   #isRunning = false;
 
@@ -36,19 +45,22 @@ export class ProbesRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     registry: Registry,
     reloads: ReloadService<CollectorConfig>,
   ) {
-    this.#probes = config.probes;
+    this.#config = config.probes;
     this.#reloads = reloads;
+    this.#baseDir = configFile === null ? process.cwd() : dirname(resolve(configFile));
+    this.#open = new NodeProbeTransports({ baseDir: this.#baseDir, guard: null });
+    this.#guarded = this.#guardedTransports();
     this.#around = {
       sink,
       metrics: new ProbeMetrics(registry),
       gate: new ConcurrencyGate(MAX_CONCURRENT_PROBES),
       spreadSeed: hostname(),
-      baseDir: configFile === null ? process.cwd() : dirname(resolve(configFile)),
       userAgent: USER_AGENT,
+      transportsFor: ({ isGuarded }) => (isGuarded ? this.#guarded : this.#open),
     };
   }
 
-  /** In the order of the configuration. */
+  /** Those of the configuration first, in its order. */
   get loops(): readonly ProbeLoop[] {
     return [...this.#loops.values()];
   }
@@ -59,8 +71,9 @@ export class ProbesRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
       prepare:
         async ({ probes }) =>
         () => {
-          this.#probes = probes;
-          if (this.#isRunning) this.#sync();
+          this.#config = probes;
+          this.#guarded = this.#guardedTransports();
+          this.#sync();
         },
     });
   }
@@ -76,17 +89,29 @@ export class ProbesRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     this.#loops.clear();
   }
 
+  /**
+   * Replaces everything that one source has asked for.
+   * @param source who asks; each has jobs of its own
+   */
+  setDiscovered(source: string, jobs: readonly ProbeJob[]): void {
+    this.#discovered.set(source, jobs);
+    this.#sync();
+  }
+
+  #guardedTransports(): NodeProbeTransports {
+    const guard = addressGuard(this.#config.allowedNetworks);
+    return new NodeProbeTransports({ baseDir: this.#baseDir, guard });
+  }
+
   /** Targets whose probe has not changed keep their loop and its state. */
   #sync(): void {
+    if (!this.#isRunning) return;
     const before = this.#loops;
     const loops = new Map<string, ProbeLoop>();
-    for (const probe of this.#probes) {
-      const { targets, ...rest } = probe;
-      const fingerprint = configFingerprint(rest);
-      for (const target of targets) {
-        const key = `${fingerprint} ${target}`;
-        loops.set(key, before.get(key) ?? new ProbeLoop(probe, target, this.#around));
-      }
+    const jobs = [...this.#config.probes.flatMap(jobsOf), ...[...this.#discovered.values()].flat()];
+    for (const job of jobs) {
+      const key = configFingerprint(job);
+      loops.set(key, before.get(key) ?? new ProbeLoop(job, this.#around));
     }
     this.#loops = loops;
     // Stale markers of the old series come before the first samples of the new ones.
@@ -94,4 +119,19 @@ export class ProbesRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     for (const loop of loops.values()) loop.start();
     this.#around.metrics.targets(loops.size);
   }
+}
+
+function jobsOf({ targets, labels, ...probe }: ProbesConfig['probes'][number]): ProbeJob[] {
+  return targets.map((target) => ({
+    ...probe,
+    target,
+    labels: Labels.fromRecord({
+      job: probe.name,
+      instance: target,
+      module: probe.moduleName,
+      target,
+    }).merge(labels),
+    dialIp: null,
+    isGuarded: false,
+  }));
 }

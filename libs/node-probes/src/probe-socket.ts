@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
+import { SecretFileError, type TlsOptions, toHttpGetError } from '#libs/node-http';
 import {
   type ProbeConnectOptions,
   type ProbedAddress,
@@ -8,8 +9,20 @@ import {
   ProbeFailureError,
   type TlsObservation,
 } from '#libs/probes';
-import { SecretFileError, type TlsOptions } from './http-credentials.ts';
-import { toHttpGetError } from './http-get-error.ts';
+
+/**
+ * Why a probe must not go to an address, or null where it may. It is asked about the address itself, so that no name can
+ * lead where an address could not.
+ */
+export type ProbeGuard = (address: ProbedAddress, port: number) => string | null;
+
+/** What every transport is made with. */
+export interface ProbeTransportOptions {
+  /** What relative paths of secret and certificate files are relative to. */
+  readonly baseDir: string;
+  /** Null where every address will do. */
+  readonly guard: ProbeGuard | null;
+}
 
 /** Milliseconds on a clock that never goes back. */
 export function nowMonotonicMs(): number {
@@ -49,11 +62,19 @@ export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
   });
 }
 
-/** @throws ProbeFailureError */
+/** Where a host is. @throws ProbeFailureError, with the code `forbidden` where the guard says so */
 export async function resolveAddress(
-  host: string,
+  { host, port }: { readonly host: string; readonly port: number },
   options: ProbeConnectOptions,
+  guard: ProbeGuard | null,
 ): Promise<ProbedAddress> {
+  const address = await lookUp(options.dialIp ?? host, options);
+  const reason = guard?.(address, port) ?? null;
+  if (reason !== null) throw new ProbeFailureError({ code: 'forbidden', message: reason });
+  return address;
+}
+
+async function lookUp(host: string, options: ProbeConnectOptions): Promise<ProbedAddress> {
   const { preferredFamily, hasFamilyFallback, signal } = options;
   const literal = isIP(host);
   if (literal === 4 || literal === 6) return { ip: host, family: literal };
@@ -72,9 +93,14 @@ export async function resolveAddress(
 export async function openSocket(
   address: ProbedAddress,
   port: number,
-  signal: AbortSignal,
+  options: Pick<ProbeConnectOptions, 'sourceIp' | 'signal'>,
 ): Promise<Socket> {
-  const socket = connect({ host: address.ip, port });
+  const { sourceIp, signal } = options;
+  const socket = connect({
+    host: address.ip,
+    port,
+    ...(sourceIp !== null && { localAddress: sourceIp }),
+  });
   socket.setNoDelay(true);
   // Whoever waits hears of an error through `close`; one that nobody waits for must not end the process.
   socket.on('error', () => {});
@@ -91,7 +117,7 @@ export async function openSocket(
 export async function openTls(
   socket: Socket,
   host: string,
-  tls: TlsOptions,
+  tls: TlsOptions & { readonly ALPNProtocols?: string[] },
   signal: AbortSignal,
 ): Promise<TLSSocket> {
   // An IP address is no server name; certificates are then checked against `host`.

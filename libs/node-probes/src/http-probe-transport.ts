@@ -1,6 +1,10 @@
 import { type IncomingMessage, request as requestHttp } from 'node:http';
 import type { Socket } from 'node:net';
+import { promisify } from 'node:util';
+import { brotliDecompress, gunzip, inflateRaw } from 'node:zlib';
 import type { HttpClientConfig } from '#libs/discovery';
+import { errorCode } from '#libs/node-files';
+import { credentialHeaders, tlsConnectionOptions } from '#libs/node-http';
 import {
   type HttpAnswer,
   type HttpExchange,
@@ -11,30 +15,27 @@ import {
   ProbeFailureError,
   type TlsObservation,
 } from '#libs/probes';
-import { credentialHeaders, tlsConnectionOptions } from './http-credentials.ts';
-import { HttpGetError } from './http-get-error.ts';
 import {
   nowMonotonicMs,
   observeTls,
   openSocket,
   openTls,
+  type ProbeTransportOptions,
   resolveAddress,
   toProbeFailure,
   untilAborted,
 } from './probe-socket.ts';
-import { decodeBody } from './read-bounded.ts';
 
 /**
  * Makes each request of an HTTP probe on a connection of its own and takes the time of every phase.
  */
 export class NodeHttpProbeTransport implements HttpProbeTransport {
   readonly #config: HttpClientConfig;
-  readonly #baseDir: string;
+  readonly #options: ProbeTransportOptions;
 
-  /** @param options `baseDir` is what relative paths of secret files are relative to */
-  constructor(options: { readonly http: HttpClientConfig; readonly baseDir: string }) {
-    this.#config = options.http;
-    this.#baseDir = options.baseDir;
+  constructor(config: HttpClientConfig, options: ProbeTransportOptions) {
+    this.#config = config;
+    this.#options = options;
   }
 
   async exchange(request: HttpProbeRequest): Promise<HttpExchange> {
@@ -55,13 +56,17 @@ export class NodeHttpProbeTransport implements HttpProbeTransport {
     const url = new URL(request.url);
     const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
     const isTls = url.protocol === 'https:';
-    const credentials = isTrusted ? await credentialHeaders(this.#config, this.#baseDir) : [];
+    const credentials = isTrusted
+      ? await credentialHeaders(this.#config, this.#options.baseDir)
+      : [];
     const tls = isTls ? await this.#tls(isTrusted) : {};
     const port = Number(url.port) || (isTls ? 443 : 80);
 
-    attempt.address = await attempt.time('resolve', () => resolveAddress(host, request));
+    attempt.address = await attempt.time('resolve', () =>
+      resolveAddress({ host, port }, request, this.#options.guard),
+    );
     const { address } = attempt;
-    const plain = await attempt.time('connect', () => openSocket(address, port, signal));
+    const plain = await attempt.time('connect', () => openSocket(address, port, request));
     attempt.socket = plain;
     let seen: TlsObservation | null = null;
     if (isTls) {
@@ -81,7 +86,7 @@ export class NodeHttpProbeTransport implements HttpProbeTransport {
   }
 
   async #tls(isTrusted: boolean) {
-    const own = await tlsConnectionOptions(this.#config.tls, this.#baseDir);
+    const own = await tlsConnectionOptions(this.#config.tls, this.#options.baseDir);
     if (isTrusted) return own;
     const { cert: _cert, key: _key, servername: _servername, ...anonymous } = own;
     return anonymous;
@@ -154,12 +159,27 @@ async function readBody(response: IncomingMessage, request: HttpProbeRequest): P
   try {
     await untilAborted(reading, request.signal);
     const body = Buffer.concat(parts);
-    return request.decompresses ? await decodeBody(body, 'gzip', request.maxBodyBytes) : body;
+    return await decompress(body, request);
   } catch (error) {
-    if (error instanceof HttpGetError && error.code === 'body-too-large') {
-      throw tooLarge(request.maxBodyBytes);
-    }
     throw toProbeFailure(error, 'protocol', 'reading the body', request.signal);
+  }
+}
+
+const DECODERS = {
+  gzip: promisify(gunzip),
+  br: promisify(brotliDecompress),
+  deflate: promisify(inflateRaw),
+} as const;
+
+async function decompress(body: Buffer, request: HttpProbeRequest): Promise<Buffer> {
+  const { compression, maxBodyBytes } = request;
+  if (compression === 'none' || compression === 'identity') return body;
+  try {
+    return await DECODERS[compression](body, { maxOutputLength: maxBodyBytes });
+  } catch (error) {
+    if (errorCode(error) === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(maxBodyBytes);
+    const message = `the body is not what ${compression} makes: ${errorCode(error)}`;
+    throw new ProbeFailureError({ code: 'protocol', message });
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { TlsClientConfig } from '#libs/discovery';
+import { tlsConnectionOptions } from '#libs/node-http';
 import {
   type ProbedAddress,
   ProbeFailureError,
@@ -9,12 +10,12 @@ import {
   type TcpProbeTransport,
   type TlsObservation,
 } from '#libs/probes';
-import { tlsConnectionOptions } from './http-credentials.ts';
 import {
   nowMonotonicMs,
   observeTls,
   openSocket,
   openTls,
+  type ProbeTransportOptions,
   resolveAddress,
   toProbeFailure,
   untilAborted,
@@ -23,12 +24,11 @@ import {
 /** Opens the connections of TCP probes. */
 export class NodeTcpProbeTransport implements TcpProbeTransport {
   readonly #tls: TlsClientConfig;
-  readonly #baseDir: string;
+  readonly #options: ProbeTransportOptions;
 
-  /** @param options `baseDir` is what relative paths of certificate files are relative to */
-  constructor(options: { readonly tls: TlsClientConfig; readonly baseDir: string }) {
-    this.#tls = options.tls;
-    this.#baseDir = options.baseDir;
+  constructor(tls: TlsClientConfig, options: ProbeTransportOptions) {
+    this.#tls = tls;
+    this.#options = options;
   }
 
   async connect(request: TcpProbeRequest): Promise<TcpConnectResult> {
@@ -36,12 +36,12 @@ export class NodeTcpProbeTransport implements TcpProbeTransport {
     const startMs = nowMonotonicMs();
     let resolveSeconds = 0;
     try {
-      address = await resolveAddress(request.host, request).finally(() => {
+      address = await resolveAddress(request, request, this.#options.guard).finally(() => {
         resolveSeconds = (nowMonotonicMs() - startMs) / 1_000;
       });
-      const socket = await openSocket(address, request.port, request.signal);
+      const socket = await openSocket(address, request.port, request);
       const connection = new NodeTcpProbeConnection(socket, request, () =>
-        tlsConnectionOptions(this.#tls, this.#baseDir),
+        tlsConnectionOptions(this.#tls, this.#options.baseDir),
       );
       if (request.isTls) await connection.startTls();
       return { address, resolveSeconds, connection, failure: null };

@@ -23,9 +23,11 @@ import {
 import { parseYamlConfig } from '#libs/yaml-config';
 import { NodeHttpProbeTransport, NodeTcpProbeTransport } from './index.ts';
 
-const TESTDATA = fileURLToPath(new URL('../testdata/', import.meta.url));
+const TESTDATA = fileURLToPath(new URL('../../node-http/testdata/', import.meta.url));
 const KEY = readFileSync(`${TESTDATA}localhost.key.pem`);
 const CERT = readFileSync(`${TESTDATA}localhost.cert.pem`);
+
+const OPTIONS = { baseDir: TESTDATA, guard: null };
 
 const servers: TcpServer[] = [];
 const sockets: Socket[] = [];
@@ -50,7 +52,7 @@ const serveTls = (listener: RequestListener) =>
 
 async function probeHttp(yaml: string, target: string, timeoutMs = 60_000): Promise<ProbeVerdict> {
   const module = parseYamlConfig(yaml, httpModuleSchema, { file: 'm.yml' });
-  const transport = new NodeHttpProbeTransport({ http: module.http, baseDir: TESTDATA });
+  const transport = new NodeHttpProbeTransport(module.http, OPTIONS);
   const signal = AbortSignal.timeout(timeoutMs);
   const observation = await observeHttp(module, target, transport, { userAgent: 'B/1', signal });
   return judgeHttp(module, observation, 0);
@@ -58,7 +60,7 @@ async function probeHttp(yaml: string, target: string, timeoutMs = 60_000): Prom
 
 async function probeTcp(yaml: string, target: string, timeoutMs = 60_000): Promise<ProbeVerdict> {
   const module = parseYamlConfig(yaml, tcpModuleSchema, { file: 'm.yml' });
-  const transport = new NodeTcpProbeTransport({ tls: module.tls, baseDir: TESTDATA });
+  const transport = new NodeTcpProbeTransport(module.tls, OPTIONS);
   const signal = AbortSignal.timeout(timeoutMs);
   return judgeTcp(await observeTcp(module, target, transport, { signal }), 0);
 }
