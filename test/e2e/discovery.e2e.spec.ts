@@ -15,6 +15,8 @@ interface ActiveTarget {
   readonly labels: Readonly<Record<string, string>>;
   readonly scrapeUrl: string;
   readonly scrapePool: string;
+  readonly health: string;
+  readonly lastError: string;
 }
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
@@ -23,16 +25,25 @@ let server: KubeApiServer;
 let apiServer: string;
 let port: number;
 let targetGroups: object[];
+/** Where every scrape is sent on to; '' for nowhere. */
+let redirectsTo: string;
+/** The address of the collector that runs. */
+let own: string;
 const requests: { readonly url: string; readonly headers: IncomingHttpHeaders }[] = [];
 const running: { close(): Promise<void> }[] = [];
 
 beforeEach(async () => {
   folder = await temporaryFolder();
   requests.length = 0;
+  redirectsTo = '';
   targetGroups = [{ targets: ['127.0.0.1:2'], labels: { from: 'http' } }];
   target = createServer(({ url = '', headers }, response) => {
     requests.push({ url, headers });
     const isList = url === '/targets';
+    if (redirectsTo !== '' && !isList) {
+      response.writeHead(302, { location: redirectsTo }).end();
+      return;
+    }
     response.setHeader('content-type', isList ? 'application/json' : 'text/plain; version=0.0.4');
     response.end(isList ? JSON.stringify(targetGroups) : 'shop_orders 1\n');
   });
@@ -78,9 +89,10 @@ ${scrapeConfigs}`,
     AppLogger.create({ app: 'test', level: 'silent' }),
   );
   running.push(app);
-  const { port: own } = await listen(app, { host: '127.0.0.1', port: 0 });
+  const address = await listen(app, { host: '127.0.0.1', port: 0 });
+  own = `http://127.0.0.1:${address.port}`;
   return async (): Promise<readonly ActiveTarget[]> => {
-    const response = await fetch(`http://127.0.0.1:${own}/api/v1/targets`);
+    const response = await fetch(`${own}/api/v1/targets`);
     const { data } = (await response.json()) as { data: { activeTargets: ActiveTarget[] } };
     return data.activeTargets.filter(({ scrapePool }) => scrapePool !== 'binnacle-collector');
   };
@@ -137,6 +149,56 @@ it('pods of the node are scraped that ask for it, without any scrape_configs', a
   expect(request.headers.authorization).toBeUndefined();
   server.delete(scraped('web', {}));
   await untilUrls(targets, []);
+}, 120_000);
+
+it('pods that point elsewhere than at themselves are refused, counted and listed with the reason', async () => {
+  server.put(scraped('sly', { 'prometheus.io/port': '10250' }));
+  server.put(scraped('vain', { 'acme.io/address': '169.254.169.254:80' }));
+  server.put(scraped('shy', { 'acme.io/address': 'localhost:9371' }));
+  server.put(scraped('web', { 'acme.io/address': `127.0.0.1:${port}` }));
+  const address = '__meta_kubernetes_pod_annotation_acme_io_address';
+  const annotated = '__meta_kubernetes_pod_annotation_prometheus_io_port';
+  const targets = await startCollector(`scrape_configs:
+  - job_name: pods
+    scrape_interval: 1s
+    kubernetes_sd_configs: [{role: pod}]
+    relabel_configs:
+      - {source_labels: [${address}], regex: (.+), target_label: __address__}
+      - {source_labels: [__meta_kubernetes_pod_ip, ${annotated}], regex: '([^;]+);(.+)', replacement: '$1:$2', target_label: __address__}
+      - {source_labels: [__meta_kubernetes_pod_name], target_label: pod}
+`);
+  await untilUrls(targets, [`http://127.0.0.1:${port}/metrics`]);
+  const { data } = (await fetch(`${own}/api/v1/targets?state=dropped`).then((r) => r.json())) as {
+    data: { droppedTargets: { discoveredLabels: Record<string, string>; reason: string }[] };
+  };
+  const reasons = data.droppedTargets.map(({ discoveredLabels, reason }) => [
+    discoveredLabels['__meta_kubernetes_pod_name'],
+    reason,
+  ]);
+  expect(Object.fromEntries(reasons)).toEqual({
+    sly: '127.0.0.1:10250 is not asked: a port of the kubelet, which no pod may point at',
+    vain: "169.254.169.254 is not asked: the cloud's metadata",
+    shy: "localhost:9371 is not asked: an address of the collector's own host, which the object does not have",
+  });
+  const metrics = await fetch(`${own}/metrics`).then((response) => response.text());
+  for (const reason of ['kubelet', 'metadata', 'loopback']) {
+    const counter = `binnacle_collector_targets_refused_total{scrape_job="pods",reason="${reason}"}`;
+    expect(metrics).toContain(`${counter} 1\n`);
+  }
+}, 120_000);
+
+it('pods get no credential of the cluster’s, and lead no scrape to the node', async () => {
+  redirectsTo = `http://localhost:${port}/stolen`;
+  server.put(scraped('web', { 'prometheus.io/port': String(port) }));
+  const targets = await startCollector('');
+  const down = await eventually(
+    'a scrape',
+    async () => (await targets()).find(({ health }) => health === 'down') ?? null,
+    60_000,
+  );
+  expect(down.lastError).toMatch(`redirected to localhost:${port}: an address of the collector`);
+  expect(new Set(requests.map(({ url }) => url))).toEqual(new Set(['/metrics']));
+  expect(requests.filter(({ headers }) => headers.authorization !== undefined)).toEqual([]);
 }, 120_000);
 
 it('targets come from files and HTTP servers, and stay while these say nonsense', async () => {

@@ -104,6 +104,7 @@ async function scrape(target: string): Promise<Set<string>> {
   const [config] = resolveScrapeConfigs(scrapeConfigsSchema.parse([JOB(target)])).configs;
   const [found] = buildTargets(config!, config!.staticGroups).targets;
   const fetcher = new TargetFetcher({
+    guard: { kubelet: null },
     config: config as ScrapeConfig,
     baseDir: '.',
     userAgent: 'Binnacle/0',

@@ -41,6 +41,13 @@ export {
   type ScrapeLimits,
   type TargetGroup,
 } from './scrape-config.ts';
+export {
+  guardTargets,
+  type GuardSurroundings,
+  redirectRefusal,
+  type RefusalReason,
+  type RefusedTarget,
+} from './target-guard.ts';
 export { parseTargetGroups } from './target-groups.ts';
 export {
   buildTargets,

@@ -42,6 +42,8 @@ function get(url: string, more: Partial<HttpGetRequest> = {}) {
   });
 }
 
+const redirectRefusal = (_from: URL, to: URL) => (to.pathname === '/bad' ? 'not there' : null);
+
 describe('HttpGetter', () => {
   it('unpacks gzip and keeps the connection', async () => {
     const ports = new Set<number | undefined>();
@@ -119,6 +121,17 @@ describe('HttpGetter', () => {
     });
     await expect(get(url)).rejects.toMatchObject({ code: 'redirect' });
     expect((await get(url, { followsRedirects: false })).status).toBe(302);
+  });
+  it('follows no redirect that whoever asks does not want', async () => {
+    const url = await serve((request, response) => {
+      if (request.url === '/good') response.end('end');
+      else response.writeHead(302, { Location: request.url === '/' ? '/good' : '/bad' }).end();
+    });
+    expect((await get(`${url}/`, { redirectRefusal })).body.toString()).toBe('end');
+    await expect(get(`${url}/x`, { redirectRefusal })).rejects.toMatchObject({
+      code: 'redirect',
+      message: 'not there',
+    });
   });
   it('follows no redirect to another kind of URL', async () => {
     const url = await serve((_request, response) => {

@@ -15,6 +15,8 @@ export interface HttpGetRequest {
   /** Of the body, both as it comes and uncompressed. */
   readonly maxBodyBytes: number;
   readonly followsRedirects: boolean;
+  /** Why a redirect is not followed, as a sentence, or null where it may be. */
+  readonly redirectRefusal?: (from: URL, to: URL) => string | null;
   /** Whether the body of an answer with this status is wanted; otherwise it is thrown away. Default: 200 only. */
   readonly wantsBody?: (status: number) => boolean;
   readonly signal?: AbortSignal;
@@ -109,7 +111,10 @@ export class HttpGetter {
       if (hops >= MAX_REDIRECTS) {
         throw new HttpGetError('redirect', `stopped after ${MAX_REDIRECTS} redirects`);
       }
-      url = nextUrl(location, url);
+      const next = nextUrl(location, url);
+      const refusal = request.redirectRefusal?.(url, next) ?? null;
+      if (refusal !== null) throw new HttpGetError('redirect', refusal);
+      url = next;
     }
   }
 

@@ -2,12 +2,9 @@ import { resolveScrapeConfigs, type ScrapeConfig, scrapeConfigsSchema } from '#l
 
 const ANNOTATION = '__meta_kubernetes_pod_annotation_prometheus_io_';
 
-/** Of Kubernetes itself, and never a pod's to point at. */
-const KUBELET_PORTS = '.*:(10250|10255)';
-
 /**
  * The job for pods that ask to be scraped: `prometheus.io/scrape`, `port`, `path`, `scheme` and `param_*`. In force where
- * a collector on Kubernetes has no `scrape_configs`.
+ * a collector on Kubernetes has no `scrape_configs`. What such annotations must not lead to is refused for every job.
  */
 export function annotatedPodsJob(): ScrapeConfig {
   const raw = scrapeConfigsSchema.parse([
@@ -33,7 +30,6 @@ export function annotatedPodsJob(): ScrapeConfig {
           replacement: '[$1]:$2',
           target_label: '__address__',
         },
-        { source_labels: ['__address__'], action: 'drop', regex: KUBELET_PORTS },
         { action: 'labelmap', regex: `${ANNOTATION}param_(.+)`, replacement: '__param_$1' },
         { source_labels: ['__meta_kubernetes_namespace'], target_label: 'namespace' },
         { source_labels: ['__meta_kubernetes_pod_name'], target_label: 'pod' },

@@ -1,3 +1,4 @@
+import type { RefusalReason } from '#libs/discovery';
 import type { ScrapeResult } from '#libs/scrape';
 import { Counter, Gauge, type Registry, Summary } from 'prom-client';
 
@@ -14,6 +15,7 @@ export class ScrapeMetrics {
   readonly #syncFailures: Counter;
   readonly #exceededTargets: Counter;
   readonly #scrapes: Counter;
+  readonly #refused: Counter;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -85,6 +87,11 @@ export class ScrapeMetrics {
       'Scrapes, by job and by whether the target was up.',
       ['scrape_job', 'result'],
     );
+    this.#refused = counter(
+      'binnacle_collector_targets_refused_total',
+      'Targets that Kubernetes named and that are not asked because of where they lead.',
+      ['scrape_job', 'reason'],
+    );
   }
 
   scraped(jobName: string, result: ScrapeResult): void {
@@ -113,6 +120,11 @@ export class ScrapeMetrics {
     this.#poolSyncs.inc({ scrape_job: jobName });
     this.#syncFailures.inc({ scrape_job: jobName }, counts.invalid);
     if (counts.hasTooMany) this.#exceededTargets.inc();
+  }
+
+  /** A target came up that must not be asked. */
+  refused(jobName: string, reason: RefusalReason): void {
+    this.#refused.inc({ scrape_job: jobName, reason });
   }
 
   forget(jobName: string): void {

@@ -1,4 +1,11 @@
-import { buildTargets, type TargetGroup, type TargetSet } from '#libs/discovery';
+import {
+  buildTargets,
+  type GuardSurroundings,
+  guardTargets,
+  type RefusedTarget,
+  type TargetGroup,
+  type TargetSet,
+} from '#libs/discovery';
 import type { TargetProvider } from '../discovery/target-provider.ts';
 import type { LoadedJob } from './scrape-section.ts';
 import { TargetFetcher } from './target-fetcher.ts';
@@ -22,11 +29,14 @@ export class ScrapePool {
   readonly #fetcher: TargetFetcher;
   readonly #loops = new Map<string, TargetLoop>();
   readonly #providers: readonly TargetProvider[];
+  readonly #guard: GuardSurroundings;
   /** By provider, what it told last. */
   readonly #discovered = new Map<TargetProvider, readonly TargetGroup[]>();
   #staticGroups: readonly TargetGroup[] = [];
   #isStopped = false;
   #set = NO_TARGETS;
+  /** Keys of those refused at the last look: each is counted once. */
+  #refused: ReadonlySet<string> = new Set();
 
   constructor(
     job: LoadedJob,
@@ -34,15 +44,22 @@ export class ScrapePool {
       readonly around: LoopSurroundings & { readonly userAgent: string };
       readonly fingerprint: string;
       readonly providers: readonly TargetProvider[];
+      readonly guard: GuardSurroundings;
     },
   ) {
-    const { around, fingerprint, providers } = options;
+    const { around, fingerprint, providers, guard } = options;
+    this.#guard = guard;
     this.#providers = providers;
     this.jobName = job.config.jobName;
     this.fingerprint = fingerprint;
     this.#job = job;
     this.#around = around;
-    this.#fetcher = new TargetFetcher({ ...job, userAgent: around.userAgent, nowMs: Date.now });
+    this.#fetcher = new TargetFetcher({
+      ...job,
+      guard,
+      userAgent: around.userAgent,
+      nowMs: Date.now,
+    });
   }
 
   get loops(): readonly TargetLoop[] {
@@ -73,8 +90,10 @@ export class ScrapePool {
   #sync(): void {
     if (this.#isStopped) return;
     const groups = [...this.#staticGroups, ...[...this.#discovered.values()].flat()];
-    const set = buildTargets(this.#job.config, groups);
+    const { config } = this.#job;
+    const { set, refused } = guardTargets(buildTargets(config, groups), config, this.#guard);
     this.#set = set;
+    this.#countRefused(refused);
     const wanted = new Set(set.targets.map(({ key }) => key));
     for (const [key, loop] of this.#loops) {
       if (wanted.has(key)) continue;
@@ -84,7 +103,6 @@ export class ScrapePool {
     for (const target of set.targets) {
       let loop = this.#loops.get(target.key);
       if (loop === undefined) {
-        const { config } = this.#job;
         loop = new TargetLoop({ target, config, fetcher: this.#fetcher, around: this.#around });
         this.#loops.set(target.key, loop);
       }
@@ -97,6 +115,13 @@ export class ScrapePool {
       invalid: set.invalid.length,
       hasTooMany: set.failure !== null,
     });
+  }
+
+  #countRefused(refused: readonly RefusedTarget[]): void {
+    for (const { key, code } of refused) {
+      if (!this.#refused.has(key)) this.#around.metrics.refused(this.jobName, code);
+    }
+    this.#refused = new Set(refused.map(({ key }) => key));
   }
 
   /** Ends all loops and their series. */

@@ -136,10 +136,12 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
   }
 
   #newPool(job: LoadedJob): ScrapePool {
+    const { kubelet } = this.#cluster;
     return new ScrapePool(job, {
       around: this.#around,
       fingerprint: this.#fingerprint(job),
       providers: this.#providers.for(job),
+      guard: { kubelet: kubelet?.kind === 'address' ? kubelet.address : null },
     });
   }
 

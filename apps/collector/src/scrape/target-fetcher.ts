@@ -1,4 +1,9 @@
-import type { ScrapeConfig, Target } from '#libs/discovery';
+import {
+  type GuardSurroundings,
+  redirectRefusal,
+  type ScrapeConfig,
+  type Target,
+} from '#libs/discovery';
 import {
   credentialHeaders,
   HttpGetError,
@@ -19,6 +24,8 @@ export interface TargetFetcherOptions {
   /** What relative paths of secret files are relative to. */
   readonly baseDir: string;
   readonly translate?: BodyTranslation | null;
+  /** What targets may not lead to, where Kubernetes names them. */
+  readonly guard: GuardSurroundings;
   readonly userAgent: string;
   readonly nowMs: () => number;
 }
@@ -38,7 +45,7 @@ export class TargetFetcher {
     target: Pick<Target, 'url' | 'timeoutMs'>,
     signal: AbortSignal,
   ): Promise<ScrapeOutcome> {
-    const { config, userAgent, nowMs, translate = null } = this.#options;
+    const { config, guard, userAgent, nowMs, translate = null } = this.#options;
     const startedMs = performance.now();
     const durationSeconds = () => (performance.now() - startedMs) / 1_000;
     try {
@@ -51,6 +58,9 @@ export class TargetFetcher {
         timeoutMs: target.timeoutMs,
         maxBodyBytes: config.limits.bodyBytes,
         followsRedirects: config.http.followsRedirects,
+        ...(config.discovery.some(({ kind }) => kind === 'kubernetes') && {
+          redirectRefusal: (from: URL, to: URL) => redirectRefusal(from, to, guard),
+        }),
         signal,
       });
       const isTranslated = translate !== null && status === 200;
