@@ -88,10 +88,14 @@ export class MessageSplitter {
   #makeRoom(count: number): void {
     if (this.#length + count <= this.#bytes.length) return;
     const pending = this.#length - this.#start;
-    const isLarger = pending + count > this.#bytes.length;
-    const target = isLarger
-      ? Buffer.allocUnsafeSlow(Math.max(pending + count, this.#bytes.length * 2, 4096))
-      : this.#bytes;
+    const needed = pending + count;
+    const isLarger = needed > this.#bytes.length;
+    // One large message is not to keep its room for as long as the connection lives.
+    const isOversized = this.#bytes.length > LARGE_BYTES && needed * 8 < this.#bytes.length;
+    const target =
+      isLarger || isOversized
+        ? Buffer.allocUnsafeSlow(Math.max(needed, isLarger ? this.#bytes.length * 2 : 0, 4096))
+        : this.#bytes;
     this.#bytes.copy(target, 0, this.#start, this.#length);
     this.#bytes = target;
     this.#position -= this.#start;
@@ -99,6 +103,8 @@ export class MessageSplitter {
     this.#start = 0;
   }
 }
+
+const LARGE_BYTES = 1024 * 1024;
 
 /** From 0xc0 on: the size of values that always have the same, minus the bytes of the length of others, 0 for none. */
 const FIXED_SIZES = [

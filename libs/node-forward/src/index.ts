@@ -1,4 +1,10 @@
 export {
+  ForwardListener,
+  type ForwardListenerEvents,
+  type ForwardListenerOptions,
+  type ForwardListenerSecrets,
+} from './forward-listener.ts';
+export {
   type ForwardCredentials,
   type ForwardDelivery,
   ForwardSender,
