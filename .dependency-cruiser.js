@@ -23,6 +23,7 @@ const RANKS = [
   ['probes'],
   ['host-metrics'],
   ['kube'],
+  ['operator-objects'],
   ['log-tail'],
   ['log-pipeline'],
   ['forward'],

@@ -16,6 +16,10 @@ const LABELS = {
 const NAME = 'binnacle-collector';
 const NAMESPACE = 'binnacle-nodes';
 const RBAC = 'rbac.authorization.k8s.io';
+const SUBJECTS = [{ kind: 'ServiceAccount', name: NAME, namespace: NAMESPACE }];
+const HEAD =
+  '# Generated from what the collector asks of the API server: npm run manifests -- --write\n';
+const FORMAT = { aliasDuplicateObjects: false, singleQuote: true, lineWidth: 0 };
 
 /** The rules that grant what is asked within a scope, and nothing else. */
 export function roleRules(asked: readonly ApiAccess[], scope: ApiAccess['scope']): RoleRule[] {
@@ -37,16 +41,48 @@ export function roleRules(asked: readonly ApiAccess[], scope: ApiAccess['scope']
   );
 }
 
+/** What a role for monitor objects is called; the component `prometheus-crds` has it. */
+export const MONITORS_ROLE = 'binnacle-collector-monitors';
+
+/** What is asked on top of what is asked anyway. */
+export function furtherAccess(
+  asked: readonly ApiAccess[],
+  further: readonly ApiAccess[],
+): readonly ApiAccess[] {
+  const known = new Set(asked.map((access) => JSON.stringify(access)));
+  return further.filter((access) => !known.has(JSON.stringify(access)));
+}
+
+/** The role and binding of a collector that reads monitor objects as well, as YAML. */
+export function monitorsRole(further: readonly ApiAccess[]): string {
+  const metadata = { name: MONITORS_ROLE, labels: LABELS };
+  const objects = [
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'ClusterRole',
+      metadata,
+      rules: roleRules(further, 'cluster'),
+    },
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'ClusterRoleBinding',
+      metadata,
+      roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: MONITORS_ROLE },
+      subjects: SUBJECTS,
+    },
+  ];
+  return HEAD + objects.map((object) => stringify(object, FORMAT)).join('---\n');
+}
+
 /** The roles and bindings of a collector that asks this, as YAML. */
 export function collectorRoles(asked: readonly ApiAccess[]): string {
-  const subjects = [{ kind: 'ServiceAccount', name: NAME, namespace: NAMESPACE }];
   const metadata = { name: NAME, labels: LABELS };
   const binding = (kind: string, of: string, more: object): object => ({
     apiVersion: `${RBAC}/v1`,
     kind,
     metadata: { ...metadata, ...more },
     roleRef: { apiGroup: RBAC, kind: of, name: NAME },
-    subjects,
+    subjects: SUBJECTS,
   });
   const role = (kind: string, scope: ApiAccess['scope'], more: object): object => ({
     apiVersion: `${RBAC}/v1`,
@@ -61,8 +97,5 @@ export function collectorRoles(asked: readonly ApiAccess[]): string {
     role('Role', 'namespace', own),
     binding('RoleBinding', 'Role', own),
   ];
-  const head =
-    '# Generated from what the collector asks of the API server: npm run manifests -- --write\n';
-  const format = { aliasDuplicateObjects: false, singleQuote: true, lineWidth: 0 };
-  return head + objects.map((object) => stringify(object, format)).join('---\n');
+  return HEAD + objects.map((object) => stringify(object, FORMAT)).join('---\n');
 }

@@ -7,9 +7,16 @@ import {
   scrapeGlobalSchema,
 } from '#libs/discovery';
 import { parse, stringify } from 'yaml';
-import { type ApiAccess, apiAccessOf } from '../../apps/collector/src/kubernetes/api-access.ts';
-import { kubernetesConfigSchema } from '../../apps/collector/src/kubernetes/kubernetes-config.ts';
-import { collectorRoles } from './cluster-role.ts';
+import {
+  type ApiAccess,
+  apiAccessOf,
+  monitorAccessOf,
+} from '../../apps/collector/src/kubernetes/api-access.ts';
+import {
+  type KubernetesConfig,
+  kubernetesConfigSchema,
+} from '../../apps/collector/src/kubernetes/kubernetes-config.ts';
+import { collectorRoles, furtherAccess, monitorsRole } from './cluster-role.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const HEAD = '# Generated from the dashboards that are there: npm run manifests -- --write\n';
@@ -17,12 +24,20 @@ const FORMAT = { singleQuote: true, lineWidth: 0 } as const;
 
 /** What a collector with this file asks of the API server. @param file from the repository's root, or absolute */
 export function accessOf(file: string): readonly ApiAccess[] {
-  const { kubernetes = {} } = readCollectorConfig(file);
   const jobs = jobsOf(file);
   return apiAccessOf(
-    kubernetesConfigSchema.parse(kubernetes),
+    kubernetesSection(file),
     jobs === null ? null : jobs.flatMap(({ discovery }) => discovery),
   );
+}
+
+/** What it asks on top where the definitions of monitor objects are installed. @param file as above */
+export function monitorAccess(file: string): readonly ApiAccess[] {
+  return furtherAccess(accessOf(file), monitorAccessOf(kubernetesSection(file)));
+}
+
+function kubernetesSection(file: string): KubernetesConfig {
+  return kubernetesConfigSchema.parse(readCollectorConfig(file).kubernetes ?? {});
 }
 
 /** The jobs of a collector's file; null where it names none, so that the default applies. */
@@ -55,6 +70,10 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     [
       'deploy/base/collector/rbac.yaml',
       collectorRoles(accessOf('deploy/base/collector/collector.yml')),
+    ],
+    [
+      'deploy/components/prometheus-crds/rbac.yaml',
+      monitorsRole(monitorAccess('deploy/base/collector/collector.yml')),
     ],
     ['grafana/kustomization.yaml', HEAD + stringify(dashboardMaps(dashboards), FORMAT)],
     ['deploy/components/grafana/dashboards.yaml', HEAD + stringify(mounts(dashboards), FORMAT)],

@@ -21,6 +21,8 @@ export interface OverlayKind {
   readonly isDefault: boolean;
   /** What the collector asks of the API server. */
   readonly access: readonly ApiAccess[];
+  /** What it asks on top where monitor objects are read. */
+  readonly monitors: readonly ApiAccess[];
 }
 
 export function figuresOf(objects: readonly Manifest[]): OverlayFigures {
@@ -43,7 +45,7 @@ export function overlayFindings(objects: readonly Manifest[], kind: OverlayKind)
     ...objects.flatMap(ownFindings),
     ...togetherFindings(objects),
     ...podFindings(objects),
-    ...roleFindings(objects, kind.access),
+    ...roleFindings(objects, kind.access, kind.monitors),
     ...schemasFindings(objects),
   ];
 }

@@ -1,5 +1,5 @@
 import type { ApiAccess } from '../../apps/collector/src/kubernetes/api-access.ts';
-import { roleRules } from './cluster-role.ts';
+import { MONITORS_ROLE, roleRules } from './cluster-role.ts';
 import { type Manifest, nameOf } from './manifest.ts';
 
 /** Rights that are enough to become somebody else, to read secrets or to run commands elsewhere. */
@@ -19,29 +19,38 @@ type Rule = NonNullable<Manifest['rules']>[number];
 
 const COLLECTOR = 'binnacle-collector';
 
-/** Checks of every role: nothing that nobody needs, and for the collector exactly what its code asks. */
-export function roleFindings(objects: readonly Manifest[], access: readonly ApiAccess[]): string[] {
+/**
+ * Checks of every role: nothing that nobody needs, and for the collector exactly what its code asks.
+ * @param monitors what it asks on top for monitor objects, for the role that not every overlay has
+ */
+export function roleFindings(
+  objects: readonly Manifest[],
+  access: readonly ApiAccess[],
+  monitors: readonly ApiAccess[],
+): string[] {
   const roles = objects.filter(({ kind }) => kind === 'ClusterRole' || kind === 'Role');
   const findings = roles.flatMap((role) => {
     const name = nameOf(role);
     return (role.rules ?? []).flatMap((rule) => tooMuch(rule).map((what) => `${name}: ${what}`));
   });
-  for (const [kind, scope] of [
-    ['ClusterRole', 'cluster'],
-    ['Role', 'namespace'],
-  ] as const) {
-    const asked = rightsOf(roleRules(access, scope));
+  const compare = (kind: string, name: string, rules: readonly Rule[]): void => {
+    const asked = rightsOf(rules);
     const granted = rightsOf(
       roles
-        .filter((role) => role.kind === kind && role.metadata.name === COLLECTOR)
-        .flatMap(({ rules }) => rules ?? []),
+        .filter((role) => role.kind === kind && role.metadata.name === name)
+        .flatMap((role) => role.rules ?? []),
     );
     for (const right of asked) {
-      if (!granted.has(right)) findings.push(`${kind}/${COLLECTOR}: does not grant ${right}`);
+      if (!granted.has(right)) findings.push(`${kind}/${name}: does not grant ${right}`);
     }
     for (const right of granted) {
-      if (!asked.has(right)) findings.push(`${kind}/${COLLECTOR}: nothing asks for ${right}`);
+      if (!asked.has(right)) findings.push(`${kind}/${name}: nothing asks for ${right}`);
     }
+  };
+  compare('ClusterRole', COLLECTOR, roleRules(access, 'cluster'));
+  compare('Role', COLLECTOR, roleRules(access, 'namespace'));
+  if (roles.some(({ metadata }) => metadata.name === MONITORS_ROLE)) {
+    compare('ClusterRole', MONITORS_ROLE, roleRules(monitors, 'cluster'));
   }
   return findings;
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { annotatedPodsJob } from '../../apps/collector/src/discovery/annotated-pods.ts';
-import { accessOf, generatedFiles, jobsOf } from '../../deploy/src/generated.ts';
+import { accessOf, generatedFiles, jobsOf, monitorAccess } from '../../deploy/src/generated.ts';
 import { type Container, containersOf, type Manifest } from '../../deploy/src/manifest.ts';
 import { figuresOf, overlayFindings } from '../../deploy/src/overlay-rules.ts';
 import {
@@ -19,9 +19,10 @@ import { describeWithKubectl } from '../support/kubectl.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const access = accessOf('deploy/base/collector/collector.yml');
+const monitors = monitorAccess('deploy/base/collector/collector.yml');
 
 function findingsOf(objects: readonly Manifest[], isDefault = false): string[] {
-  return overlayFindings(objects, { isDefault, access });
+  return overlayFindings(objects, { isDefault, access, monitors });
 }
 
 function volumeOfData(objects: readonly Manifest[]): unknown {

@@ -47,6 +47,9 @@ const COLLECTIONS: readonly Collection[] = RESOURCE_NAMES.map((name) => {
   return { path: `${api}/${plural}`, plural, group, kind, apiVersion };
 });
 
+/** Its resources are there only once they are installed. */
+export const CUSTOM_GROUP = 'monitoring.coreos.com';
+
 const QUERY: ReadonlySet<string> = new Set([
   'limit',
   'continue',
@@ -103,6 +106,8 @@ export class KubeApiServer {
   readonly #pages = new Map<string, { items: StoredObject[]; version: number }>();
   /** '' lets everybody in. */
   token = '';
+  /** Groups of custom resources that somebody has installed. */
+  readonly customGroups = new Set<string>();
   /** Null allows everything. */
   allows: ((access: Access) => boolean) | null = null;
 
@@ -175,7 +180,13 @@ export class KubeApiServer {
       }
       throw new Refusal(refusals.status, 'the server is not able to answer');
     }
+    const group = /^\/apis\/([^/]+)\/[^/]+$/.exec(url.pathname);
+    if (group !== null) {
+      this.#resources(response, url.pathname, group[1]!);
+      return;
+    }
     const { collection, namespace, name } = locate(url.pathname);
+    if (this.#isMissing(collection.group)) throw new Refusal(404, `no ${url.pathname} here`);
     const query = url.searchParams;
     for (const key of query.keys()) {
       if (!QUERY.has(key)) throw new Refusal(400, `unknown parameter ${key}`);
@@ -190,6 +201,23 @@ export class KubeApiServer {
     else if (verb === 'watch') this.#watch(response, collection, namespace, query);
     else if (verb === 'get') this.#get(response, collection, namespace, name);
     else await this.#write(request, response, collection, namespace, name, verb);
+  }
+
+  #isMissing(group: string): boolean {
+    return group === CUSTOM_GROUP && !this.customGroups.has(group);
+  }
+
+  #resources(response: ServerResponse, path: string, group: string): void {
+    const resources = COLLECTIONS.filter((collection) => collection.path.startsWith(`${path}/`));
+    if (resources.length === 0 || this.#isMissing(group)) throw new Refusal(404, `no ${path} here`);
+    send(response, 200, {
+      kind: 'APIResourceList',
+      groupVersion: path.slice('/apis/'.length),
+      resources: resources.flatMap(({ plural, kind }) => [
+        { name: plural, kind, namespaced: true, verbs: ['get', 'list', 'watch'] },
+        { name: `${plural}/status`, kind, namespaced: true, verbs: ['get'] },
+      ]),
+    });
   }
 
   #get(response: ServerResponse, { path }: Collection, namespace: string, name: string): void {

@@ -16,6 +16,7 @@ import {
 import { HostMetricsModule } from './host-metrics/host-metrics.module.ts';
 import { KubernetesModule } from './kubernetes/kubernetes.module.ts';
 import { LogsModule } from './logs/logs.module.ts';
+import { MonitorsModule } from './monitors/monitors.module.ts';
 import { OutputsModule } from './outputs/outputs.module.ts';
 import { ProbesModule } from './probes/probes.module.ts';
 import { ScrapeModule } from './scrape/scrape.module.ts';
@@ -24,6 +25,7 @@ const INDEX_PAGE = `Binnacle collector
 
 /api/v1/targets            scrape targets: health, last error, dropped ones
 /api/v1/probes             probes: last result and reason
+/api/v1/monitors           ServiceMonitor, PodMonitor, Probe and ScrapeConfig objects, and what of them is refused
 /api/v1/logs/files         log files that are followed
 /metrics /livez /readyz    the collector itself
 `;
@@ -54,6 +56,7 @@ export class CollectorModule {
         HostMetricsModule,
         KubernetesModule,
         LogsModule,
+        MonitorsModule,
         ProbesModule,
       ],
     };

@@ -126,15 +126,7 @@ const labelRecord = z
   });
 
 const staticConfig = z.strictObject({
-  targets: z
-    .array(
-      yamlText()
-        .min(1)
-        .refine((address) => !address.includes('/'), {
-          error: 'not a valid host and port; a target has no scheme and no path',
-        }),
-    )
-    .nullish(),
+  targets: z.array(yamlText().min(1)).nullish(),
   labels: labelRecord.nullish(),
 });
 
@@ -191,6 +183,19 @@ const rawScrapeConfig = objectOfKnownKeys(
 const scrapeConfigSchema = rawScrapeConfig.superRefine((raw, context) => {
   checkHttpClient(raw, (path, message) => {
     context.addIssue({ code: 'custom', message, path: [...path] });
+  });
+  // A rule may make an address of a URL, as it does where a prober is asked about it.
+  if ((raw.relabel_configs ?? []).length > 0) return;
+  (raw.static_configs ?? []).forEach(({ targets }, group) => {
+    (targets ?? []).forEach((target, index) => {
+      if (!target.includes('/')) return;
+      const message = 'not a valid host and port; a target has no scheme and no path';
+      context.addIssue({
+        code: 'custom',
+        message,
+        path: ['static_configs', group, 'targets', index],
+      });
+    });
   });
 });
 

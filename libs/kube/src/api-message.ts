@@ -17,6 +17,7 @@ const statusBody = shape({
 });
 
 const eventBody = shape({ type: text, object: anything });
+const resourcesBody = shape({ kind: text, resources: listOf(shape({ name: text })) });
 const versionBody = shape({ metadata: shape({ resourceVersion: text }) });
 
 /** One page of a list. */
@@ -50,6 +51,15 @@ export function parseListPage(body: string): ListPage {
     resourceVersion: metadata.resourceVersion,
     continueToken: metadata.continue,
   };
+}
+
+/** The plurals of a group's version that the server serves. @throws KubeObjectError for what is no such list */
+export function parseResourceNames(body: string): readonly string[] {
+  const { kind, resources } = resourcesBody(parseJson(body));
+  if (kind !== 'APIResourceList') {
+    throw new KubeObjectError(`expected an APIResourceList, got ${shown(kind)}`);
+  }
+  return resources.map(({ name }) => name);
 }
 
 /** The Status in the body of a refused request, or null where the body is something else. */

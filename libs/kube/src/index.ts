@@ -3,6 +3,7 @@ export {
   type ListPage,
   parseApiStatus,
   parseListPage,
+  parseResourceNames,
   parseWatchEvent,
   type WatchEvent,
 } from './api-message.ts';
@@ -31,6 +32,7 @@ export {
 } from './list-watch.ts';
 export { type CacheListener, ObjectCache, objectKey } from './object-cache.ts';
 export type { Lease, Node } from './objects/cluster.ts';
+export type { ConfigMap, CustomObject } from './objects/custom.ts';
 export type { KubeObject, Metadata } from './objects/metadata.ts';
 export type { Pod } from './objects/pod.ts';
 export { parseQuantity } from './quantity.ts';

@@ -9,6 +9,7 @@ import {
   resourceQuota,
   service,
 } from './objects/cluster.ts';
+import { configMap, customObject } from './objects/custom.ts';
 import type { KubeObject } from './objects/metadata.ts';
 import { pod } from './objects/pod.ts';
 import { persistentVolume, persistentVolumeClaim } from './objects/storage.ts';
@@ -47,6 +48,8 @@ function resource<T extends KubeObject>(
 const CORE = '/api/v1';
 const APPS = '/apis/apps/v1';
 const BATCH = '/apis/batch/v1';
+/** The group of the Prometheus Operator's objects, which exist where somebody has installed their definitions. */
+const MONITORING = '/apis/monitoring.coreos.com/v1';
 
 /** Every resource that is watched, by its plural. */
 export const RESOURCES = {
@@ -95,6 +98,12 @@ export const RESOURCES = {
     endpointSlice,
   ),
   ingresses: resource('/apis/networking.k8s.io/v1', 'ingresses', 'Ingress', ingress),
+  configmaps: resource(CORE, 'configmaps', 'ConfigMap', configMap),
+  servicemonitors: resource(MONITORING, 'servicemonitors', 'ServiceMonitor', customObject),
+  podmonitors: resource(MONITORING, 'podmonitors', 'PodMonitor', customObject),
+  probes: resource(MONITORING, 'probes', 'Probe', customObject),
+  scrapeconfigs: resource(`${MONITORING}alpha1`, 'scrapeconfigs', 'ScrapeConfig', customObject),
+  prometheusrules: resource(MONITORING, 'prometheusrules', 'PrometheusRule', customObject),
 } as const;
 
 /** The plural of a resource that is known here. */

@@ -5,6 +5,7 @@ import {
   type LeaseBody,
   parseApiStatus,
   parseListPage,
+  parseResourceNames,
   type ListPage,
   RESOURCES,
   type Lease,
@@ -50,6 +51,7 @@ export interface KubeSelection {
 /** How long certificates and CA files are trusted before they are looked at again. */
 const TLS_REREAD_MS = 60_000;
 const MAX_REFUSAL_BYTES = 64 * 1024;
+const MAX_RESOURCES_BYTES = 4 * 1024 * 1024;
 const MAX_LEASE_BYTES = 1024 * 1024;
 
 interface Connection {
@@ -59,7 +61,7 @@ interface Connection {
 }
 
 /**
- * Speaks to one API server: lists, watches and one lease. The token is read again for every request, the CA every minute.
+ * Speaks to one API server: lists, watches, one lease, and which resources there are. The token is read again for every request, the CA every minute.
  * Redirects are never followed, and the token goes nowhere else.
  */
 export class KubeClient {
@@ -166,6 +168,23 @@ export class KubeClient {
             signal,
           );
     return RESOURCES.leases.decode(JSON.parse(answer));
+  }
+
+  /**
+   * The plurals that the server has of a group's version.
+   * @param api such as `/apis/monitoring.coreos.com/v1`
+   * @returns none where the server knows no such group
+   * @throws KubeRequestError, KubeObjectError
+   */
+  async servedResources(api: string, signal: AbortSignal): Promise<readonly string[]> {
+    try {
+      return parseResourceNames(
+        await this.#exchange('GET', api, null, MAX_RESOURCES_BYTES, signal),
+      );
+    } catch (error) {
+      if (error instanceof KubeRequestError && error.status === 404) return [];
+      throw error;
+    }
   }
 
   /** Drops all connections; requests under way fail. */

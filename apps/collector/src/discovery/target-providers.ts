@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { DiscoveryConfig, KubernetesDiscovery } from '#libs/discovery';
+import type { DiscoveryConfig, HttpDiscovery, KubernetesDiscovery } from '#libs/discovery';
 import type { KubeEndpoint } from '#libs/node-kube';
 import { AppLogger } from '#libs/platform';
 import { Registry } from 'prom-client';
@@ -8,9 +8,13 @@ import { KubeHubs } from '../kubernetes/kube-hubs.ts';
 import { Leadership } from '../kubernetes/leadership.ts';
 import type { LoadedJob } from '../scrape/scrape-section.ts';
 import { DiscoveryMetrics } from './discovery-metrics.ts';
+import { configFingerprint } from '../config/config-fingerprint.ts';
+import { ElectedTargets } from './elected-targets.ts';
 import { FileTargets } from './file-targets.ts';
 import { HttpTargets } from './http-targets.ts';
 import { KubernetesTargets } from './kubernetes-targets.ts';
+import { SharedTargets } from './shared-targets.ts';
+import { StaticTargets } from './static-targets.ts';
 import type { TargetProvider } from './target-provider.ts';
 
 /** Makes what looks for the targets of a job. */
@@ -20,6 +24,7 @@ export class TargetProviders {
   readonly #leadership: Leadership;
   readonly #logger: AppLogger;
   readonly #metrics: DiscoveryMetrics;
+  readonly #shared = new SharedTargets();
   #cluster: CollectorConfig['cluster'];
 
   constructor(
@@ -42,8 +47,17 @@ export class TargetProviders {
   }
 
   /** Those of the job's `…_sd_configs`, not started. */
-  for({ config, baseDir }: LoadedJob): TargetProvider[] {
-    return config.discovery.flatMap((discovery) => {
+  for({ config, baseDir, isElected = false }: LoadedJob): TargetProvider[] {
+    const isShared =
+      isElected && this.#cluster.endpoint !== null && this.#cluster.nodeName !== null;
+    const elected = (make: () => TargetProvider): TargetProvider =>
+      isShared ? new ElectedTargets(make, this.#leadership) : make();
+    const written =
+      isElected && config.staticGroups.length > 0
+        ? [elected(() => new StaticTargets(config.staticGroups))]
+        : [];
+    const discovered = config.discovery.flatMap((discovery) => {
+      if (discovery.kind === 'http') return [elected(() => this.#http(discovery, baseDir))];
       const provider = this.#create(discovery, baseDir);
       if (provider !== null) return [provider];
       this.#logger.error('a job has no targets: there is no API server to ask', {
@@ -52,13 +66,16 @@ export class TargetProviders {
       });
       return [];
     });
+    return [...written, ...discovered];
   }
 
-  #create(config: DiscoveryConfig, baseDir: string): TargetProvider | null {
-    const around = { baseDir, metrics: this.#metrics, logger: this.#logger };
-    if (config.kind === 'file') return new FileTargets({ config, ...around });
-    if (config.kind === 'http') return new HttpTargets({ config, ...around });
-    return this.#kubernetes(config);
+  #create(config: Exclude<DiscoveryConfig, HttpDiscovery>, baseDir: string): TargetProvider | null {
+    if (config.kind === 'kubernetes') return this.#kubernetes(config);
+    return new FileTargets({ config, baseDir, metrics: this.#metrics, logger: this.#logger });
+  }
+
+  #http(config: HttpDiscovery, baseDir: string): TargetProvider {
+    return new HttpTargets({ config, baseDir, metrics: this.#metrics, logger: this.#logger });
   }
 
   #kubernetes(config: KubernetesDiscovery): TargetProvider | null {
@@ -69,15 +86,17 @@ export class TargetProviders {
         : { url: config.apiServer, http: config.http, namespaceFile: null };
     const endpoint = elsewhere ?? own;
     if (endpoint === null) return null;
-    return new KubernetesTargets({
+    const options = {
       config,
       endpoint,
-      hubs: this.#hubs,
-      leadership: this.#leadership,
       // Another cluster has no node of this name.
       nodeName: elsewhere === null ? nodeName : null,
       isShared: own !== null && nodeName !== null,
       ownNamespace: namespace,
-    });
+    };
+    return this.#shared.use(
+      configFingerprint(options),
+      () => new KubernetesTargets({ ...options, hubs: this.#hubs, leadership: this.#leadership }),
+    );
   }
 }

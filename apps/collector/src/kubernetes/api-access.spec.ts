@@ -1,12 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
 import { resolveScrapeConfigs, type ScrapeConfig, scrapeConfigsSchema } from '#libs/discovery';
-import { apiAccessOf } from './api-access.ts';
+import { apiAccessOf, monitorAccessOf } from './api-access.ts';
 import { kubernetesConfigSchema } from './kubernetes-config.ts';
 
 function asked(config: unknown, discovery: ScrapeConfig['discovery'] | null = null): string[] {
   return apiAccessOf(kubernetesConfigSchema.parse(config), discovery).map(
     ({ apiGroup, resource, verbs, resourceName = '' }) =>
       `${verbs.join()} ${apiGroup}/${resource} ${resourceName}`.trimEnd(),
+  );
+}
+
+function more(config: unknown): string[] {
+  return monitorAccessOf(kubernetesConfigSchema.parse(config)).map(
+    ({ apiGroup, resource }) => `${apiGroup}/${resource}`,
   );
 }
 
@@ -25,7 +31,7 @@ describe('what a collector asks of the API server', () => {
   });
 
   it('is what jobs look for where the cluster is not told of, and nothing where Kubernetes is not', () => {
-    const off = { state: { enabled: false } };
+    const off = { state: { enabled: false }, monitors: { enabled: false } };
     expect(asked(off, [])).toEqual(KUBELET);
     expect(asked({ enabled: false })).toEqual([]);
     expect(asked({ ...off, kubelet: { enabled: false } }, [])).toEqual([]);
@@ -49,5 +55,26 @@ describe('what a collector asks of the API server', () => {
       'create coordination.k8s.io/leases',
       'get,update coordination.k8s.io/leases binnacle-collector',
     ]);
+  });
+
+  it('is a lease as soon as monitor objects may have targets that belong to no node', () => {
+    const state = { enabled: false };
+    expect(asked({ state }, [])).toContain('create coordination.k8s.io/leases');
+    expect(asked({ state, monitors: { enabled: false } }, [])).toEqual(KUBELET);
+  });
+
+  it('is more where the definitions of monitor objects are installed', () => {
+    expect(more({ monitors: { kinds: ['PodMonitor'] } })).toEqual([
+      'monitoring.coreos.com/podmonitors',
+      '/nodes',
+      '/pods',
+      '/services',
+      '/endpoints',
+      'discovery.k8s.io/endpointslices',
+      'networking.k8s.io/ingresses',
+      '/namespaces',
+    ]);
+    expect(more({ monitors: { enabled: false } })).toEqual([]);
+    expect(more({ enabled: false })).toEqual([]);
   });
 });

@@ -1,7 +1,8 @@
 import type { DiscoveryConfig } from '#libs/discovery';
-import { discoveredResources, type ResourceName, RESOURCES } from '#libs/kube';
+import { discoveredResources, type ResourceName, RESOURCES, ROLE_RESOURCES } from '#libs/kube';
 import { annotatedPodsJob } from '../discovery/annotated-pods.ts';
 import type { KubeletEndpoint } from './kubelet-config.ts';
+import { MONITOR_RESOURCES } from '../monitors/monitor-resources.ts';
 import type { KubernetesConfig } from './kubernetes-config.ts';
 
 /** One thing that the collector asks of the API server or, through its authorizer, of the kubelet. */
@@ -49,17 +50,29 @@ const BY_DEFAULT: readonly DiscoveryConfig[] = annotatedPodsJob().discovery;
  * @param discovery the `…_sd_configs` of all jobs; null where there are no jobs
  */
 export function needsLease(
-  { state }: KubernetesConfig,
+  { state, monitors }: KubernetesConfig,
   discovery: readonly DiscoveryConfig[] | null,
 ): boolean {
   return (
     state.enabled ||
+    monitors.enabled ||
     (discovery ?? BY_DEFAULT).some(
       (config) =>
         config.kind === 'kubernetes' &&
         (config.apiServer !== null || DIVIDED_BY_LEASE.has(config.role)),
     )
   );
+}
+
+/**
+ * What a collector asks on top where the definitions of monitor objects are installed: these, and whatever they may say that
+ * targets are found by. It asks nothing of it where they are not, or where the right is missing.
+ */
+export function monitorAccessOf({ enabled, monitors }: KubernetesConfig): readonly ApiAccess[] {
+  if (enabled === false || !monitors.enabled) return [];
+  const read = monitors.kinds.map((kind): ResourceName => MONITOR_RESOURCES[kind]);
+  const further = [...Object.values(ROLE_RESOURCES), 'namespaces' as const];
+  return [...read, ...further].map(watchAccess);
 }
 
 /**
@@ -86,13 +99,15 @@ export function apiAccessOf(
   }
   return [
     ...(asksKubelet ? kubeletAccess(kubelet.endpoints) : []),
-    ...[...watched].map((name): ApiAccess => {
-      const { api, plural } = RESOURCES[name];
-      const apiGroup = /^\/apis\/([^/]+)\//.exec(api)?.[1] ?? '';
-      return { apiGroup, resource: plural, verbs: ['list', 'watch'], scope: 'cluster' };
-    }),
+    ...[...watched].map(watchAccess),
     ...(needsLease(config, discovery) ? leaseAccess(lease.name) : []),
   ];
+}
+
+function watchAccess(name: ResourceName): ApiAccess {
+  const { api, plural } = RESOURCES[name];
+  const apiGroup = /^\/apis\/([^/]+)\//.exec(api)?.[1] ?? '';
+  return { apiGroup, resource: plural, verbs: ['list', 'watch'], scope: 'cluster' };
 }
 
 function leaseAccess(name: string): readonly ApiAccess[] {

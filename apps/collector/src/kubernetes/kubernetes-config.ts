@@ -8,6 +8,7 @@ import {
   type KubeletSurroundings,
   kubeletSurroundings,
 } from './kubelet-config.ts';
+import { monitorsConfigSchema } from '../monitors/monitors-config.ts';
 
 const filePath = z.string().min(1);
 
@@ -68,6 +69,7 @@ export const kubernetesConfigSchema = z
       })
       .prefault({}),
     kubelet: kubeletConfigSchema.prefault({}),
+    monitors: monitorsConfigSchema.prefault({}),
     /** The lease by which one collector speaks for the cluster. */
     lease: z
       .strictObject({

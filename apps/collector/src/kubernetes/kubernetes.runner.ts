@@ -194,7 +194,7 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
 /** Of what concerns the API server: the kubelet is asked by jobs of its own. */
 function fingerprint(config: KubernetesConfig, around: KubernetesSurroundings): string {
   const { labels, annotations } = config.state;
-  const { kubelet: _config, ...own } = config;
+  const { kubelet: _config, monitors: _others, ...own } = config;
   const { kubelet: _kubelet, ...ownAround } = around;
   return JSON.stringify([own, ownAround, [...labels], [...annotations]]);
 }

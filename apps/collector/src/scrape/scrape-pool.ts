@@ -83,7 +83,7 @@ export class ScrapePool {
 
   /** Brings the loops in line with the job's groups; targets that stay keep their loop and its state. */
   sync(job: LoadedJob): void {
-    this.#staticGroups = job.config.staticGroups;
+    this.#staticGroups = job.isElected === true ? [] : job.config.staticGroups;
     this.#sync();
   }
 

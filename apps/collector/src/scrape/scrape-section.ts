@@ -36,6 +36,8 @@ export interface LoadedJob {
   readonly baseDir: string;
   /** Makes metrics in the text format of what a target says, where that is something else. */
   readonly translate?: BodyTranslation | null;
+  /** Whether only one of many collectors has its targets that Kubernetes does not divide among the nodes. */
+  readonly isElected?: boolean;
 }
 
 /** @throws KubeObjectError for a body that makes no sense */
@@ -103,7 +105,9 @@ async function expandGlobs(globs: readonly string[], baseDir: string): Promise<s
 }
 
 /** Equal for jobs that scrape alike, whatever their targets. */
-export function jobFingerprint({ config, baseDir, translate }: LoadedJob): string {
-  const { staticGroups: _groups, ...rest } = config;
-  return configFingerprint([baseDir, rest, translate?.name]);
+export function jobFingerprint(job: LoadedJob): string {
+  const { config, baseDir, translate, isElected = false } = job;
+  const { staticGroups, ...rest } = config;
+  // Where one of many collectors is elected for them, the groups go through a provider.
+  return configFingerprint([baseDir, rest, translate?.name, isElected ? staticGroups : null]);
 }

@@ -15,6 +15,7 @@ import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-conf
 import { configFingerprint } from '../config/config-fingerprint.ts';
 import { annotatedPodsJob } from '../discovery/annotated-pods.ts';
 import { TargetProviders } from '../discovery/target-providers.ts';
+import { MonitorsRunner } from '../monitors/monitors.runner.ts';
 import { METRIC_SINK, type MetricSink } from '../outputs/metric-sink.ts';
 import { ConcurrencyGate } from './concurrency-gate.ts';
 import { ScrapeMetrics } from './scrape-metrics.ts';
@@ -36,6 +37,9 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
   readonly #reloads: ReloadService<CollectorConfig>;
   readonly #pools = new Map<string, ScrapePool>();
   readonly #providers: TargetProviders;
+  readonly #monitors: MonitorsRunner;
+  #jobs: ReadonlyMap<string, LoadedJob> = new Map();
+  #syncing: Promise<void> = Promise.resolve();
   #loaded: LoadedJobs;
   #cluster: CollectorConfig['cluster'];
   #kubelet: readonly LoadedJob[];
@@ -49,7 +53,9 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     logger: AppLogger,
     http: HttpAdapterHost,
     providers: TargetProviders,
+    monitors: MonitorsRunner,
   ) {
+    this.#monitors = monitors;
     this.#providers = providers;
     this.#cluster = config.cluster;
     this.#kubelet = config.kubelet;
@@ -86,6 +92,7 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
 
   async onApplicationBootstrap(): Promise<void> {
     this.#state = 'running';
+    this.#monitors.listen(() => void this.#sync());
     await this.#apply(this.#loaded, this.#cluster);
   }
 
@@ -101,11 +108,30 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     this.#cluster = cluster;
     this.#providers.cluster = cluster;
     if (this.#state !== 'running') return;
-    await this.#sync([...(loaded.jobs ?? this.#defaultJobs()), ...this.#kubeletJobs()]);
+    if (this.#cluster.kubelet?.kind === 'unknown') {
+      this.#logger.warn('the kubelet is not scraped: nothing says where it is', {
+        accepted: 'HOST_IP in the environment, or address or discover_nodes in kubernetes.kubelet',
+      });
+    }
+    await this.#sync();
   }
 
-  async #sync(jobs: readonly LoadedJob[]): Promise<void> {
-    const wanted = new Map(jobs.map((job) => [job.config.jobName, job]));
+  /** Brings the pools in line with all jobs, one change after the other. */
+  #sync(): Promise<void> {
+    this.#syncing = this.#syncing.catch(() => null).then(() => this.#syncNow());
+    return this.#syncing;
+  }
+
+  async #syncNow(): Promise<void> {
+    if (this.#state !== 'running') return;
+    const own = [...(this.#loaded.jobs ?? this.#defaultJobs()), ...this.#kubeletJobs()];
+    const wanted = new Map(own.map((job) => [job.config.jobName, job]));
+    for (const job of this.#monitors.jobs) {
+      // A job of the configuration goes before an object's of the same name.
+      if (!wanted.has(job.config.jobName)) wanted.set(job.config.jobName, job);
+    }
+    const before = this.#jobs;
+    this.#jobs = wanted;
     const ended: ScrapePool[] = [];
     const kept = new Map<string, ScrapePool>();
     for (const [name, pool] of this.#pools) {
@@ -124,6 +150,7 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
       this.#pools.set(name, pool);
       pool.sync(job);
       if (!kept.has(name)) pool.start();
+      if (before.get(name) === job) continue;
       for (const { discoveredLabels, reason } of pool.targetSet.invalid) {
         const address = discoveredLabels.get('__address__');
         this.#logger.warn('target cannot be scraped', { job: name, address, reason });
@@ -153,11 +180,6 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
 
   /** Whatever else is scraped; a job of the configuration that is called alike takes the place of one. */
   #kubeletJobs(): readonly LoadedJob[] {
-    if (this.#cluster.kubelet?.kind === 'unknown') {
-      this.#logger.warn('the kubelet is not scraped: nothing says where it is', {
-        accepted: 'HOST_IP in the environment, or address or discover_nodes in kubernetes.kubelet',
-      });
-    }
     const taken = new Set(this.#loaded.jobs?.map(({ config }) => config.jobName));
     return this.#kubelet.filter(({ config }) => !taken.has(config.jobName));
   }
@@ -176,7 +198,7 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     if (address === null || typeof address === 'string') {
       server.once('listening', () => {
         if (this.#state === 'running' && this.#loaded.jobs === null) {
-          void this.#sync([...this.#defaultJobs(), ...this.#kubeletJobs()]);
+          void this.#sync();
         }
       });
       return [];
