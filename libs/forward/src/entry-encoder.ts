@@ -36,17 +36,19 @@ export class EntryEncoder {
   }
 
   /**
-   * Entries of rows `from` to `to`, in memory of their own. Bytes that are not UTF-8 become U+FFFD; a record without a
-   * time has that of `nowMs`.
+   * Entries of rows `from` to `to`. Bytes that are not UTF-8 become U+FFFD; a record without a time has that of `nowMs`.
+   * @param memory where memory of a size comes from, at the beginning of which the entries lie; by default it is made
    */
   encode(
     records: RecordBatch,
     nowMs: number,
     from = 0,
     to: number = records.count,
+    memory?: (bytes: number) => Buffer,
   ): EncodedEntries {
     const { starts, ends, levels, streams, timeSeconds, timeNanos } = records;
-    const writer = new MsgpackWriter(this.#estimate(records, from, to));
+    const estimate = this.#estimate(records, from, to);
+    const writer = new MsgpackWriter(memory === undefined ? estimate : memory(estimate));
     const nowSeconds = Math.floor(nowMs / 1000);
     const nowNanos = Math.floor(nowMs % 1000) * 1_000_000;
     const areLinesText = to > from && isUtf8(rangeOf(records, from, to));

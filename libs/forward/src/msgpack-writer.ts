@@ -9,8 +9,9 @@ export class MsgpackWriter {
   /** Where the next byte goes. */
   length = 0;
 
-  constructor(sizeBytes = 1024) {
-    this.bytes = Buffer.allocUnsafeSlow(Math.max(16, sizeBytes));
+  /** @param room how many bytes to begin with, or memory to write into for as long as it suffices */
+  constructor(room: number | Buffer = 1024) {
+    this.bytes = typeof room === 'number' ? Buffer.allocUnsafeSlow(Math.max(16, room)) : room;
   }
 
   /** What was written; valid until the next write. */

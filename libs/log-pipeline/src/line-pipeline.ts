@@ -64,6 +64,8 @@ export class LinePipeline {
   readonly #joiner: PartialJoiner;
   readonly #moment = new Moment();
   readonly #cursor = new JsonCursor();
+  /** Used again for each batch: columns of their own would be what collecting garbage is about. */
+  readonly #records = new RecordBatch(NO_BYTES, 1024);
 
   constructor(options: LinePipelineOptions) {
     this.#format = options.format;
@@ -74,9 +76,18 @@ export class LinePipeline {
     );
   }
 
-  /** The records of a batch of lines, in their order; a joined message comes where its last part stands. */
+  /** Where the first line of a file begins that is held back for its continuation; Infinity when none is. */
+  heldFrom(fileKey: string): number {
+    return this.#joiner.heldFrom(fileKey);
+  }
+
+  /**
+   * The records of a batch of lines, in their order; a joined message comes where its last part stands. They are valid
+   * until the next call.
+   */
   process(batch: LineBatch, nowMs: number): PipelineResult {
-    const records = new RecordBatch(batch.bytes, batch.lineCount);
+    const records = this.#records;
+    records.reset(batch.bytes, batch.lineCount);
     for (let i = 0; i < batch.lineCount; i++) {
       const start = batch.lineStarts[i]!;
       const end = batch.lineEnds[i]!;
@@ -98,8 +109,7 @@ export class LinePipeline {
     if (!this.#joiner.isEmpty) {
       this.#flush(batch.fileKey, nowMs - this.#partialTimeoutMs, records);
     }
-    const heldFrom = this.#joiner.heldFrom(batch.fileKey);
-    return { records, heldFromOffset: Math.min(heldFrom, batch.endOffset) };
+    return { records, heldFromOffset: Math.min(this.heldFrom(batch.fileKey), batch.endOffset) };
   }
 
   /** What was held back of a file whose end has come, or null. */

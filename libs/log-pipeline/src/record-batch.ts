@@ -39,7 +39,7 @@ export class RecordBatch {
   /** 1 where the line is not of the format; its message is the whole line. */
   isMalformed: Uint8Array;
   readonly joined: JoinedRecord[] = [];
-  readonly lines: Buffer;
+  lines: Buffer;
   extra: Buffer = NO_BYTES;
   #extraLength = 0;
 
@@ -55,6 +55,16 @@ export class RecordBatch {
     this.timeSeconds = new Float64Array(size);
     this.timeNanos = new Uint32Array(size);
     this.isMalformed = new Uint8Array(size);
+  }
+
+  /** Begins anew over other lines. */
+  reset(lines: Buffer, capacity: number): void {
+    this.lines = lines;
+    this.count = 0;
+    this.joined.length = 0;
+    this.#extraLength = 0;
+    if (this.extra.length > MAX_KEPT_EXTRA_BYTES) this.extra = NO_BYTES;
+    while (this.starts.length < capacity) this.#grow();
   }
 
   /** Where the message of a row lies. */
@@ -84,6 +94,8 @@ export class RecordBatch {
   /** Makes room for one row more. */
   reserve(): number {
     if (this.count === this.starts.length) this.#grow();
+    this.isExtra[this.count] = 0;
+    this.isMalformed[this.count] = 0;
     return this.count++;
   }
 
@@ -101,6 +113,8 @@ export class RecordBatch {
 }
 
 const NO_BYTES = Buffer.alloc(0);
+/** Messages put together can be long, and are seldom. */
+const MAX_KEPT_EXTRA_BYTES = 1024 * 1024;
 
 function grown<Column extends Uint8Array | Uint32Array | Float64Array>(
   column: Column,

@@ -116,6 +116,10 @@ export class FileRoster {
     return this.#tailed.get(file.key) === file;
   }
 
+  get(key: string): TailedFile | undefined {
+    return this.#tailed.get(key);
+  }
+
   group(file: TailedFile): TailGroup {
     return this.#groups.get(file.group)!;
   }
@@ -221,6 +225,7 @@ export class FileRoster {
     const file = new TailedFile(group.name, path, handle, checkpoint?.offset ?? 0, nowMs);
     this.#tailed.set(key, file);
     this.hasChanged = true;
+    file.isBusy = true;
     try {
       file.observe(handle.stat(), nowMs);
       if (checkpoint !== undefined) {
@@ -238,6 +243,8 @@ export class FileRoster {
       }
     } catch (error) {
       noteReadError(file, error, this.#options.counters);
+    } finally {
+      file.isBusy = false;
     }
     return file;
   }
@@ -275,7 +282,8 @@ export class FileRoster {
     const missed = missedRotations(
       path,
       siblings,
-      (file) => this.#isKnown(file) || keyOf(file) === currentKey,
+      (file) => this.#isKnown(file),
+      (file) => keyOf(file) === currentKey,
       sinceMs,
     );
     let last = first;

@@ -42,6 +42,11 @@ export interface LogFileHandle {
   stat(): LogFileStat;
   /** Reads up to `length` bytes at `position` of the file into `buffer` at `offset`; 0 at the end. Rejects with LogFileError. */
   read(buffer: Buffer, offset: number, length: number, position: number): Promise<number>;
+  /**
+   * Like {@link read}, on the spot: for a few bytes that the kernel has in memory, which is quicker than asking another
+   * thread for them. @throws LogFileError
+   */
+  readNow(buffer: Buffer, offset: number, length: number, position: number): number;
   close(): Promise<void>;
 }
 

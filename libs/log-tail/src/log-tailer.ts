@@ -7,7 +7,10 @@ import type { TailedFile, TailedFileState } from './tailed-file.ts';
 
 /** Where lines go. */
 export interface LineSink {
-  /** Takes a batch over; whoever does must {@link LogTailer.acknowledge} it, at once or later, in any order. */
+  /**
+   * Takes a batch over; whoever does must {@link LogTailer.acknowledge} it, at once or later, in any order. Its bytes and
+   * columns are used again when this returns.
+   */
   accept(batch: LineBatch): void;
   /** No more batches of this file will come; what was held back for a continuation is due. */
   end(fileKey: string): void;
@@ -32,6 +35,13 @@ export interface LogTailerOptions {
   readonly rotatedGraceMs?: number;
   /** How often checkpoints are saved while they change. Default 1 s. */
   readonly checkpointIntervalMs?: number;
+  /**
+   * A tailer of the same groups whose consumer hands its batches on to this one ({@link LogTailer.take}), so that a file
+   * is read once for both. What it has not handed on is read here as far as it has come.
+   */
+  readonly leader?: LogTailer | null;
+  /** Whether reading has to wait a moment for somebody else; default: never. */
+  readonly isHeldUp?: (nowMs: number) => boolean;
 }
 
 /** One file as the API shows it. */
@@ -65,10 +75,12 @@ interface InFlight {
   readonly file: TailedFile;
   readonly ticket: object;
   readonly byteCount: number;
-  readonly columns: LineColumns;
 }
 
-const MAX_POOLED_BUFFERS = 16;
+/** Only one is read into at a time; another is there while a long line needs a larger one. */
+const MAX_POOLED_BUFFERS = 2;
+/** What has just been written to a file is in the kernel's memory; up to so much is read on the spot. */
+const MAX_READ_NOW_BYTES = 64 * 1024;
 
 /**
  * Follows log files through growth, rotation, truncation and deletion and hands their lines out in batches. It is driven
@@ -95,6 +107,7 @@ export class LogTailer {
   readonly #columns: LineColumns[] = [];
   readonly #head = Buffer.alloc(FINGERPRINT_BYTES);
   #inFlightBytes = 0;
+  #nowMs = 0;
   #turn = 0;
   #nextScanMs = Number.NEGATIVE_INFINITY;
   #nextSaveMs = Number.NEGATIVE_INFINITY;
@@ -108,6 +121,8 @@ export class LogTailer {
       scanIntervalMs: 1_000,
       rotatedGraceMs: 5_000,
       checkpointIntervalMs: 1_000,
+      leader: null,
+      isHeldUp: () => false,
       ...options,
     };
     const { files, groups, maxFiles } = this.#options;
@@ -128,6 +143,7 @@ export class LogTailer {
 
   /** Looks for files if it is time to, and reads what there is within bounds. One call at a time. */
   async poll(nowMs: number): Promise<PollResult> {
+    this.#nowMs = nowMs;
     if (nowMs >= this.#nextScanMs) {
       this.#nextScanMs = nowMs + this.#options.scanIntervalMs;
       await this.#roster.scan(nowMs);
@@ -139,7 +155,7 @@ export class LogTailer {
   }
 
   /**
-   * A batch has arrived where it belongs and its memory may be used again.
+   * A batch has arrived where it belongs.
    * @param heldFromOffset where in the file a line begins that is held back for its continuation; default: none is
    */
   acknowledge(batch: LineBatch, heldFromOffset: number = batch.endOffset): void {
@@ -148,7 +164,47 @@ export class LogTailer {
     this.#inFlight.delete(batch);
     this.#inFlightBytes -= entry.byteCount;
     if (entry.file.ledger.acknowledge(entry.ticket, heldFromOffset)) this.#roster.hasChanged = true;
-    this.#recycle(batch.bytes, entry.columns);
+  }
+
+  /**
+   * Takes over lines that the leader has read, if they are just those this tailer would read next; then they have to be
+   * acknowledged here as well. Otherwise nothing happens, and they are read here in time.
+   * @param isContinued the leader's consumer held a line back that these lines may belong to
+   * @param heldFromOffset where a line begins that it holds back now, or the end of the batch
+   */
+  take(batch: LineBatch, isContinued: boolean, heldFromOffset: number): boolean {
+    const file = this.#roster.get(batch.fileKey);
+    const ahead = this.#leading(batch.fileKey);
+    if (file === undefined || ahead === undefined || file.isBusy || this.isFull) return false;
+    const isSame = file.group === batch.group && file.path === batch.path;
+    if (!isSame || file.offset !== batch.firstOffset || file.lastError !== null) return false;
+    if (file.isInsideLongLine || ahead.isInsideLongLine || !isNext(file)) return false;
+    if (isContinued && file.borrowedFrom === null) return false;
+    const byteCount = batch.endOffset - batch.firstOffset;
+    file.offset = batch.endOffset;
+    file.follow(ahead);
+    file.borrowedFrom = heldFromOffset < batch.endOffset ? heldFromOffset : null;
+    this.counters.readBytes += byteCount;
+    this.counters.readLines += batch.lineCount;
+    this.#await(file, batch, byteCount);
+    return true;
+  }
+
+  /**
+   * The leader's consumer has let go of lines that it held back of a file.
+   * @param heldFromOffset where those begin that it still holds, or Infinity
+   * @returns whether it held them on our behalf as well
+   */
+  letGo(fileKey: string, heldFromOffset: number): boolean {
+    const file = this.#roster.get(fileKey);
+    if (file === undefined || file.borrowedFrom === null) return false;
+    file.borrowedFrom = heldFromOffset === Infinity ? null : heldFromOffset;
+    return true;
+  }
+
+  /** As much is handed out and not acknowledged as may be. */
+  get isFull(): boolean {
+    return this.#inFlightBytes >= this.#options.maxInFlightBytes;
   }
 
   /**
@@ -157,16 +213,14 @@ export class LogTailer {
    * @returns to be called once they have arrived where they belong
    */
   release(fileKey: string, heldFromOffset: number): () => void {
-    for (const file of this.#roster.files) {
-      if (file.key !== fileKey) continue;
-      // A file that was truncated meanwhile has no such place.
-      const offset = Math.min(heldFromOffset, file.offset);
-      const ticket = file.ledger.add(offset);
-      return () => {
-        if (file.ledger.acknowledge(ticket, offset)) this.#roster.hasChanged = true;
-      };
-    }
-    return () => {};
+    const file = this.#roster.get(fileKey);
+    if (file === undefined) return () => {};
+    // A file that was truncated meanwhile has no such place.
+    const offset = Math.min(heldFromOffset, file.offset);
+    const ticket = file.ledger.add(offset);
+    return () => {
+      if (file.ledger.acknowledge(ticket, offset)) this.#roster.hasChanged = true;
+    };
   }
 
   /** Saves how far everything was acknowledged. */
@@ -242,7 +296,25 @@ export class LogTailer {
   }
 
   get #isBlocked(): boolean {
-    return this.#inFlightBytes >= this.#options.maxInFlightBytes;
+    return this.isFull || this.#options.isHeldUp(this.#nowMs);
+  }
+
+  #leading(key: string): TailedFile | undefined {
+    const { leader } = this.#options;
+    return leader === null ? undefined : leader.#roster.get(key);
+  }
+
+  /** What the leader knows of a file that it will hand on; undefined where we read for ourselves. */
+  #ahead(file: TailedFile): TailedFile | undefined {
+    const ahead = this.#leading(file.key);
+    return ahead === undefined || ahead.lastError !== null ? undefined : ahead;
+  }
+
+  /** Whether there is something to read in a file whose turn has come. */
+  #hasTurn(file: TailedFile): boolean {
+    if (file.isAtEnd || file.lastError !== null || file.isBusy || !isNext(file)) return false;
+    const ahead = this.#ahead(file);
+    return ahead === undefined || ahead.offset > file.offset;
   }
 
   /** Turns of one chunk for each file, until all are read, the bounds are met, or what is handed out is too much. */
@@ -250,11 +322,13 @@ export class LogTailer {
     let budget = this.#options.maxPollBytes;
     // All are looked at before any is read: whose turn it is depends on how far its predecessor has come.
     for (const file of this.#roster.files) this.#look(file, nowMs);
-    let waiting = this.#filesInTurn().filter(hasTurn);
+    let waiting = this.#filesInTurn().filter((file) => this.#hasTurn(file));
     const verified = new Set<TailedFile>();
     while (waiting.length > 0) {
       const next: TailedFile[] = [];
       for (const file of waiting) {
+        // It may have been handed on since.
+        if (!this.#hasTurn(file)) continue;
         if (this.#isBlocked || budget <= 0) {
           this.#noteLag(nowMs);
           return true;
@@ -267,7 +341,7 @@ export class LogTailer {
       }
       // A file whose predecessor has just been finished may have its first turn now.
       if (next.length === 0) {
-        waiting = this.#filesInTurn().filter(hasTurn);
+        waiting = this.#filesInTurn().filter((file) => this.#hasTurn(file));
       } else {
         waiting = next;
       }
@@ -293,7 +367,9 @@ export class LogTailer {
     try {
       const hasShrunk = file.observe(file.handle.stat(), nowMs);
       file.lastError = null;
-      if (hasShrunk) this.#restart(file);
+      if (hasShrunk && !file.isBusy) this.#restart(file);
+      const ahead = this.#ahead(file);
+      if (ahead !== undefined && ahead.offset === file.offset) file.follow(ahead);
     } catch (error) {
       noteReadError(file, error, this.counters);
     }
@@ -309,9 +385,10 @@ export class LogTailer {
 
   /** @returns whether there is more to read at once */
   async #readChunk(file: TailedFile, isVerified: boolean, nowMs: number): Promise<boolean> {
+    file.isBusy = true;
     try {
       // A file that was truncated may have grown beyond our offset before we looked again.
-      if (!isVerified && !(await file.hasSameBeginning(this.#head))) {
+      if (!isVerified && !file.hasSameBeginningNow(this.#head)) {
         this.#restart(file);
         file.observe(file.handle.stat(), nowMs);
         if (file.isAtEnd) return false;
@@ -320,6 +397,8 @@ export class LogTailer {
     } catch (error) {
       noteReadError(file, error, this.counters);
       return false;
+    } finally {
+      file.isBusy = false;
     }
   }
 
@@ -329,18 +408,25 @@ export class LogTailer {
    */
   async #readLines(file: TailedFile, isFinal: boolean): Promise<boolean> {
     const { maxLineBytes } = this.#roster.group(file);
+    file.takeBack();
+    // What the leader has not come to yet will be handed on.
+    const limit = isFinal ? Infinity : (this.#ahead(file)?.offset ?? Infinity);
     let buffer = this.#buffers.pop() ?? Buffer.allocUnsafeSlow(this.#options.chunkBytes);
     const columns = this.#columns.pop() ?? new LineColumns();
     columns.count = 0;
     let length = 0;
+    let isFull = false;
     for (;;) {
-      const count = await file.handle.read(
-        buffer,
-        length,
-        buffer.length - length,
-        file.offset + length,
-      );
+      const position = file.offset + length;
+      // The size is from a moment ago; what came since is little as well, or is read the next time.
+      const isLittle = file.sizeBytes - position <= MAX_READ_NOW_BYTES;
+      const most = isLittle ? MAX_READ_NOW_BYTES * 2 : buffer.length;
+      const wanted = Math.min(buffer.length - length, limit - position, most);
+      const count = isLittle
+        ? file.handle.readNow(buffer, length, wanted, position)
+        : await file.handle.read(buffer, length, wanted, position);
       length += count;
+      isFull = count === wanted;
       if (length < buffer.length || length > maxLineBytes || file.isInsideLongLine) break;
       if (buffer.indexOf(10) >= 0) break;
       // One line fills the buffer: look at more of it, up to the longest that is taken.
@@ -348,7 +434,6 @@ export class LogTailer {
       buffer.copy(larger);
       buffer = larger;
     }
-    const isFull = length === buffer.length;
     // Old contents of the buffer lie behind `length` and must not be taken for lines.
     const result = frameLines(buffer, length, columns, {
       maxLineBytes,
@@ -366,7 +451,7 @@ export class LogTailer {
     file.offset = firstOffset + result.consumed;
     file.isInsideLongLine = result.isInsideLongLine;
     if (result.consumed > 0) this.#handOut(file, buffer, columns, firstOffset);
-    else this.#recycle(buffer, columns);
+    this.#recycle(buffer, columns);
     return isFull && !isFinal;
   }
 
@@ -383,10 +468,15 @@ export class LogTailer {
       firstOffset,
       endOffset: file.offset,
     };
-    const ticket = file.ledger.add(file.offset);
-    this.#inFlight.set(batch, { file, ticket, byteCount, columns });
-    this.#inFlightBytes += byteCount;
+    this.#await(file, batch, byteCount);
     this.#options.sink.accept(batch);
+  }
+
+  /** A batch is under way until it is acknowledged. */
+  #await(file: TailedFile, batch: LineBatch, byteCount: number): void {
+    const ticket = file.ledger.add(file.offset);
+    this.#inFlight.set(batch, { file, ticket, byteCount });
+    this.#inFlightBytes += byteCount;
   }
 
   /** Closes files that have another name or none, were read to the end and have not grown for a while. */
@@ -395,23 +485,24 @@ export class LogTailer {
       if (file.predecessor !== null && !this.#roster.has(file.predecessor)) file.predecessor = null;
       if (file.state === 'active' || nowMs - file.changedMs < this.#options.rotatedGraceMs)
         continue;
-      if (!file.isAtEnd || this.#isBlocked) continue;
+      if (!file.isAtEnd || this.#isBlocked || file.isBusy) continue;
+      // The leader hands on the last line, and what was held back.
+      if (this.#ahead(file) !== undefined) continue;
+      file.takeBack();
+      if (!file.isAtEnd) continue;
       if (file.offset < file.scannedOffset && file.lastError === null) {
         // The last line never got its newline.
+        file.isBusy = true;
         await this.#readLines(file, true).catch((error: unknown) =>
           noteReadError(file, error, this.counters),
         );
+        file.isBusy = false;
       }
       if (!file.ledger.isEmpty) continue;
       this.#options.sink.end(file.key);
       await this.#roster.finish(file);
     }
   }
-}
-
-/** Whether there is something to read in a file whose turn has come. */
-function hasTurn(file: TailedFile): boolean {
-  return !file.isAtEnd && file.lastError === null && isNext(file);
 }
 
 /** The file before it under the same path has been read to its end. */

@@ -117,10 +117,16 @@ class MemoryHandle implements LogFileHandle {
     return { sizeBytes: bytes.length, modifiedMs, isLinked: links > 0 };
   }
 
-  read(buffer: Buffer, offset: number, length: number, position: number): Promise<number> {
+  // Rejects instead of throwing.
+  // oxlint-disable-next-line require-await
+  async read(buffer: Buffer, offset: number, length: number, position: number): Promise<number> {
+    return this.readNow(buffer, offset, length, position);
+  }
+
+  readNow(buffer: Buffer, offset: number, length: number, position: number): number {
     const error = this.#files.readErrors.get(this.#path);
-    if (error !== undefined) return Promise.reject(error);
-    return Promise.resolve(this.#file.bytes.copy(buffer, offset, position, position + length));
+    if (error !== undefined) throw error;
+    return this.#file.bytes.copy(buffer, offset, position, position + length);
   }
 
   close(): Promise<void> {

@@ -15,27 +15,29 @@ function baseName(path: string): string {
 
 /**
  * The rotated files that came and went between two looks at a path, oldest first. Whoever rotates faster than we look
- * leaves them behind under names that no pattern matches.
+ * leaves them behind under names that no pattern matches. What is newer than the file that was just opened under the path
+ * is left for the next look, which then finds that file among the older ones.
  * @param siblings files whose names begin like that of `path`
  * @param isKnown whether a file is being read or was read already
+ * @param isCurrent whether it is the file just opened, which may have been renamed meanwhile
  * @param sinceMs when `path` was last seen to be the file we knew
  */
 export function missedRotations(
   path: string,
   siblings: readonly FoundLogFile[],
   isKnown: (file: FoundLogFile) => boolean,
+  isCurrent: (file: FoundLogFile) => boolean,
   sinceMs: number,
 ): FoundLogFile[] {
   // The file system's clock lags by up to a tick, and a virtual machine's two clocks may differ a little more.
   const earliestMs = sinceMs - CLOCK_SLACK_MS;
-  return siblings
+  const rotated = siblings
     .filter(
-      (file) =>
-        isRotatedName(baseName(file.path), baseName(path)) &&
-        file.modifiedMs >= earliestMs &&
-        !isKnown(file),
+      (file) => isRotatedName(baseName(file.path), baseName(path)) && file.modifiedMs >= earliestMs,
     )
     .toSorted((a, b) => a.modifiedMs - b.modifiedMs || (a.path < b.path ? -1 : 1));
+  const current = rotated.findIndex(isCurrent);
+  return (current < 0 ? rotated : rotated.slice(0, current)).filter((file) => !isKnown(file));
 }
 
 const CLOCK_SLACK_MS = 1_000;

@@ -30,6 +30,13 @@ export class TailedFile {
   /** Since when not everything is acknowledged, or null when it is. */
   behindSinceMs: number | null = null;
   lastError: string | null = null;
+  /** Somebody is reading it just now. */
+  isBusy = false;
+  /**
+   * Where a line begins that the leading tailer's consumer holds back for its continuation, also on behalf of ours; null
+   * when it holds nothing, or we read for ourselves.
+   */
+  borrowedFrom: number | null = null;
   /** The file this one follows under the same path: read to its end first. */
   predecessor: TailedFile | null = null;
 
@@ -63,6 +70,7 @@ export class TailedFile {
     this.offset = 0;
     this.scannedOffset = 0;
     this.isInsideLongLine = false;
+    this.borrowedFrom = null;
     this.fingerprint = NO_FINGERPRINT;
     this.ledger.reset(0);
   }
@@ -72,12 +80,35 @@ export class TailedFile {
    * @param head scratch space of at least {@link FINGERPRINT_BYTES}
    */
   async hasSameBeginning(head: Buffer): Promise<boolean> {
+    return this.#isBeginning(head, await this.handle.read(head, 0, FINGERPRINT_BYTES, 0));
+  }
+
+  /** The same on the spot, for a file that has just been written to. */
+  hasSameBeginningNow(head: Buffer): boolean {
+    return this.#isBeginning(head, this.handle.readNow(head, 0, FINGERPRINT_BYTES, 0));
+  }
+
+  #isBeginning(head: Buffer, length: number): boolean {
     const known = this.fingerprint;
-    const length = await this.handle.read(head, 0, FINGERPRINT_BYTES, 0);
     if (length < known.lengthBytes) return false;
     if (fingerprintOf(head, known.lengthBytes).hash !== known.hash) return false;
     if (length > known.lengthBytes) this.fingerprint = fingerprintOf(head, length);
     return true;
+  }
+
+  /** Lies where another reader of it lies, who knows what follows. */
+  follow({ scannedOffset, sizeBytes, fingerprint }: TailedFile): void {
+    this.scannedOffset = Math.max(this.offset, scannedOffset);
+    this.sizeBytes = Math.max(this.sizeBytes, sizeBytes, this.scannedOffset);
+    this.fingerprint = fingerprint;
+  }
+
+  /** What was held back on our behalf is read again, since nobody hands it out any more. */
+  takeBack(): void {
+    if (this.borrowedFrom === null) return;
+    this.offset = this.borrowedFrom;
+    this.scannedOffset = this.borrowedFrom;
+    this.borrowedFrom = null;
   }
 
   /** Keeps `behindSinceMs` true to its meaning. */

@@ -1,4 +1,4 @@
-import { constants, fstatSync, type FSWatcher, statSync, watch } from 'node:fs';
+import { constants, fstatSync, type FSWatcher, readSync, statSync, watch } from 'node:fs';
 import { type FileHandle, glob, open, readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, matchesGlob, sep } from 'node:path';
 import {
@@ -184,6 +184,14 @@ class NodeLogFileHandle implements LogFileHandle {
     try {
       const { bytesRead } = await this.#handle.read(buffer, offset, length, position);
       return bytesRead;
+    } catch (error) {
+      throw toLogFileError(error, this.#path);
+    }
+  }
+
+  readNow(buffer: Buffer, offset: number, length: number, position: number): number {
+    try {
+      return readSync(this.#handle.fd, buffer, offset, length, position);
     } catch (error) {
       throw toLogFileError(error, this.#path);
     }

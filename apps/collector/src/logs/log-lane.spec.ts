@@ -43,6 +43,7 @@ function laneOf(podWaitMs: number, hasApi = true) {
     pods: hasApi ? { find: (path: PodLogPath) => (path.podUid === UID ? known.pod : null) } : null,
     podFields: { labels: [], annotations: [] },
     podWaitMs,
+    leader: null,
     sink: {
       accept(
         _group: unknown,

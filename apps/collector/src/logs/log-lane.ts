@@ -19,7 +19,7 @@ import type { LogFileGroup } from './logs-config.ts';
 
 /** Where the records of a lane go. */
 export interface RecordSink {
-  /** Takes records over; they are valid until `delivered` is called, which must happen once, at once or later. */
+  /** Takes records over; they are valid until this returns. `delivered` must be called once, at once or later. */
   accept(group: LogFileGroup, source: LogSource, records: RecordBatch, delivered: () => void): void;
   /** Nothing more comes of this source. */
   close(group: LogFileGroup, source: LogSource): void;
@@ -39,7 +39,12 @@ export interface LogLaneOptions {
   /** How long the first lines of a file wait for its pod to become known. */
   readonly podWaitMs: number;
   readonly sink: RecordSink;
+  /** The lane that reads the same files and hands on what this one has not read yet; null for one that reads alone. */
+  readonly leader: LogLane | null;
 }
+
+/** For how long a lane that is full holds up those it was in step with. */
+const PATIENCE_MS = 1_000;
 
 interface LaneGroup {
   readonly group: LogFileGroup;
@@ -54,14 +59,22 @@ interface OpenFile {
   source: LogSource;
   /** Until when its lines wait for their pod. */
   readonly waitsUntilMs: number;
-  waiting: LineBatch[];
+  waiting: WaitingBatch[];
   /** How far its lines have become records, or are held back. */
   processedOffset: number;
 }
 
+/** Lines that wait for what is known of their pod, in memory of their own. */
+interface WaitingBatch {
+  readonly batch: LineBatch;
+  readonly copy: LineBatch;
+}
+
 /**
  * The way of log lines to one destination: files, pipelines, sink, and offsets of its own. Each destination has a lane
- * to itself, so that one that is slow or gone holds up no other, and what is counted does not wait for what is forwarded.
+ * to itself, so that one that is slow or gone holds up no other for longer than a moment, and what is counted does not
+ * wait for what is forwarded. Lanes in step with the leading one are handed its records, so that a file is read and its
+ * lines are understood once for all; a lane that fell behind reads for itself until it has caught up.
  */
 export class LogLane {
   readonly name: string;
@@ -69,6 +82,10 @@ export class LogLane {
   readonly #options: LogLaneOptions;
   readonly #tailer: LogTailer;
   readonly #sink: RecordSink;
+  readonly #followers: LogLane[] = [];
+  /** Nothing was left to read when this lane last looked. */
+  #isInStep = false;
+  #fullSinceMs: number | null = null;
   readonly #open = new Map<string, OpenFile>();
   #waitingBytes = 0;
 
@@ -93,11 +110,14 @@ export class LogLane {
       })),
       scanIntervalMs: options.scanIntervalMs,
       maxInFlightBytes: options.maxInFlightBytes,
+      leader: options.leader === null ? null : options.leader.#tailer,
+      isHeldUp: (nowMs) => this.#followers.some((follower) => follower.#holdsUp(nowMs)),
       sink: {
         accept: (batch) => this.#accept(batch, Date.now()),
         end: (fileKey) => this.#end(fileKey, Date.now()),
       },
     });
+    if (options.leader !== null) options.leader.#followers.push(this);
   }
 
   get counters(): TailCounters {
@@ -108,9 +128,11 @@ export class LogLane {
     return this.#tailer.start();
   }
 
-  poll(nowMs: number): Promise<PollResult> {
+  async poll(nowMs: number): Promise<PollResult> {
     this.#advance(nowMs);
-    return this.#tailer.poll(nowMs);
+    const result = await this.#tailer.poll(nowMs);
+    if (!result.hasMore) this.#isInStep = true;
+    return result;
   }
 
   /** The next poll looks at the patterns again. */
@@ -142,6 +164,9 @@ export class LogLane {
         if (file === undefined) continue;
         const offset = Math.min(heldFromOffset, file.processedOffset);
         this.#handOver(file, records, this.#tailer.release(fileKey, offset));
+        for (const follower of this.#followers) {
+          follower.#takeHeld(file, fileKey, records, heldFromOffset, offset);
+        }
       }
     }
   }
@@ -150,11 +175,11 @@ export class LogLane {
     const file = this.#fileOf(batch, nowMs);
     if (!this.#mustWait(file, nowMs)) {
       this.#processWaiting(file, nowMs);
-      this.#process(file, batch, nowMs);
+      this.#process(file, batch, batch, nowMs);
       return;
     }
-    file.waiting.push(batch);
-    this.#waitingBytes += batch.bytes.length;
+    file.waiting.push({ batch, copy: copyOf(batch) });
+    this.#waitingBytes += sizeOf(batch);
     // Files whose pods are known must go on meanwhile.
     if (this.#waitingBytes * 4 > this.#options.maxInFlightBytes) this.#processWaiting(file, nowMs);
   }
@@ -197,16 +222,73 @@ export class LogLane {
     const { waiting } = file;
     if (waiting.length === 0) return;
     file.waiting = [];
-    for (const batch of waiting) {
-      this.#waitingBytes -= batch.bytes.length;
-      this.#process(file, batch, nowMs);
+    for (const { batch, copy } of waiting) {
+      this.#waitingBytes -= sizeOf(batch);
+      this.#process(file, batch, copy, nowMs);
     }
   }
 
-  #process(file: OpenFile, batch: LineBatch, nowMs: number): void {
-    const { records, heldFromOffset } = file.owner.lines.process(batch, nowMs);
+  /** @param lines the batch, or a copy of what has been overwritten since */
+  #process(file: OpenFile, batch: LineBatch, lines: LineBatch, nowMs: number): void {
+    const pipeline = file.owner.lines;
+    const isContinued = pipeline.heldFrom(batch.fileKey) !== Infinity;
+    const { records, heldFromOffset } = pipeline.process(lines, nowMs);
     file.processedOffset = batch.endOffset;
     this.#handOver(file, records, () => this.#tailer.acknowledge(batch, heldFromOffset));
+    for (const follower of this.#followers) {
+      follower.#take(file, batch, records, isContinued, heldFromOffset);
+    }
+  }
+
+  /** Takes records of the leading lane, if they are what this lane would make next. */
+  #take(
+    { source }: OpenFile,
+    batch: LineBatch,
+    records: RecordBatch,
+    isContinued: boolean,
+    heldFromOffset: number,
+  ): void {
+    const { lines } = this.groups.get(batch.group)!;
+    const known = this.#open.get(batch.fileKey);
+    const isBusy = known !== undefined && known.waiting.length > 0;
+    if (isBusy || lines.heldFrom(batch.fileKey) !== Infinity) return;
+    if (!this.#tailer.take(batch, isContinued, heldFromOffset)) return;
+    const file = this.#fileOf(batch, Date.now());
+    this.#adoptSource(file, source);
+    file.processedOffset = batch.endOffset;
+    this.#handOver(file, records, () => this.#tailer.acknowledge(batch, heldFromOffset));
+  }
+
+  /** Takes records of the leading lane that it had held back for this one as well. */
+  #takeHeld(
+    { source }: OpenFile,
+    fileKey: string,
+    records: RecordBatch,
+    heldFromOffset: number,
+    processedOffset: number,
+  ): void {
+    const file = this.#open.get(fileKey);
+    if (file === undefined || !this.#tailer.letGo(fileKey, heldFromOffset)) return;
+    this.#adoptSource(file, source);
+    this.#handOver(file, records, this.#tailer.release(fileKey, processedOffset));
+  }
+
+  /** What lanes in step say of a file is the same. */
+  #adoptSource(file: OpenFile, source: LogSource): void {
+    if (file.source === source) return;
+    this.#sink.close(file.owner.group, file.source);
+    file.source = source;
+  }
+
+  /** Whether this lane, with which others are in step, is full and will hardly be so for long. */
+  #holdsUp(nowMs: number): boolean {
+    if (!this.#tailer.isFull) {
+      this.#fullSinceMs = null;
+      return false;
+    }
+    this.#fullSinceMs ??= nowMs;
+    if (nowMs - this.#fullSinceMs > PATIENCE_MS) this.#isInStep = false;
+    return this.#isInStep;
   }
 
   #handOver(file: OpenFile, records: RecordBatch, delivered: () => void): void {
@@ -220,7 +302,27 @@ export class LogLane {
     this.#processWaiting(file, nowMs);
     this.#open.delete(fileKey);
     const records = file.owner.lines.end(fileKey);
-    if (records !== null) this.#handOver(file, records, () => {});
+    if (records !== null) {
+      this.#handOver(file, records, () => {});
+      for (const follower of this.#followers) {
+        follower.#takeHeld(file, fileKey, records, Infinity, file.processedOffset);
+      }
+    }
     this.#sink.close(file.owner.group, file.source);
   }
+}
+
+function sizeOf({ firstOffset, endOffset }: LineBatch): number {
+  return endOffset - firstOffset;
+}
+
+function copyOf(batch: LineBatch): LineBatch {
+  const { bytes, lineStarts, lineEnds, lineCount } = batch;
+  const length = lineCount === 0 ? 0 : lineEnds[lineCount - 1]!;
+  return {
+    ...batch,
+    bytes: Buffer.from(bytes.subarray(0, length)),
+    lineStarts: lineStarts.slice(0, lineCount),
+    lineEnds: lineEnds.slice(0, lineCount),
+  };
 }

@@ -62,6 +62,7 @@ export class LogOutput {
   #timer: NodeJS.Timeout | null = null;
   #isUp: boolean | null = null;
   #isClosed = false;
+  #isPumpDue = false;
   #drained: (() => void) | null = null;
 
   constructor(options: LogOutputOptions, events: LogOutputEvents) {
@@ -93,7 +94,7 @@ export class LogOutput {
     this.#pump();
   }
 
-  /** Takes a chunk over; `safe` is called once, when the receiver or the spool has it. */
+  /** Takes a chunk over; `safe` is called once, when the receiver or the spool has it and nobody looks at it any more. */
   accept(chunk: LogChunk, safe: () => void): void {
     if (this.#isClosed) return;
     if (chunk.count === 0) {
@@ -106,7 +107,13 @@ export class LogOutput {
       safe();
     };
     this.#queue.push({ order: this.#order++, chunk, isAlone: false, done });
-    this.#pump();
+    if (this.#isPumpDue) return;
+    this.#isPumpDue = true;
+    // What several files have brought at the same moment goes together.
+    setImmediate(() => {
+      this.#isPumpDue = false;
+      this.#pump();
+    });
   }
 
   /** Resolves when everything handed over is safe, or after the given time. */

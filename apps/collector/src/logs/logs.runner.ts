@@ -154,7 +154,12 @@ export class LogsRunner
     this.#pods = pods;
     const names = new Set(groups.flatMap(({ labels }) => Object.keys(labels)));
     this.#metrics.setLabelNames([...names]);
-    const lane = (name: string, maxInFlightBytes: number, sink: RecordSink): LaneLoop => {
+    const lane = (
+      name: string,
+      maxInFlightBytes: number,
+      leader: LogLane | null,
+      sink: RecordSink,
+    ): LaneLoop => {
       const checkpoints = new FileCheckpointStore(join(this.#dataDir, `${name}.json`));
       const made = new LogLane({
         name,
@@ -166,6 +171,7 @@ export class LogsRunner
         pods,
         podFields: logs.pods,
         podWaitMs: logs.pods.wait,
+        leader,
         sink,
       });
       const loop = new LaneLoop(made, logs.poll_interval, this.#logger, () =>
@@ -174,11 +180,15 @@ export class LogsRunner
       return loop;
     };
     const counts = new CountingSink(groups);
-    const counting = lane(METRICS_LANE, COUNTING_BYTES, counts);
+    const counting = lane(METRICS_LANE, COUNTING_BYTES, null, counts);
     const outputs = this.#createOutputs();
     const forwarding = outputs.map(({ name, tag, output }) => {
-      const sink = new OutputSink(output, tag, () => loop.wake());
-      const loop: LaneLoop = lane(name, FORWARDING_BYTES, sink);
+      const sink = new OutputSink(output, tag, () => {
+        loop.wake();
+        // It may have been held up.
+        counting.wake();
+      });
+      const loop: LaneLoop = lane(name, FORWARDING_BYTES, counting.lane, sink);
       return loop;
     });
     this.#outputs = outputs.map(({ output }) => output);
