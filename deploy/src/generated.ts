@@ -16,6 +16,7 @@ import {
   type KubernetesConfig,
   kubernetesConfigSchema,
 } from '../../apps/collector/src/kubernetes/kubernetes-config.ts';
+import { probesConfigSchema } from '../../apps/collector/src/probes/probes-config.ts';
 import { collectorRoles, furtherAccess, monitorsRole } from './cluster-role.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -24,10 +25,13 @@ const FORMAT = { singleQuote: true, lineWidth: 0 } as const;
 
 /** What a collector with this file asks of the API server. @param file from the repository's root, or absolute */
 export function accessOf(file: string): readonly ApiAccess[] {
+  const { probes = {} } = readCollectorConfig(file);
   const jobs = jobsOf(file);
   return apiAccessOf(
     kubernetesSection(file),
     jobs === null ? null : jobs.flatMap(({ discovery }) => discovery),
+    false,
+    probesConfigSchema.parse(probes),
   );
 }
 
@@ -54,6 +58,7 @@ export function jobsOf(file: string): readonly ScrapeConfig[] | null {
 
 function readCollectorConfig(file: string): {
   kubernetes?: unknown;
+  probes?: unknown;
   global?: unknown;
   scrape_configs?: unknown;
 } {

@@ -9,6 +9,7 @@ export interface StoredObject {
     readonly creationTimestamp?: string;
     readonly resourceVersion?: string;
     readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
   };
   readonly [key: string]: unknown;
 }

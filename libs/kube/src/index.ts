@@ -35,6 +35,12 @@ export type { Lease, Node } from './objects/cluster.ts';
 export type { ConfigMap, CustomObject } from './objects/custom.ts';
 export type { KubeObject, Metadata } from './objects/metadata.ts';
 export type { Pod } from './objects/pod.ts';
+export {
+  type AnnotatedProbe,
+  type AnnotatedProbes,
+  ingressProbes,
+  serviceProbes,
+} from './probing/annotated-probes.ts';
 export { parseQuantity } from './quantity.ts';
 export {
   type KubeResource,

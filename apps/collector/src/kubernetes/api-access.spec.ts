@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { resolveScrapeConfigs, type ScrapeConfig, scrapeConfigsSchema } from '#libs/discovery';
+import { probesConfigSchema } from '../probes/probes-config.ts';
 import { apiAccessOf, monitorAccessOf } from './api-access.ts';
 import { kubernetesConfigSchema } from './kubernetes-config.ts';
 
@@ -17,6 +18,13 @@ function more(config: unknown): string[] {
 }
 
 const KUBELET = ['get /nodes/metrics', 'get /nodes/stats'];
+
+function watchedFor(config: unknown, probes: unknown): string[] {
+  const wanted = probesConfigSchema.parse(probes);
+  return apiAccessOf(kubernetesConfigSchema.parse(config), [], false, wanted).map(
+    ({ resource }) => resource,
+  );
+}
 
 describe('what a collector asks of the API server', () => {
   it('follows from what it tells of the cluster, and from the lease', () => {
@@ -76,5 +84,23 @@ describe('what a collector asks of the API server', () => {
     ]);
     expect(more({ monitors: { enabled: false } })).toEqual([]);
     expect(more({ enabled: false })).toEqual([]);
+  });
+
+  it('is what probes look for, where the objects are told of or it is asked for', () => {
+    const off = {
+      state: { enabled: false },
+      kubelet: { enabled: false },
+      monitors: { enabled: false },
+    };
+    expect(watchedFor(off, {})).toEqual([]);
+    expect(watchedFor(off, { shadow: { pods: 'all' } })).toEqual(['pods']);
+    expect(watchedFor(off, { annotated: { enabled: true } })).toEqual([
+      'services',
+      'ingresses',
+      'leases',
+      'leases',
+    ]);
+    const few = { ...off, state: { resources: ['pods'] } };
+    expect(watchedFor(few, {})).toEqual(['pods', 'services', 'ingresses', 'leases', 'leases']);
   });
 });

@@ -1,6 +1,7 @@
 import type { DiscoveryConfig } from '#libs/discovery';
 import { discoveredResources, type ResourceName, RESOURCES, ROLE_RESOURCES } from '#libs/kube';
 import { annotatedPodsJob } from '../discovery/annotated-pods.ts';
+import { probesByAnnotation, type ProbesConfig, shadowedPods } from '../probes/probes-config.ts';
 import type { KubeletEndpoint } from './kubelet-config.ts';
 import { MONITOR_RESOURCES } from '../monitors/monitor-resources.ts';
 import type { KubernetesConfig } from './kubernetes-config.ts';
@@ -42,24 +43,30 @@ const DIVIDED_BY_LEASE: ReadonlySet<string> = new Set([
   'endpointslice',
 ]);
 
+/** What of the probes decides what they look for. */
+export type DiscoveringProbes = Pick<ProbesConfig, 'annotated' | 'shadow'>;
+
 /** What pods are looked for by where there are no `scrape_configs`. */
 const BY_DEFAULT: readonly DiscoveryConfig[] = annotatedPodsJob().discovery;
 
 /**
- * Whether somebody has to be elected: for the cluster's state, or for targets that belong to no node.
+ * Whether somebody has to be elected: for the cluster's state, for probes by annotation, or for targets that belong to no
+ * node.
  * @param discovery the `…_sd_configs` of all jobs; null where there are no jobs
  */
 export function needsLease(
-  { state, monitors }: KubernetesConfig,
+  config: KubernetesConfig,
   discovery: readonly DiscoveryConfig[] | null,
+  probes: DiscoveringProbes | null,
 ): boolean {
   return (
-    state.enabled ||
-    monitors.enabled ||
+    config.state.enabled ||
+    config.monitors.enabled ||
+    (probes !== null && probesByAnnotation(probes, config)) ||
     (discovery ?? BY_DEFAULT).some(
-      (config) =>
-        config.kind === 'kubernetes' &&
-        (config.apiServer !== null || DIVIDED_BY_LEASE.has(config.role)),
+      (source) =>
+        source.kind === 'kubernetes' &&
+        (source.apiServer !== null || DIVIDED_BY_LEASE.has(source.role)),
     )
   );
 }
@@ -80,11 +87,13 @@ export function monitorAccessOf({ enabled, monitors }: KubernetesConfig): readon
  * here is refused by the API server, so a feature that asks for more adds it.
  * @param discovery the `…_sd_configs` of all jobs; null where there are no jobs
  * @param hasLogs whether log files are followed, which may be those of pods
+ * @param probes null where there are none
  */
 export function apiAccessOf(
   config: KubernetesConfig,
   discovery: readonly DiscoveryConfig[] | null = null,
   hasLogs = false,
+  probes: DiscoveringProbes | null = null,
 ): readonly ApiAccess[] {
   const { enabled, state, lease, kubelet } = config;
   if (enabled === false) return [];
@@ -92,6 +101,10 @@ export function apiAccessOf(
   const asksKubelet = kubelet.enabled !== false;
   if (asksKubelet && kubelet.discover_nodes) watched.add('nodes');
   if (hasLogs) watched.add('pods');
+  if (probes !== null && shadowedPods(probes, config) !== 'none') watched.add('pods');
+  if (probes !== null && probesByAnnotation(probes, config)) {
+    watched.add('services').add('ingresses');
+  }
   for (const source of discovery ?? BY_DEFAULT) {
     // What another API server is asked is granted there.
     if (source.kind !== 'kubernetes' || source.apiServer !== null) continue;
@@ -100,7 +113,7 @@ export function apiAccessOf(
   return [
     ...(asksKubelet ? kubeletAccess(kubelet.endpoints) : []),
     ...[...watched].map(watchAccess),
-    ...(needsLease(config, discovery) ? leaseAccess(lease.name) : []),
+    ...(needsLease(config, discovery, probes) ? leaseAccess(lease.name) : []),
   ];
 }
 

@@ -13,7 +13,7 @@ import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-conf
 import { METRIC_SINK, type MetricSink } from '../outputs/metric-sink.ts';
 import { ClusterElection } from './cluster-election.ts';
 import type { KubernetesConfig, KubernetesSurroundings } from './kubernetes-config.ts';
-import { needsLease } from './api-access.ts';
+import { type DiscoveringProbes, needsLease } from './api-access.ts';
 import { KubeHubs, type OpenHub } from './kube-hubs.ts';
 import { Leadership } from './leadership.ts';
 import { ALL_OBJECTS, type ResourceHub } from './resource-hub.ts';
@@ -46,6 +46,7 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
   #config: KubernetesConfig;
   #around: KubernetesSurroundings;
   #discovery: readonly DiscoveryConfig[] | null;
+  #probes: DiscoveringProbes;
   #session: Session | null = null;
   #isRunning = false;
 
@@ -60,6 +61,7 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
     this.#config = config.kubernetes;
     this.#around = config.cluster;
     this.#discovery = discoveryOf(config);
+    this.#probes = config.probes;
     this.#sink = sink;
     this.#logger = logger;
     this.#reloads = reloads;
@@ -90,8 +92,10 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
     const discovery = discoveryOf(config);
     const isSame =
       fingerprint(kubernetes, cluster) === fingerprint(this.#config, this.#around) &&
-      needsLease(kubernetes, discovery) === needsLease(this.#config, this.#discovery);
+      needsLease(kubernetes, discovery, config.probes) ===
+        needsLease(this.#config, this.#discovery, this.#probes);
     this.#discovery = discovery;
+    this.#probes = config.probes;
     if (isSame) return;
     if (this.#isRunning) await this.#stop(false);
     this.#config = kubernetes;
@@ -114,7 +118,7 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
     };
     this.#session = session;
     session.node?.start();
-    if (needsLease(this.#config, this.#discovery)) {
+    if (needsLease(this.#config, this.#discovery, this.#probes)) {
       session.election = this.#election(session);
       session.election.start();
     }

@@ -12,6 +12,7 @@ import {
 } from '#libs/probes';
 import { durationMs, positiveDurationMs, yamlText } from '#libs/yaml-config';
 import { z } from 'zod';
+import type { KubernetesConfig } from '../kubernetes/kubernetes-config.ts';
 import { isNetwork, NETWORK_NAMES } from './address-guard.ts';
 
 /** One configured probe with every default filled in. */
@@ -59,7 +60,8 @@ const network = z.string().refine(isNetwork, {
 /** Probes of what Services and Ingresses ask for by annotation. */
 const annotatedSchema = z
   .strictObject({
-    enabled: z.boolean().default(true),
+    /** By default where the cluster's state is told. */
+    enabled: z.boolean().optional(),
     interval: durationMs({ minMs: 1_000 }).prefault('30s'),
     /** No annotation asks for a shorter interval. */
     min_interval: durationMs({ minMs: 1_000 }).prefault('5s'),
@@ -73,8 +75,8 @@ const annotatedSchema = z
 /** Probes of what the node's pods declare for the kubelet. */
 const shadowSchema = z
   .strictObject({
-    /** `annotated`: those that ask for it. */
-    pods: z.enum(['none', 'annotated', 'all']).default('annotated'),
+    /** `annotated`: those that ask for it; by default where the pods' state is told. */
+    pods: z.enum(['none', 'annotated', 'all']).optional(),
     max_probes: z.int().min(1).max(10_000).default(1_000),
   })
   .prefault({});
@@ -114,14 +116,14 @@ const sectionSchema = z
       probes: resolveProbes(raw.targets, modules, complain, ['targets']),
       modules,
       annotated: {
-        isEnabled: raw.annotated.enabled,
+        isEnabled: raw.annotated.enabled ?? null,
         intervalMs: interval,
         minIntervalMs,
         timeoutMs: Math.min(timeout, interval),
         maxTargets,
         modules: new Map([...modules].filter(([name]) => allowed.has(name))),
       },
-      shadow: { pods: raw.shadow.pods, maxProbes: raw.shadow.max_probes },
+      shadow: { pods: raw.shadow.pods ?? null, maxProbes: raw.shadow.max_probes },
       allowedNetworks: raw.allowed_networks,
     };
   });
@@ -132,7 +134,8 @@ export interface ProbesConfig {
   /** Those of the section and the built-in ones, by name. */
   readonly modules: ReadonlyMap<string, NamedProbeModule>;
   readonly annotated: {
-    readonly isEnabled: boolean;
+    /** Null where the file does not say. */
+    readonly isEnabled: boolean | null;
     readonly intervalMs: number;
     readonly minIntervalMs: number;
     readonly timeoutMs: number;
@@ -140,8 +143,28 @@ export interface ProbesConfig {
     /** What annotations may name. */
     readonly modules: ReadonlyMap<string, NamedProbeModule>;
   };
-  readonly shadow: { readonly pods: 'none' | 'annotated' | 'all'; readonly maxProbes: number };
+  readonly shadow: {
+    readonly pods: 'none' | 'annotated' | 'all' | null;
+    readonly maxProbes: number;
+  };
   readonly allowedNetworks: readonly string[];
+}
+
+/** Whether Services and Ingresses are probed that ask for it. */
+export function probesByAnnotation(
+  { annotated }: Pick<ProbesConfig, 'annotated'>,
+  { state }: Pick<KubernetesConfig, 'state'>,
+): boolean {
+  return annotated.isEnabled ?? state.enabled;
+}
+
+/** Which of the node's pods are probed as they declare it for the kubelet. */
+export function shadowedPods(
+  { shadow }: Pick<ProbesConfig, 'shadow'>,
+  { state }: Pick<KubernetesConfig, 'state'>,
+): 'none' | 'annotated' | 'all' {
+  const isToldOfPods = state.enabled && state.resources.includes('pods');
+  return shadow.pods ?? (isToldOfPods ? 'annotated' : 'none');
 }
 
 const NO_PROBES = sectionSchema.parse({});

@@ -1,5 +1,6 @@
 import { Controller, Get } from '@nestjs/common';
 import { formatDurationMs } from '#libs/labels';
+import { AnnotatedProbes } from './annotated-probes.ts';
 import type { ProbeLoop } from './probe-loop.ts';
 import { ProbesRunner } from './probes.runner.ts';
 
@@ -7,14 +8,17 @@ import { ProbesRunner } from './probes.runner.ts';
 @Controller('api/v1')
 export class ProbesController {
   readonly #runner: ProbesRunner;
+  readonly #annotated: AnnotatedProbes;
 
-  constructor(runner: ProbesRunner) {
+  constructor(runner: ProbesRunner, annotated: AnnotatedProbes) {
     this.#runner = runner;
+    this.#annotated = annotated;
   }
 
   @Get('probes')
   probes(): object {
-    return { status: 'success', data: { probes: this.#runner.loops.map(describeLoop) } };
+    const probes = this.#runner.loops.map(describeLoop);
+    return { status: 'success', data: { probes, problems: this.#annotated.problems } };
   }
 }
 

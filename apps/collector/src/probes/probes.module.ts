@@ -1,12 +1,15 @@
 import { Module } from '@nestjs/common';
 import { OutputsModule } from '../outputs/outputs.module.ts';
+import { KubernetesModule } from '../kubernetes/kubernetes.module.ts';
+import { AnnotatedProbes } from './annotated-probes.ts';
 import { ProbesController } from './probes.controller.ts';
 import { ProbesRunner } from './probes.runner.ts';
 
-/** Probing: the targets of `probes` and how they fare. */
+/** Probing: the targets of `probes`, those that the API server's objects ask for, and how they fare. */
 @Module({
-  imports: [OutputsModule],
+  imports: [OutputsModule, KubernetesModule],
   controllers: [ProbesController],
-  providers: [ProbesRunner],
+  providers: [ProbesRunner, AnnotatedProbes],
+  exports: [ProbesRunner],
 })
 export class ProbesModule {}

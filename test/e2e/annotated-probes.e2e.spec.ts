@@ -1,0 +1,187 @@
+import 'reflect-metadata';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { AppLogger, listen } from '#libs/platform';
+import { uncompressBlock, WriteV1Decoder } from '#libs/remote-write';
+import { isStaleMarker } from '#libs/samples';
+import { createApp } from '../../apps/collector/src/app.ts';
+import { KubeApiServer } from '../kube/api-server.ts';
+import { eventually, temporaryFolder } from '../support/processes.ts';
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let receiver: Server;
+let shop: Server;
+let shopPort: number;
+let server: KubeApiServer;
+/** The newest value of each series, `stale` for one that has ended. */
+let latest: Map<string, number | 'stale'>;
+/** What the probed server was asked. */
+let asked: string[];
+let app: Awaited<ReturnType<typeof createApp>>;
+
+beforeEach(async () => {
+  folder = await temporaryFolder();
+  latest = new Map();
+  asked = [];
+  const decoder = new WriteV1Decoder();
+  receiver = createServer((request, response) => {
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => parts.push(part));
+    request.on('end', () => {
+      const { batch } = decoder.decode(uncompressBlock(Buffer.concat(parts), 1 << 24));
+      batch.labels.forEach((labels, i) => {
+        const at = batch.firstSample[i + 1]! - 1;
+        const value = isStaleMarker(batch.values, at) ? 'stale' : batch.values[at]!;
+        latest.set(labels.toString(), value);
+      });
+      response.writeHead(204).end();
+    });
+  });
+  shop = createServer((request, response) => {
+    const { host, authorization = 'nobody' } = request.headers;
+    asked.push(`${host} ${request.url} by ${authorization}`);
+    response.writeHead(request.url === '/sick' ? 500 : 200).end('all is well');
+  });
+  for (const one of [receiver, shop]) {
+    one.listen(0, '127.0.0.1');
+    await once(one, 'listening');
+  }
+  shopPort = (shop.address() as AddressInfo).port;
+  server = new KubeApiServer();
+});
+
+afterEach(async () => {
+  await app.close();
+  await server.close();
+  for (const one of [receiver, shop]) {
+    one.closeAllConnections();
+    one.close();
+  }
+  await folder.remove();
+});
+
+async function startCollector(probes: string) {
+  const { port } = receiver.address() as AddressInfo;
+  const configFile = join(folder.path, 'collector.yml');
+  await writeFile(
+    configFile,
+    `host_metrics: {enabled: false}
+scrape_configs: []
+outputs: {remote_write: [{url: "http://127.0.0.1:${port}/w", queue_config: {batch_send_deadline: 20ms}}]}
+kubernetes:
+  api_server: ${await server.listen()}
+  kubelet: {enabled: false}
+  lease: {duration: 1s, retry: 100ms, namespace: binnacle}
+probes:
+${probes}
+`,
+  );
+  const address = { host: '127.0.0.1', port: 0 };
+  app = await createApp(
+    { configFile, dataDir: folder.path, listen: address, logLevel: 'silent' },
+    { NODE_NAME: 'n1' },
+    AppLogger.create({ app: 'test', level: 'silent' }),
+  );
+  const { port: own } = await listen(app, address);
+  return `http://127.0.0.1:${own}/api/v1/probes`;
+}
+
+function service(name: string, annotations: Readonly<Record<string, string>>, port = shopPort) {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace: 'shop', uid: `uid-${name}`, annotations },
+    spec: { clusterIP: '127.0.0.1', ports: [{ name: 'web', port, protocol: 'TCP' }] },
+  };
+}
+
+/** The value of the one series of that name with all of `parts` in its labels. */
+function valueOf(name: string, ...parts: string[]): number | 'stale' | undefined {
+  return [...latest].find(
+    ([series]) => series.startsWith(`${name}{`) && parts.every((part) => series.includes(part)),
+  )?.[1];
+}
+
+async function until(check: () => unknown): Promise<void> {
+  const probe = async () => {
+    await check();
+    return true;
+  };
+  await eventually('what is expected', probe, 30_000);
+}
+
+const QUICK = '  annotated: {interval: 1s, min_interval: 1s}';
+
+describe('probes by annotation', () => {
+  it('are made of Services and Ingresses that ask for them, and end with them', async () => {
+    server.put(service('web', { 'prometheus.io/probe': 'true' }));
+    server.put(service('quiet', {}));
+    server.put(service('port', { 'binnacle.dev/probe': 'tcp_connect' }));
+    server.put({
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'Ingress',
+      metadata: {
+        name: 'front',
+        namespace: 'shop',
+        uid: 'uid-front',
+        annotations: {
+          'binnacle.dev/probe': 'true',
+          'binnacle.dev/probe-port': String(shopPort),
+          'binnacle.dev/probe-path': '/sick',
+        },
+      },
+      spec: { rules: [{ host: 'localhost' }] },
+    });
+    await startCollector(`${QUICK}\n  allowed_networks: [loopback]`);
+    const web = ['namespace="shop"', 'service="web"', 'scope="service"', 'module="http_2xx"'];
+    await until(() => {
+      expect(valueOf('probe_success', ...web)).toBe(1);
+      expect(valueOf('probe_http_status_code', ...web)).toBe(200);
+      expect(valueOf('probe_success', 'service="port"', 'module="tcp_connect"')).toBe(1);
+      expect(valueOf('probe_success', 'ingress="front"', 'scope="ingress"')).toBe(0);
+      expect(valueOf('probe_http_status_code', 'ingress="front"')).toBe(500);
+    });
+    expect(valueOf('probe_success', 'service="quiet"')).toBeUndefined();
+    // By the Service's own name, at its cluster address.
+    expect(asked).toContain(`web.shop.svc:${shopPort} / by nobody`);
+    server.put(service('web', {}));
+    await until(() => expect(valueOf('probe_success', ...web)).toBe('stale'));
+  });
+
+  it('go to no address that is not theirs, and use no module with credentials', async () => {
+    server.put(service('local', { 'binnacle.dev/probe': 'true' }));
+    server.put(service('kubelet', { 'binnacle.dev/probe': 'tcp_connect' }, 10_250));
+    server.put(service('thief', { 'binnacle.dev/probe': 'secret' }));
+    const secret = '{prober: http, http: {basic_auth: {username: u, password: p}}}';
+    const api = await startCollector(`${QUICK}\n  modules: {secret: ${secret}}`);
+    await until(async () => {
+      const { data } = (await (await fetch(api)).json()) as {
+        data: { probes: { target: string; failure: unknown }[]; problems: unknown[] };
+      };
+      const failures = Object.fromEntries(
+        data.probes.map(({ target, failure }) => [target, failure]),
+      );
+      expect(failures).toEqual({
+        [`http://local.shop.svc:${shopPort}/`]: {
+          code: 'forbidden',
+          message: '127.0.0.1 is an address that discovered probes must not go to',
+        },
+        'kubelet.shop.svc:10250': { code: 'forbidden', message: "port 10250 is the kubelet's" },
+      });
+      expect(data.problems).toEqual([
+        {
+          kind: 'service',
+          namespace: 'shop',
+          name: 'thief',
+          message: expect.stringMatching(/module secret is not to be had by annotation/),
+        },
+      ]);
+    });
+    expect(asked).toEqual([]);
+    await until(() => expect(valueOf('probe_success', 'service="local"')).toBe(0));
+  });
+});
