@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { createExpositionParser } from '#libs/exposition';
 import {
+  EventLedger,
+  type KubeEvent,
   type KubeObject,
   objectState,
   RESOURCE_NAMES,
@@ -87,6 +89,21 @@ describeConformance("kube-state-metrics' lines", ['kube'], (path) => {
       );
     });
   });
+  it.each(records.filter(({ file }) => /event-(?!v1)/.test(file)).map(({ file }) => file))(
+    '%s counts as often as it says',
+    (file) => {
+      const told: [string, number][] = [];
+      const happened = ({ reason }: KubeEvent, times: number) => void told.push([reason, times]);
+      const ledger = new EventLedger({ sinceMs: 0, maxEvents: 10, happened });
+      const json = load(file) as { reason: string; count?: number };
+      for (let i = 0; i < 2; i++) {
+        ledger.beginList();
+        ledger.put(RESOURCES.events.decode(json));
+        ledger.endList();
+      }
+      expect(told).toEqual([[json.reason, json.count ?? 1]]);
+    },
+  );
   it('has a record for each object', () => {
     const kinds = new Set(records.map(({ kind }) => kind));
     expect(records.length).toBeGreaterThan(50);

@@ -63,3 +63,44 @@ export function podObject(
           },
   };
 }
+
+/** An event about a pod, as the kubelet writes them; with `series` as those write them that use the newer API. */
+export function eventObject(
+  name: string,
+  reason: string,
+  options: {
+    readonly count?: number;
+    readonly series?: number;
+    readonly type?: 'Normal' | 'Warning';
+    readonly kind?: 'Pod' | 'Node';
+    readonly message?: string;
+    /** When it happened last, from now. */
+    readonly seconds?: number;
+  } = {},
+): StoredObject {
+  const { count = 1, series, type = 'Warning', kind = 'Pod', seconds = 0 } = options;
+  const whenMs = Date.now() + seconds * 1_000;
+  const when = new Date(whenMs).toISOString().replace(/\.\d+Z$/, 'Z');
+  const namespace = kind === 'Pod' ? { namespace: 'shop' } : {};
+  const told =
+    series === undefined
+      ? { count, firstTimestamp: when, lastTimestamp: when, eventTime: null }
+      : {
+          firstTimestamp: null,
+          lastTimestamp: null,
+          eventTime: when.replace('Z', '.000000Z'),
+          series: { count: series, lastObservedTime: when.replace('Z', '.000000Z') },
+        };
+  return {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { name, namespace: kind === 'Pod' ? 'shop' : 'default', uid: `uid-${name}` },
+    involvedObject: { kind, ...namespace, name: 'web', uid: 'uid-web' },
+    reason,
+    message: options.message ?? `${reason} of web`,
+    type,
+    source: { component: 'kubelet', host: 'n1' },
+    reportingComponent: 'kubelet',
+    ...told,
+  };
+}

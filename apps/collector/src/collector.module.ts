@@ -13,6 +13,7 @@ import {
   type Environment,
   readCollectorConfig,
 } from './config/collector-config.ts';
+import { EventsModule } from './events/events.module.ts';
 import { HostMetricsModule } from './host-metrics/host-metrics.module.ts';
 import { KubernetesModule } from './kubernetes/kubernetes.module.ts';
 import { LogsModule } from './logs/logs.module.ts';
@@ -55,6 +56,7 @@ export class CollectorModule {
         ScrapeModule,
         HostMetricsModule,
         KubernetesModule,
+        EventsModule,
         LogsModule,
         MonitorsModule,
         ProbesModule,

@@ -30,9 +30,12 @@ export {
   type ListWatchStep,
   type RequestFailure,
 } from './list-watch.ts';
-export { type CacheListener, ObjectCache, objectKey } from './object-cache.ts';
+export { EventCounters } from './events/event-counters.ts';
+export { EventLedger, type EventLedgerOptions, eventOccurrences } from './events/event-ledger.ts';
+export { type CacheListener, ObjectCache, objectKey, type ObjectSink } from './object-cache.ts';
 export type { Lease, Node } from './objects/cluster.ts';
 export type { ConfigMap, CustomObject } from './objects/custom.ts';
+export type { KubeEvent } from './objects/event.ts';
 export type { KubeObject, Metadata } from './objects/metadata.ts';
 export type { Pod } from './objects/pod.ts';
 export {

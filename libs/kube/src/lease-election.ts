@@ -36,6 +36,7 @@ export class LeaseElection {
   #seenDurationMs = 0;
   #heldUntilMs = Number.NEGATIVE_INFINITY;
   #holder = '';
+  #predecessorMs = Number.NaN;
 
   constructor(options: LeaseElectionOptions) {
     this.#options = options;
@@ -44,6 +45,11 @@ export class LeaseElection {
   /** The last holder known, '' for none. */
   get holder(): string {
     return this.#holder;
+  }
+
+  /** When somebody else last said that he holds the lease, or gave it back, by his own clock; NaN where nobody did. */
+  get predecessorMs(): number {
+    return this.#predecessorMs;
   }
 
   /** Whether this one may act: it holds the lease, and has renewed it recently enough that nobody else can have it. */
@@ -60,6 +66,7 @@ export class LeaseElection {
     }
     const { metadata, spec } = lease;
     this.#holder = spec.holderIdentity;
+    if (spec.holderIdentity !== identity) this.#predecessorMs = spec.renewTime ?? Number.NaN;
     if (metadata.resourceVersion !== this.#seenVersion) {
       this.#seenVersion = metadata.resourceVersion;
       this.#seenAtMs = nowMs;

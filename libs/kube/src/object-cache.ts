@@ -8,6 +8,17 @@ export interface CacheListener<T extends KubeObject> {
   remove(key: string, object: T): void;
 }
 
+/** Takes what a list and its watch bring. */
+export interface ObjectSink<T extends KubeObject> {
+  /** A list begins. */
+  beginList(): void;
+  /** The list is complete: what it did not name is gone. */
+  endList(): void;
+  /** An object, new, changed or told again. */
+  put(object: T): void;
+  delete(object: KubeObject): void;
+}
+
 /** Where an object is found: its namespace and name. */
 export function objectKey({ metadata }: KubeObject): string {
   return metadata.namespace === '' ? metadata.name : `${metadata.namespace}/${metadata.name}`;
@@ -17,7 +28,7 @@ export function objectKey({ metadata }: KubeObject): string {
  * The objects of one resource, as far as the server has told. A list replaces everything when its last page is in: what it
  * does not name is gone; until then the old objects stay, so a list that breaks off changes nothing it did not bring.
  */
-export class ObjectCache<T extends KubeObject> {
+export class ObjectCache<T extends KubeObject> implements ObjectSink<T> {
   readonly #objects = new Map<string, T>();
   readonly #listeners = new Set<CacheListener<T>>();
   readonly #maxObjects: number;

@@ -10,6 +10,7 @@ import {
   service,
 } from './objects/cluster.ts';
 import { configMap, customObject } from './objects/custom.ts';
+import { event } from './objects/event.ts';
 import type { KubeObject } from './objects/metadata.ts';
 import { pod } from './objects/pod.ts';
 import { persistentVolume, persistentVolumeClaim } from './objects/storage.ts';
@@ -58,6 +59,7 @@ export const RESOURCES = {
   namespaces: resource(CORE, 'namespaces', 'Namespace', namespace, 'cluster'),
   services: resource(CORE, 'services', 'Service', service),
   endpoints: resource(CORE, 'endpoints', 'Endpoints', endpoints),
+  events: resource(CORE, 'events', 'Event', event),
   resourcequotas: resource(CORE, 'resourcequotas', 'ResourceQuota', resourceQuota),
   persistentvolumes: resource(
     CORE,

@@ -5,7 +5,7 @@ import {
   ListWatch,
   type ListWatchOptions,
   type ListWatchStep,
-  type ObjectCache,
+  type ObjectSink,
   parseWatchEvent,
   WatchLineTooLongError,
 } from '#libs/kube';
@@ -33,7 +33,7 @@ export interface ResourceWatcherOptions<T extends KubeObject> {
   readonly namespace: string;
   readonly fieldSelector: string;
   readonly labelSelector: string;
-  readonly cache: ObjectCache<T>;
+  readonly cache: ObjectSink<T>;
   readonly observer: WatchObserver;
   readonly random: () => number;
   readonly nowMs: () => number;

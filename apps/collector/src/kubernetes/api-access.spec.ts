@@ -33,15 +33,26 @@ describe('what a collector asks of the API server', () => {
       ...KUBELET,
       'list,watch /pods',
       'list,watch apps/deployments',
+      'list,watch /events',
       'create coordination.k8s.io/leases',
       'get,update coordination.k8s.io/leases one',
     ]);
   });
 
   it('is what jobs look for where the cluster is not told of, and nothing where Kubernetes is not', () => {
-    const off = { state: { enabled: false }, monitors: { enabled: false } };
+    const off = {
+      state: { enabled: false },
+      monitors: { enabled: false },
+      events: { enabled: false },
+    };
     expect(asked(off, [])).toEqual(KUBELET);
     expect(asked({ enabled: false })).toEqual([]);
+    expect(asked({ ...off, events: {} }, [])).toEqual([
+      ...KUBELET,
+      'list,watch /events',
+      'create coordination.k8s.io/leases',
+      'get,update coordination.k8s.io/leases binnacle-collector',
+    ]);
     expect(asked({ ...off, kubelet: { enabled: false } }, [])).toEqual([]);
     expect(
       asked({ ...off, kubelet: { endpoints: ['summary'], discover_nodes: true } }, []),
@@ -66,9 +77,9 @@ describe('what a collector asks of the API server', () => {
   });
 
   it('is a lease as soon as monitor objects may have targets that belong to no node', () => {
-    const state = { enabled: false };
-    expect(asked({ state }, [])).toContain('create coordination.k8s.io/leases');
-    expect(asked({ state, monitors: { enabled: false } }, [])).toEqual(KUBELET);
+    const off = { state: { enabled: false }, events: { enabled: false } };
+    expect(asked(off, [])).toContain('create coordination.k8s.io/leases');
+    expect(asked({ ...off, monitors: { enabled: false } }, [])).toEqual(KUBELET);
   });
 
   it('is more where the definitions of monitor objects are installed', () => {
@@ -91,6 +102,7 @@ describe('what a collector asks of the API server', () => {
       state: { enabled: false },
       kubelet: { enabled: false },
       monitors: { enabled: false },
+      events: { enabled: false },
     };
     expect(watchedFor(off, {})).toEqual([]);
     expect(watchedFor(off, { shadow: { pods: 'all' } })).toEqual(['pods']);

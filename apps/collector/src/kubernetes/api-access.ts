@@ -50,8 +50,8 @@ export type DiscoveringProbes = Pick<ProbesConfig, 'annotated' | 'shadow'>;
 const BY_DEFAULT: readonly DiscoveryConfig[] = annotatedPodsJob().discovery;
 
 /**
- * Whether somebody has to be elected: for the cluster's state, for probes by annotation, or for targets that belong to no
- * node.
+ * Whether somebody has to be elected: for the cluster's state, its events, for probes by annotation, or for targets that
+ * belong to no node.
  * @param discovery the `…_sd_configs` of all jobs; null where there are no jobs
  */
 export function needsLease(
@@ -61,6 +61,7 @@ export function needsLease(
 ): boolean {
   return (
     config.state.enabled ||
+    config.events.enabled ||
     config.monitors.enabled ||
     (probes !== null && probesByAnnotation(probes, config)) ||
     (discovery ?? BY_DEFAULT).some(
@@ -95,9 +96,10 @@ export function apiAccessOf(
   hasLogs = false,
   probes: DiscoveringProbes | null = null,
 ): readonly ApiAccess[] {
-  const { enabled, state, lease, kubelet } = config;
+  const { enabled, state, lease, kubelet, events } = config;
   if (enabled === false) return [];
   const watched = new Set<ResourceName>(state.enabled ? state.resources : []);
+  if (events.enabled) watched.add('events');
   const asksKubelet = kubelet.enabled !== false;
   if (asksKubelet && kubelet.discover_nodes) watched.add('nodes');
   if (hasLogs) watched.add('pods');

@@ -8,8 +8,11 @@ export interface ClusterElectionOptions extends LeaseElectionOptions {
   readonly client: KubeClient;
   readonly metrics: KubernetesMetrics;
   readonly logger: AppLogger;
-  /** Called once each time this collector begins or ceases to speak for the cluster. */
-  readonly onChange: (leads: boolean) => void;
+  /**
+   * Called once each time this collector begins or ceases to speak for the cluster.
+   * @param predecessorMs until when another one has spoken, NaN where nobody has
+   */
+  readonly onChange: (leads: boolean, predecessorMs: number) => void;
 }
 
 /** Stands for election by a Lease until it is stopped. */
@@ -116,6 +119,6 @@ export class ClusterElection {
         holder: this.#election.holder,
       },
     );
-    onChange(leads);
+    onChange(leads, this.#election.predecessorMs);
   }
 }

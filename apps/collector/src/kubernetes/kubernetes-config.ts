@@ -70,6 +70,21 @@ export const kubernetesConfigSchema = z
       .prefault({}),
     kubelet: kubeletConfigSchema.prefault({}),
     monitors: monitorsConfigSchema.prefault({}),
+    /** What happens to objects, told by the collector that speaks for the cluster. */
+    events: z
+      .strictObject({
+        enabled: z.boolean().default(true),
+        /** How often every counter is told again; changes are told at once. */
+        interval: durationMs({ minMs: 1_000 }).prefault('15s'),
+        job: z.string().min(1).default('kubernetes-events'),
+        types: z
+          .array(z.enum(['Normal', 'Warning']))
+          .min(1)
+          .default(['Normal', 'Warning']),
+        /** Beyond them events count as `reason="other"`. */
+        max_series: z.int().min(10).default(10_000),
+      })
+      .prefault({}),
     /** The lease by which one collector speaks for the cluster. */
     lease: z
       .strictObject({

@@ -148,17 +148,17 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
       name: lease.name,
       leaseDurationMs: lease.duration,
       retryMs: lease.retry,
-      onChange: (leads) => this.#lead(session, leads),
+      onChange: (leads, predecessorMs) => this.#lead(session, leads, predecessorMs),
     });
   }
 
-  #lead(session: Session, leads: boolean): void {
+  #lead(session: Session, leads: boolean, predecessorMs: number): void {
     if (session.isOver) return;
     const previous = session.cluster;
     session.cluster = null;
     // Whoever leads now goes on with the same series.
     if (previous !== null) void previous.stop(true);
-    this.#leadership.set(leads);
+    this.#leadership.set(leads, predecessorMs);
     if (!leads || !this.#config.state.enabled) return;
     session.cluster = this.#publisher(session.open.hub, 'cluster', CLUSTER_INSTANCE);
     session.cluster.start();
@@ -195,10 +195,10 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
   }
 }
 
-/** Of what concerns the API server: the kubelet is asked by jobs of its own. */
+/** Of what is done here: kubelet and events have runners of their own. */
 function fingerprint(config: KubernetesConfig, around: KubernetesSurroundings): string {
   const { labels, annotations } = config.state;
-  const { kubelet: _config, monitors: _others, ...own } = config;
+  const { kubelet: _config, monitors: _others, events: _events, ...own } = config;
   const { kubelet: _kubelet, ...ownAround } = around;
   return JSON.stringify([own, ownAround, [...labels], [...annotations]]);
 }

@@ -5,14 +5,23 @@ import { Injectable } from '@nestjs/common';
 export class Leadership {
   readonly #listeners = new Set<() => void>();
   #leads = false;
+  #sinceMs = Number.NaN;
 
   get leads(): boolean {
     return this.#leads;
   }
 
-  set(leads: boolean): void {
+  /** Until when another one, or this one in an earlier term, has spoken for the cluster; NaN where nobody has. */
+  get sinceMs(): number {
+    return this.#sinceMs;
+  }
+
+  /** @param predecessorMs until when another one has spoken for the cluster, NaN where nobody has */
+  set(leads: boolean, predecessorMs = Number.NaN): void {
     if (leads === this.#leads) return;
     this.#leads = leads;
+    const untilMs = leads ? predecessorMs : Date.now();
+    this.#sinceMs = Number.isNaN(this.#sinceMs) ? untilMs : Math.max(this.#sinceMs, untilMs || 0);
     for (const listener of this.#listeners) listener();
   }
 

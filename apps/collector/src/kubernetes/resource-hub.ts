@@ -3,6 +3,7 @@ import {
   type KubeResource,
   ObjectCache,
   type ObjectOf,
+  type ObjectSink,
   type ResourceName,
   RESOURCES,
 } from '#libs/kube';
@@ -24,6 +25,10 @@ export interface WatchSelection {
 /** Everything of a resource. */
 export const ALL_OBJECTS: WatchSelection = { namespace: '', fieldSelector: '', labelSelector: '' };
 
+/** Takes what a watch brings, and says how much of it there is. */
+export type WatchSink<T extends KubeObject> = ObjectSink<T> &
+  Pick<ObjectCache<T>, 'size' | 'isSynced' | 'dropped'>;
+
 /** How the requests of a watch have ended, since it began. */
 type RequestCounts = Record<'list' | 'watch', Record<'success' | 'error', number>>;
 
@@ -34,11 +39,14 @@ export interface WatchLease<N extends ResourceName> {
   release(): Promise<void>;
 }
 
-interface Watched {
-  // oxlint-disable-next-line typescript/no-explicit-any -- of whichever resource the key names
-  readonly cache: ObjectCache<any>;
+interface Watching {
   readonly requests: RequestCounts;
   readonly stop: () => Promise<void>;
+}
+
+interface Watched extends Watching {
+  // oxlint-disable-next-line typescript/no-explicit-any -- of whichever resource the key names
+  readonly cache: ObjectCache<any>;
   users: number;
 }
 
@@ -48,6 +56,7 @@ export class ResourceHub {
   readonly #metrics: KubernetesMetrics;
   readonly #logger: AppLogger;
   readonly #watched = new Map<string, Watched>();
+  readonly #followers = new Set<() => Promise<void>>();
 
   constructor(client: KubeClient, metrics: KubernetesMetrics, logger: AppLogger) {
     this.#client = client;
@@ -60,7 +69,8 @@ export class ResourceHub {
     const key = JSON.stringify([name, selection]);
     let watched = this.#watched.get(key);
     if (watched === undefined) {
-      watched = this.#watch(name, selection);
+      const cache = new ObjectCache<KubeObject>({ maxObjects: MAX_OBJECTS });
+      watched = { ...this.#watch(name, selection, cache), cache, users: 0 };
       this.#watched.set(key, watched);
     }
     const shared = watched;
@@ -79,16 +89,33 @@ export class ResourceHub {
     };
   }
 
-  /** Ends all watches. */
-  async close(): Promise<void> {
-    const all = [...this.#watched.values()];
-    this.#watched.clear();
-    await Promise.all(all.map(({ stop }) => stop()));
+  /**
+   * A watch of one's own, for somebody who keeps no objects.
+   * @returns what ends it; calling that twice is harmless
+   */
+  follow<N extends ResourceName>(
+    name: N,
+    selection: WatchSelection,
+    sink: WatchSink<ObjectOf<N>>,
+  ): () => Promise<void> {
+    const { stop } = this.#watch(name, selection, sink);
+    this.#followers.add(stop);
+    return async () => {
+      if (this.#followers.delete(stop)) await stop();
+    };
   }
 
-  #watch(name: ResourceName, selection: WatchSelection): Watched {
+  /** Ends all watches. */
+  async close(): Promise<void> {
+    const all = [...[...this.#watched.values()].map(({ stop }) => stop), ...this.#followers];
+    this.#watched.clear();
+    this.#followers.clear();
+    await Promise.all(all.map((stop) => stop()));
+  }
+
+  // oxlint-disable-next-line typescript/no-explicit-any -- of whichever resource is named
+  #watch(name: ResourceName, selection: WatchSelection, cache: WatchSink<any>): Watching {
     const resource: KubeResource = RESOURCES[name];
-    const cache = new ObjectCache<KubeObject>({ maxObjects: MAX_OBJECTS });
     const label = labelOf(name, selection);
     const metrics = this.#metrics;
     const logger = this.#logger.with({ resource: label });
@@ -137,9 +164,7 @@ export class ResourceHub {
     metrics.cache(label, cache);
     watcher.start();
     return {
-      cache,
       requests,
-      users: 0,
       stop: async () => {
         await watcher.stop();
         metrics.forget(label);

@@ -1,0 +1,85 @@
+import { EventCounters, EventLedger, type KubeEvent } from '#libs/kube';
+import type { MetricSink } from '../outputs/metric-sink.ts';
+import type { ResourceHub } from '../kubernetes/resource-hub.ts';
+import type { EventMetrics } from './event-metrics.ts';
+
+/** More than a cluster has within the hour that the API server keeps events: a uid and a count, 20 MB. */
+const MAX_EVENTS = 200_000;
+/** How long changes are gathered: a node that fails brings hundreds of events. */
+const GATHER_MS = 100;
+
+export interface EventPublisherOptions {
+  readonly job: string;
+  readonly types: readonly ('Normal' | 'Warning')[];
+  readonly intervalMs: number;
+  readonly maxSeries: number;
+  /** Until when somebody else has counted; NaN where nobody has. */
+  readonly sinceMs: number;
+  readonly hub: ResourceHub;
+  readonly sink: MetricSink;
+  readonly metrics: EventMetrics;
+  /** Told of each event that has happened, and how often since it was told last. */
+  readonly record: (event: KubeEvent, times: number) => void;
+}
+
+/** Counts what happens in the cluster, for one term of office. */
+export class EventPublisher {
+  readonly #options: EventPublisherOptions;
+  readonly #ledger: EventLedger;
+  readonly #counters: EventCounters;
+  #interval: NodeJS.Timeout | null = null;
+  #gathering: NodeJS.Timeout | null = null;
+  #unfollow: () => Promise<void> = () => Promise.resolve();
+
+  constructor(options: EventPublisherOptions) {
+    const { job, maxSeries, sinceMs, record } = options;
+    this.#options = options;
+    // The same whoever counts: the next one goes on with these series.
+    this.#counters = new EventCounters({ commonLabels: { job, instance: job }, maxSeries });
+    this.#ledger = new EventLedger({
+      sinceMs,
+      maxEvents: MAX_EVENTS,
+      happened: (event, times) => {
+        this.#counters.add(event, times);
+        record(event, times);
+        this.#gather();
+      },
+    });
+  }
+
+  start(): void {
+    const { hub, types, intervalMs } = this.#options;
+    const [only] = types;
+    const fieldSelector = types.length === 1 ? `type=${only}` : '';
+    const selection = { namespace: '', fieldSelector, labelSelector: '' };
+    this.#unfollow = hub.follow('events', selection, this.#ledger);
+    this.#interval = setInterval(() => this.#tellAll(), intervalMs);
+  }
+
+  /** @param isHandedOver somebody else goes on with the same series: they are not ended */
+  async stop(isHandedOver: boolean): Promise<void> {
+    if (this.#interval !== null) clearInterval(this.#interval);
+    if (this.#gathering !== null) clearTimeout(this.#gathering);
+    const unfollowed = this.#unfollow();
+    const { sink, metrics } = this.#options;
+    const nowMs = Date.now();
+    sink.push(isHandedOver ? this.#counters.takeChanges(nowMs) : this.#counters.end(nowMs));
+    metrics.set({ events: 0, series: 0, overflow: 0 });
+    await unfollowed;
+  }
+
+  #gather(): void {
+    this.#gathering ??= setTimeout(() => {
+      this.#gathering = null;
+      this.#options.sink.push(this.#counters.takeChanges(Date.now()), 'soon');
+    }, GATHER_MS);
+  }
+
+  #tellAll(): void {
+    const { sink, metrics } = this.#options;
+    const batch = this.#counters.takeAll(Date.now());
+    if (batch.sampleCount > 0) sink.push(batch);
+    const { seriesCount: series, overflow } = this.#counters;
+    metrics.set({ events: this.#ledger.size, series, overflow });
+  }
+}

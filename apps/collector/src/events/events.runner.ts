@@ -1,0 +1,117 @@
+import {
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { ReloadService } from '#libs/platform';
+import { Registry } from 'prom-client';
+import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
+import { configFingerprint } from '../config/config-fingerprint.ts';
+import { KubeHubs, type OpenHub } from '../kubernetes/kube-hubs.ts';
+import { Leadership } from '../kubernetes/leadership.ts';
+import { METRIC_SINK, type MetricSink } from '../outputs/metric-sink.ts';
+import { EventMetrics } from './event-metrics.ts';
+import { EventPublisher } from './event-publisher.ts';
+
+type Section = Pick<CollectorConfig, 'kubernetes' | 'cluster'>;
+
+/** One term in which this collector tells of the cluster's events. */
+interface Term {
+  readonly open: OpenHub;
+  readonly publisher: EventPublisher;
+}
+
+/** Tells of the cluster's events while this collector speaks for the cluster. */
+@Injectable()
+export class EventsRunner implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
+  readonly #sink: MetricSink;
+  readonly #hubs: KubeHubs;
+  readonly #leadership: Leadership;
+  readonly #reloads: ReloadService<CollectorConfig>;
+  readonly #metrics: EventMetrics;
+  #section: Section;
+  #term: Term | null = null;
+  #unlisten: (() => void) | null = null;
+
+  constructor(
+    @Inject(COLLECTOR_CONFIG) config: CollectorConfig,
+    @Inject(METRIC_SINK) sink: MetricSink,
+    hubs: KubeHubs,
+    leadership: Leadership,
+    reloads: ReloadService<CollectorConfig>,
+    registry: Registry,
+  ) {
+    this.#section = config;
+    this.#sink = sink;
+    this.#hubs = hubs;
+    this.#leadership = leadership;
+    this.#reloads = reloads;
+    this.#metrics = new EventMetrics(registry);
+  }
+
+  onModuleInit(): void {
+    this.#reloads.register({
+      name: 'kubernetes.events',
+      prepare: async (config) => () => this.#apply(config),
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    this.#unlisten = this.#leadership.listen(() => this.#follow());
+    this.#follow();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.#unlisten?.();
+    this.#unlisten = null;
+    // Whoever speaks next goes on with the series.
+    await this.#end(true);
+  }
+
+  async #apply(section: Section): Promise<void> {
+    const isSame = fingerprint(section) === fingerprint(this.#section);
+    this.#section = section;
+    if (isSame || this.#unlisten === null) return;
+    await this.#end(false);
+    this.#follow(Date.now());
+  }
+
+  /** @param sinceMs until when events have been counted */
+  #follow(sinceMs = this.#leadership.sinceMs): void {
+    const { kubernetes, cluster } = this.#section;
+    if (!this.#leadership.leads) {
+      void this.#end(true);
+      return;
+    }
+    if (this.#term !== null || !kubernetes.events.enabled || cluster.endpoint === null) return;
+    const open = this.#hubs.open(cluster.endpoint);
+    const { events } = kubernetes;
+    const publisher = new EventPublisher({
+      job: events.job,
+      types: events.types,
+      intervalMs: events.interval,
+      maxSeries: events.max_series,
+      sinceMs,
+      hub: open.hub,
+      sink: this.#sink,
+      metrics: this.#metrics,
+      record: () => {},
+    });
+    this.#term = { open, publisher };
+    publisher.start();
+  }
+
+  async #end(isHandedOver: boolean): Promise<void> {
+    const term = this.#term;
+    this.#term = null;
+    if (term === null) return;
+    await term.publisher.stop(isHandedOver);
+    await term.open.release();
+  }
+}
+
+function fingerprint({ kubernetes, cluster }: Section): string {
+  return configFingerprint([kubernetes.events, cluster.endpoint]);
+}
