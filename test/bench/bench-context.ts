@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Cluster } from './cluster.ts';
 import {
+  collectorContender,
   type Contender,
   engineContender,
   type Programs,
+  prometheusAgentContender,
   prometheusContender,
 } from './contender.ts';
 import { Feed, type FeedSpec } from './feeder.ts';
@@ -43,7 +45,11 @@ export class BenchContext {
   /** Both stores, started on empty folders. */
   async startBoth(): Promise<{ ours: Contender; theirs: Contender }> {
     const ours = await this.startEngine();
+<<<<<<< HEAD
     const theirs = prometheusContender(this.#options.programs, this.nextFolder());
+=======
+    const theirs = prometheusContender(this.#options.programs, this.newFolder());
+>>>>>>> dbf84b9 (exposition: the protobuf format, with native histograms)
     this.#contenders.push(theirs);
     await theirs.start();
     return { ours, theirs };
@@ -61,11 +67,43 @@ export class BenchContext {
   }
 
   async startEngine(): Promise<Contender> {
+<<<<<<< HEAD
     const { programs } = this.#options;
     const engine = engineContender(programs, this.nextFolder(), this.nodeArgs);
+=======
+    const engine = engineContender(this.#options.programs, this.newFolder(), this.#nodeArgs);
+>>>>>>> dbf84b9 (exposition: the protobuf format, with native histograms)
     this.#contenders.push(engine);
     await engine.start();
     return engine;
+  }
+
+  /** The collector and Prometheus as an agent, both told to scrape the same and to send it to `writeUrl`. */
+  async startAgents(
+    config: Readonly<Record<string, unknown>>,
+    writeUrl: string,
+  ): Promise<{ ours: Contender; theirs: Contender }> {
+    const remote = [{ url: writeUrl }];
+    const ours = await this.startCollector({
+      ...config,
+      host_metrics: { enabled: false },
+      outputs: { remote_write: remote },
+    });
+    const theirs = prometheusAgentContender(this.#options.programs, this.newFolder(), {
+      ...config,
+      remote_write: remote,
+    });
+    this.#contenders.push(theirs);
+    await theirs.start();
+    return { ours, theirs };
+  }
+
+  async startCollector(config: Readonly<Record<string, unknown>>): Promise<Contender> {
+    const { programs } = this.#options;
+    const collector = collectorContender(programs, this.newFolder(), config, this.#nodeArgs);
+    this.#contenders.push(collector);
+    await collector.start();
+    return collector;
   }
 
   feed(spec: FeedSpec): Feed {
@@ -95,9 +133,19 @@ export class BenchContext {
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 3 });
   }
 
+<<<<<<< HEAD
   /** A folder that nobody else uses; it is made by whoever asked. */
   nextFolder(): string {
+=======
+  /** A path for somebody to make a folder at; it goes when the benchmarks end. */
+  newFolder(): string {
+>>>>>>> dbf84b9 (exposition: the protobuf format, with native histograms)
     this.#count++;
     return join(this.#folder, String(this.#count));
+  }
+
+  get #nodeArgs(): readonly string[] {
+    const { profileDir } = this.#options;
+    return profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
   }
 }

@@ -227,3 +227,57 @@ export function prometheusContender({ prometheus }: Programs, folder: string): C
     readyPath: '/-/ready',
   });
 }
+
+/** The collector that is built beside that engine, with this configuration, in a folder of its own below `folder`. */
+export function collectorContender(
+  { engine }: Programs,
+  folder: string,
+  config: Readonly<Record<string, unknown>>,
+  nodeArgs: readonly string[] = [],
+): Contender {
+  const own = join(folder, 'binnacle');
+  return new Contender({
+    name: 'binnacle',
+    program: process.execPath,
+    folder: own,
+    args: (port) => [
+      ...COLLECTOR_NODE_ARGS,
+      ...nodeArgs,
+      engine.replace('alert-engine', 'collector'),
+      '--config',
+      join(own, 'config.yml'),
+      '--data',
+      join(own, 'data'),
+      '--listen',
+      `127.0.0.1:${port}`,
+    ],
+    configOf: () => config,
+    readyPath: '/readyz',
+  });
+}
+
+/** Debian's Prometheus as an agent: it scrapes and sends, and neither stores nor answers queries. */
+export function prometheusAgentContender(
+  { prometheus }: Programs,
+  folder: string,
+  config: Readonly<Record<string, unknown>>,
+): Contender {
+  const own = join(folder, 'prometheus');
+  return new Contender({
+    name: 'prometheus',
+    program: prometheus,
+    folder: own,
+    args: (port) => [
+      `--config.file=${join(own, 'config.yml')}`,
+      '--enable-feature=agent',
+      `--storage.agent.path=${join(own, 'data')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      '--log.level=warn',
+    ],
+    configOf: () => config,
+    readyPath: '/-/ready',
+  });
+}
+
+/** As in the image. */
+const COLLECTOR_NODE_ARGS: readonly string[] = [];

@@ -9,10 +9,12 @@ import { logsBenchmark } from './benchmarks/logs.ts';
 import { loopBenchmark } from './benchmarks/loop.ts';
 import { millionBenchmark } from './benchmarks/million.ts';
 import { teamsBenchmark } from './benchmarks/teams.ts';
+import { nodeBenchmark } from './benchmarks/node.ts';
 import { notifyBenchmark } from './benchmarks/notify.ts';
 import { rangeBenchmark } from './benchmarks/range.ts';
 import { reactBenchmark } from './benchmarks/react.ts';
 import { rulesBenchmark } from './benchmarks/rules.ts';
+import { scrapeBenchmark } from './benchmarks/scrape.ts';
 import { table } from './report.ts';
 
 /** In the order they run: queries are measured before the rules begin, which last until the end. */
@@ -29,6 +31,8 @@ const BENCHMARKS = new Map([
   ['fires', firesBenchmark],
   ['notify', notifyBenchmark],
   ['logs', logsBenchmark],
+  ['scrape', scrapeBenchmark],
+  ['node', nodeBenchmark],
 ]);
 
 const { values, positionals } = parseArgs({

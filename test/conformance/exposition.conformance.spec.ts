@@ -11,6 +11,7 @@ import {
   formatGoFloat,
   selectFormat,
 } from '#libs/exposition';
+import type { BucketSpan, FloatHistogram } from '#libs/histogram';
 import { describeConformance } from '../support/conformance.ts';
 
 interface ExpectedRecord {
@@ -28,7 +29,10 @@ function read(body: Buffer, contentType: string): { entries: object[]; error: Er
     const { format } = selectFormat(contentType, null);
     // The recording parser began to leave out `_created` lines with the first series; in one body that is such a line.
     const skipsCreatedSeries = !/^(?:#.*\n)*\w+_created /.test(body.toString());
-    const parser = createExpositionParser(format, body, { skipsCreatedSeries });
+    const parser = createExpositionParser(format, body, {
+      skipsCreatedSeries,
+      readsNativeHistograms: true,
+    });
     for (let kind = parser.next(); kind !== null; kind = parser.next()) {
       entries.push(entryOf(parser, kind));
     }
@@ -51,6 +55,8 @@ function entryOf(parser: ExpositionParser, kind: string): object {
       return { kind, name: parser.metricFamily(), unit: parser.text() };
     case 'comment':
       return { kind, text: parser.text() };
+    case 'histogram':
+      return histogramOf(parser);
     default:
       return seriesOf(parser);
   }
@@ -67,6 +73,63 @@ function seriesOf(parser: ExpositionParser): object {
     ...(exemplars.length > 0 ? { exemplars } : {}),
     ...(Number.isNaN(createdMs) ? {} : { created_ms: createdMs }),
   };
+}
+
+function histogramOf(parser: ExpositionParser): object {
+  const createdMs = parser.createdMs();
+  return {
+    kind: 'histogram',
+    labels: recordOf(parser.flatLabels()),
+    histogram: shownHistogram(parser.histogram()),
+    ...(Number.isNaN(createdMs) ? {} : { created_ms: createdMs }),
+  };
+}
+
+/** In the notation of the records: fields that are not zero, and all buckets from the first to the last. */
+function shownHistogram(histogram: FloatHistogram): string {
+  const { schema, count, sum, zeroCount, zeroThreshold } = histogram;
+  const fields = [
+    ...numbered({ schema, count, sum, z_bucket: zeroCount, z_bucket_w: zeroThreshold }),
+    ...shownBuckets('', histogram.positiveSpans, histogram.positiveBuckets),
+    ...shownBuckets('n_', histogram.negativeSpans, histogram.negativeBuckets),
+  ];
+  return `{{${fields.join(' ')}}}`;
+}
+
+function shownBuckets(
+  prefix: string,
+  spans: readonly BucketSpan[],
+  counts: readonly number[],
+): string[] {
+  if (counts.length === 0) return [];
+  const buckets: number[] = [];
+  let at = 0;
+  for (const [i, { offset, length }] of spans.entries()) {
+    if (i > 0) for (let gap = 0; gap < offset; gap++) buckets.push(0);
+    buckets.push(...counts.slice(at, at + length));
+    at += length;
+  }
+  // The notation of the recording program has all empty buckets in one place, behind the first that are not.
+  const firstEmpty = buckets.indexOf(0);
+  const isFull = (count: number): boolean => count !== 0;
+  const shown =
+    firstEmpty < 0
+      ? buckets
+      : [
+          ...buckets.slice(0, firstEmpty),
+          ...buckets.filter((count) => !isFull(count)),
+          ...buckets.slice(firstEmpty).filter(isFull),
+        ];
+  return [
+    ...numbered({ [`${prefix}offset`]: spans[0]!.offset }),
+    `${prefix}buckets:[${shown.map(formatGoFloat).join(' ')}]`,
+  ];
+}
+
+function numbered(fields: Readonly<Record<string, number>>): string[] {
+  return Object.entries(fields)
+    .filter(([, value]) => value !== 0)
+    .map(([name, value]) => `${name}:${formatGoFloat(value)}`);
 }
 
 function exemplarOf({ labels, value, timestampMs }: Exemplar): object {
@@ -87,7 +150,7 @@ function shownValue(column: Float64Array): string {
 }
 
 describeConformance('Prometheus’s scrape parser agrees on', ['exposition'], (root) => {
-  for (const list of ['cases', 'exporters', 'upstream']) {
+  for (const list of ['cases', 'exporters', 'exporters-protobuf', 'upstream']) {
     const records = readFileSync(join(root, `${list}.expected.ndjson`), 'utf8')
       .trim()
       .split('\n')

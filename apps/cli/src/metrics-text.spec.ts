@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import type { ExpositionFormat } from '#libs/exposition';
+import type { WrittenFormat } from '#libs/exposition';
 import type { Labels } from '#libs/labels';
 import { MetricsTextError, MetricsTextReader } from './metrics-text.ts';
 
@@ -12,7 +12,7 @@ interface Outcome {
 
 /** Reads a text that comes in parts. */
 async function read(
-  format: ExpositionFormat,
+  format: WrittenFormat,
   text: string,
   { partBytes = 1_000_000, pieceBytes = 1_000_000 } = {},
 ): Promise<Outcome> {
@@ -78,7 +78,7 @@ describe('MetricsTextReader', () => {
     '# comment',
     '',
   );
-  it.each<ExpositionFormat>(['openmetrics', 'text'])(
+  it.each<WrittenFormat>(['openmetrics', 'text'])(
     'reads %s the same however it is cut',
     async (format) => {
       await fc.assert(

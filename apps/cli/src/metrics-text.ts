@@ -1,4 +1,4 @@
-import { createExpositionParser, ExpositionError, type ExpositionFormat } from '#libs/exposition';
+import { createExpositionParser, ExpositionError, type WrittenFormat } from '#libs/exposition';
 import type { ExpositionParser } from '#libs/exposition';
 import type { Labels } from '#libs/labels';
 
@@ -44,7 +44,7 @@ const NO_PREFIX: Buffer = Buffer.alloc(0);
 
 /** Reads a metrics text of any length piece by piece; every sample needs a time of its own. */
 export class MetricsTextReader {
-  readonly #format: ExpositionFormat;
+  readonly #format: WrittenFormat;
   readonly #sink: SampleSink;
   readonly #pieceBytes: number;
   #rest: Buffer = NO_PREFIX;
@@ -58,7 +58,7 @@ export class MetricsTextReader {
   #knownType: ExpositionParser['metricType'] = 'unknown';
   #known: Labels | null = null;
 
-  constructor(format: ExpositionFormat, sink: SampleSink, pieceBytes = PIECE_BYTES) {
+  constructor(format: WrittenFormat, sink: SampleSink, pieceBytes = PIECE_BYTES) {
     this.#format = format;
     this.#sink = sink;
     this.#pieceBytes = pieceBytes;

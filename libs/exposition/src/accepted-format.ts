@@ -1,8 +1,8 @@
-import type { ExpositionFormat } from './exposition-parser.ts';
+import type { WrittenFormat } from './exposition-parser.ts';
 
 /** What a body is to be written as. */
 export interface AcceptedFormat {
-  readonly format: ExpositionFormat;
+  readonly format: WrittenFormat;
   /** Whether names outside the classic character set may stay as they are; else they are to be escaped. */
   readonly allowsUtf8: boolean;
   /** The Content-Type of the answer. */

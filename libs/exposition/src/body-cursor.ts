@@ -1,4 +1,6 @@
 import { isUtf8 } from 'node:buffer';
+import type { FloatHistogram } from '#libs/histogram';
+import { InvariantError } from '#libs/invariant';
 import { compareUtf8, DuplicateLabelError, Labels, METRIC_NAME } from '#libs/labels';
 import {
   ExpositionError,
@@ -36,7 +38,7 @@ export const BYTE_CLASS: Uint8Array = (() => {
 })();
 
 /** The bits Prometheus gives every NaN that a body holds, so that none can be mistaken for a stale marker. */
-const ORDINARY_NAN = Uint8Array.of(1, 0, 0, 0, 0, 0, 0xf8, 0x7f);
+export const ORDINARY_NAN = Uint8Array.of(1, 0, 0, 0, 0, 0, 0xf8, 0x7f);
 
 /** Where labels lie in a body: four offsets each, the name from and to, the value from and to, quotes left out. */
 export class LabelSpans {
@@ -100,6 +102,15 @@ export abstract class BodyCursor implements ExpositionParser {
   abstract exemplars(): readonly Exemplar[];
   abstract createdMs(): number;
   abstract text(): string;
+
+  /** @throws InvariantError always: these formats have none */
+  histogram(): FloatHistogram {
+    throw new InvariantError('a text has no native histograms');
+  }
+
+  get isIntegerHistogram(): boolean {
+    return false;
+  }
 
   labels(): Labels {
     if (this.nameStart >= 0 && !this.#isUtf8(this.nameStart, this.nameEnd)) {
@@ -340,6 +351,18 @@ export function sortedLabels(flat: readonly string[]): Labels {
     else sorted.splice(at, 0, name, value);
   }
   return Labels.fromSortedFlat(sorted.includes('') ? withoutEmptyValues(sorted) : sorted);
+}
+
+/** The labels of an exemplar; of several with one name the first counts, and no scrape fails for it. */
+export function exemplarLabels(flat: readonly string[]): Labels {
+  const names = new Set<string>();
+  const unique: string[] = [];
+  for (let i = 0; i < flat.length; i += 2) {
+    if (names.has(flat[i]!)) continue;
+    names.add(flat[i]!);
+    unique.push(flat[i]!, flat[i + 1]!);
+  }
+  return sortedLabels(unique);
 }
 
 /** Above this, insertion would take quadratic time. */

@@ -23,10 +23,12 @@ describe('selectFormat', () => {
     expect(format).toBe('openmetrics');
     expect(warning).toContain(problem);
   });
-  it('says that the protobuf exposition is not read yet, whatever the fallback', () => {
-    expect(() => selectFormat('application/vnd.google.protobuf', 'PrometheusText0.0.4')).toThrow(
-      'accepted are text/plain and application/openmetrics-text',
-    );
+  it('knows the protobuf exposition, whatever the fallback', () => {
+    expect(selectFormat('application/vnd.google.protobuf', 'PrometheusText0.0.4')).toEqual({
+      format: 'protobuf',
+      warning: null,
+    });
+    expect(selectFormat('', 'PrometheusProto').format).toBe('protobuf');
   });
 });
 

@@ -29,7 +29,7 @@ const OFFERS: Readonly<Record<ScrapeProtocol, string>> = {
   'OpenMetricsText1.0.0': 'application/openmetrics-text;version=1.0.0;escaping=allow-utf-8',
 };
 
-/** What Prometheus 3 asks for, in its order, less the protobuf exposition. */
+/** What Prometheus 3 asks for, in its order, unless native histograms are wanted. */
 export const DEFAULT_SCRAPE_PROTOCOLS: readonly ScrapeProtocol[] = [
   'OpenMetricsText1.0.0',
   'OpenMetricsText0.0.1',
@@ -37,15 +37,22 @@ export const DEFAULT_SCRAPE_PROTOCOLS: readonly ScrapeProtocol[] = [
   'PrometheusText0.0.4',
 ];
 
-const FORMATS: Readonly<Record<ScrapeProtocol, ExpositionFormat | null>> = {
-  PrometheusProto: null,
+/** What Prometheus 3 asks for where native histograms are wanted, which only the protobuf exposition carries. */
+export const NATIVE_SCRAPE_PROTOCOLS: readonly ScrapeProtocol[] = [
+  'PrometheusProto',
+  ...DEFAULT_SCRAPE_PROTOCOLS,
+];
+
+const FORMATS: Readonly<Record<ScrapeProtocol, ExpositionFormat>> = {
+  PrometheusProto: 'protobuf',
   'PrometheusText0.0.4': 'text',
   'PrometheusText1.0.0': 'text',
   'OpenMetricsText0.0.1': 'openmetrics',
   'OpenMetricsText1.0.0': 'openmetrics',
 };
 
-const ACCEPTED = 'accepted are text/plain and application/openmetrics-text';
+const ACCEPTED =
+  'accepted are text/plain, application/openmetrics-text and application/vnd.google.protobuf';
 
 /**
  * The format a body is to be read in, by the rules of Prometheus 3: the media type decides whatever its parameters say;
@@ -70,9 +77,7 @@ export function selectFormat(
     case 'application/openmetrics-text':
       return { format: 'openmetrics', warning: null };
     case 'application/vnd.google.protobuf':
-      throw new ContentTypeError(
-        `the target sent the protobuf exposition, which is not supported; ${ACCEPTED}`,
-      );
+      return { format: 'protobuf', warning: null };
     default:
       return fallBack(`the target sent the unsupported Content-Type ${shown}`, fallback);
   }
@@ -84,13 +89,10 @@ function fallBack(problem: string, fallback: ScrapeProtocol | null): FormatSelec
       `${problem} and there is no fallback_scrape_protocol for it; ${ACCEPTED}`,
     );
   }
-  const format = FORMATS[fallback];
-  if (format === null) {
-    throw new ContentTypeError(
-      `${problem} and its fallback_scrape_protocol ${fallback} is not supported; ${ACCEPTED}`,
-    );
-  }
-  return { format, warning: `${problem}; read as its fallback_scrape_protocol ${fallback}` };
+  return {
+    format: FORMATS[fallback],
+    warning: `${problem}; read as its fallback_scrape_protocol ${fallback}`,
+  };
 }
 
 /** The `Accept` header that offers protocols in order of preference, as Prometheus writes it. */

@@ -1,10 +1,14 @@
+import type { FloatHistogram } from '#libs/histogram';
 import type { Labels } from '#libs/labels';
 
-/** What a line of a metrics body says. */
-export type ExpositionEntry = 'type' | 'help' | 'unit' | 'comment' | 'series';
+/** What a part of a metrics body says: `series` is a sample that is a number, `histogram` one that is a native histogram. */
+export type ExpositionEntry = 'type' | 'help' | 'unit' | 'comment' | 'series' | 'histogram';
 
-/** The formats a body can be read in; the protobuf exposition joins them with native histograms. */
-export type ExpositionFormat = 'text' | 'openmetrics';
+/** The formats a body can be written in. */
+export type WrittenFormat = 'text' | 'openmetrics';
+
+/** The formats a body can be read in. */
+export type ExpositionFormat = WrittenFormat | 'protobuf';
 
 /** What a metric family measures, in OpenMetrics' words; the text format's `untyped` is `unknown` here. */
 export type MetricType =
@@ -24,14 +28,16 @@ export interface Exemplar {
   readonly timestampMs: number;
 }
 
+export const NO_EXEMPLARS: readonly Exemplar[] = [];
+
 /**
  * A cursor over one metrics body. `next` steps from entry to entry; the fields then describe the entry it answered,
  * until the next step. Nothing is decoded before it is asked for, so a caller that knows a series by its raw bytes
- * (`bytes` from `seriesStart` to `seriesEnd`) pays for no string at all. Those bytes are the body's own: copy what
- * outlives it.
+ * (`bytes` from `seriesStart` to `seriesEnd`) pays for no string at all. Those bytes are valid until the next step: copy
+ * what outlives it. What is said of a series holds for a native histogram, too, but for its value.
  */
 export interface ExpositionParser {
-  /** The body. */
+  /** Where the bytes lie that tell series apart: the body, or what a parser makes of it. */
   readonly bytes: Buffer;
 
   /**
@@ -65,12 +71,17 @@ export interface ExpositionParser {
    */
   flatLabels(): string[];
 
+  /** Of a native histogram: itself, with the bounds of its buckets as they came; nothing of it has been checked. */
+  histogram(): FloatHistogram;
+  /** Of a native histogram: whether it counts in integers, so that its buckets have to add up to its count. */
+  readonly isIntegerHistogram: boolean;
+
   /** Of a series: its exemplars, in the order of the body. */
   exemplars(): readonly Exemplar[];
 
   /**
-   * Of a series: when it was created (OpenMetrics' `_created` line, which is not an entry of its own), in milliseconds,
-   * or NaN. Looks ahead in the body the first time it is asked.
+   * Of a series: when it was created, in milliseconds, or NaN. In OpenMetrics a `_created` line says it, for which the
+   * parser looks ahead in the body the first time it is asked.
    */
   createdMs(): number;
 
@@ -81,21 +92,21 @@ export interface ExpositionParser {
   /** Of type, and of the series after it: what the last TYPE line said, `unknown` before the first. */
   readonly metricType: MetricType;
 
-  /** The line of the last entry, from 1; counted when asked. */
+  /** The line of the last entry, from 1; counted when asked. 0 in a format without lines. */
   line(): number;
 }
 
 /** A body that cannot be read: where, and why. One such line fails the whole body. */
 export class ExpositionError extends Error {
   override readonly name = 'ExpositionError';
-  /** From 1. */
+  /** From 1; 0 in a format without lines. */
   readonly line: number;
   /** Offset of the byte at which reading stopped. */
   readonly offset: number;
   /** The message without its place. */
   readonly reason: string;
   constructor(reason: string, place: { readonly line: number; readonly offset: number }) {
-    super(`line ${place.line}: ${reason}`);
+    super(place.line > 0 ? `line ${place.line}: ${reason}` : `byte ${place.offset}: ${reason}`);
     this.reason = reason;
     this.line = place.line;
     this.offset = place.offset;

@@ -1,5 +1,5 @@
 import { isValidLegacyName, type Labels, METRIC_NAME } from '#libs/labels';
-import type { Exemplar, ExpositionFormat, MetricType } from './exposition-parser.ts';
+import type { Exemplar, WrittenFormat, MetricType } from './exposition-parser.ts';
 import { formatGoFloat, formatOpenMetricsFloat } from './go-float.ts';
 
 /** The text format knows fewer types; these stand in for the others, as in the official Python client. */
@@ -29,7 +29,7 @@ export class ExpositionWriter {
   readonly #isOpenMetrics: boolean;
   #body = '';
 
-  constructor(format: ExpositionFormat) {
+  constructor(format: WrittenFormat) {
     this.#isOpenMetrics = format === 'openmetrics';
   }
 

@@ -4,10 +4,11 @@ export {
   ContentTypeError,
   DEFAULT_SCRAPE_PROTOCOLS,
   type FormatSelection,
+  NATIVE_SCRAPE_PROTOCOLS,
   type ScrapeProtocol,
   selectFormat,
 } from './content-type.ts';
-export { createExpositionParser } from './create-parser.ts';
+export { createExpositionParser, type ParserOptions } from './create-parser.ts';
 export {
   type Exemplar,
   type ExpositionEntry,
@@ -15,7 +16,7 @@ export {
   type ExpositionFormat,
   type ExpositionParser,
   type MetricType,
+  type WrittenFormat,
 } from './exposition-parser.ts';
 export { ExpositionWriter, type SeriesExtras } from './exposition-writer.ts';
 export { formatGoFloat, formatOpenMetricsFloat } from './go-float.ts';
-export type { OpenMetricsOptions } from './open-metrics-parser.ts';

@@ -11,9 +11,14 @@ import {
   OPEN_BRACE,
   QUOTE,
   SPACE,
-  sortedLabels,
+  exemplarLabels,
 } from './body-cursor.ts';
-import type { Exemplar, ExpositionEntry, MetricType } from './exposition-parser.ts';
+import {
+  type Exemplar,
+  type ExpositionEntry,
+  type MetricType,
+  NO_EXEMPLARS,
+} from './exposition-parser.ts';
 
 const SERIES_BRACES = { isLenient: false, takesMetricName: true } as const;
 const EXEMPLAR_BRACES = { isLenient: false, takesMetricName: false } as const;
@@ -47,7 +52,7 @@ export interface OpenMetricsOptions {
    * Whether the `_created` lines of counters, histograms and summaries are left out of the entries, to be had from
    * `createdMs` only. Prometheus does so when it ingests created timestamps; by default it stores them as series.
    */
-  readonly skipsCreatedSeries: boolean;
+  readonly skipsCreatedSeries?: boolean;
   /**
    * Whether a timestamp goes to the nearest millisecond. Prometheus cuts off what is behind it, and as a double 1.001 s is
    * less than 1,001 ms; so what was written with milliseconds comes back only if this is set.
@@ -83,7 +88,11 @@ export class OpenMetricsParser extends BodyCursor {
   next(): ExpositionEntry | null {
     for (;;) {
       const entry = this.#nextEntry();
-      if (entry !== 'series' || !this.#options.skipsCreatedSeries || !this.#isCreatedLine()) {
+      if (
+        entry !== 'series' ||
+        this.#options.skipsCreatedSeries !== true ||
+        !this.#isCreatedLine()
+      ) {
         return entry;
       }
     }
@@ -335,7 +344,7 @@ export class OpenMetricsParser extends BodyCursor {
         this.decode(offsets[i + 2]!, offsets[i + 3]!),
       );
     }
-    return sortedLabels(flat);
+    return exemplarLabels(flat);
   }
 
   createdMs(): number {
@@ -419,7 +428,6 @@ export class OpenMetricsParser extends BodyCursor {
   }
 }
 
-const NO_EXEMPLARS: readonly Exemplar[] = [];
 const EXEMPLAR_START = ' # {';
 /** What a conversion to a 64-bit integer yields beyond its range, negated; no store takes such a time. */
 const INT64_RANGE = 2 ** 63;

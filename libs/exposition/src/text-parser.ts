@@ -11,10 +11,14 @@ import {
   OPEN_BRACE,
   QUOTE,
 } from './body-cursor.ts';
-import type { Exemplar, ExpositionEntry, MetricType } from './exposition-parser.ts';
+import {
+  type Exemplar,
+  type ExpositionEntry,
+  type MetricType,
+  NO_EXEMPLARS,
+} from './exposition-parser.ts';
 
 const BRACES = { isLenient: true, takesMetricName: true } as const;
-const NO_EXEMPLARS: readonly Exemplar[] = [];
 const HELP = Buffer.from('HELP');
 const TYPE = Buffer.from('TYPE');
 const MAX_TIMESTAMP_MS = '9223372036854775807';

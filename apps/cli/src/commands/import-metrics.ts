@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { ExpositionFormat } from '#libs/exposition';
+import type { WrittenFormat } from '#libs/exposition';
 import { DataDirectoryError, describeFileError } from '#libs/node-files';
 import { type Command, type CommandIo, CommandUsageError, type ExitCode } from '../command.ts';
 import { EngineRequestError } from '../engine-client.ts';
@@ -16,7 +16,7 @@ const READ_BYTES = 256 * 1_024;
 interface ImportOptions {
   /** `-` for standard input. */
   readonly file: string;
-  readonly format: ExpositionFormat;
+  readonly format: WrittenFormat;
   readonly target: { readonly engineUrl: string } | { readonly data: string };
 }
 
