@@ -45,11 +45,7 @@ export class BenchContext {
   /** Both stores, started on empty folders. */
   async startBoth(): Promise<{ ours: Contender; theirs: Contender }> {
     const ours = await this.startEngine();
-<<<<<<< HEAD
     const theirs = prometheusContender(this.#options.programs, this.nextFolder());
-=======
-    const theirs = prometheusContender(this.#options.programs, this.newFolder());
->>>>>>> dbf84b9 (exposition: the protobuf format, with native histograms)
     this.#contenders.push(theirs);
     await theirs.start();
     return { ours, theirs };
@@ -67,12 +63,8 @@ export class BenchContext {
   }
 
   async startEngine(): Promise<Contender> {
-<<<<<<< HEAD
     const { programs } = this.#options;
     const engine = engineContender(programs, this.nextFolder(), this.nodeArgs);
-=======
-    const engine = engineContender(this.#options.programs, this.newFolder(), this.#nodeArgs);
->>>>>>> dbf84b9 (exposition: the protobuf format, with native histograms)
     this.#contenders.push(engine);
     await engine.start();
     return engine;
@@ -89,7 +81,7 @@ export class BenchContext {
       host_metrics: { enabled: false },
       outputs: { remote_write: remote },
     });
-    const theirs = prometheusAgentContender(this.#options.programs, this.newFolder(), {
+    const theirs = prometheusAgentContender(this.#options.programs, this.nextFolder(), {
       ...config,
       remote_write: remote,
     });
@@ -100,7 +92,7 @@ export class BenchContext {
 
   async startCollector(config: Readonly<Record<string, unknown>>): Promise<Contender> {
     const { programs } = this.#options;
-    const collector = collectorContender(programs, this.newFolder(), config, this.#nodeArgs);
+    const collector = collectorContender(programs, this.nextFolder(), config, this.nodeArgs);
     this.#contenders.push(collector);
     await collector.start();
     return collector;
@@ -133,19 +125,9 @@ export class BenchContext {
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 3 });
   }
 
-<<<<<<< HEAD
   /** A folder that nobody else uses; it is made by whoever asked. */
   nextFolder(): string {
-=======
-  /** A path for somebody to make a folder at; it goes when the benchmarks end. */
-  newFolder(): string {
->>>>>>> dbf84b9 (exposition: the protobuf format, with native histograms)
     this.#count++;
     return join(this.#folder, String(this.#count));
-  }
-
-  get #nodeArgs(): readonly string[] {
-    const { profileDir } = this.#options;
-    return profileDir === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
   }
 }

@@ -228,9 +228,9 @@ export function prometheusContender({ prometheus }: Programs, folder: string): C
   });
 }
 
-/** The collector that is built beside that engine, with this configuration, in a folder of its own below `folder`. */
+/** Our collector, with this configuration, in a folder of its own below `folder`. */
 export function collectorContender(
-  { engine }: Programs,
+  { collector }: Programs,
   folder: string,
   config: Readonly<Record<string, unknown>>,
   nodeArgs: readonly string[] = [],
@@ -243,7 +243,7 @@ export function collectorContender(
     args: (port) => [
       ...COLLECTOR_NODE_ARGS,
       ...nodeArgs,
-      engine.replace('alert-engine', 'collector'),
+      collector,
       '--config',
       join(own, 'config.yml'),
       '--data',
@@ -280,4 +280,4 @@ export function prometheusAgentContender(
 }
 
 /** As in the image. */
-const COLLECTOR_NODE_ARGS: readonly string[] = [];
+const COLLECTOR_NODE_ARGS: readonly string[] = ['--max-semi-space-size=2', '--optimize-for-size'];

@@ -111,14 +111,13 @@ function shownBuckets(
   }
   // The notation of the recording program has all empty buckets in one place, behind the first that are not.
   const firstEmpty = buckets.indexOf(0);
-  const isFull = (count: number): boolean => count !== 0;
   const shown =
     firstEmpty < 0
       ? buckets
       : [
           ...buckets.slice(0, firstEmpty),
-          ...buckets.filter((count) => !isFull(count)),
-          ...buckets.slice(firstEmpty).filter(isFull),
+          ...buckets.filter((count) => count === 0),
+          ...buckets.slice(firstEmpty).filter((count) => count !== 0),
         ];
   return [
     ...numbered({ [`${prefix}offset`]: spans[0]!.offset }),

@@ -8,16 +8,6 @@ export const SCRAPE_CONFIG_KNOWN_FAILURES: ReadonlySet<string> = new Set([
   'kubernetes_kubeconfig_without_apiserver.good.yml',
   'roundtrip.good.yml',
   'scrape_interval_larger.good.yml',
-  // Native histograms are refused with the reason.
-  'global_convert_classic_hist_to_nhcb.good.yml',
-  'global_enable_scrape_native_hist.good.yml',
-  'global_enable_scrape_native_hist_and_scrape_protocols.good.yml',
-  'global_scrape_protocols_and_local_disable_scrape_native_hist.good.yml',
-  'local_convert_classic_hist_to_nhcb.good.yml',
-  'local_disable_convert_classic_hist_to_nhcb.good.yml',
-  'local_disable_scrape_native_hist.good.yml',
-  'local_enable_scrape_native_hist.good.yml',
-  'local_enable_scrape_native_hist_and_scrape_protocols.good.yml',
   // Only UTF-8 names, unescaped.
   'scrape_config_global_validation_mode.yml',
   'scrape_config_local_global_validation_mode.yml',

@@ -3,11 +3,14 @@ import {
   createExpositionParser,
   ExpositionError,
   type ExpositionFormat,
+  type ParserOptions,
   ExpositionWriter,
   selectFormat,
   ContentTypeError,
 } from '#libs/exposition';
+import { histogramProblem } from '#libs/histogram';
 import type { Labels } from '#libs/labels';
+import { BYTES, FIXED64, ProtobufWriter, VARINT } from '#libs/protobuf';
 import { itWithstands, promise } from './fuzz.ts';
 import { tokensOf } from './hostile-input.ts';
 
@@ -27,6 +30,134 @@ const OPEN_METRICS = [
   '# TYPE s_seconds summary\n# UNIT s_seconds seconds\ns_seconds{quantile="0.5"} 1\n# EOF',
 ];
 
+type Fields = readonly (readonly [field: number, value: string | number | Double | Fields])[];
+class Double {
+  readonly column: Float64Array;
+  constructor(value: number) {
+    this.column = Float64Array.of(value);
+  }
+}
+
+function write(writer: ProtobufWriter, fields: Fields): void {
+  for (const [field, value] of fields) {
+    const wireType = value instanceof Double ? FIXED64 : typeof value === 'number' ? VARINT : BYTES;
+    writer.writeVarint(field * 8 + wireType);
+    if (value instanceof Double) writer.writeDouble(value.column, 0);
+    else if (typeof value === 'number') writer.writeInt64(value);
+    else if (typeof value === 'string') writer.writeString(value);
+    else {
+      const start = writer.beginMessage();
+      write(writer, value);
+      writer.endMessage(start);
+    }
+  }
+}
+
+/** A metric family with its length before it. */
+function family(fields: Fields): Buffer {
+  const writer = new ProtobufWriter();
+  const start = writer.beginMessage();
+  write(writer, fields);
+  writer.endMessage(start);
+  return Buffer.from(writer.written);
+}
+
+const label = (name: string, value: string): Fields[number] => [
+  1,
+  [
+    [1, name],
+    [2, value],
+  ],
+];
+const at = (field: number, seconds: number): Fields[number] => [field, [[1, seconds]]];
+const PROTOBUF = [
+  family([
+    [1, 'c_total'],
+    [2, 'Things.'],
+    [3, 0],
+    [
+      4,
+      [
+        label('a', 'b'),
+        [
+          3,
+          [[1, new Double(7)], [2, [label('id', 'x'), [2, new Double(0.5)], at(3, 10)]], at(3, 1)],
+        ],
+        [6, 1_234],
+      ],
+    ],
+  ]),
+  family([
+    [1, 'h'],
+    [3, 4],
+    [
+      4,
+      [
+        [
+          7,
+          [
+            [1, 6],
+            [2, new Double(12.5)],
+            [
+              3,
+              [
+                [1, 2],
+                [2, new Double(1)],
+                [3, [label('id', 'y'), at(3, 2)]],
+              ],
+            ],
+            [5, 6],
+            [6, new Double(0.001)],
+            [7, 1],
+            [
+              12,
+              [
+                [1, 3],
+                [2, 2],
+              ],
+            ],
+            [
+              12,
+              [
+                [1, 2],
+                [2, 1],
+              ],
+            ],
+            [13, 2],
+            [13, 2],
+            [13, 0],
+            at(15, 100),
+          ],
+        ],
+      ],
+    ],
+  ]),
+  family([
+    [1, 's_seconds'],
+    [3, 2],
+    [5, 'seconds'],
+    [
+      4,
+      [
+        [
+          4,
+          [
+            [1, 4],
+            [2, new Double(8)],
+            [
+              3,
+              [
+                [1, new Double(0.5)],
+                [2, new Double(9)],
+              ],
+            ],
+          ],
+        ],
+      ],
+    ],
+  ]),
+];
+
 const TOKENS = tokensOf(
   'a b_total c_bucket _created __name__ le quantile "quoted␣name" é \xff { } = " , ␣ ⇥ ⏎ ⏎⏎',
   '{a="b"} {le="1"} {"m",x="y"} \\n \\" 1 -1.5 1e3 0x1p4 NaN +Inf 1_000 ␣1␣ ␣1⏎ ␣1␣2⏎',
@@ -40,15 +171,24 @@ interface ReadSeries {
 }
 
 /** Reads a body asking everything there is to ask. */
-function readBody(format: ExpositionFormat, body: Buffer): ReadSeries[] {
-  const parser = createExpositionParser(format, body);
+function readBody(
+  format: ExpositionFormat,
+  body: Buffer,
+  options: ParserOptions = {},
+): ReadSeries[] {
+  const parser = createExpositionParser(format, body, options);
   const series: ReadSeries[] = [];
   let entries = 0;
   for (let entry = parser.next(); entry !== null; entry = parser.next()) {
     entries++;
-    if (entry === 'series') {
+    if (entry === 'histogram') {
+      histogramProblem(parser.histogram(), parser.isIntegerHistogram);
+      parser.labels();
+      parser.exemplars();
+      parser.createdMs();
+    } else if (entry === 'series') {
       promise(
-        parser.seriesStart <= parser.seriesEnd && parser.seriesEnd <= body.length,
+        parser.seriesStart <= parser.seriesEnd && parser.seriesEnd <= parser.bytes.length,
         'a series outside the body',
       );
       parser.exemplars();
@@ -63,7 +203,8 @@ function readBody(format: ExpositionFormat, body: Buffer): ReadSeries[] {
       if (entry === 'help' || entry === 'unit' || entry === 'comment') parser.text();
     }
   }
-  promise(entries <= body.length + 1, 'more entries than bytes');
+  // A histogram of no bytes has its help, its type, a count, a sum and a last bucket.
+  promise(entries <= 5 * body.length + 1, 'more entries than a body can order');
   return series;
 }
 
@@ -110,6 +251,46 @@ describe('exposition', () => {
       const series = readBody('openmetrics', input);
       checkReread(series);
       return series.length > 0;
+    },
+  });
+
+  itWithstands({
+    name: 'protobuf exposition',
+    corpus: PROTOBUF,
+    tokens: [
+      '\x0a',
+      '\x12',
+      '\x18\x04',
+      '\x22',
+      '\x3a\x00',
+      '\x7f',
+      '\x80',
+      '\x00',
+      '\x6a\x02',
+      '\x61',
+    ],
+    refusals: [ExpositionError],
+    decode(input, random) {
+      const series = readBody('protobuf', input, {
+        readsNativeHistograms: random.below(4) > 0,
+        keepsClassicHistograms: random.below(2) > 0,
+        convertsClassicHistograms: random.below(3) > 1,
+      });
+      return series.length > 0;
+    },
+  });
+
+  itWithstands({
+    name: 'classic histograms made native',
+    corpus: TEXT,
+    tokens: TOKENS,
+    refusals: [ExpositionError],
+    decode(input, random) {
+      const options = {
+        convertsClassicHistograms: true,
+        keepsClassicHistograms: random.below(2) > 0,
+      };
+      return readBody('text', input, options).length > 0;
     },
   });
 

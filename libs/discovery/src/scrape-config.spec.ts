@@ -52,6 +52,29 @@ describe('scrape_configs', () => {
       limits: { samples: Number.POSITIVE_INFINITY, bodyBytes: 1024 * 1024 },
     });
   });
+  it('asks for protobuf first where native histograms are wanted, unless told what to ask for', () => {
+    const yaml = `global: {scrape_native_histograms: true}
+scrape_configs:
+  - job_name: a
+  - {job_name: b, scrape_native_histograms: false, convert_classic_histograms_to_nhcb: true}
+  - {job_name: c, scrape_protocols: [PrometheusText0.0.4], native_histogram_bucket_limit: 160}
+  - {job_name: d, native_histogram_min_bucket_factor: 1.1}
+`;
+    const [a, b, c, d] = resolve(yaml).configs;
+    expect(a?.protocols[0]).toBe('PrometheusProto');
+    expect(a?.histograms).toEqual({
+      readsNative: true,
+      keepsClassic: false,
+      convertsClassic: false,
+      maxSchema: 8,
+    });
+    expect(b?.protocols[0]).toBe('OpenMetricsText1.0.0');
+    expect(b?.histograms.convertsClassic).toBe(true);
+    expect(c?.protocols).toEqual(['PrometheusText0.0.4']);
+    expect(c?.limits.histogramBuckets).toBe(160);
+    // 2^(2^-2) is 1.19, 2^(2^-3) only 1.09.
+    expect(d?.histograms.maxSchema).toBe(2);
+  });
   it('says which job has a timeout over its interval', () => {
     expect(resolve(job('scrape_interval: 5s\n    scrape_timeout: 6s')).problems).toEqual([
       { path: [0, 'scrape_timeout'], message: 'must not be greater than the scrape interval' },
@@ -64,11 +87,7 @@ describe('scrape_configs', () => {
     ],
     ['oauth2: {}', /^s\.yml:3: .*OAuth 2.*accepted are authorization and basic_auth/],
     ['nosuch: 1', /^s\.yml:3: .*unknown key "nosuch"; accepted are .*authorization, basic_auth/],
-    [
-      'scrape_protocols: [PrometheusProto]',
-      /does not read protobuf; accepted are OpenMetricsText1/,
-    ],
-    ['scrape_native_histograms: true', /native histograms; accepted is false/],
+    ['scrape_protocols: [Prometheus]', /unknown; accepted are PrometheusProto, OpenMetricsText1/],
     ['scrape_interval: 15', /expected numbers with units/],
     ['scrape_interval: 15x', /not a valid duration/],
     ['body_size_limit: 10', /not a valid size/],

@@ -1,4 +1,9 @@
-import type { ScrapeProtocol } from '#libs/exposition';
+import {
+  DEFAULT_SCRAPE_PROTOCOLS,
+  NATIVE_SCRAPE_PROTOCOLS,
+  type ScrapeProtocol,
+} from '#libs/exposition';
+import { MAX_EXPONENTIAL_SCHEMA, MIN_EXPONENTIAL_SCHEMA } from '#libs/histogram';
 import { isValidUtf8Name, Labels, METRIC_NAME } from '#libs/labels';
 import { byteSize, durationMs, yamlText } from '#libs/yaml-config';
 import { z } from 'zod';
@@ -25,6 +30,8 @@ export interface ScrapeLimits {
   readonly labels: number;
   readonly labelNameLength: number;
   readonly labelValueLength: number;
+  /** Buckets of a native histogram, which is made coarser until it keeps to them. */
+  readonly histogramBuckets: number;
   /** Targets of the job, before it fails as a whole. */
   readonly targets: number;
 }
@@ -36,6 +43,18 @@ export interface TargetGroup {
   /** Each target's own labels, `__address__` among them; they win over `labels`. */
   readonly targets: readonly Labels[];
   readonly labels: Labels;
+}
+
+/** What is taken of histograms. */
+interface HistogramChoice {
+  /** Whether native histograms are asked for and read. */
+  readonly readsNative: boolean;
+  /** Whether the classic buckets are taken, too, of a histogram that is native or becomes so. */
+  readonly keepsClassic: boolean;
+  /** Whether classic histograms become native ones with custom buckets. */
+  readonly convertsClassic: boolean;
+  /** The finest schema that is stored; finer histograms are made coarser. */
+  readonly maxSchema: number;
 }
 
 /** One job with every default filled in. */
@@ -53,6 +72,8 @@ export interface ScrapeConfig {
   readonly protocols: readonly ScrapeProtocol[];
   readonly fallbackProtocol: ScrapeProtocol | null;
   readonly isCompressed: boolean;
+  /** Which of a histogram's two forms are taken, and whether the classic one becomes one with custom buckets. */
+  readonly histograms: HistogramChoice;
   readonly limits: ScrapeLimits;
   /** How many dropped targets are remembered; `Infinity` for all. */
   readonly keepDroppedTargets: number;
@@ -63,20 +84,12 @@ export interface ScrapeConfig {
   readonly discovery: readonly DiscoveryConfig[];
 }
 
-const READABLE_PROTOCOLS = [
-  'OpenMetricsText1.0.0',
-  'OpenMetricsText0.0.1',
-  'PrometheusText1.0.0',
-  'PrometheusText0.0.4',
-] as const satisfies readonly ScrapeProtocol[];
-
-const PROTOCOLS = `accepted are ${READABLE_PROTOCOLS.join(', ')}`;
+const PROTOCOLS = `accepted are ${NATIVE_SCRAPE_PROTOCOLS.join(', ')}`;
 
 const protocol = z.string().transform((name, context): ScrapeProtocol => {
-  const known = READABLE_PROTOCOLS.find((readable) => readable === name);
+  const known = NATIVE_SCRAPE_PROTOCOLS.find((readable) => readable === name);
   if (known !== undefined) return known;
-  const reason = name === 'PrometheusProto' ? 'this version does not read protobuf' : 'unknown';
-  context.addIssue({ code: 'custom', message: `${reason}; ${PROTOCOLS}` });
+  context.addIssue({ code: 'custom', message: `unknown; ${PROTOCOLS}` });
   return z.NEVER;
 });
 
@@ -86,13 +99,6 @@ const protocols = z
   .refine((list) => new Set(list).size === list.length, { error: 'a protocol is given twice' });
 
 const limit = z.int().min(0);
-
-/** `false` is what this version does; `true` is refused with the reason. */
-function onlyFalse(reason: string) {
-  return z.literal(false, { error: `${reason}; accepted is false` }).optional();
-}
-
-const NO_NATIVE_HISTOGRAMS = 'this version does not scrape native histograms';
 
 const sharedShape = {
   scrape_interval: durationMs().optional(),
@@ -110,9 +116,8 @@ const sharedShape = {
   metric_name_escaping_scheme: z
     .literal('allow-utf-8', { error: 'accepted is allow-utf-8' })
     .optional(),
-  scrape_native_histograms: onlyFalse(NO_NATIVE_HISTOGRAMS),
-  convert_classic_histograms_to_nhcb: onlyFalse(NO_NATIVE_HISTOGRAMS),
-  // Without native histograms the classic ones are always there.
+  scrape_native_histograms: z.boolean().optional(),
+  convert_classic_histograms_to_nhcb: z.boolean().optional(),
   always_scrape_classic_histograms: z.boolean().optional(),
 };
 
@@ -132,7 +137,6 @@ const staticConfig = z.strictObject({
 
 const DISCOVERIES = 'static_configs, kubernetes_sd_configs, file_sd_configs, http_sd_configs';
 const NO_PROXY = 'does not scrape through a proxy';
-const NO_HISTOGRAM_LIMITS = 'does not scrape native histograms';
 
 /** Keys Prometheus knows, and what this version does not do about them. */
 const NOT_IN_THIS_VERSION: ReadonlyMap<string, string> = new Map([
@@ -141,8 +145,6 @@ const NOT_IN_THIS_VERSION: ReadonlyMap<string, string> = new Map([
   ['proxy_from_environment', NO_PROXY],
   ['proxy_connect_header', NO_PROXY],
   ['no_proxy', NO_PROXY],
-  ['native_histogram_bucket_limit', NO_HISTOGRAM_LIMITS],
-  ['native_histogram_min_bucket_factor', NO_HISTOGRAM_LIMITS],
   ['scrape_failure_log_file', 'logs no failed scrapes; /api/v1/targets has the last error'],
   ['query_log_file', 'runs no queries'],
   ['rule_query_offset', 'evaluates no rules'],
@@ -161,6 +163,8 @@ const rawScrapeConfig = objectOfKnownKeys(
     track_timestamps_staleness: z.boolean().default(false),
     fallback_scrape_protocol: protocol.optional(),
     enable_compression: z.boolean().default(true),
+    native_histogram_bucket_limit: limit.optional(),
+    native_histogram_min_bucket_factor: z.number().min(0).optional(),
     static_configs: z.array(staticConfig).nullish(),
     kubernetes_sd_configs: z.array(kubernetesSdSchema).nullish(),
     file_sd_configs: z.array(fileSdSchema).nullish(),
@@ -246,6 +250,7 @@ export const SCRAPE_DEFAULTS: ScrapeDefaults = {
     labels: 64,
     labelNameLength: Number.POSITIVE_INFINITY,
     labelValueLength: Number.POSITIVE_INFINITY,
+    histogramBuckets: Number.POSITIVE_INFINITY,
     targets: Number.POSITIVE_INFINITY,
   },
 };
@@ -285,6 +290,7 @@ function resolveJob(
   defaults: ScrapeDefaults,
 ): ScrapeConfig {
   const { limits } = defaults;
+  const histograms = histogramChoice(raw, global);
   return {
     jobName: raw.job_name,
     intervalMs: defaults.intervalMs,
@@ -296,9 +302,13 @@ function resolveJob(
     honorsTimestamps: raw.honor_timestamps,
     tracksTimestampsStaleness: raw.track_timestamps_staleness,
     hasExtraMetrics: raw.extra_scrape_metrics ?? global.extra_scrape_metrics ?? false,
-    protocols: raw.scrape_protocols ?? global.scrape_protocols ?? READABLE_PROTOCOLS,
+    protocols:
+      raw.scrape_protocols ??
+      global.scrape_protocols ??
+      (histograms.readsNative ? NATIVE_SCRAPE_PROTOCOLS : DEFAULT_SCRAPE_PROTOCOLS),
     fallbackProtocol: raw.fallback_scrape_protocol ?? null,
     isCompressed: raw.enable_compression,
+    histograms,
     limits: {
       bodyBytes: orNone(raw.body_size_limit ?? global.body_size_limit, limits.bodyBytes),
       samples: orNone(raw.sample_limit ?? global.sample_limit, limits.samples),
@@ -311,6 +321,7 @@ function resolveJob(
         raw.label_value_length_limit ?? global.label_value_length_limit,
         limits.labelValueLength,
       ),
+      histogramBuckets: orNone(raw.native_histogram_bucket_limit, limits.histogramBuckets),
       targets: orNone(raw.target_limit ?? global.target_limit, limits.targets),
     },
     keepDroppedTargets: orNone(
@@ -331,6 +342,24 @@ function resolveJob(
       ...(raw.http_sd_configs ?? []),
     ],
   };
+}
+
+function histogramChoice(raw: RawScrapeConfig, global: RawScrapeGlobal): HistogramChoice {
+  return {
+    readsNative: raw.scrape_native_histograms ?? global.scrape_native_histograms ?? false,
+    keepsClassic:
+      raw.always_scrape_classic_histograms ?? global.always_scrape_classic_histograms ?? false,
+    convertsClassic:
+      raw.convert_classic_histograms_to_nhcb ?? global.convert_classic_histograms_to_nhcb ?? false,
+    maxSchema: finestSchema(raw.native_histogram_min_bucket_factor ?? 0),
+  };
+}
+
+/** The finest schema in which a bucket's bounds are at least `factor` apart; below 1 that says nothing. */
+function finestSchema(factor: number): number {
+  if (factor <= 1) return MAX_EXPONENTIAL_SCHEMA;
+  const schema = Math.floor(-Math.log2(Math.log2(factor)));
+  return Math.max(MIN_EXPONENTIAL_SCHEMA, Math.min(schema, MAX_EXPONENTIAL_SCHEMA));
 }
 
 /** Prometheus writes "no limit" as 0. */

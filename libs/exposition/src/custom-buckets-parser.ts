@@ -21,7 +21,7 @@ interface Group {
   /** All labels but `le`, with the family's name. */
   readonly flat: readonly string[];
   readonly key: string;
-  /** Tells it apart in the body: the bytes of its first series. */
+  /** Tells it apart: the bytes of its first series behind one that no series of a body begins with. */
   readonly bytes: Buffer;
   readonly timestampMs: number;
   readonly createdMs: number;
@@ -99,7 +99,7 @@ export class CustomBucketsParser implements ExpositionParser {
     return {
       flat,
       key,
-      bytes: Buffer.from(bytes.subarray(seriesStart, seriesEnd)),
+      bytes: Buffer.concat([OWN_MARK, bytes.subarray(seriesStart, seriesEnd)]),
       timestampMs,
       createdMs: this.#inner.createdMs(),
       bounds: [],
@@ -204,6 +204,9 @@ export class CustomBucketsParser implements ExpositionParser {
     return this.#inner.line();
   }
 }
+
+/** In no UTF-8 text. */
+const OWN_MARK = Uint8Array.of(0xff);
 
 interface ClassicPart {
   readonly kind: 'bucket' | 'count' | 'sum';

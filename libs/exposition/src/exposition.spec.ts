@@ -36,6 +36,9 @@ function entriesOf(parser: ExpositionParser): string[] {
         break;
       case 'comment':
         entries.push(parser.text());
+        break;
+      case 'histogram':
+        throw new Error('a text has no native histograms');
     }
   }
   return entries;

@@ -20,7 +20,7 @@ function message(field: number, fill: Fill): Fill {
     writer.endMessage(mark);
   };
 }
-function text(field: number, value: string): Fill {
+function string(field: number, value: string): Fill {
   return (writer) => {
     writer.writeVarint(field * 8 + BYTES);
     writer.writeString(value);
@@ -47,7 +47,8 @@ function all(...fills: readonly Fill[]): Fill {
   };
 }
 
-const label = (name: string, value: string): Fill => message(1, all(text(1, name), text(2, value)));
+const label = (name: string, value: string): Fill =>
+  message(1, all(string(1, name), string(2, value)));
 const time = (field: number, seconds: number, nanos = 0): Fill =>
   message(field, all(varint(1, seconds), varint(2, nanos)));
 const exemplar = (field: number, id: string, value: number, ...more: readonly Fill[]): Fill =>
@@ -105,12 +106,43 @@ const NATIVE = all(
   time(15, 100, 5e8),
 );
 
+/** What tells the series of a body apart, with this in place of all values. */
+function keysOf(value: number): string[] {
+  const quantile = (q: number): Fill => message(3, all(double(1, q), double(2, value)));
+  const parser = createExpositionParser(
+    'protobuf',
+    body(
+      all(
+        string(1, 's'),
+        varint(3, 2),
+        message(
+          4,
+          all(label('a', '1'), message(4, all(varint(1, value), quantile(0), quantile(0.5)))),
+        ),
+        message(4, all(label('a', '2'), message(4, all(varint(1, value), quantile(0))))),
+      ),
+      all(
+        string(1, 'h'),
+        varint(3, 4),
+        message(4, message(7, all(varint(1, value), bucket(1, value), bucket(2, value), NATIVE))),
+      ),
+    ),
+    { readsNativeHistograms: true, keepsClassicHistograms: true },
+  );
+  const found: string[] = [];
+  for (let kind = parser.next(); kind !== null; kind = parser.next()) {
+    if (kind !== 'series' && kind !== 'histogram') continue;
+    found.push(parser.bytes.toString('latin1', parser.seriesStart, parser.seriesEnd));
+  }
+  return found;
+}
+
 describe('the protobuf exposition', () => {
   it('reads counters with exemplar and creation, gauges, untyped values and times', () => {
     const bytes = body(
       all(
-        text(1, 'c_total'),
-        text(2, 'Things.'),
+        string(1, 'c_total'),
+        string(2, 'Things.'),
         varint(3, 0),
         message(
           4,
@@ -124,12 +156,12 @@ describe('the protobuf exposition', () => {
         message(4, message(3, double(1, Number.NaN))),
       ),
       all(
-        text(1, 'g_bytes'),
+        string(1, 'g_bytes'),
         varint(3, 1),
-        text(5, 'bytes'),
+        string(5, 'bytes'),
         message(4, message(2, double(1, -1))),
       ),
-      all(message(4, message(5, double(1, 3))), varint(3, 3), text(1, 'late_name')),
+      all(message(4, message(5, double(1, 3))), varint(3, 3), string(1, 'late_name')),
     );
     expect(read(bytes)).toEqual([
       'help Things.',
@@ -149,12 +181,12 @@ describe('the protobuf exposition', () => {
     const quantile = message(3, all(double(1, 0.5), double(2, 9)));
     const bytes = body(
       all(
-        text(1, 's'),
+        string(1, 's'),
         varint(3, 2),
         message(4, message(4, all(varint(1, 4), double(2, 8), quantile))),
       ),
       all(
-        text(1, 'h'),
+        string(1, 'h'),
         varint(3, 4),
         message(
           4,
@@ -175,7 +207,7 @@ describe('the protobuf exposition', () => {
   it('reads native histograms, with the classic buckets beside them only where they are wanted', () => {
     const bytes = body(
       all(
-        text(1, 'h'),
+        string(1, 'h'),
         varint(3, 4),
         message(
           4,
@@ -208,7 +240,7 @@ describe('the protobuf exposition', () => {
       bucket(2, 4, exemplar(3, 'b', 1.1, time(3, 3))),
     );
     const bytes = body(
-      all(text(1, 'h'), varint(3, 5), message(4, message(7, all(NATIVE, buckets)))),
+      all(string(1, 'h'), varint(3, 5), message(4, message(7, all(NATIVE, buckets)))),
     );
     const [native] = read(bytes).slice(2);
     expect(native).toContain('"counterResetHint":"gauge"');
@@ -216,53 +248,25 @@ describe('the protobuf exposition', () => {
     expect(native).not.toContain('id="a"');
   });
   it('has one key for a series from scrape to scrape, and another for every other series', () => {
-    const keys = (value: number): string[] => {
-      const quantile = (q: number): Fill => message(3, all(double(1, q), double(2, value)));
-      const parser = createExpositionParser(
-        'protobuf',
-        body(
-          all(
-            text(1, 's'),
-            varint(3, 2),
-            message(
-              4,
-              all(label('a', '1'), message(4, all(varint(1, value), quantile(0), quantile(0.5)))),
-            ),
-            message(4, all(label('a', '2'), message(4, all(varint(1, value), quantile(0))))),
-          ),
-          all(
-            text(1, 'h'),
-            varint(3, 4),
-            message(
-              4,
-              message(7, all(varint(1, value), bucket(1, value), bucket(2, value), NATIVE)),
-            ),
-          ),
-        ),
-        { readsNativeHistograms: true, keepsClassicHistograms: true },
-      );
-      const found: string[] = [];
-      for (let kind = parser.next(); kind !== null; kind = parser.next()) {
-        if (kind !== 'series' && kind !== 'histogram') continue;
-        found.push(parser.bytes.toString('latin1', parser.seriesStart, parser.seriesEnd));
-      }
-      return found;
-    };
-    expect(keys(1)).toEqual(keys(2));
-    expect(new Set(keys(1)).size).toBe(4 + 3 + 6);
+    expect(keysOf(1)).toEqual(keysOf(2));
+    expect(new Set(keysOf(1)).size).toBe(4 + 3 + 6);
   });
   it.each([
     ['a length beyond the body', Buffer.from([100, 1]), 'reaches beyond'],
-    ['an unknown type', body(all(text(1, 'a'), varint(3, 9), message(4, all()))), 'unknown type 9'],
+    [
+      'an unknown type',
+      body(all(string(1, 'a'), varint(3, 9), message(4, all()))),
+      'unknown type 9',
+    ],
     ['a family without a name', body(message(4, all())), 'has no name'],
     [
       'a unit that is not in the name',
-      body(all(text(1, 'a_total'), varint(3, 0), text(5, 's'), message(4, all()))),
+      body(all(string(1, 'a_total'), varint(3, 0), string(5, 's'), message(4, all()))),
       'the unit "s" is not the suffix of "a"',
     ],
     [
       'a label twice',
-      body(all(text(1, 'a'), varint(3, 1), message(4, all(label('x', '1'), label('x', '2'))))),
+      body(all(string(1, 'a'), varint(3, 1), message(4, all(label('x', '1'), label('x', '2'))))),
       'x',
     ],
   ])('refuses %s and tells the byte', (_what, bytes, reason) => {
@@ -271,7 +275,7 @@ describe('the protobuf exposition', () => {
     expect(() => read(bytes)).toThrow(/^byte \d+: /);
   });
   it('leaves out a family without metrics', () => {
-    expect(read(body(all(text(1, 'nothing'), varint(3, 1))))).toEqual([]);
+    expect(read(body(all(string(1, 'nothing'), varint(3, 1))))).toEqual([]);
   });
 });
 
@@ -287,9 +291,6 @@ describe('classic histograms as native ones with custom buckets', () => {
         keepsClassicHistograms,
       }),
     );
-  const custom = (fields: string): string =>
-    `"schema":-53,"zeroThreshold":0,"zeroCount":0,${fields}`;
-
   it('come behind their last series, and in their place', () => {
     const lines = convert(false);
     expect(lines.map((line) => line.split(' ', 1)[0])).toEqual([
@@ -299,7 +300,7 @@ describe('classic histograms as native ones with custom buckets', () => {
       'type',
       'g',
     ]);
-    expect(lines[1]).toContain(custom('"count":4,"sum":9,'));
+    expect(lines[1]).toContain('"schema":-53,"zeroThreshold":0,"zeroCount":0,"count":4,"sum":9,');
     expect(lines[1]).toContain('"positiveBuckets":[1,3]');
     expect(lines[1]).toContain('"customValues":[1,2.5]');
     expect(lines[2]).toContain('"positiveBuckets":[2]');

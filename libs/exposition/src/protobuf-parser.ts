@@ -58,6 +58,26 @@ const TYPES: readonly MetricType[] = [
   'gaugehistogram',
 ];
 
+/** Which message a metric has its values in. */
+type Shape = 'counter' | 'gauge' | 'summary' | 'untyped' | 'histogram';
+
+const SHAPES: readonly Shape[] = [
+  'counter',
+  'gauge',
+  'summary',
+  'untyped',
+  'histogram',
+  'histogram',
+];
+
+const VALUE_FIELDS: Readonly<Record<Shape, number>> = {
+  counter: METRIC_COUNTER,
+  gauge: METRIC_GAUGE,
+  summary: METRIC_SUMMARY,
+  untyped: METRIC_UNTYPED,
+  histogram: METRIC_HISTOGRAM,
+};
+
 /** Where the cursor stands within a family, and what comes of a metric beside its buckets and quantiles. */
 const AT_START = -4;
 const NATIVE = -3;
@@ -79,6 +99,8 @@ export class ProtobufParser implements ExpositionParser {
   readonly valueColumn = new Float64Array(1);
   timestampMs = Number.NaN;
   metricType: MetricType = 'unknown';
+  #shape: Shape = 'untyped';
+  #valueField = 0;
   readonly #valueBytes = new Uint8Array(this.valueColumn.buffer);
 
   readonly #body: Buffer;
@@ -133,19 +155,15 @@ export class ProtobufParser implements ExpositionParser {
   }
 
   #step(): ExpositionEntry | null {
-    switch (this.#entry) {
-      case 'help':
-        return this.#unitEnd > this.#unitStart ? 'unit' : 'type';
-      case 'unit':
-        return 'type';
-      case 'series':
-      case 'histogram':
-        if (this.#part < this.#lastPart) {
-          this.#part++;
-          return this.#takePart();
-        }
+    const last = this.#entry;
+    if (last === 'help') return this.#unitEnd > this.#unitStart ? 'unit' : 'type';
+    if (last === 'unit') return 'type';
+    const isSeries = last === 'series' || last === 'histogram';
+    if (isSeries && this.#part < this.#lastPart) {
+      this.#part++;
+      return this.#takePart();
     }
-    if (this.#entry !== null && this.#readMetric()) return this.#takePart();
+    if (last !== null && this.#readMetric()) return this.#takePart();
     return this.#readFamily() ? 'help' : null;
   }
 
@@ -209,6 +227,8 @@ export class ProtobufParser implements ExpositionParser {
       reader.fail('a metric family has no name', this.#familyStart);
     }
     this.metricType = known;
+    this.#shape = SHAPES[type]!;
+    this.#valueField = VALUE_FIELDS[this.#shape];
     this.#name = this.#body.toString('utf8', this.#nameStart, this.#nameEnd);
     this.#checkUnit();
     this.#keyNameEnd = this.#writeKey(0, this.#nameStart, this.#nameEnd);
@@ -288,7 +308,7 @@ export class ProtobufParser implements ExpositionParser {
       } else if (field === METRIC_LABEL) {
         this.#readLabel(tag);
         keyEnd = this.#writeKey(keyEnd, start, reader.position);
-      } else if (this.#isValueField(field)) {
+      } else if (field === this.#valueField) {
         reader.expectWireType(tag, BYTES);
         const end = reader.readLengthEnd();
         const outerEnd = reader.end;
@@ -304,40 +324,25 @@ export class ProtobufParser implements ExpositionParser {
     this.#setParts();
   }
 
-  #isValueField(field: number): boolean {
-    switch (this.metricType) {
-      case 'counter':
-        return field === METRIC_COUNTER;
-      case 'gauge':
-        return field === METRIC_GAUGE;
-      case 'summary':
-        return field === METRIC_SUMMARY;
-      case 'histogram':
-      case 'gaugehistogram':
-        return field === METRIC_HISTOGRAM;
-      default:
-        return field === METRIC_UNTYPED;
-    }
-  }
-
   #readValue(): void {
-    switch (this.metricType) {
+    switch (this.#shape) {
       case 'histogram':
-      case 'gaugehistogram':
         this.#histogram.read(this.#reader);
         this.#createdMs = this.#histogram.createdMs;
         return;
       case 'summary':
         this.#readSummary();
         return;
-      default:
+      case 'counter':
+      case 'gauge':
+      case 'untyped':
         this.#readSimple();
     }
   }
 
   #readSimple(): void {
     const reader = this.#reader;
-    const isCounter = this.metricType === 'counter';
+    const isCounter = this.#shape === 'counter';
     for (let tag = reader.readTag(); tag !== 0; tag = reader.readTag()) {
       const field = tag >>> 3;
       if (field === SIMPLE_VALUE) {
@@ -434,10 +439,10 @@ export class ProtobufParser implements ExpositionParser {
     this.#part = 0;
     this.#lastPart = 0;
     this.#hasNative = false;
-    if (this.metricType === 'summary') {
+    if (this.#shape === 'summary') {
       this.#part = COUNT;
       this.#lastPart = this.#quantiles.length - 1;
-    } else if (this.metricType === 'histogram' || this.metricType === 'gaugehistogram') {
+    } else if (this.#shape === 'histogram') {
       const histogram = this.#histogram;
       this.#hasNative = this.#readsNative && histogram.isNative;
       this.#part = this.#hasNative ? NATIVE : COUNT;
@@ -459,19 +464,20 @@ export class ProtobufParser implements ExpositionParser {
 
   #partValue(): number {
     const part = this.#part;
-    switch (this.metricType) {
+    switch (this.#shape) {
       case 'summary':
         if (part === COUNT) return this.#count;
         return part === SUM ? this.#sum : this.#quantileValues[part]!;
-      case 'histogram':
-      case 'gaugehistogram': {
+      case 'histogram': {
         const histogram = this.#histogram;
         if (part === SUM) return histogram.sum;
         return part === COUNT || part >= histogram.bucketCount
           ? histogram.count
           : histogram.bucketValue(part);
       }
-      default:
+      case 'counter':
+      case 'gauge':
+      case 'untyped':
         return this.#sum;
     }
   }
@@ -492,8 +498,8 @@ export class ProtobufParser implements ExpositionParser {
   }
 
   #bound(): number {
-    if (this.metricType === 'summary') return this.#quantiles[this.#part]!;
-    if (this.metricType !== 'histogram' && this.metricType !== 'gaugehistogram') return 0;
+    if (this.#shape === 'summary') return this.#quantiles[this.#part]!;
+    if (this.#shape !== 'histogram') return 0;
     const { bucketCount } = this.#histogram;
     return this.#part < bucketCount ? this.#histogram.bound(this.#part) : Infinity;
   }
@@ -527,11 +533,8 @@ export class ProtobufParser implements ExpositionParser {
       flat.push(this.#body.toString('utf8', offsets[i], offsets[i + 1]));
     }
     if (this.#part >= 0) {
-      if (this.metricType === 'summary') {
-        flat.push('quantile', formatOpenMetricsFloat(this.#bound()));
-      } else if (this.metricType === 'histogram' || this.metricType === 'gaugehistogram') {
-        flat.push('le', formatOpenMetricsFloat(this.#bound()));
-      }
+      if (this.#shape === 'summary') flat.push('quantile', formatOpenMetricsFloat(this.#bound()));
+      if (this.#shape === 'histogram') flat.push('le', formatOpenMetricsFloat(this.#bound()));
     }
     return flat;
   }
@@ -545,9 +548,7 @@ export class ProtobufParser implements ExpositionParser {
       case NATIVE:
         return '';
       default:
-        return this.metricType === 'histogram' || this.metricType === 'gaugehistogram'
-          ? '_bucket'
-          : '';
+        return this.#shape === 'histogram' ? '_bucket' : '';
     }
   }
 
@@ -560,18 +561,13 @@ export class ProtobufParser implements ExpositionParser {
   }
 
   exemplars(): readonly Exemplar[] {
-    switch (this.metricType) {
-      case 'counter':
-        if (this.#exemplarStart < 0) return NO_EXEMPLARS;
-        return [readExemplar(this.#reader, this.#exemplarStart, this.#exemplarEnd)];
-      case 'histogram':
-      case 'gaugehistogram':
-        return this.#part === NATIVE
-          ? this.#histogram.nativeExemplars(this.#reader)
-          : this.#histogram.bucketExemplars(this.#reader, this.#part);
-      default:
-        return NO_EXEMPLARS;
+    if (this.#shape === 'histogram') {
+      return this.#part === NATIVE
+        ? this.#histogram.nativeExemplars(this.#reader)
+        : this.#histogram.bucketExemplars(this.#reader, this.#part);
     }
+    if (this.#exemplarStart < 0) return NO_EXEMPLARS;
+    return [readExemplar(this.#reader, this.#exemplarStart, this.#exemplarEnd)];
   }
 
   createdMs(): number {

@@ -1,8 +1,9 @@
 import { STATUS_CODES } from 'node:http';
-import { Agent, type Dispatcher } from 'undici';
+import { Agent } from 'undici';
+import { type Answer, AnswerReader } from './answer-reader.ts';
 import { HttpGetError, toHttpGetError } from './http-get-error.ts';
 import type { TlsOptions } from './http-credentials.ts';
-import { decodeBody, readBounded } from './read-bounded.ts';
+import { decodeBody } from './read-bounded.ts';
 
 /** One GET. */
 export interface HttpGetRequest {
@@ -45,7 +46,6 @@ export interface HttpGetterOptions {
 
 const MAX_REDIRECTS = 10;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
-const NO_BODY = Buffer.alloc(0);
 
 /**
  * A GET client that is bounded in every direction: one deadline for all of it, a limit on the body before and after gzip,
@@ -101,13 +101,16 @@ export class HttpGetter {
     const { origin } = new URL(request.url);
     let url = new URL(request.url);
     for (let hops = 0; ; hops++) {
-      const response = await this.#send(url, origin, request, signal);
-      const location = response.headers['location'];
-      const isRedirect = REDIRECTS.has(response.statusCode) && typeof location === 'string';
+      const answer = await this.#send(url, origin, request, signal);
+      const { status, headers } = answer;
+      const location = headers.get('location');
+      const isRedirect = REDIRECTS.has(status) && location !== undefined;
       if (!isRedirect || !request.followsRedirects) {
-        return await readResponse(response, url.href, request);
+        const encoding = headers.get('content-encoding') ?? '';
+        const body = await decodeBody(answer.body, encoding, request.maxBodyBytes);
+        const statusText = answer.statusText || (STATUS_CODES[status] ?? '');
+        return { status, statusText, headers, body, url: url.href };
       }
-      await response.body.dump({ limit: 64 * 1024, signal });
       if (hops >= MAX_REDIRECTS) {
         throw new HttpGetError('redirect', `stopped after ${MAX_REDIRECTS} redirects`);
       }
@@ -123,23 +126,34 @@ export class HttpGetter {
     origin: string,
     request: HttpGetRequest,
     signal: AbortSignal,
-  ): Promise<Dispatcher.ResponseData> {
+  ): Promise<Answer> {
     const isOwn = url.origin === origin;
     const headers = [...request.headers, ...((isOwn && request.credentials) || [])].flat();
     const agent = isOwn ? this.#own : this.#foreign;
+    const wantsBody = request.wantsBody ?? isOk;
     const options = {
       origin: url.origin,
       path: url.pathname + url.search,
       method: 'GET',
       headers,
-      signal,
       headersTimeout: 0,
       bodyTimeout: 0,
     } as const;
+    const send = (): Promise<Answer> => {
+      const { followsRedirects, maxBodyBytes } = request;
+      const reader = new AnswerReader({
+        maxBodyBytes,
+        // Where it leads is in its head.
+        wantsBody: (status) => wantsBody(status) && !(followsRedirects && REDIRECTS.has(status)),
+        signal,
+      });
+      agent.dispatch(options, reader);
+      return reader.answer;
+    };
     try {
-      const response = await agent.request(options);
+      const answer = await send();
       if (isOwn) this.#hasConnected = true;
-      return response;
+      return answer;
     } catch (error) {
       // A server may close a kept connection at the very moment it is used again; that says nothing about the server.
       const isClosed = ['connection closed by peer', 'connection reset by peer'].includes(
@@ -147,9 +161,13 @@ export class HttpGetter {
       );
       if (!isClosed || !isOwn || !this.#hasConnected || signal.aborted) throw error;
       this.#hasConnected = false;
-      return await agent.request(options);
+      return await send();
     }
   }
+}
+
+function isOk(status: number): boolean {
+  return status === 200;
 }
 
 function createAgent(tls: TlsOptions, keepAliveMs: number, connections: number): Agent {
@@ -173,31 +191,4 @@ function nextUrl(location: string, from: URL): URL {
   next.username = '';
   next.password = '';
   return next;
-}
-
-async function readResponse(
-  response: Dispatcher.ResponseData,
-  url: string,
-  request: HttpGetRequest,
-): Promise<HttpGetResponse> {
-  const { statusCode: status } = response;
-  const headers = new Map<string, string>();
-  for (const [name, value] of Object.entries(response.headers)) {
-    const first = Array.isArray(value) ? value[0] : value;
-    if (first !== undefined) headers.set(name, first);
-  }
-  const statusText = response.statusText || (STATUS_CODES[status] ?? '');
-  const wantsBody = request.wantsBody ?? ((code: number) => code === 200);
-  if (!wantsBody(status)) {
-    await response.body.dump({ limit: 64 * 1024 });
-    return { status, statusText, headers, body: NO_BODY, url };
-  }
-  try {
-    const raw = await readBounded(response.body, request.maxBodyBytes);
-    const body = await decodeBody(raw, headers.get('content-encoding') ?? '', request.maxBodyBytes);
-    return { status, statusText, headers, body, url };
-  } catch (error) {
-    response.body.destroy();
-    throw error;
-  }
 }

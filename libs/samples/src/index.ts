@@ -1,4 +1,10 @@
-export { type SampleBatch, SampleBatchBuilder } from './sample-batch.ts';
+export {
+  type SampleBatch,
+  SampleBatchBuilder,
+  type SampleExemplar,
+  type SeriesMetadata,
+  type SeriesType,
+} from './sample-batch.ts';
 export { createSampleWindow, type SampleWindow } from './sample-window.ts';
 export {
   isStaleMarker,

@@ -25,6 +25,36 @@ export interface SampleBatch {
    * that is not known.
    */
   readonly startTimesMs: Float64Array | null;
+  /** Null while nothing is known of any. Otherwise indexed like `labels`: null where nothing is known of a series. */
+  readonly metadata: readonly (SeriesMetadata | null)[] | null;
+  /** By the place of the sample they belong to; null while there are none. */
+  readonly exemplars: ReadonlyMap<number, readonly SampleExemplar[]> | null;
+}
+
+/** What a series' metric family is. */
+export interface SeriesMetadata {
+  readonly family: string;
+  readonly type: SeriesType;
+  readonly help: string;
+  readonly unit: string;
+}
+
+/** OpenMetrics' types. */
+export type SeriesType =
+  | 'counter'
+  | 'gauge'
+  | 'histogram'
+  | 'gaugehistogram'
+  | 'summary'
+  | 'info'
+  | 'stateset'
+  | 'unknown';
+
+/** One observation that stands for those a sample counts. */
+export interface SampleExemplar {
+  readonly labels: Labels;
+  readonly value: number;
+  readonly timeMs: number;
 }
 
 /** Collects a batch. Series are added one after the other, each followed by its samples. */
@@ -35,7 +65,14 @@ export class SampleBatchBuilder {
   #values = new Float64Array(64);
   #histograms: (FloatHistogram | null)[] | null = null;
   #startTimesMs: Float64Array | null = null;
+  #metadata: (SeriesMetadata | null)[] | null = null;
+  #exemplars: Map<number, readonly SampleExemplar[]> | null = null;
   #sampleCount = 0;
+
+  /** @param expectedSeries how many series of one sample each are likely to come, to save growing */
+  constructor(expectedSeries = 0) {
+    this.expect(expectedSeries);
+  }
 
   get seriesCount(): number {
     return this.#labels.length;
@@ -45,12 +82,24 @@ export class SampleBatchBuilder {
     return this.#sampleCount;
   }
 
+  /** Makes room for so many series of one sample each; of use while the builder is empty. */
+  expect(series: number): void {
+    if (this.#labels.length > 0 || series < this.#timesMs.length) return;
+    this.#firstSample = new Uint32Array(series + 1);
+    this.#timesMs = new Float64Array(series);
+    this.#values = new Float64Array(series);
+  }
+
   /** Begins the next series. */
-  addSeries(labels: Labels): void {
+  addSeries(labels: Labels, metadata: SeriesMetadata | null = null): void {
     if (this.#labels.length + 1 >= this.#firstSample.length) {
       this.#firstSample = doubled(this.#firstSample, Uint32Array);
     }
     this.#firstSample[this.#labels.length] = this.#sampleCount;
+    if (metadata !== null || this.#metadata !== null) {
+      this.#metadata ??= this.#labels.map(() => null);
+      this.#metadata.push(metadata);
+    }
     this.#labels.push(labels);
   }
 
@@ -83,12 +132,23 @@ export class SampleBatchBuilder {
     this.#startTimesMs[this.#sampleCount - 1] = startMs;
   }
 
+  /** Adds exemplars to the sample added last. */
+  setExemplars(exemplars: readonly SampleExemplar[]): void {
+    assert(this.#sampleCount > 0, 'an exemplar without a sample');
+    this.#exemplars ??= new Map();
+    this.#exemplars.set(this.#sampleCount - 1, exemplars);
+  }
+
   /** Takes back everything after the first `seriesCount` series, as when a scrape fails half way. */
   truncate(seriesCount: number): void {
     assert(seriesCount <= this.#labels.length, 'truncate beyond the end');
     if (seriesCount === this.#labels.length) return;
     this.#sampleCount = this.#firstSample[seriesCount]!;
     this.#labels.length = seriesCount;
+    if (this.#metadata !== null) this.#metadata.length = seriesCount;
+    for (const sample of this.#exemplars?.keys() ?? []) {
+      if (sample >= this.#sampleCount) this.#exemplars!.delete(sample);
+    }
     if (this.#histograms !== null && this.#histograms.length > this.#sampleCount) {
       this.#histograms.length = this.#sampleCount;
     }
@@ -105,6 +165,8 @@ export class SampleBatchBuilder {
       values: this.#values,
       histograms: this.#histograms,
       startTimesMs: this.#startTimesMs,
+      metadata: this.#metadata,
+      exemplars: this.#exemplars,
     };
     this.#labels = [];
     this.#firstSample = new Uint32Array(64);
@@ -112,6 +174,8 @@ export class SampleBatchBuilder {
     this.#values = new Float64Array(64);
     this.#histograms = null;
     this.#startTimesMs = null;
+    this.#metadata = null;
+    this.#exemplars = null;
     this.#sampleCount = 0;
     return batch;
   }
@@ -135,7 +199,7 @@ function doubled<T extends Uint32Array | Float64Array>(
   column: T,
   Column: new (length: number) => T,
 ): T {
-  const grown = new Column(column.length * 2);
+  const grown = new Column(Math.max(64, column.length * 2));
   grown.set(column);
   return grown;
 }

@@ -52,6 +52,7 @@ const createScraper = () =>
       metricRelabelRules: [],
       limits: SCRAPE_DEFAULTS.limits,
       fallbackProtocol: null,
+      histograms: { readsNative: false, keepsClassic: false, convertsClassic: false, maxSchema: 8 },
     },
   });
 

@@ -1,6 +1,8 @@
+export { type CardinalityLimits, type HeldMetric } from './cardinality-guard.ts';
 export { alignScrapeTimeMs, nextScrapeMs, spreadOffsetMs } from './schedule.ts';
 export { scrapeHeaders } from './scrape-request.ts';
 export { seriesComplaint, type SeriesLabelOptions, toSeriesLabels } from './series-labels.ts';
+export { StringPool } from './string-pool.ts';
 export {
   type ExceededLimit,
   type ScrapeDrops,

@@ -108,11 +108,21 @@ export class SeriesCache {
    * @param newRowOf where the rows of the others have moved; negative rows stay as they are
    */
   keepRound(round: number, newRowOf: Int32Array): void {
+    this.#keep((entry) => this.#lastRound[entry] === round, newRowOf);
+  }
+
+  /** Forgets every entry that leads to `row`; a negative one, since rows stay where they are. */
+  forgetRow(row: number): void {
+    this.#keep((entry) => this.#row[entry] !== row, null);
+  }
+
+  /** @param newRowOf null where rows stay as they are */
+  #keep(isKept: (entry: number) => boolean, newRowOf: Int32Array | null): void {
     const moved = new Int32Array(this.#count).fill(NONE);
     let count = 0;
     let arenaEnd = 0;
     for (let entry = 0; entry < this.#count; entry++) {
-      if (this.#lastRound[entry] !== round) continue;
+      if (!isKept(entry)) continue;
       const start = this.#keyStart[entry]!;
       const end = this.#keyEnd[entry]!;
       this.#arena.copyWithin(arenaEnd, start, end);
@@ -122,8 +132,8 @@ export class SeriesCache {
       this.#keyEnd[count] = arenaEnd;
       this.#hash[count] = this.#hash[entry]!;
       this.#next[count] = this.#next[entry]!;
-      this.#row[count] = row < 0 ? row : newRowOf[row]!;
-      this.#lastRound[count] = round;
+      this.#row[count] = row < 0 || newRowOf === null ? row : newRowOf[row]!;
+      this.#lastRound[count] = this.#lastRound[entry]!;
       moved[entry] = count++;
     }
     for (let entry = 0; entry < count; entry++) {

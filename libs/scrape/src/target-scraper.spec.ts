@@ -13,6 +13,7 @@ const RULES: ScrapeRules = {
   metricRelabelRules: [],
   limits: SCRAPE_DEFAULTS.limits,
   fallbackProtocol: null,
+  histograms: { readsNative: false, keepsClassic: false, convertsClassic: false, maxSchema: 8 },
 };
 
 function scraper(rules: Partial<ScrapeRules> = {}): TargetScraper {

@@ -2,13 +2,25 @@ import type { ScrapeConfig } from '#libs/discovery';
 import {
   ContentTypeError,
   createExpositionParser,
+  type Exemplar,
   ExpositionError,
+  type ExpositionFormat,
   type ExpositionParser,
   selectFormat,
 } from '#libs/exposition';
-import { type Labels, METRIC_NAME } from '#libs/labels';
+import {
+  CUSTOM_BUCKETS_SCHEMA,
+  type FloatHistogram,
+  histogramProblem,
+  MIN_EXPONENTIAL_SCHEMA,
+  reduceResolution,
+} from '#libs/histogram';
+import { Labels, METRIC_NAME } from '#libs/labels';
 import { type SampleBatch, SampleBatchBuilder, STALE_MARKER } from '#libs/samples';
+import { CardinalityGuard, type CardinalityLimits, type HeldMetric } from './cardinality-guard.ts';
+import { FamilyNotes } from './family-notes.ts';
 import { SeriesCache } from './series-cache.ts';
+import { SeriesRows } from './series-rows.ts';
 import { seriesComplaint, type SeriesLabelOptions, toSeriesLabels } from './series-labels.ts';
 
 /** What came of the request. */
@@ -42,6 +54,7 @@ export type ScrapeRules = Pick<
   | 'metricRelabelRules'
   | 'limits'
   | 'fallbackProtocol'
+  | 'histograms'
 >;
 
 /** Samples of a scrape that were not taken, by reason. */
@@ -52,10 +65,14 @@ export interface ScrapeDrops {
   readonly outOfOrder: number;
   /** A timestamp more than ten minutes ahead. */
   readonly outOfBounds: number;
+  /** New series of a metric, or of a target, that brings too many of them. */
+  readonly guarded: number;
+  /** Native histograms that contradict themselves. */
+  readonly invalidHistograms: number;
 }
 
 /** A limit that failed a scrape. */
-export type ExceededLimit = 'samples' | 'labels' | 'body';
+export type ExceededLimit = 'samples' | 'labels' | 'body' | 'buckets';
 
 /** What a scrape came to. */
 export interface ScrapeResult {
@@ -71,6 +88,8 @@ export interface ScrapeResult {
   readonly seriesAdded: number;
   readonly drops: ScrapeDrops;
   readonly exceeded: ExceededLimit | null;
+  /** Metrics whose new series are not taken at the moment; an empty name stands for all of the target. */
+  readonly held: readonly HeldMetric[];
 }
 
 const REPORT_NAMES = [
@@ -92,6 +111,13 @@ const MAX_AHEAD_MS = 10 * 60_000;
 const DROPPED = -2;
 /** The row of a series that is only counted. */
 const UNKNOWN = -1;
+/** The row of a new series that was refused to keep its metric in bounds. */
+const GUARDED = -3;
+
+/** A body with so many times the samples that are allowed is refused without being looked at; some may be repetitions. */
+const FLOOD_FACTOR = 2;
+/** No series has less than a name, a blank, a digit and an end. */
+const MIN_SERIES_BYTES = 4;
 
 /** Fails a scrape half way. */
 class ScrapeFailure extends Error {
@@ -106,8 +132,7 @@ class ScrapeFailure extends Error {
  * One target over time: takes what each request brought and gives the samples to store, Prometheus 3's way. It remembers
  * the series of the last body, by their bytes and by their labels, to save work and to say which have gone.
  *
- * A row is one label set as stored; several spellings in a body may lead to it. A row is live from the scrape that brought
- * it until a stale marker ends it.
+ * A row is one label set as stored; several spellings in a body may lead to it.
  */
 export class TargetScraper {
   readonly #rules: ScrapeRules;
@@ -121,13 +146,17 @@ export class TargetScraper {
   #lastGoodRound = 0;
   /** Entries of that round, the measure of what the cache may hold. */
   #goodSize = 0;
-  #rowByKey = new Map<string, number>();
-  #rowLabels: Labels[] = [];
-  #rowSeenRound = new Float64Array(64);
-  /** 1 where this round's sample keeps the row from going stale. */
-  #rowIsTracked = new Uint8Array(64);
-  #rowIsLive = new Uint8Array(64);
-  #rowTimeMs = new Float64Array(64);
+  readonly #rows = new SeriesRows();
+  readonly #notes = new FamilyNotes();
+  readonly #guard: CardinalityGuard | null;
+  readonly #intern: (text: string) => string;
+  /** By row, what its exemplars were last time; targets show the same ones again and again. */
+  readonly #toldExemplars = new Map<number, string>();
+  /** Whether the body may have exemplars; whether it may say when series were created. */
+  #hasExemplars = false;
+  #hasCreationTimes = false;
+  /** Series of the last batch. */
+  #lastSize = 0;
   #areReportsLive = false;
   #lastTimeMs = -Infinity;
 
@@ -135,9 +164,16 @@ export class TargetScraper {
     readonly targetLabels: Labels;
     readonly timeoutMs: number;
     readonly rules: ScrapeRules;
+    /** Null for no guard. */
+    readonly cardinality?: CardinalityLimits | null;
+    /** Gives equal texts as one string, so that targets with the same labels share them. */
+    readonly intern?: (text: string) => string;
   }) {
     const { targetLabels, rules } = options;
     this.#rules = rules;
+    const { cardinality = null } = options;
+    this.#guard = cardinality === null ? null : new CardinalityGuard(cardinality);
+    this.#intern = options.intern ?? ((text) => text);
     this.#timeoutSeconds = options.timeoutMs / 1_000;
     this.#labelOptions = {
       targetLabels,
@@ -150,9 +186,7 @@ export class TargetScraper {
 
   /** How many series the target has at the moment, without `up` and its like. */
   get liveSeries(): number {
-    let count = 0;
-    for (let row = 0; row < this.#rowLabels.length; row++) count += this.#rowIsLive[row]!;
-    return count;
+    return this.#rows.liveCount;
   }
 
   /**
@@ -163,6 +197,8 @@ export class TargetScraper {
     const tally = new Tally();
     this.#round++;
     this.#cache.rewind();
+    this.#builder.expect(this.#lastSize);
+    if (this.#guard?.beginScrape(timeMs) === true) this.#cache.forgetRow(GUARDED);
     this.#lastTimeMs = Math.max(this.#lastTimeMs, timeMs);
     let error = '';
     let warning: string | null = null;
@@ -196,6 +232,7 @@ export class TargetScraper {
       this.#rules.limits.samples === Infinity ? 0 : this.#rules.limits.samples,
       bodyBytes,
     ]);
+    this.#lastSize = this.#builder.seriesCount;
     return {
       batch: this.#builder.take(),
       isUp,
@@ -208,8 +245,11 @@ export class TargetScraper {
         duplicates: tally.duplicates,
         outOfOrder: tally.outOfOrder,
         outOfBounds: tally.outOfBounds,
+        guarded: tally.guarded,
+        invalidHistograms: tally.invalidHistograms,
       },
       exceeded,
+      held: this.#guard?.held ?? [],
     };
   }
 
@@ -238,9 +278,16 @@ export class TargetScraper {
       throw new ScrapeFailure(`server returned HTTP status ${status}`, null);
     }
     const { format, warning } = selectFormat(response.contentType, this.#rules.fallbackProtocol);
-    const parser = createExpositionParser(format, response.body);
+    this.#refuseFlood(format, response.body, tally);
+    this.#notes.beginBody();
+    this.#hasExemplars = format !== 'text';
+    this.#hasCreationTimes =
+      format === 'protobuf' || (format === 'openmetrics' && response.body.includes('_created'));
+    const parser = this.#parserOf(format, response.body);
     for (let entry = parser.next(); entry !== null; entry = parser.next()) {
-      if (entry === 'series') this.#takeSeries(parser, timeMs, tally);
+      if (entry === 'series') this.#takeSeries(parser, timeMs, tally, false);
+      else if (entry === 'histogram') this.#takeSeries(parser, timeMs, tally, true);
+      else if (entry !== 'comment' && this.#notes.isReading) this.#notes.take(parser, entry);
     }
     if (tally.taken > this.#rules.limits.samples) {
       throw new ScrapeFailure('sample limit exceeded', 'samples');
@@ -248,7 +295,35 @@ export class TargetScraper {
     return warning;
   }
 
-  #takeSeries(parser: ExpositionParser, timeMs: number, tally: Tally): void {
+  #parserOf(format: ExpositionFormat, body: Buffer): ExpositionParser {
+    const { histograms } = this.#rules;
+    return createExpositionParser(format, body, {
+      readsNativeHistograms: histograms.readsNative,
+      keepsClassicHistograms: histograms.keepsClassic,
+      convertsClassicHistograms: histograms.convertsClassic,
+    });
+  }
+
+  /**
+   * Refuses a body with far too many series before a single one is labelled, which takes memory and twenty times as long as
+   * counting. A target that was good before is trusted.
+   */
+  #refuseFlood(format: ExpositionFormat, body: Buffer, tally: Tally): void {
+    const most = this.#rules.limits.samples * FLOOD_FACTOR;
+    const mayDrop = this.#rules.metricRelabelRules.length > 0;
+    if (mayDrop || this.#goodSize > 0 || body.length < most * MIN_SERIES_BYTES) return;
+    const parser = this.#parserOf(format, body);
+    let count = 0;
+    for (let entry = parser.next(); entry !== null; entry = parser.next()) {
+      if (entry === 'series' || entry === 'histogram') count++;
+    }
+    if (count <= most) return;
+    tally.scraped = tally.kept = count;
+    throw new ScrapeFailure('sample limit exceeded', 'samples');
+  }
+
+  #takeSeries(parser: ExpositionParser, timeMs: number, tally: Tally, isHistogram: boolean): void {
+    const rows = this.#rows;
     const { bytes, seriesStart, seriesEnd } = parser;
     tally.scraped++;
     const entry = this.#cache.find(bytes, seriesStart, seriesEnd, this.#round);
@@ -257,7 +332,11 @@ export class TargetScraper {
     tally.kept++;
     const ownTimeMs = this.#rules.honorsTimestamps ? parser.timestampMs : Number.NaN;
     const hasOwnTime = ownTimeMs === ownTimeMs;
-    const isSeen = row >= 0 && this.#rowSeenRound[row] === this.#round;
+    if (row === GUARDED) {
+      tally.guarded++;
+      return;
+    }
+    const isSeen = row >= 0 && rows.seenRound[row] === this.#round;
     if (isSeen && !hasOwnTime) {
       tally.duplicates++;
       return;
@@ -269,22 +348,75 @@ export class TargetScraper {
       tally.outOfBounds++;
       return;
     }
-    const lastTimeMs = this.#rowTimeMs[row]!;
+    const histogram = isHistogram ? this.#readHistogram(parser, tally) : null;
+    if (isHistogram && histogram === null) return;
+    const lastTimeMs = rows.timeMs[row]!;
     if (sampleTimeMs <= lastTimeMs) {
       // A target that repeats a timestamp says nothing new; it is as alive as before.
       if (sampleTimeMs < lastTimeMs) tally.outOfOrder++;
       else if (isSeen) tally.duplicates++;
       if (sampleTimeMs < lastTimeMs || isSeen) return;
     }
-    if (this.#rowSeenRound[row]! < this.#lastGoodRound) tally.added++;
-    this.#rowSeenRound[row] = this.#round;
-    this.#rowIsTracked[row] = !hasOwnTime || this.#rules.tracksTimestampsStaleness ? 1 : 0;
+    if (rows.seenRound[row]! < this.#lastGoodRound) tally.added++;
+    rows.seenRound[row] = this.#round;
+    rows.isTracked[row] = !hasOwnTime || this.#rules.tracksTimestampsStaleness ? 1 : 0;
     if (sampleTimeMs === lastTimeMs) return;
-    this.#rowTimeMs[row] = sampleTimeMs;
-    this.#builder.addSeries(this.#rowLabels[row]!);
+    rows.timeMs[row] = sampleTimeMs;
+    if (this.#notes.isReading) this.#noteFamily(parser, row);
+    this.#builder.addSeries(rows.labels[row]!, rows.metadata[row]);
     const { value } = parser;
-    if (value === value) this.#builder.addSample(sampleTimeMs, value);
+    if (histogram !== null) this.#builder.addHistogram(sampleTimeMs, histogram);
+    else if (value === value) this.#builder.addSample(sampleTimeMs, value);
     else this.#builder.addSampleFrom(sampleTimeMs, parser.valueColumn, 0);
+    if (this.#hasCreationTimes) {
+      const createdMs = parser.createdMs();
+      if (createdMs > 0 && createdMs <= sampleTimeMs) this.#builder.setStartTime(createdMs);
+    }
+    if (this.#hasExemplars) this.#takeExemplars(parser.exemplars(), row, sampleTimeMs);
+  }
+
+  /** @returns null, and counts it, where the histogram contradicts itself */
+  #readHistogram(parser: ExpositionParser, tally: Tally): FloatHistogram | null {
+    let histogram = parser.histogram();
+    if (histogramProblem(histogram, parser.isIntegerHistogram) !== null) {
+      tally.invalidHistograms++;
+      return null;
+    }
+    const { limits, histograms } = this.#rules;
+    if (histogram.schema > histograms.maxSchema) {
+      histogram = reduceResolution(histogram, histograms.maxSchema);
+    }
+    while (bucketsOf(histogram) > limits.histogramBuckets) {
+      const { schema } = histogram;
+      if (schema === CUSTOM_BUCKETS_SCHEMA || schema <= MIN_EXPONENTIAL_SCHEMA) {
+        throw new ScrapeFailure('histogram bucket limit exceeded', 'buckets');
+      }
+      histogram = reduceResolution(histogram, schema - 1);
+    }
+    return histogram;
+  }
+
+  #takeExemplars(exemplars: readonly Exemplar[], row: number, sampleTimeMs: number): void {
+    if (exemplars.length === 0) return;
+    let told = '';
+    for (const { labels, value, timestampMs } of exemplars) {
+      told += `${labels.key}|${value}|${timestampMs}\n`;
+    }
+    if (this.#toldExemplars.get(row) === told) return;
+    this.#toldExemplars.set(row, told);
+    this.#builder.setExemplars(
+      exemplars.map(({ labels, value, timestampMs }) => ({
+        labels,
+        value,
+        // Without a time of its own it was seen with its sample.
+        timeMs: Number.isNaN(timestampMs) ? sampleTimeMs : timestampMs,
+      })),
+    );
+  }
+
+  #noteFamily(parser: ExpositionParser, row: number): void {
+    const name = parser.flatLabels()[1]!;
+    this.#rows.metadata[row] = this.#notes.of(name) ?? this.#rows.metadata[row]!;
   }
 
   /**
@@ -304,38 +436,36 @@ export class TargetScraper {
     if (complaint !== null) {
       throw new ScrapeFailure(complaint.message, complaint.isLimit ? 'labels' : null);
     }
-    let row = this.#rowByKey.get(labels.key);
-    row ??= this.#addRow(labels);
+    let row = this.#rows.find(labels);
+    if (row < 0) {
+      // What a target has from the beginning is not an explosion.
+      const isGuarded = this.#goodSize > 0 && this.#guard?.admits(labels.metricName) === false;
+      row = isGuarded ? GUARDED : this.#rows.add(this.#interned(labels));
+      if (!this.#notes.isReading) this.#notes.wantNext();
+    }
     this.#cache.add(bytes, seriesStart, seriesEnd, row, this.#round);
     return row;
   }
 
-  #addRow(labels: Labels): number {
-    const row = this.#rowLabels.length;
-    if (row === this.#rowIsLive.length) this.#growRows();
-    this.#rowByKey.set(labels.key, row);
-    this.#rowLabels.push(labels);
-    this.#rowSeenRound[row] = -1;
-    this.#rowIsTracked[row] = 0;
-    this.#rowIsLive[row] = 0;
-    this.#rowTimeMs[row] = -Infinity;
-    return row;
+  #interned({ flat }: Labels): Labels {
+    return Labels.fromSortedFlat(flat.map(this.#intern));
   }
 
   /** Ends the series that did not come again (none did where the scrape is no good) and forgets what is long gone. */
   #endRound(timeMs: number, isGood: boolean): void {
-    for (let row = 0; row < this.#rowLabels.length; row++) {
-      const isSeen = this.#rowSeenRound[row] === this.#round;
+    const rows = this.#rows;
+    for (let row = 0; row < rows.length; row++) {
+      const isSeen = rows.seenRound[row] === this.#round;
       if (isGood && isSeen) {
-        this.#rowIsLive[row] = this.#rowIsTracked[row]!;
+        rows.isLive[row] = rows.isTracked[row]!;
         continue;
       }
-      if (this.#rowIsLive[row] === 1) {
-        this.#rowIsLive[row] = 0;
-        this.#addStaleMarker(this.#rowLabels[row]!, timeMs);
+      if (rows.isLive[row] === 1) {
+        rows.isLive[row] = 0;
+        this.#addStaleMarker(rows.labels[row]!, timeMs);
       }
       // What a failed scrape brought was never stored.
-      if (isSeen) this.#rowTimeMs[row] = -Infinity;
+      if (isSeen) rows.timeMs[row] = -Infinity;
     }
     const isBodyGood = isGood && this.#cache.seenCount > 0;
     if (isBodyGood) {
@@ -348,25 +478,11 @@ export class TargetScraper {
 
   /** Keeps only the entries of this round and their rows. */
   #forget(): void {
-    const newRowOf = new Int32Array(this.#rowLabels.length).fill(-1);
+    const newRowOf = new Int32Array(this.#rows.length).fill(-1);
     this.#cache.markRows(this.#round, newRowOf);
-    const rowByKey = new Map<string, number>();
-    const rowLabels: Labels[] = [];
-    for (let row = 0; row < newRowOf.length; row++) {
-      if (newRowOf[row]! < 0) continue;
-      const moved = rowLabels.length;
-      newRowOf[row] = moved;
-      const labels = this.#rowLabels[row]!;
-      rowLabels.push(labels);
-      rowByKey.set(labels.key, moved);
-      this.#rowSeenRound[moved] = this.#rowSeenRound[row]!;
-      this.#rowIsTracked[moved] = this.#rowIsTracked[row]!;
-      this.#rowIsLive[moved] = this.#rowIsLive[row]!;
-      this.#rowTimeMs[moved] = this.#rowTimeMs[row]!;
-    }
-    this.#rowByKey = rowByKey;
-    this.#rowLabels = rowLabels;
+    this.#rows.keep(newRowOf);
     this.#cache.keepRound(this.#round, newRowOf);
+    this.#toldExemplars.clear();
   }
 
   #addReports(timeMs: number, values: readonly number[]): void {
@@ -381,14 +497,6 @@ export class TargetScraper {
     this.#builder.addSeries(labels);
     this.#builder.addSampleFrom(timeMs, STALE_MARKER, 0);
   }
-
-  #growRows(): void {
-    const length = this.#rowIsLive.length * 2;
-    this.#rowSeenRound = grow(this.#rowSeenRound, new Float64Array(length));
-    this.#rowIsTracked = grow(this.#rowIsTracked, new Uint8Array(length));
-    this.#rowIsLive = grow(this.#rowIsLive, new Uint8Array(length));
-    this.#rowTimeMs = grow(this.#rowTimeMs, new Float64Array(length));
-  }
 }
 
 /** What is counted in one round. */
@@ -401,9 +509,10 @@ class Tally {
   duplicates = 0;
   outOfOrder = 0;
   outOfBounds = 0;
+  guarded = 0;
+  invalidHistograms = 0;
 }
 
-function grow<Column extends Uint8Array | Float64Array>(from: Column, to: Column): Column {
-  to.set(from);
-  return to;
+function bucketsOf({ positiveBuckets, negativeBuckets }: FloatHistogram): number {
+  return positiveBuckets.length + negativeBuckets.length;
 }

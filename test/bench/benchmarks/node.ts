@@ -31,7 +31,7 @@ export async function nodeBenchmark(context: BenchContext): Promise<void> {
   const fluentd = new FluentServer({ listenOptions: { port: 0, host: '127.0.0.1' } });
   await fluentd.listen();
   const address = { port: fluentd.port! };
-  const folder = join(context.newFolder(), 'pods');
+  const folder = join(context.nextFolder(), 'pods');
   const logs = await PodLogs.open(folder);
   try {
     const ours = await context.startCollector({
@@ -60,9 +60,20 @@ export async function nodeBenchmark(context: BenchContext): Promise<void> {
     const cores = ((await ours.cpuSeconds()) - cpuBefore) / elapsed;
     const samples = (await ours.metric(SENT)) - samplesBefore;
     const lines = (await ours.metric(LINES)) - linesBefore;
+    const heap = (await ours.metric('nodejs_heap_size_used_bytes')) / 2 ** 20;
+    const total = (await ours.metric('nodejs_heap_size_total_bytes')) / 2 ** 20;
+    const external = (await ours.metric('nodejs_external_memory_bytes')) / 2 ** 20;
+    const detail = `heap ${plain(heap)} of ${plain(total)} MiB, outside of it ${plain(external)} MiB`;
     const what = `a node with ${PODS} pods, ${plain((samples / elapsed) * 15)} series at 15 s, ${plain(lines / elapsed)} log lines a second`;
     context.add(
-      limitFinding('node', `highest resident memory, ${what}`, 150, highest / 2 ** 20, 'MiB'),
+      limitFinding(
+        'node',
+        `highest resident memory, ${what}`,
+        150,
+        highest / 2 ** 20,
+        'MiB',
+        detail,
+      ),
       limitFinding('node', `CPU, ${what}`, 0.1, cores, 'cores'),
     );
     await ours.stop();

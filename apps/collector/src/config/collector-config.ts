@@ -15,6 +15,7 @@ import {
 import { logsConfigSchema } from '../logs/logs-config.ts';
 import { outputsConfigSchema } from '../outputs/outputs-config.ts';
 import { probesConfigSchema } from '../probes/probes-config.ts';
+import { collectorLimitsSchema } from '../scrape/scrape-limits.ts';
 import {
   checkScrapeSection,
   type LoadedJob,
@@ -34,6 +35,7 @@ export const collectorConfigSchema = z
     host_metrics: hostMetricsConfigSchema.prefault({}),
     kubernetes: kubernetesConfigSchema.prefault({}),
     logs: logsConfigSchema.prefault({}),
+    limits: collectorLimitsSchema.prefault({}),
   })
   .superRefine(checkScrapeSection);
 

@@ -87,6 +87,7 @@ function atMost(limits: ScrapeLimits, most: ScrapeLimits): ScrapeLimits {
     labels: Math.min(limits.labels, most.labels),
     labelNameLength: Math.min(limits.labelNameLength, most.labelNameLength),
     labelValueLength: Math.min(limits.labelValueLength, most.labelValueLength),
+    histogramBuckets: Math.min(limits.histogramBuckets, most.histogramBuckets),
     targets: Math.min(limits.targets, most.targets),
   };
 }

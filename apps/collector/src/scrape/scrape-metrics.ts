@@ -16,6 +16,8 @@ export class ScrapeMetrics {
   readonly #exceededTargets: Counter;
   readonly #scrapes: Counter;
   readonly #refused: Counter;
+  readonly #guarded: Counter;
+  readonly #invalidHistograms: Counter;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -42,6 +44,10 @@ export class ScrapeMetrics {
       body: counter(
         'prometheus_target_scrapes_exceeded_body_size_limit_total',
         'Scrapes that failed because the body was larger than body_size_limit.',
+      ),
+      buckets: counter(
+        'prometheus_target_scrapes_exceeded_native_histogram_bucket_limit_total',
+        'Scrapes that failed because a native histogram could not be made to fit native_histogram_bucket_limit.',
       ),
     };
     this.#duplicates = counter(
@@ -92,6 +98,16 @@ export class ScrapeMetrics {
       'Targets that Kubernetes named and that are not asked because of where they lead.',
       ['scrape_job', 'reason'],
     );
+    this.#guarded = counter(
+      'binnacle_collector_scrape_guarded_samples_total',
+      'Samples of new series not taken because their metric, or their target, brings too many; /api/v1/targets says which.',
+      ['scrape_job'],
+    );
+    this.#invalidHistograms = counter(
+      'binnacle_collector_scrape_invalid_histograms_total',
+      'Native histograms not taken because they contradict themselves.',
+      ['scrape_job'],
+    );
   }
 
   scraped(jobName: string, result: ScrapeResult): void {
@@ -99,6 +115,12 @@ export class ScrapeMetrics {
     this.#duplicates.inc(result.drops.duplicates);
     this.#outOfOrder.inc(result.drops.outOfOrder);
     this.#outOfBounds.inc(result.drops.outOfBounds);
+    if (result.drops.guarded > 0) {
+      this.#guarded.inc({ scrape_job: jobName }, result.drops.guarded);
+    }
+    if (result.drops.invalidHistograms > 0) {
+      this.#invalidHistograms.inc({ scrape_job: jobName }, result.drops.invalidHistograms);
+    }
     if (result.exceeded !== null) this.#exceeded[result.exceeded].inc();
   }
 

@@ -17,10 +17,12 @@ import { annotatedPodsJob } from '../discovery/annotated-pods.ts';
 import { TargetProviders } from '../discovery/target-providers.ts';
 import { MonitorsRunner } from '../monitors/monitors.runner.ts';
 import { METRIC_SINK, type MetricSink } from '../outputs/metric-sink.ts';
+import { StringPool } from '#libs/scrape';
 import { ConcurrencyGate } from './concurrency-gate.ts';
 import { ScrapeMetrics } from './scrape-metrics.ts';
 import { ScrapePool } from './scrape-pool.ts';
 import { jobFingerprint, type LoadedJob, type LoadedJobs } from './scrape-section.ts';
+import { cardinalityLimits, type CollectorLimits } from './scrape-limits.ts';
 import type { LoopSurroundings } from './target-loop.ts';
 
 /** More requests than this at once would only wait for each other. */
@@ -31,7 +33,7 @@ const SELF_JOB = 'binnacle-collector';
 /** Keeps a scrape pool for each job of the configuration, and one for this collector itself where there are no jobs. */
 @Injectable()
 export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
-  readonly #around: LoopSurroundings & { readonly userAgent: string };
+  readonly #around: Omit<LoopSurroundings, 'cardinality'> & { readonly userAgent: string };
   readonly #logger: AppLogger;
   readonly #http: HttpAdapterHost;
   readonly #reloads: ReloadService<CollectorConfig>;
@@ -43,6 +45,7 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
   #loaded: LoadedJobs;
   #cluster: CollectorConfig['cluster'];
   #kubelet: readonly LoadedJob[];
+  #limits: CollectorLimits;
   #state: 'starting' | 'running' | 'stopped' = 'starting';
 
   constructor(
@@ -60,6 +63,7 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     this.#cluster = config.cluster;
     this.#kubelet = config.kubelet;
     this.#loaded = config.scrape;
+    this.#limits = config.limits;
     this.#logger = logger;
     this.#http = http;
     this.#reloads = reloads;
@@ -69,6 +73,7 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
       gate: new ConcurrencyGate(MAX_CONCURRENT_SCRAPES),
       spreadSeed: hostname(),
       userAgent: USER_AGENT,
+      strings: new StringPool(),
     };
   }
 
@@ -81,9 +86,10 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     this.#reloads.register({
       name: 'scrape_configs',
       prepare:
-        async ({ scrape, cluster, kubelet }) =>
+        async ({ scrape, cluster, kubelet, limits }) =>
         () => {
           this.#kubelet = kubelet;
+          this.#limits = limits;
           return this.#apply(scrape, cluster);
         },
       watchedFiles: () => this.#loaded.files,
@@ -165,7 +171,7 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
   #newPool(job: LoadedJob): ScrapePool {
     const { kubelet } = this.#cluster;
     return new ScrapePool(job, {
-      around: this.#around,
+      around: { ...this.#around, cardinality: cardinalityLimits(this.#limits) },
       fingerprint: this.#fingerprint(job),
       providers: this.#providers.for(job),
       guard: { kubelet: kubelet?.kind === 'address' ? kubelet.address : null },
@@ -175,7 +181,8 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
   /** A job that asks Kubernetes depends on which cluster that is. */
   #fingerprint(job: LoadedJob): string {
     const isKubernetes = job.config.discovery.some(({ kind }) => kind === 'kubernetes');
-    return jobFingerprint(job) + (isKubernetes ? configFingerprint(this.#cluster) : '');
+    const cluster = isKubernetes ? configFingerprint(this.#cluster) : '';
+    return jobFingerprint(job) + configFingerprint(this.#limits) + cluster;
   }
 
   /** Whatever else is scraped; a job of the configuration that is called alike takes the place of one. */

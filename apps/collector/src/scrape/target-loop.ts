@@ -1,7 +1,15 @@
 import { formatDurationMs } from '#libs/labels';
 import type { ScrapeConfig, Target } from '#libs/discovery';
 import { withSpan } from '#libs/platform';
-import { alignScrapeTimeMs, type ScrapeOutcome, spreadOffsetMs, TargetScraper } from '#libs/scrape';
+import {
+  alignScrapeTimeMs,
+  type CardinalityLimits,
+  type HeldMetric,
+  type ScrapeOutcome,
+  spreadOffsetMs,
+  type StringPool,
+  TargetScraper,
+} from '#libs/scrape';
 import type { MetricSink } from '../outputs/metric-sink.ts';
 import type { ConcurrencyGate } from './concurrency-gate.ts';
 import { PeriodicTimer } from './periodic-timer.ts';
@@ -15,6 +23,8 @@ export interface LoopSurroundings {
   readonly gate: ConcurrencyGate;
   /** Tells collectors apart that scrape the same targets. */
   readonly spreadSeed: string;
+  readonly cardinality: CardinalityLimits;
+  readonly strings: StringPool;
 }
 
 /** How a target's last scrape went. */
@@ -25,6 +35,8 @@ export interface TargetStatus {
   readonly lastScrapeMs: number;
   readonly lastDurationSeconds: number;
   readonly lastSamples: number;
+  /** Metrics that bring too many new series; none is taken of them at the moment. */
+  readonly held: readonly HeldMetric[];
 }
 
 const NEVER: TargetStatus = {
@@ -33,6 +45,7 @@ const NEVER: TargetStatus = {
   lastScrapeMs: Number.NaN,
   lastDurationSeconds: 0,
   lastSamples: 0,
+  held: [],
 };
 
 /** Scrapes one target at its interval, until it is stopped. */
@@ -69,6 +82,8 @@ export class TargetLoop {
       targetLabels: target.labels,
       timeoutMs: target.timeoutMs,
       rules: config,
+      cardinality: around.cardinality,
+      intern: (text) => around.strings.intern(text),
     });
   }
 
@@ -106,6 +121,7 @@ export class TargetLoop {
       lastScrapeMs: timeMs,
       lastDurationSeconds: outcome.durationSeconds,
       lastSamples: result.samplesKept,
+      held: result.held,
     };
     sink.push(result.batch);
   }

@@ -1,5 +1,6 @@
 import { Controller, Get, Query } from '@nestjs/common';
 import { formatDurationMs } from '#libs/labels';
+import type { HeldMetric } from '#libs/scrape';
 import { z } from 'zod';
 import type { ScrapePool } from './scrape-pool.ts';
 import { ScrapeRunner } from './scrape.runner.ts';
@@ -63,7 +64,13 @@ function activeTarget(pool: ScrapePool, { target, status }: TargetLoop): object 
     health: status.health,
     scrapeInterval: formatDurationMs(target.intervalMs),
     scrapeTimeout: formatDurationMs(target.timeoutMs),
+    ...(status.held.length > 0 && { heldMetrics: status.held.map(heldMetric) }),
   };
+}
+
+/** A metric that brings too many new series; an empty name stands for all of the target. */
+function heldMetric({ metric, limit, sinceMs }: HeldMetric): object {
+  return { metric, newSeriesLimit: limit, since: new Date(sinceMs).toISOString() };
 }
 
 function droppedTargets({ jobName, targetSet }: ScrapePool): object[] {

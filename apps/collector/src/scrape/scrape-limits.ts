@@ -1,0 +1,32 @@
+import { durationMs } from '#libs/yaml-config';
+import type { CardinalityLimits } from '#libs/scrape';
+import { z } from 'zod';
+
+const limit = z.int().min(0);
+
+/** The `limits` section: bounds that hold for every job, beside each job's own such as `sample_limit`. */
+export const collectorLimitsSchema = z.strictObject({
+  /** How many new series a target may bring in a window once its first scrape has told what it has; 0 for no limit. */
+  new_series: z
+    .strictObject({
+      per_metric: limit.default(10_000),
+      per_target: limit.default(50_000),
+      window: durationMs({ minMs: 1_000 }).prefault('10m'),
+    })
+    .prefault({}),
+});
+
+export type CollectorLimits = z.output<typeof collectorLimitsSchema>;
+
+/** What the guard of each target is told. */
+export function cardinalityLimits({ new_series: limits }: CollectorLimits): CardinalityLimits {
+  return {
+    newSeriesPerMetric: orNone(limits.per_metric),
+    newSeriesPerTarget: orNone(limits.per_target),
+    windowMs: limits.window,
+  };
+}
+
+function orNone(written: number): number {
+  return written === 0 ? Number.POSITIVE_INFINITY : written;
+}
