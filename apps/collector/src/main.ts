@@ -1,18 +1,5 @@
-import 'reflect-metadata';
-import { runService } from '#libs/platform';
-import { createApp } from './app.ts';
-import { checkConfig } from './check-config.ts';
+import { boundYoungGeneration } from './young-generation.ts';
 
-await runService(
-  {
-    command: 'collector',
-    name: 'collector',
-    defaultDataDir: './var/collector',
-    defaultPort: 9371,
-    // How long Kubernetes and an impatient user wait before they kill.
-    graceMs: 10_000,
-    createApp,
-    checkConfig,
-  },
-  (code) => process.exit(code),
-);
+boundYoungGeneration();
+// What is imported statically would be loaded before the line above has its effect.
+await import('./run.ts');

@@ -7,7 +7,7 @@ import {
   type LogFiles,
 } from './log-files.ts';
 import { missedRotations } from './rotation.ts';
-import { keyOf, TailedFile } from './tailed-file.ts';
+import { folderOf, keyOf, TailedFile } from './tailed-file.ts';
 
 /** A set of files that are read alike. */
 export interface TailGroup {
@@ -72,6 +72,8 @@ export class FileRoster {
   readonly openFailures = new Map<string, OpenFailure>();
   /** Something changed that belongs into the checkpoints. */
   hasChanged = false;
+  /** A file was opened, or is no longer under its path, since the last look began. */
+  #hasMoved = false;
   readonly #options: FileRosterOptions;
   readonly #groups: ReadonlyMap<string, TailGroup>;
   /** By device and inode. */
@@ -83,6 +85,13 @@ export class FileRoster {
   readonly #done = new Map<string, Checkpoint>();
   readonly #history = new Map<string, PathHistory>();
   readonly #head = Buffer.alloc(FINGERPRINT_BYTES);
+  /** Folders with files that are not open because there is nothing in them. */
+  readonly #unopened = new Set<string>();
+  /** What the last look found, and how many files were open after it; null unless it changed nothing. */
+  #lastLook: {
+    readonly found: readonly (readonly FoundLogFile[])[];
+    readonly open: number;
+  } | null = null;
   #firstScanMs: number | null = null;
   #lastScanMs = 0;
 
@@ -101,6 +110,11 @@ export class FileRoster {
         this.#history.set(checkpoint.path, { key: keyOf(checkpoint), seenMs: checkpoint.seenMs });
       }
     }
+  }
+
+  /** Whether files in a folder were left closed because there was nothing in them to read. */
+  hasUnopened(folder: string): boolean {
+    return this.#unopened.has(folder);
   }
 
   /** The open files, those that were opened first in front. */
@@ -149,11 +163,22 @@ export class FileRoster {
 
   /** Looks at the patterns. Rejects when they can't be looked at. */
   async scan(nowMs: number): Promise<void> {
+    const looks: (readonly FoundLogFile[])[] = [];
+    for (const { name } of this.#groups.values()) {
+      looks.push(await this.#options.files.find(name));
+    }
+    if (this.#isAsBefore(looks)) {
+      for (const file of this.#active.values()) file.seenMs = nowMs;
+      this.#lastScanMs = nowMs;
+      return;
+    }
     this.openFailures.clear();
+    this.#unopened.clear();
     this.#options.counters.skippedFiles = 0;
+    this.#hasMoved = false;
     const present = new Set<string>();
-    for (const group of this.#groups.values()) {
-      const found = await this.#options.files.find(group.name);
+    for (const [index, group] of [...this.#groups.values()].entries()) {
+      const found = looks[index]!;
       // Oldest first, so that what came first is also told first.
       const ordered = found.toSorted((a, b) => a.modifiedMs - b.modifiedMs);
       for (const file of ordered) {
@@ -166,6 +191,18 @@ export class FileRoster {
     this.#lastScanMs = nowMs;
     if (this.#resumable.size > 0) await this.#resumeRenamed(nowMs);
     this.#forget();
+    const isSteady = !this.#hasMoved && this.#resumable.size === 0 && this.openFailures.size === 0;
+    this.#lastLook = isSteady ? { found: looks, open: this.#tailed.size } : null;
+  }
+
+  /** Nothing has come, gone or been renamed since a look after which there was nothing to do. */
+  #isAsBefore(looks: readonly (readonly FoundLogFile[])[]): boolean {
+    const last = this.#lastLook;
+    return (
+      last !== null &&
+      last.open === this.#tailed.size &&
+      looks.every((found, index) => found === last.found[index])
+    );
   }
 
   /** A path was found to name a file. */
@@ -177,6 +214,12 @@ export class FileRoster {
     }
     // A pattern such as `*.log*` matches a file again under its rotated name.
     if (this.#isKnown(found)) return;
+    // Where there are very many, those in which there is nothing are left for those in which there is.
+    const isCrowded = this.#tailed.size >= this.#options.maxFiles / 2;
+    if (isCrowded && found.sizeBytes === 0 && active === undefined) {
+      this.#unopened.add(folderOf(found.path));
+      return;
+    }
     if (this.#tailed.size >= this.#options.maxFiles) {
       this.#options.counters.skippedFiles++;
       return;
@@ -225,6 +268,7 @@ export class FileRoster {
     const file = new TailedFile(group.name, path, handle, checkpoint?.offset ?? 0, nowMs);
     this.#tailed.set(key, file);
     this.hasChanged = true;
+    this.#hasMoved = true;
     file.isBusy = true;
     try {
       file.observe(handle.stat(), nowMs);
@@ -264,6 +308,7 @@ export class FileRoster {
   #retire(file: TailedFile, nowMs: number): void {
     file.state = 'rotated';
     file.changedMs = nowMs;
+    this.#hasMoved = true;
     this.#active.delete(file.path);
     this.#history.set(file.path, { key: file.key, seenMs: file.seenMs });
     this.#options.counters.rotations++;

@@ -52,10 +52,12 @@ export interface LogFileHandle {
 
 /** The file system as the tailer sees it. */
 export interface LogFiles {
-  /** The regular files that belong to a group now, each once, in any order. */
+  /** The regular files that belong to a group now, each once, in any order; the same array while nothing has changed. */
   find(group: string): Promise<readonly FoundLogFile[]>;
   /** Files beside `path` whose name begins with the name of `path`, which itself is not among them. */
   siblings(path: string): Promise<readonly FoundLogFile[]>;
+  /** Whether {@link LogTailer.noteChange} will be called for whatever happens to the file; if not, it is looked at often. */
+  isWatched(path: string): boolean;
   /** Opens for reading. Rejects with LogFileError. */
   open(group: string, path: string): Promise<LogFileHandle>;
 }

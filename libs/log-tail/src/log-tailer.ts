@@ -79,6 +79,8 @@ interface InFlight {
 
 /** Only one is read into at a time; another is there while a long line needs a larger one. */
 const MAX_POOLED_BUFFERS = 2;
+/** A file of which we are told what happens is looked at so seldom all the same: some file systems tell nothing. */
+const LOOK_INTERVAL_MS = 5_000;
 /** What has just been written to a file is in the kernel's memory; up to so much is read on the spot. */
 const MAX_READ_NOW_BYTES = 64 * 1024;
 
@@ -141,13 +143,26 @@ export class LogTailer {
     this.#nextScanMs = Number.NEGATIVE_INFINITY;
   }
 
+  /** Something has happened in a folder of which files are watched. */
+  noteChange(folder: string): void {
+    for (const file of this.#roster.files) {
+      if (file.folder === folder) file.lookedMs = Number.NEGATIVE_INFINITY;
+    }
+    if (this.#roster.hasUnopened(folder)) this.requestScan();
+  }
+
+  /** Looks at the patterns if it is time to. Not while {@link poll} is under way. @returns whether it did */
+  async scan(nowMs: number): Promise<boolean> {
+    if (nowMs < this.#nextScanMs) return false;
+    this.#nextScanMs = nowMs + this.#options.scanIntervalMs;
+    await this.#roster.scan(nowMs);
+    return true;
+  }
+
   /** Looks for files if it is time to, and reads what there is within bounds. One call at a time. */
   async poll(nowMs: number): Promise<PollResult> {
     this.#nowMs = nowMs;
-    if (nowMs >= this.#nextScanMs) {
-      this.#nextScanMs = nowMs + this.#options.scanIntervalMs;
-      await this.#roster.scan(nowMs);
-    }
+    await this.scan(nowMs);
     const hasMore = await this.#read(nowMs);
     await this.#closeFinished(nowMs);
     if (this.#roster.hasChanged && nowMs >= this.#nextSaveMs) await this.save(nowMs);
@@ -321,7 +336,10 @@ export class LogTailer {
   async #read(nowMs: number): Promise<boolean> {
     let budget = this.#options.maxPollBytes;
     // All are looked at before any is read: whose turn it is depends on how far its predecessor has come.
-    for (const file of this.#roster.files) this.#look(file, nowMs);
+    for (const file of this.#roster.files) {
+      if (this.#isLookDue(file, nowMs)) this.#look(file, nowMs);
+      else this.#followAhead(file);
+    }
     let waiting = this.#filesInTurn().filter((file) => this.#hasTurn(file));
     const verified = new Set<TailedFile>();
     while (waiting.length > 0) {
@@ -362,14 +380,25 @@ export class LogTailer {
     return [...files.slice(this.#turn), ...files.slice(0, this.#turn)];
   }
 
+  /** Whether something may have happened to a file. */
+  #isLookDue(file: TailedFile, nowMs: number): boolean {
+    if (!file.isAtEnd || file.lastError !== null || file.state === 'rotated') return true;
+    return nowMs - file.lookedMs >= LOOK_INTERVAL_MS || !this.#options.files.isWatched(file.path);
+  }
+
+  #followAhead(file: TailedFile): void {
+    const ahead = this.#ahead(file);
+    if (ahead !== undefined && ahead.offset === file.offset) file.follow(ahead);
+  }
+
   /** Asks the file system about a file. */
   #look(file: TailedFile, nowMs: number): void {
+    file.lookedMs = nowMs;
     try {
       const hasShrunk = file.observe(file.handle.stat(), nowMs);
       file.lastError = null;
       if (hasShrunk && !file.isBusy) this.#restart(file);
-      const ahead = this.#ahead(file);
-      if (ahead !== undefined && ahead.offset === file.offset) file.follow(ahead);
+      this.#followAhead(file);
     } catch (error) {
       noteReadError(file, error, this.counters);
     }

@@ -80,6 +80,10 @@ export class MemoryLogFiles implements LogFiles {
     return Promise.resolve(paths.map((other) => this.#found(other)));
   }
 
+  isWatched(): boolean {
+    return false;
+  }
+
   open(_group: string, path: string): Promise<LogFileHandle> {
     const file = this.#names.get(path);
     if (file === undefined) return Promise.reject(new LogFileError('missing', path));

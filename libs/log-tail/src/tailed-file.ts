@@ -13,6 +13,7 @@ export class TailedFile {
   readonly key: string;
   readonly group: string;
   readonly path: string;
+  readonly folder: string;
   readonly handle: LogFileHandle;
   readonly ledger: OffsetLedger;
   state: TailedFileState;
@@ -25,6 +26,8 @@ export class TailedFile {
   sizeBytes = 0;
   /** When it was last seen under its path. */
   seenMs: number;
+  /** When the file system was last asked about it; something happened to it since if that is long ago. */
+  lookedMs = Number.NEGATIVE_INFINITY;
   /** When it last grew, or was opened or renamed. */
   changedMs: number;
   /** Since when not everything is acknowledged, or null when it is. */
@@ -43,6 +46,7 @@ export class TailedFile {
   constructor(group: string, path: string, handle: LogFileHandle, offset: number, nowMs: number) {
     this.group = group;
     this.path = path;
+    this.folder = folderOf(path);
     this.handle = handle;
     this.key = keyOf(handle.id);
     this.offset = offset;
@@ -131,6 +135,11 @@ export class TailedFile {
       seenMs: this.seenMs,
     };
   }
+}
+
+/** Where a path lies. */
+export function folderOf(path: string): string {
+  return path.slice(0, Math.max(1, path.lastIndexOf('/')));
 }
 
 /** A text that names a file on this machine while it exists. */

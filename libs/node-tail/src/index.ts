@@ -1,2 +1,7 @@
 export { FileCheckpointStore } from './file-checkpoint-store.ts';
-export { type FileGroup, isAcceptedPattern, NodeLogFiles } from './node-log-files.ts';
+export {
+  type FileChangeListener,
+  type FileGroup,
+  isAcceptedPattern,
+  NodeLogFiles,
+} from './node-log-files.ts';

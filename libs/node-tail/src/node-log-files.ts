@@ -1,5 +1,5 @@
 import { constants, fstatSync, type FSWatcher, readSync, statSync, watch } from 'node:fs';
-import { type FileHandle, glob, open, readdir, realpath } from 'node:fs/promises';
+import { type FileHandle, open, readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, matchesGlob, sep } from 'node:path';
 import {
   type FileId,
@@ -10,6 +10,7 @@ import {
   type LogFiles,
   type LogFileStat,
 } from '#libs/log-tail';
+import { type FolderEntry, PatternWalk } from './pattern-walk.ts';
 
 /** Which files belong to a group. */
 export interface FileGroup {
@@ -29,39 +30,88 @@ export interface FileGroup {
 const MAX_FOUND = 100_000;
 /** Most folders that are watched; beyond it, polling has to do. */
 const MAX_WATCHED_FOLDERS = 1_000;
+/** What is known of a file whose folder has not changed is looked at again after so long. */
+const REFRESH_MS = 10_000;
+/** Several tailers that look at the same moment are told the same. */
+const SHARED_MS = 30;
+
+/** What was found of a group, and when. */
+interface Found {
+  readonly files: readonly FoundLogFile[];
+  readonly atMs: number;
+}
+
+/** Told when names in a folder came or went, or a file in it was written to. */
+export type FileChangeListener = (kind: 'names' | 'content', folder: string) => void;
 
 /** The files of this machine. */
 export class NodeLogFiles implements LogFiles {
   readonly #groups: ReadonlyMap<string, FileGroup>;
   readonly #watchers = new Map<string, FSWatcher>();
-  readonly #onChange: ((kind: 'names' | 'content') => void) | null;
+  readonly #foldersOf = new Map<string, ReadonlySet<string>>();
+  readonly #onChange: FileChangeListener | null;
+  readonly #walk = new PatternWalk();
+  readonly #found = new Map<string, Found>();
+  /** What is known of regular files; an entry lives until something happens in its folder. */
+  #known = new WeakMap<FolderEntry, FoundLogFile>();
+  #freshMs = Number.NEGATIVE_INFINITY;
+  readonly #changedFolders = new Set<string>();
   #isClosed = false;
 
   /**
    * @param onChange called when a folder with log files says that something happened there; a hint, which may be
    *   missing (network file systems, too many watches), so look at intervals as well
    */
-  constructor(
-    groups: readonly FileGroup[],
-    onChange: ((kind: 'names' | 'content') => void) | null = null,
-  ) {
+  constructor(groups: readonly FileGroup[], onChange: FileChangeListener | null = null) {
     this.#groups = new Map(groups.map((group) => [group.name, group]));
     this.#onChange = onChange;
   }
 
   async find(group: string): Promise<readonly FoundLogFile[]> {
     const { include, exclude } = this.#group(group);
-    const found = new Map<string, FoundLogFile>();
-    for (const pattern of include) {
-      for await (const path of glob(pattern)) {
-        if (found.size >= MAX_FOUND) break;
-        if (exclude.some((excluded) => matchesGlob(path, excluded))) continue;
-        const file = statOrNull(path);
-        if (file !== null) found.set(path, file);
-      }
+    const last = this.#found.get(group);
+    const nowMs = performance.now();
+    if (last !== undefined && nowMs - last.atMs < SHARED_MS) return last.files;
+    if (nowMs - this.#freshMs >= REFRESH_MS) {
+      this.#known = new WeakMap();
+      this.#freshMs = nowMs;
     }
-    this.#watchFolders(new Set([...found.keys()].map((path) => dirname(path))));
-    return [...found.values()];
+    if (group === this.#groups.keys().next().value) this.#walk.beginRound();
+    const found = new Map<string, FoundLogFile>();
+    const folders = new Set<string>();
+    for (const pattern of include) {
+      await this.#walk.walk(pattern, (entry) => {
+        if (exclude.some((excluded) => matchesGlob(entry.path, excluded))) return true;
+        const file = this.#look(entry);
+        if (file === null) return true;
+        found.set(entry.path, file);
+        folders.add(dirname(entry.path));
+        return found.size < MAX_FOUND;
+      });
+    }
+    if (group === [...this.#groups.keys()].at(-1)) this.#changedFolders.clear();
+    this.#watchFolders(group, folders);
+    const all = [...found.values()];
+    const isSame =
+      last?.files.length === all.length && last.files.every((file, i) => file === all[i]);
+    const files = isSame ? last.files : all;
+    this.#found.set(group, { files, atMs: performance.now() });
+    return files;
+  }
+
+  /** The names in a folder with log files are as they were, and whatever happens there is told at once. */
+  isWatched(path: string): boolean {
+    return this.#watchers.has(dirname(path));
+  }
+
+  #look(entry: FolderEntry): FoundLogFile | null {
+    if (entry.kind === 'other' || entry.kind === 'folder') return null;
+    const isKnown = entry.kind === 'file' && !this.#changedFolders.has(dirname(entry.path));
+    const known = isKnown ? this.#known.get(entry) : undefined;
+    if (known !== undefined) return known;
+    const file = statOrNull(entry.path);
+    if (file !== null) this.#known.set(entry, file);
+    return file;
   }
 
   async siblings(path: string): Promise<readonly FoundLogFile[]> {
@@ -123,19 +173,22 @@ export class NodeLogFiles implements LogFiles {
     throw new LogFileError('outside_root', path);
   }
 
-  #watchFolders(folders: ReadonlySet<string>): void {
+  #watchFolders(group: string, folders: ReadonlySet<string>): void {
     if (this.#onChange === null || this.#isClosed) return;
+    this.#foldersOf.set(group, folders);
+    const wanted = [...this.#foldersOf.values()];
     for (const [folder, watcher] of this.#watchers) {
-      if (folders.has(folder)) continue;
+      if (wanted.some((set) => set.has(folder))) continue;
       watcher.close();
       this.#watchers.delete(folder);
     }
     for (const folder of folders) {
       if (this.#watchers.has(folder) || this.#watchers.size >= MAX_WATCHED_FOLDERS) continue;
       try {
-        const watcher = watch(folder, { persistent: false }, (event) =>
-          this.#onChange?.(event === 'rename' ? 'names' : 'content'),
-        );
+        const watcher = watch(folder, { persistent: false }, (event) => {
+          this.#changedFolders.add(folder);
+          this.#onChange?.(event === 'rename' ? 'names' : 'content', folder);
+        });
         watcher.on('error', () => {
           watcher.close();
           this.#watchers.delete(folder);

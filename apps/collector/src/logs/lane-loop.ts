@@ -2,7 +2,7 @@ import { type AppLogger, describeError } from '#libs/platform';
 import type { LogLane } from './log-lane.ts';
 
 /** How long after a hint from the file system a lane looks, so that a burst of hints means one look. */
-const HINT_DELAY_MS = 20;
+const HINT_DELAY_MS = 50;
 
 /** Polls a lane: at intervals, sooner when something has happened, and at once while there is more. */
 export class LaneLoop {
@@ -28,9 +28,9 @@ export class LaneLoop {
     this.#running ??= this.#run();
   }
 
-  /** Something has happened to the files. */
-  hint(kind: 'names' | 'content'): void {
-    if (kind === 'names') this.lane.requestScan();
+  /** Something has happened to the files in a folder. */
+  hint(kind: 'names' | 'content', folder: string): void {
+    if (!this.lane.noteChange(kind, folder)) return;
     this.#hintTimer ??= setTimeout(() => {
       this.#hintTimer = null;
       this.#wake?.();

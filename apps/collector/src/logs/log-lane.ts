@@ -85,6 +85,10 @@ export class LogLane {
   readonly #followers: LogLane[] = [];
   /** Nothing was left to read when this lane last looked. */
   #isInStep = false;
+  #isStarted = false;
+  #isPolling = false;
+  /** The leading lane has it look for files. */
+  #scanning: Promise<void> | null = null;
   #fullSinceMs: number | null = null;
   readonly #open = new Map<string, OpenFile>();
   #waitingBytes = 0;
@@ -124,20 +128,49 @@ export class LogLane {
     return this.#tailer.counters;
   }
 
-  start(): Promise<void> {
-    return this.#tailer.start();
+  async start(): Promise<void> {
+    await this.#tailer.start();
+    this.#isStarted = true;
   }
 
   async poll(nowMs: number): Promise<PollResult> {
-    this.#advance(nowMs);
-    const result = await this.#tailer.poll(nowMs);
-    if (!result.hasMore) this.#isInStep = true;
-    return result;
+    await this.#scanning;
+    this.#isPolling = true;
+    try {
+      this.#advance(nowMs);
+      if (await this.#tailer.scan(nowMs)) await this.#showFollowers(nowMs);
+      const result = await this.#tailer.poll(nowMs);
+      if (!result.hasMore) this.#isInStep = true;
+      return result;
+    } finally {
+      this.#isPolling = false;
+    }
   }
 
-  /** The next poll looks at the patterns again. */
-  requestScan(): void {
-    this.#tailer.requestScan();
+  /** Lanes that know of a new file before it is read can be handed what is read of it. */
+  async #showFollowers(nowMs: number): Promise<void> {
+    for (const follower of this.#followers) {
+      if (follower.#isPolling || !follower.#isStarted) continue;
+      const tailer = follower.#tailer;
+      tailer.requestScan();
+      // Its own poll tells what is wrong with it.
+      follower.#scanning = tailer.scan(nowMs).then(
+        () => {},
+        () => tailer.requestScan(),
+      );
+      await follower.#scanning;
+      follower.#scanning = null;
+    }
+  }
+
+  /**
+   * Something has happened in a folder.
+   * @returns whether this lane should look soon; one in step is told what there is
+   */
+  noteChange(kind: 'names' | 'content', folder: string): boolean {
+    if (kind === 'names') this.#tailer.requestScan();
+    this.#tailer.noteChange(folder);
+    return this.#options.leader === null || !this.#isInStep;
   }
 
   /** Saves how far everything was delivered, and closes the files. */

@@ -145,8 +145,8 @@ export class LogsRunner
       exclude: group.exclude.map((pattern) => this.#absolute(pattern)),
       linkTargets: group.link_targets,
     }));
-    const files = new NodeLogFiles(groups, (kind) => {
-      for (const loop of this.#loops) loop.hint(kind);
+    const files = new NodeLogFiles(groups, (kind, folder) => {
+      for (const loop of this.#loops) loop.hint(kind, folder);
     });
     this.#files = files;
     const pods =
