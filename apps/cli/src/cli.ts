@@ -10,6 +10,11 @@ import {
 import { checkRulesCommand } from './commands/check-rules.ts';
 import { dbInspectCommand, dbRepairCommand, dbVerifyCommand } from './commands/db.ts';
 import { exportMetricsCommand } from './commands/export-metrics.ts';
+import {
+  importAlertmanagerCommand,
+  importManifestsCommand,
+  importPrometheusCommand,
+} from './commands/import-config.ts';
 import { importMetricsCommand } from './commands/import-metrics.ts';
 import { queryCommand } from './commands/query.ts';
 import { receiversTestCommand } from './commands/receivers-test.ts';
@@ -50,6 +55,9 @@ const COMMANDS: readonly Command[] = [
   dbRepairCommand,
   exportMetricsCommand,
   importMetricsCommand,
+  importPrometheusCommand,
+  importAlertmanagerCommand,
+  importManifestsCommand,
 ];
 
 /** Runs `binnacle ARGS…`. */

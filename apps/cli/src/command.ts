@@ -1,3 +1,5 @@
+import type { ServiceCheck } from './import/service-check.ts';
+
 /** What a command may touch; handed in so that tests need no process. */
 export interface CommandIo {
   /** Writes to standard output, as given. */
@@ -13,6 +15,8 @@ export interface CommandIo {
   readonly cwd?: string;
   /** Everything on standard input. */
   readonly readInput?: () => Promise<string>;
+  /** What a service says about a configuration; by default it is started to say so. */
+  readonly askService?: ServiceCheck;
 }
 
 /** 0: fine. 1: the command found something wrong. 2: it was called wrongly. 3: a lint that was to be fatal found something. */

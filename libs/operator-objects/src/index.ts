@@ -8,3 +8,8 @@ export {
   type TranslationOptions,
 } from './translation.ts';
 export { TRANSLATION_DEFAULTS, translateMonitor } from './translate-monitor.ts';
+export {
+  type AlertmanagerParts,
+  type SecretFile,
+  translateAlertmanagerConfig,
+} from './alertmanager-config-object.ts';
