@@ -1,8 +1,28 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { LinePipeline, type LogFormat, LOG_STREAMS, readPodLogPath } from '#libs/log-pipeline';
-import { LogTailer, MemoryCheckpointStore, MemoryLogFiles } from '#libs/log-tail';
+import {
+  LinePipeline,
+  type LogFormat,
+  LOG_STREAMS,
+  type LogSource,
+  logSourceOf,
+  MULTILINE_RULES,
+  ParserSet,
+  type ParserSpec,
+  readPodLogPath,
+  type RecordBatch,
+  RecordPipeline,
+} from '#libs/log-pipeline';
+import {
+  frameLines,
+  type LineBatch,
+  LineColumns,
+  LogTailer,
+  MemoryCheckpointStore,
+  MemoryLogFiles,
+} from '#libs/log-tail';
+import { EntryEncoder, MsgpackReader } from '#libs/forward';
 import { describeConformance } from '../support/conformance.ts';
 
 interface ExpectedEntry {
@@ -114,7 +134,7 @@ describeConformance('log files of container runtimes', ['logs'], (folder) => {
 
   for (const { file, format, note, entries } of expectations) {
     const known = formatOf(format);
-    // Stack traces wait for the joining of several lines into one record.
+    // Stack traces have cases of their own.
     if (known === null || entries === undefined) continue;
     describe(`the file ${file}`, () => {
       it.each([64, 4096, 262_144])(`in chunks of %d: ${note}`, async (chunkBytes) => {
@@ -228,3 +248,158 @@ describeConformance('the paths of log files', ['logs', 'paths.json'], (path) => 
     expect(readPodLogPath(expected.path)).toEqual(expected.valid === false ? null : told);
   });
 });
+
+const NO_FIELDS = { labels: [], annotations: [] };
+
+function wholeBatch(bytes: Buffer): LineBatch {
+  const columns = new LineColumns();
+  frameLines(bytes, bytes.length, columns, {
+    maxLineBytes: 1_000_000,
+    isInsideLongLine: false,
+    isFinal: true,
+  });
+  return {
+    group: 'g',
+    path: '/0.log',
+    fileKey: 'f',
+    bytes,
+    lineCount: columns.count,
+    lineStarts: columns.starts,
+    lineEnds: columns.ends,
+    firstOffset: 0,
+    endOffset: bytes.length,
+  };
+}
+
+/** All records of a file, each with everything that outputs are told of it. */
+function recordsOf(
+  file: string,
+  format: LogFormat,
+  source: LogSource,
+  options: { readonly parsers?: readonly ParserSpec[]; readonly multiline?: readonly string[] },
+): Record<string, unknown>[] {
+  const pipeline = new RecordPipeline({
+    format,
+    parsers: new ParserSet(options.parsers ?? []),
+    parser: null,
+    multilineRules: MULTILINE_RULES,
+    multiline: options.multiline ?? [],
+    multilineLimits: { maxLines: 1_000, maxBytes: 1_000_000, timeoutMs: 1_000 },
+    labelNames: [],
+    obeysAnnotations: true,
+  });
+  const encoder = new EntryEncoder(source.attributes);
+  const encoded = (records: RecordBatch | null): Record<string, unknown>[] => {
+    if (records === null) return [];
+    const reader = new MsgpackReader(encoder.encode(pipeline.ship('f', records), 0).bytes);
+    const entries: Record<string, unknown>[] = [];
+    while (!reader.isAtEnd) {
+      const [, record] = reader.readValue() as [unknown, Record<string, unknown>];
+      entries.push({ ...record });
+    }
+    return entries;
+  };
+  const batch = wholeBatch(readFileSync(file));
+  return [...encoded(pipeline.process(batch, source, 0).records), ...encoded(pipeline.end('f', 0))];
+}
+
+describeConformance('stack traces', ['logs', 'stacktraces'], (folder) => {
+  const expectations = readFileSync(join(folder, '..', 'expected.ndjson'), 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('raw-multiline'))
+    .map((line) => JSON.parse(line) as { readonly file: string; readonly groups: string[] });
+  const source = logSourceOf('/0.log', null, {}, NO_FIELDS);
+  const all = MULTILINE_RULES.map(({ name }) => name);
+
+  for (const { file, groups } of expectations) {
+    const language = basename(file, '.log');
+    it.each([
+      [`of ${language}, by its rule`, [language]],
+      [`of ${language}, by all rules`, all],
+    ])('%s, are one record each', (_, multiline) => {
+      const told = (name: string, format: LogFormat): unknown[] =>
+        recordsOf(join(folder, name), format, source, { multiline }).map(({ message }) => message);
+      expect(told(`${language}.log`, 'raw')).toEqual(groups);
+      // Each stream is in its order; which comes first of two is not told.
+      const ofContainer = told(`${language}.cri.log`, 'cri');
+      expect(new Set(ofContainer)).toEqual(new Set(groups));
+      expect(ofContainer).toHaveLength(groups.length);
+    });
+  }
+});
+
+/** What was taken apart, or the message, by stream. */
+function gist(record: Record<string, unknown>): string {
+  const field = Object.keys(record).find((one) => one.endsWith('_parser'));
+  const text = record[field ?? 'log'] ?? record['message'];
+  return `${String(record['stream'])} ${field ?? ''} ${String(text).trimEnd()}`;
+}
+
+/** The parsers that the pods of these samples name: a text in brackets, then the rest as a field of the parser's name. */
+const SAMPLE_PARSERS: readonly ParserSpec[] = [
+  'default',
+  'default-stdout',
+  'default-stderr',
+  ...[1, 2, 3, 4].flatMap((i) => [
+    `container-${i}`,
+    `container-${i}-stdout`,
+    `container-${i}-stderr`,
+  ]),
+].map((name) => ({
+  name: `${name}-parser`,
+  format: 'regex',
+  pattern: `^\\[(?<when>[^\\]]*)\\] (?<${name.replaceAll('-', '_')}_parser>.*)$`,
+  timeField: 'when',
+  timeFormat: '%Y-%m-%dT%H:%M:%S.%N',
+}));
+
+describeConformance(
+  'what pods ask of Fluent Bit',
+  ['logs', 'fluent-bit', 'kubernetes'],
+  (folder) => {
+    for (const group of ['annotations-parser', 'annotations-exclude']) {
+      const samples = readdirSync(join(folder, 'log', group)).filter((name) =>
+        /multiple|_std(?:out|err)_|invalid_text|default_text/.test(name),
+      );
+
+      it.each(samples)('holds for %s', (name) => {
+        const [, pod = '', container = ''] = /^[^_]*_([^_]+)_(.+)\.log$/.exec(name) ?? [];
+        const set = name.slice(0, name.indexOf('_'));
+        const meta = JSON.parse(
+          readFileSync(join(folder, 'meta', `${set}_${pod}.meta`), 'utf8'),
+        ) as { metadata: { annotations: Record<string, string> } };
+        const source: LogSource = {
+          ...logSourceOf('/0.log', null, {}, NO_FIELDS),
+          identity: { namespace: set, pod, container, workload: '' },
+          pod: {
+            namespace: set,
+            name: pod,
+            uid: '',
+            node: '',
+            workload: '',
+            workloadKind: '',
+            labels: new Map(),
+            annotations: new Map(Object.entries(meta.metadata.annotations)),
+          },
+        };
+        const file = join(folder, 'log', group, name);
+        const records = recordsOf(file, 'docker-json', source, { parsers: SAMPLE_PARSERS });
+        const outs = readdirSync(join(folder, 'out', group))
+          .filter(
+            (out) =>
+              out.startsWith(`${basename(name, '.log')}_`) ||
+              out === `${basename(name, '.log')}.out`,
+          )
+          .flatMap((out) => readFileSync(join(folder, 'out', group, out), 'utf8').split('\n'))
+          .filter((line) => line !== '')
+          .map((line) => (JSON.parse(line) as [number, Record<string, unknown>])[1]);
+        // Of one sample only the records of one stream are told.
+        const compared = set.endsWith('-order')
+          ? records.filter((record) => record['stream'] === 'stdout')
+          : records;
+        expect(new Set(compared.map(gist))).toEqual(new Set(outs.map(gist)));
+        expect(compared).toHaveLength(outs.length);
+      });
+    }
+  },
+);

@@ -1,5 +1,12 @@
 import { isUtf8 } from 'node:buffer';
-import { LOG_LEVELS, LOG_STREAMS, type RecordBatch } from '#libs/log-pipeline';
+import {
+  JSON_FIELD,
+  LOG_LEVELS,
+  LOG_STREAMS,
+  NUMBER_FIELD,
+  type RecordBatch,
+  type RecordFields,
+} from '#libs/log-pipeline';
 import { MsgpackWriter } from './msgpack-writer.ts';
 
 /** What all records of a file say beside their message. */
@@ -12,8 +19,12 @@ export interface EncodedEntries {
 }
 
 const EVENT_TIME_BYTES = 10;
-/** What stands before the message: array of two, EventTime, and the length of a text. */
-const MAX_HEADER_BYTES = 1 + EVENT_TIME_BYTES + 5;
+/** What stands before the message: array of two, EventTime, a map's size, and the length of a text. */
+const MAX_HEADER_BYTES = 1 + EVENT_TIME_BYTES + 3 + 5;
+/** Integers with more digits would lose the last of them. */
+const MAX_EXACT_DIGITS = 15;
+/** What stands before the name and the value of a field, or a number. */
+const MAX_FIELD_HEADER_BYTES = 14;
 const MAX_UINT32 = 0xffff_ffff;
 
 /**
@@ -22,8 +33,9 @@ const MAX_UINT32 = 0xffff_ffff;
  */
 export class EntryEncoder {
   readonly #attributes: EntryAttributes;
-  /** The record up to and with the key `message`, by stream and level. */
+  /** The record behind its size, up to and with the key `message`, by stream and level. */
   readonly #prefixes: (Buffer | undefined)[] = [];
+  readonly #ownCount: number;
   readonly #hasLevels: boolean;
 
   /**
@@ -33,6 +45,7 @@ export class EntryEncoder {
   constructor(attributes: EntryAttributes, hasLevels = true) {
     this.#attributes = attributes;
     this.#hasLevels = hasLevels;
+    this.#ownCount = this.#own().length + 1 + (hasLevels ? 1 : 0);
   }
 
   /**
@@ -46,7 +59,7 @@ export class EntryEncoder {
     to: number = records.count,
     memory?: (bytes: number) => Buffer,
   ): EncodedEntries {
-    const { starts, ends, levels, streams, timeSeconds, timeNanos } = records;
+    const { starts, ends, levels, streams, timeSeconds, timeNanos, fields } = records;
     const estimate = this.#estimate(records, from, to);
     const writer = new MsgpackWriter(memory === undefined ? estimate : memory(estimate));
     const nowSeconds = Math.floor(nowMs / 1000);
@@ -81,11 +94,19 @@ export class EntryEncoder {
       bytes[at++] = nanos >>> 16;
       bytes[at++] = nanos >>> 8;
       bytes[at++] = nanos;
+      const size = this.#ownCount + (streams[row] === 0 ? 0 : 1) + (fields?.counts[row] ?? 0);
+      if (size < 16) bytes[at++] = 0x80 | size;
+      else {
+        bytes[at++] = 0xde;
+        bytes[at++] = size >>> 8;
+        bytes[at++] = size;
+      }
       prefix.copy(bytes, at);
       writer.length = at + prefix.length;
       writer.textHeader(end - start);
       source.copy(bytes, writer.length, start, end);
       writer.length += end - start;
+      if (fields !== null) writeFields(writer, records, row);
     }
     return { bytes: writer.written, count: to - from };
   }
@@ -95,6 +116,7 @@ export class EntryEncoder {
     for (let row = from; row < to; row++) {
       const prefix = this.#prefix(records.streams[row]!, records.levels[row]!);
       total += MAX_HEADER_BYTES + prefix.length + records.ends[row]! - records.starts[row]!;
+      if (records.fields !== null) total += fieldBytes(records.fields, row);
     }
     return total;
   }
@@ -104,14 +126,16 @@ export class EntryEncoder {
     return (this.#prefixes[at] ??= this.#makePrefix(stream, level));
   }
 
-  #makePrefix(stream: number, level: number): Buffer {
-    const own = Object.entries(this.#attributes).filter(
+  #own(): readonly (readonly [string, unknown])[] {
+    return Object.entries(this.#attributes).filter(
       ([key]) => key !== 'message' && key !== 'level' && key !== 'stream',
     );
+  }
+
+  #makePrefix(stream: number, level: number): Buffer {
     const streamName = LOG_STREAMS[stream]!;
     const writer = new MsgpackWriter();
-    writer.mapHeader(own.length + 1 + (this.#hasLevels ? 1 : 0) + (streamName === '' ? 0 : 1));
-    for (const [key, value] of own) {
+    for (const [key, value] of this.#own()) {
       writer.text(key);
       writer.value(value);
     }
@@ -128,14 +152,67 @@ export class EntryEncoder {
   }
 }
 
+/** About how much the fields of a row take. */
+function fieldBytes(fields: RecordFields, row: number): number {
+  const first = fields.first[row]!;
+  let total = 0;
+  for (let i = first; i < first + fields.counts[row]!; i++) {
+    total += fields.nameEnds[i]! - fields.nameStarts[i]! + MAX_FIELD_HEADER_BYTES;
+    total += fields.valueEnds[i]! - fields.valueStarts[i]!;
+  }
+  return total;
+}
+
+/** The pairs that parsers have found in a row. */
+function writeFields(writer: MsgpackWriter, records: RecordBatch, row: number): void {
+  const fields = records.fields!;
+  const first = fields.first[row]!;
+  for (let i = first; i < first + fields.counts[row]!; i++) {
+    const name = fields.isNameExtra[i] === 1 ? records.extra : records.lines;
+    writeSlice(writer, name, fields.nameStarts[i]!, fields.nameEnds[i]!);
+    const value = fields.isValueExtra[i] === 1 ? records.extra : records.lines;
+    const start = fields.valueStarts[i]!;
+    const end = fields.valueEnds[i]!;
+    if (fields.kinds[i] === NUMBER_FIELD && end - start <= MAX_EXACT_DIGITS) {
+      writer.value(Number(value.toString('latin1', start, end)));
+    } else if (fields.kinds[i] === JSON_FIELD) writeJson(writer, value, start, end);
+    else writeSlice(writer, value, start, end);
+  }
+}
+
+/** Text; bytes that are not UTF-8 become U+FFFD. */
+function writeSlice(writer: MsgpackWriter, bytes: Buffer, start: number, end: number): void {
+  if (!isUtf8(bytes.subarray(start, end))) {
+    writer.text(bytes.toString('utf8', start, end));
+    return;
+  }
+  writer.textHeader(end - start);
+  writer.reserve(end - start);
+  bytes.copy(writer.bytes, writer.length, start, end);
+  writer.length += end - start;
+}
+
+/** The value that JSON stands for; what cannot be written as one, being nested too deep, stays text. */
+function writeJson(writer: MsgpackWriter, bytes: Buffer, start: number, end: number): void {
+  const { length } = writer;
+  try {
+    const value: unknown = JSON.parse(bytes.toString('utf8', start, end));
+    writer.value(value);
+  } catch {
+    writer.length = length;
+    writeSlice(writer, bytes, start, end);
+  }
+}
+
 /** The part of the lines in which the rows lie that are part of their line. */
 function rangeOf(records: RecordBatch, from: number, to: number): Buffer {
-  let start = -1;
+  let start = Number.POSITIVE_INFINITY;
   let end = 0;
+  // Records that were held back come out of their order.
   for (let row = from; row < to; row++) {
     if (records.isExtra[row] === 1) continue;
-    if (start < 0) start = records.starts[row]!;
-    end = records.ends[row]!;
+    start = Math.min(start, records.starts[row]!);
+    end = Math.max(end, records.ends[row]!);
   }
-  return records.lines.subarray(Math.max(0, start), end);
+  return records.lines.subarray(Math.min(start, end), end);
 }

@@ -1,7 +1,7 @@
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { LinePipeline } from '#libs/log-pipeline';
+import { LinePipeline, RecordParser } from '#libs/log-pipeline';
 import type { LineBatch } from '#libs/log-tail';
 import { EntryEncoder } from './entry-encoder.ts';
 import { ForwardClient } from './forward-client.ts';
@@ -246,6 +246,34 @@ describe('entries of log records', () => {
       { ...common, level: 'error', stream: 'stderr', message: 'ERROR two 🙂' },
     ]);
     expect(encoder.encode(records, 0, 2, 2)).toMatchObject({ count: 0 });
+  });
+
+  it('have the fields that a parser has found, numbers as numbers and objects as objects', () => {
+    const deep = `${'['.repeat(40)}${']'.repeat(40)}`;
+    const lines = [
+      '{"n":1.5,"id":12345678901234567890,"ok":null,"o":{"a":[1,"b"]},"__proto__":{"x":1},"msg":"one"}',
+      `{"deep":${deep},"level":"warn","file":"/etc/shadow"}`,
+      Buffer.from('{"k\xff":"v\xff"}', 'latin1'),
+      'not JSON',
+      `{${Array.from({ length: 20 }, (_, i) => `"k${i}":${i}`).join()}}`,
+    ];
+    const { records } = new LinePipeline({ format: 'raw' }).process(batchOf(lines), 0);
+    const parser = new RecordParser({ name: 'p', format: 'json' });
+    const counters = { unparsedLines: 0, badTimes: 0 };
+    for (let row = 0; row < records.count; row++) parser.apply(records, row, 0, counters);
+    const { bytes } = new EntryEncoder({ file: '/p' }).encode(records, 0);
+    const reader = new MsgpackReader(bytes);
+    const told: object[] = [];
+    while (!reader.isAtEnd) told.push({ ...(reader.readValue() as [unknown, object])[1] });
+    expect(told.map((record): unknown => JSON.parse(JSON.stringify(record)))).toEqual([
+      JSON.parse(
+        '{"file":"/p","level":"unknown","message":"one","n":1.5,"id":"12345678901234567890","ok":null,"o":{"a":[1,"b"]},"__proto__":{"x":1}}',
+      ),
+      { file: '/p', level: 'warn', message: lines[1], deep, log_file: '/etc/shadow' },
+      { file: '/p', level: 'unknown', message: '{"k\ufffd":"v\ufffd"}', 'k\ufffd': 'v\ufffd' },
+      { file: '/p', level: 'unknown', message: 'not JSON' },
+      expect.objectContaining({ k0: 0, k19: 19, file: '/p' }),
+    ]);
   });
 
   it('are text also where the lines are not', () => {

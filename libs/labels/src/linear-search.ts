@@ -15,6 +15,37 @@ export class LinearSearch {
     this.#compiled = compileRe2(pattern, 0);
   }
 
+  /** Names of the capturing groups that have one, and where {@link capture} puts their bounds, in pairs. */
+  groupNames(): ReadonlyMap<string, number> {
+    return new Map(Object.entries(this.#compiled.namedGroups()));
+  }
+
+  /** How many bounds {@link capture} gives: a pair for the whole and for each group. */
+  get boundCount(): number {
+    return (this.#compiled.groupCount() + 1) * 2;
+  }
+
+  /**
+   * Searches UTF-8 bytes for the first match and puts where it and its groups begin and end into `bounds`, the groups in
+   * their order after the whole; -1 for a group that took no part.
+   * @returns whether there is a match
+   */
+  capture(bytes: Uint8Array, bounds: Int32Array): boolean {
+    const matcher = this.#compiled.matcher(bytes);
+    if (!matcher.find()) return false;
+    const groups = this.#compiled.groupCount();
+    for (let group = 0; group <= groups; group++) {
+      bounds[group * 2] = matcher.start(group);
+      bounds[group * 2 + 1] = matcher.end(group);
+    }
+    return true;
+  }
+
+  /** Whether any part of UTF-8 `bytes` matches. */
+  testBytes(bytes: Uint8Array): boolean {
+    return this.#compiled.matcher(bytes).find();
+  }
+
   /** Whether any part of `text` matches. */
   test(text: string): boolean {
     return this.#compiled.matcher(text).find();

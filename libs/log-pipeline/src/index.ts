@@ -22,3 +22,16 @@ export { PodDirectory, type PodDirectoryOptions, type PodMetadata } from './pod-
 export { type PodLogPath, readPodLogPath } from './pod-log-path.ts';
 export { type SourceCount, SourceCounts, type SourceCountsOptions } from './source-counts.ts';
 export { type Workload, workloadOf } from './workload.ts';
+export { type MultilineLimits } from './multiline-joiner.ts';
+export { type MultilineSpec, multilineRuleOf, START_STATE } from './multiline-pattern.ts';
+export { MULTILINE_RULES, type MultilineRule } from './multiline-rules.ts';
+export { ParserSet } from './parser-set.ts';
+export { JSON_FIELD, NUMBER_FIELD, RecordFields, TEXT_FIELD } from './record-fields.ts';
+export { PARSER_FORMATS, type ParserSpec, RecordParser } from './record-parser.ts';
+export {
+  type RecordCounters,
+  RecordPipeline,
+  type RecordPipelineOptions,
+} from './record-pipeline.ts';
+export { TimeFormat } from './time-format.ts';
+export { TimeFormatError } from './time-parts.ts';

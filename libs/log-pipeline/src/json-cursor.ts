@@ -18,6 +18,7 @@ export class JsonCursor {
   /** The current key, without its quotes. */
   keyStart = 0;
   keyEnd = 0;
+  keyHasEscapes = false;
   /** The current value; a string without its quotes, anything else with its brackets. */
   valueStart = 0;
   valueEnd = 0;
@@ -65,6 +66,7 @@ export class JsonCursor {
     this.keyStart = this.#at + 1;
     if (!this.#skipString()) return false;
     this.keyEnd = this.#at - 1;
+    this.keyHasEscapes = this.hasEscapes;
     this.#skipBlanks();
     if (this.#at >= this.#end || bytes[this.#at] !== COLON) return false;
     this.#at++;

@@ -1,6 +1,7 @@
 import type { LineBatch } from '#libs/log-tail';
 import { detectLevel } from './detect-level.ts';
 import { JsonCursor } from './json-cursor.ts';
+import { unescapeJson } from './json-text.ts';
 import { type JoinedMessage, PartialJoiner } from './partial-joiner.ts';
 import { NO_STREAM, RecordBatch, STDERR, STDOUT } from './record-batch.ts';
 import { Moment, readRfc3339 } from './rfc3339.ts';
@@ -66,6 +67,9 @@ export class LinePipeline {
   readonly #cursor = new JsonCursor();
   /** Used again for each batch: columns of their own would be what collecting garbage is about. */
   readonly #records = new RecordBatch(NO_BYTES, 1024);
+  /** Where the line that is being read begins in its file. */
+  #lineOffset = 0;
+  #scratch: Buffer = Buffer.allocUnsafe(16 * 1024);
 
   constructor(options: LinePipelineOptions) {
     this.#format = options.format;
@@ -91,6 +95,7 @@ export class LinePipeline {
     for (let i = 0; i < batch.lineCount; i++) {
       const start = batch.lineStarts[i]!;
       const end = batch.lineEnds[i]!;
+      this.#lineOffset = batch.firstOffset + start;
       switch (this.#format) {
         case 'cri':
           this.#readCri(batch, start, end, records, nowMs);
@@ -177,7 +182,7 @@ export class LinePipeline {
       return;
     }
     const isPart = tag === 80;
-    this.#addPiece(batch, start, bytes, Math.min(at + 1, end), end, stream, isPart, records, nowMs);
+    this.#addPiece(batch, bytes, Math.min(at + 1, end), end, stream, isPart, records, nowMs);
   }
 
   /** One object a line with `log`, `stream` and `time`; a `log` without a newline at its end goes on. */
@@ -219,21 +224,20 @@ export class LinePipeline {
     const isPart = !endsLine;
     const backslash = hasEscapes ? bytes.indexOf(92, logStart) : -1;
     if (backslash < 0 || backslash >= logEnd) {
-      this.#addPiece(batch, start, bytes, logStart, logEnd, stream, isPart, records, nowMs);
+      this.#addPiece(batch, bytes, logStart, logEnd, stream, isPart, records, nowMs);
       return;
     }
-    const plain = unescapeJson(bytes, logStart, logEnd);
-    if (plain === null) {
-      this.#addWhole(records, bytes, start, end, true);
-      return;
+    if (this.#scratch.length < logEnd - logStart) {
+      this.#scratch = Buffer.allocUnsafe((logEnd - logStart) * 2);
     }
-    this.#addPiece(batch, start, plain, 0, plain.length, stream, isPart, records, nowMs);
+    const plainEnd = unescapeJson(bytes, logStart, logEnd, this.#scratch, 0);
+    if (plainEnd < 0) this.#addWhole(records, bytes, start, end, true);
+    else this.#addPiece(batch, this.#scratch, 0, plainEnd, stream, isPart, records, nowMs);
   }
 
   /** A part of a message, or all of it; its time is in `#moment`. */
   #addPiece(
     batch: LineBatch,
-    lineStart: number,
     bytes: Buffer,
     start: number,
     end: number,
@@ -244,8 +248,7 @@ export class LinePipeline {
   ): void {
     const { seconds, nanos } = this.#moment;
     if (isPart || this.#joiner.has(batch.fileKey, stream)) {
-      const offset = batch.firstOffset + lineStart;
-      const part = { bytes, start, end, seconds, nanos, offset };
+      const part = { bytes, start, end, seconds, nanos, offset: this.#lineOffset };
       const isKept = this.#joiner.add(batch.fileKey, stream, part, nowMs);
       if (isKept) {
         if (isPart) return;
@@ -264,6 +267,7 @@ export class LinePipeline {
     records.streams[row] = stream;
     records.timeSeconds[row] = seconds;
     records.timeNanos[row] = nanos;
+    records.lineOffsets[row] = this.#lineOffset;
   }
 
   #addJoined(
@@ -279,6 +283,7 @@ export class LinePipeline {
     records.streams[row] = stream;
     records.timeSeconds[row] = message.seconds;
     records.timeNanos[row] = message.nanos;
+    records.lineOffsets[row] = message.firstOffset;
     records.joined.push({ row, parts, firstSeconds, firstNanos, isUnfinished });
     if (message.droppedBytes === 0) return;
     this.counters.truncatedMessages++;
@@ -321,6 +326,7 @@ export class LinePipeline {
     records.levels[row] = detectLevel(bytes, start, to);
     records.streams[row] = NO_STREAM;
     records.timeSeconds[row] = Number.NaN;
+    records.lineOffsets[row] = this.#lineOffset;
     if (!isMalformed) return;
     records.isMalformed[row] = 1;
     this.counters.malformedLines++;
@@ -351,14 +357,4 @@ function endsWithNewlineEscape(bytes: Uint8Array, start: number, end: number): b
   let backslashes = 0;
   for (let i = end - 2; i >= start && bytes[i] === 92; i--) backslashes++;
   return backslashes % 2 === 1;
-}
-
-/** The bytes a JSON string stands for, given without its quotes; null for wrong escapes. */
-function unescapeJson(bytes: Buffer, start: number, end: number): Buffer | null {
-  try {
-    const text: unknown = JSON.parse(bytes.toString('utf8', start - 1, end) + '"');
-    return typeof text === 'string' ? Buffer.from(text) : null;
-  } catch {
-    return null;
-  }
 }

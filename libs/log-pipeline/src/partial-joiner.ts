@@ -18,6 +18,8 @@ interface Partial {
 export interface JoinedMessage {
   readonly bytes: Buffer;
   readonly parts: number;
+  /** Where its first line begins in the file. */
+  readonly firstOffset: number;
   readonly seconds: number;
   readonly nanos: number;
   readonly firstSeconds: number;
@@ -117,6 +119,7 @@ export class PartialJoiner {
     return {
       bytes: partial.pieces.length === 1 ? partial.pieces[0]! : Buffer.concat(partial.pieces),
       parts: partial.parts,
+      firstOffset: partial.firstOffset,
       seconds: partial.lastSeconds,
       nanos: partial.lastNanos,
       firstSeconds: partial.firstSeconds,

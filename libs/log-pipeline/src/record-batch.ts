@@ -1,3 +1,5 @@
+import type { RecordFields } from './record-fields.ts';
+
 /** Streams of a container. A stream's id is its index here; files that tell none have the first. */
 export const LOG_STREAMS = ['', 'stdout', 'stderr'] as const;
 
@@ -38,9 +40,13 @@ export class RecordBatch {
   timeNanos: Uint32Array;
   /** 1 where the line is not of the format; its message is the whole line. */
   isMalformed: Uint8Array;
+  /** Where in the file the line begins, of a joined message its first. */
+  lineOffsets: Float64Array;
   readonly joined: JoinedRecord[] = [];
   lines: Buffer;
   extra: Buffer = NO_BYTES;
+  /** What parsers found in the messages; null where nothing was parsed. */
+  fields: RecordFields | null = null;
   #extraLength = 0;
 
   /** @param lines where messages lie that are part of their line */
@@ -55,6 +61,7 @@ export class RecordBatch {
     this.timeSeconds = new Float64Array(size);
     this.timeNanos = new Uint32Array(size);
     this.isMalformed = new Uint8Array(size);
+    this.lineOffsets = new Float64Array(size);
   }
 
   /** Begins anew over other lines. */
@@ -62,6 +69,7 @@ export class RecordBatch {
     this.lines = lines;
     this.count = 0;
     this.joined.length = 0;
+    this.fields = null;
     this.#extraLength = 0;
     if (this.extra.length > MAX_KEPT_EXTRA_BYTES) this.extra = NO_BYTES;
     while (this.starts.length < capacity) this.#grow();
@@ -79,16 +87,87 @@ export class RecordBatch {
 
   /** Puts bytes into `extra`. @returns where they begin */
   addExtra(bytes: Uint8Array, start: number, end: number): number {
-    const length = end - start;
+    const at = this.reserveExtra(end - start);
+    this.extra.set(bytes.subarray(start, end), at);
+    this.#extraLength += end - start;
+    return at;
+  }
+
+  /** Makes room at the end of `extra`, of which {@link keepExtra} takes what was used. @returns where it begins */
+  reserveExtra(length: number): number {
     const at = this.#extraLength;
     if (at + length > this.extra.length) {
       const larger = Buffer.allocUnsafe(Math.max((at + length) * 2, 1024));
       this.extra.copy(larger, 0, 0, at);
       this.extra = larger;
     }
-    this.extra.set(bytes.subarray(start, end), at);
-    this.#extraLength += length;
     return at;
+  }
+
+  keepExtra(end: number): void {
+    this.#extraLength = end;
+  }
+
+  /** A batch over the same bytes, without rows. What is added to either of them is not in the other. */
+  emptied(): RecordBatch {
+    const batch = new RecordBatch(this.lines, this.count);
+    batch.extra = this.extra.subarray(0, this.#extraLength);
+    batch.#extraLength = this.#extraLength;
+    return batch;
+  }
+
+  /** Adds a row of the batch that this one was {@link emptied} from. */
+  addRowOf(other: RecordBatch, row: number): void {
+    const to = this.reserve();
+    this.starts[to] = other.starts[row]!;
+    this.ends[to] = other.ends[row]!;
+    this.isExtra[to] = other.isExtra[row]!;
+    this.levels[to] = other.levels[row]!;
+    this.streams[to] = other.streams[row]!;
+    this.timeSeconds[to] = other.timeSeconds[row]!;
+    this.timeNanos[to] = other.timeNanos[row]!;
+    this.isMalformed[to] = other.isMalformed[row]!;
+    this.lineOffsets[to] = other.lineOffsets[row]!;
+  }
+
+  /** Puts the message of a row somewhere else. */
+  place(row: number, isExtra: boolean, start: number, end: number): void {
+    this.isExtra[row] = isExtra ? 1 : 0;
+    this.starts[row] = start;
+    this.ends[row] = end;
+  }
+
+  /** Leaves out the rows for which `keep` has 0. The order of the others stays, and what was joined is told of them. */
+  retain(keep: Uint8Array): void {
+    const rowsBefore = this.count;
+    const moved = this.joined.length === 0 ? null : new Map<number, number>();
+    let to = 0;
+    for (let from = 0; from < rowsBefore; from++) {
+      if (keep[from] === 0) continue;
+      moved?.set(from, to);
+      if (from !== to) this.#moveRow(from, to);
+      to++;
+    }
+    this.count = to;
+    if (moved === null) return;
+    const kept = this.joined.flatMap((record) => {
+      const row = moved.get(record.row);
+      return row === undefined ? [] : [{ ...record, row }];
+    });
+    this.joined.splice(0, this.joined.length, ...kept);
+  }
+
+  #moveRow(from: number, to: number): void {
+    this.starts[to] = this.starts[from]!;
+    this.ends[to] = this.ends[from]!;
+    this.isExtra[to] = this.isExtra[from]!;
+    this.levels[to] = this.levels[from]!;
+    this.streams[to] = this.streams[from]!;
+    this.timeSeconds[to] = this.timeSeconds[from]!;
+    this.timeNanos[to] = this.timeNanos[from]!;
+    this.isMalformed[to] = this.isMalformed[from]!;
+    this.lineOffsets[to] = this.lineOffsets[from]!;
+    this.fields?.moveRow(from, to);
   }
 
   /** Makes room for one row more. */
@@ -109,6 +188,7 @@ export class RecordBatch {
     this.timeSeconds = grown(this.timeSeconds, new Float64Array(size));
     this.timeNanos = grown(this.timeNanos, new Uint32Array(size));
     this.isMalformed = grown(this.isMalformed, new Uint8Array(size));
+    this.lineOffsets = grown(this.lineOffsets, new Float64Array(size));
   }
 }
 

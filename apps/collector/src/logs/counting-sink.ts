@@ -4,6 +4,7 @@ import type { LogFileGroup } from './logs-config.ts';
 
 /** Counts records by container, level and stream, and is done with them. */
 export class CountingSink implements RecordSink {
+  readonly wantsAll = true;
   readonly groups = new Map<
     string,
     { readonly group: LogFileGroup; readonly counts: SourceCounts }

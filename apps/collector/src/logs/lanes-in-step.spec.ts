@@ -3,14 +3,18 @@ import fc from 'fast-check';
 import { type LogFileHandle, MemoryCheckpointStore, MemoryLogFiles } from '#libs/log-tail';
 import { LogLane, type RecordSink } from './log-lane.ts';
 import { logsConfigSchema } from './logs-config.ts';
+import { PipelineFactory } from './pipeline-config.ts';
 
 const LOG = '/pods/0.log';
-const { files: GROUPS } = logsConfigSchema.parse({
+const CONFIG = logsConfigSchema.parse({
   files: [{ name: 'pods', include: ['/pods/*.log'], format: 'cri', from: 'beginning' }],
 });
+const { files: GROUPS } = CONFIG;
+const PIPELINES = new PipelineFactory(CONFIG);
 
 /** Keeps messages, and acknowledges them unless it is told to wait. */
 class Receiver implements RecordSink {
+  readonly wantsAll = false;
   readonly messages: string[] = [];
   isWaiting = false;
   readonly #waiting: (() => void)[] = [];
@@ -67,6 +71,7 @@ class Bench {
         new LogLane({
           name: String(index),
           groups: GROUPS,
+          createPipeline: (group) => PIPELINES.create(group),
           files: this.files,
           checkpoints: new MemoryCheckpointStore(),
           scanIntervalMs: 0,

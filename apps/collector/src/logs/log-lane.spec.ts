@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import type { LogSource, PodLogPath, PodMetadata } from '#libs/log-pipeline';
 import { MemoryCheckpointStore, MemoryLogFiles } from '#libs/log-tail';
 import { LogLane } from './log-lane.ts';
-import { logsConfigSchema } from './logs-config.ts';
+import { type LogFileGroup, logsConfigSchema } from './logs-config.ts';
+import { PipelineFactory } from './pipeline-config.ts';
 
 const UID = '0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0';
 const POD_FILE = `/pods/shop_web-1_${UID}/app/0.log`;
@@ -25,9 +26,10 @@ interface Given {
 }
 
 function laneOf(podWaitMs: number, hasApi = true) {
-  const { files: groups } = logsConfigSchema.parse({
+  const config = logsConfigSchema.parse({
     files: [{ name: 'g', include: ['/logs/*'], format: 'cri', from: 'beginning' }],
   });
+  const pipelines = new PipelineFactory(config);
   const files = new MemoryLogFiles();
   const checkpoints = new MemoryCheckpointStore();
   const given: Given[] = [];
@@ -35,7 +37,8 @@ function laneOf(podWaitMs: number, hasApi = true) {
   const known: { pod: PodMetadata | null } = { pod: null };
   const options = {
     name: 'test',
-    groups,
+    groups: config.files,
+    createPipeline: (group: LogFileGroup) => pipelines.create(group),
     files,
     checkpoints,
     scanIntervalMs: 0,
@@ -45,6 +48,7 @@ function laneOf(podWaitMs: number, hasApi = true) {
     podWaitMs,
     leader: null,
     sink: {
+      wantsAll: false,
       accept(
         _group: unknown,
         source: LogSource,

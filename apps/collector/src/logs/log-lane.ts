@@ -1,10 +1,10 @@
 import {
-  LinePipeline,
   type LogSource,
   logSourceOf,
   type PodFields,
   type PodFinder,
   type RecordBatch,
+  type RecordPipeline,
 } from '#libs/log-pipeline';
 import {
   type CheckpointStore,
@@ -21,6 +21,8 @@ import type { LogFileGroup } from './logs-config.ts';
 export interface RecordSink {
   /** Takes records over; they are valid until this returns. `delivered` must be called once, at once or later. */
   accept(group: LogFileGroup, source: LogSource, records: RecordBatch, delivered: () => void): void;
+  /** It is given every record, also those that are not to be shipped. */
+  readonly wantsAll: boolean;
   /** Nothing more comes of this source. */
   close(group: LogFileGroup, source: LogSource): void;
 }
@@ -29,6 +31,7 @@ export interface LogLaneOptions {
   /** `metrics`, or the name of the output. */
   readonly name: string;
   readonly groups: readonly LogFileGroup[];
+  readonly createPipeline: (group: LogFileGroup) => RecordPipeline;
   readonly files: LogFiles;
   readonly checkpoints: CheckpointStore;
   readonly scanIntervalMs: number;
@@ -48,7 +51,7 @@ const PATIENCE_MS = 1_000;
 
 interface LaneGroup {
   readonly group: LogFileGroup;
-  readonly lines: LinePipeline;
+  readonly lines: RecordPipeline;
   /** Records that went on without their pod. */
   unenriched: number;
 }
@@ -98,10 +101,7 @@ export class LogLane {
     this.#options = options;
     this.#sink = options.sink;
     for (const group of options.groups) {
-      const lines = new LinePipeline({
-        format: group.format,
-        maxMessageBytes: group.max_line_bytes,
-      });
+      const lines = options.createPipeline(group);
       this.groups.set(group.name, { group, lines, unenriched: 0 });
     }
     this.#tailer = new LogTailer({
@@ -196,9 +196,10 @@ export class LogLane {
         const file = this.#open.get(fileKey);
         if (file === undefined) continue;
         const offset = Math.min(heldFromOffset, file.processedOffset);
-        this.#handOver(file, records, this.#tailer.release(fileKey, offset));
+        const released = this.#tailer.release(fileKey, offset);
+        const shipped = this.#handOver(file, fileKey, records, released);
         for (const follower of this.#followers) {
-          follower.#takeHeld(file, fileKey, records, heldFromOffset, offset);
+          follower.#takeHeld(file, fileKey, shipped, heldFromOffset, offset);
         }
       }
     }
@@ -265,11 +266,13 @@ export class LogLane {
   #process(file: OpenFile, batch: LineBatch, lines: LineBatch, nowMs: number): void {
     const pipeline = file.owner.lines;
     const isContinued = pipeline.heldFrom(batch.fileKey) !== Infinity;
-    const { records, heldFromOffset } = pipeline.process(lines, nowMs);
+    const { records, heldFromOffset } = pipeline.process(lines, file.source, nowMs);
     file.processedOffset = batch.endOffset;
-    this.#handOver(file, records, () => this.#tailer.acknowledge(batch, heldFromOffset));
+    const shipped = this.#handOver(file, batch.fileKey, records, () =>
+      this.#tailer.acknowledge(batch, heldFromOffset),
+    );
     for (const follower of this.#followers) {
-      follower.#take(file, batch, records, isContinued, heldFromOffset);
+      follower.#take(file, batch, shipped, isContinued, heldFromOffset);
     }
   }
 
@@ -289,7 +292,7 @@ export class LogLane {
     const file = this.#fileOf(batch, Date.now());
     this.#adoptSource(file, source);
     file.processedOffset = batch.endOffset;
-    this.#handOver(file, records, () => this.#tailer.acknowledge(batch, heldFromOffset));
+    this.#accepted(file, records, () => this.#tailer.acknowledge(batch, heldFromOffset));
   }
 
   /** Takes records of the leading lane that it had held back for this one as well. */
@@ -303,7 +306,7 @@ export class LogLane {
     const file = this.#open.get(fileKey);
     if (file === undefined || !this.#tailer.letGo(fileKey, heldFromOffset)) return;
     this.#adoptSource(file, source);
-    this.#handOver(file, records, this.#tailer.release(fileKey, processedOffset));
+    this.#accepted(file, records, this.#tailer.release(fileKey, processedOffset));
   }
 
   /** What lanes in step say of a file is the same. */
@@ -324,8 +327,21 @@ export class LogLane {
     return this.#isInStep;
   }
 
-  #handOver(file: OpenFile, records: RecordBatch, delivered: () => void): void {
+  /** @returns what is left of the records for shipping */
+  #handOver(
+    file: OpenFile,
+    fileKey: string,
+    records: RecordBatch,
+    delivered: () => void,
+  ): RecordBatch {
     if (this.#lacksPod(file)) file.owner.unenriched += records.count;
+    if (this.#sink.wantsAll) this.#accepted(file, records, delivered);
+    const shipped = file.owner.lines.ship(fileKey, records);
+    if (!this.#sink.wantsAll) this.#accepted(file, shipped, delivered);
+    return shipped;
+  }
+
+  #accepted(file: OpenFile, records: RecordBatch, delivered: () => void): void {
     this.#sink.accept(file.owner.group, file.source, records, delivered);
   }
 
@@ -334,13 +350,15 @@ export class LogLane {
     if (file === undefined) return;
     this.#processWaiting(file, nowMs);
     this.#open.delete(fileKey);
-    const records = file.owner.lines.end(fileKey);
+    const { lines } = file.owner;
+    const records = lines.end(fileKey, nowMs);
     if (records !== null) {
-      this.#handOver(file, records, () => {});
+      const shipped = this.#handOver(file, fileKey, records, () => {});
       for (const follower of this.#followers) {
-        follower.#takeHeld(file, fileKey, records, Infinity, file.processedOffset);
+        follower.#takeHeld(file, fileKey, shipped, Infinity, file.processedOffset);
       }
     }
+    lines.forget(fileKey);
     this.#sink.close(file.owner.group, file.source);
   }
 }

@@ -67,6 +67,7 @@ export class LogMetrics {
     this.#gauges();
     this.#pipelineCounters();
     this.#unenriched();
+    this.#dropped();
     this.setLabelNames([]);
   }
 
@@ -167,6 +168,26 @@ export class LogMetrics {
         'binnacle_log_truncated_messages_total',
         'Messages in parts that were longer than max_line_bytes together.',
       ],
+      [
+        'unparsedLines',
+        'binnacle_log_unparsed_lines_total',
+        'Messages that are not of the format of their parser; they go on as they are.',
+      ],
+      [
+        'badTimes',
+        'binnacle_log_bad_times_total',
+        'Times in messages that could not be read or cannot be true; the record has its line’s.',
+      ],
+      [
+        'cutRecords',
+        'binnacle_log_cut_records_total',
+        'Records of several lines that were ended because they had too many lines or bytes.',
+      ],
+      [
+        'unknownNames',
+        'binnacle_log_unknown_names_total',
+        'Parsers and multiline rules that annotations name and that there are not, by file and stream.',
+      ],
     ] as const;
     for (const [key, name, help] of counters) {
       this.#counter(name, help, ['output', 'group'], (counter) => {
@@ -177,6 +198,22 @@ export class LogMetrics {
         }
       });
     }
+  }
+
+  /** Told of the lane that everything passes: what is left out there goes to no output. */
+  #dropped(): void {
+    this.#counter(
+      'binnacle_log_dropped_lines_total',
+      'Log messages that are not shipped because somebody wants it so.',
+      ['group', 'reason'],
+      (counter) => {
+        const lane = this.#lanes.find((candidate) => candidate.name === METRICS_LANE);
+        for (const { group, lines } of lane?.groups.values() ?? []) {
+          const { excludedLines } = lines.counters;
+          counter.inc({ group: group.name, reason: 'excluded' }, excludedLines);
+        }
+      },
+    );
   }
 
   /** Told once, although every lane looks pods up: it is a share of the lines that are counted. */

@@ -26,11 +26,15 @@ describe('the sections for logs', () => {
     expect(parse('')).toEqual({
       logs: {
         files: [],
+        parsers: [],
+        multiline_rules: [],
+        multiline_limits: { lines: 1_000, size: 262_144, wait: 1_000 },
         pods: {
           labels: ['name', 'instance', 'component', 'version'].map(
             (name) => `app.kubernetes.io/${name}`,
           ),
           annotations: [],
+          obey_annotations: true,
           wait: 2_000,
           keep: 3_600_000,
         },
@@ -49,6 +53,7 @@ describe('the sections for logs', () => {
       name: 'app',
       include: ['/var/log/app/*.log'],
       exclude: [],
+      multiline: [],
       format: 'raw',
       labels: {},
       from: 'end',

@@ -5,6 +5,7 @@ import { LOG_FORMATS } from '#libs/log-pipeline';
 import { isAcceptedPattern } from '#libs/node-tail';
 import { durationMs, secretSchema } from '#libs/yaml-config';
 import { z } from 'zod';
+import { checkPipelineNames, groupPipelineShape, pipelineShape } from './pipeline-config.ts';
 import { spoolSchema } from './spool-config.ts';
 
 const pattern = z
@@ -60,6 +61,7 @@ const fileGroupSchema = z.strictObject({
     .min(1024)
     .max(16 * 1024 * 1024)
     .default(2 * 1024 * 1024),
+  ...groupPipelineShape,
   /** Folders outside of the patterns' own that symbolic links may lead to. */
   link_targets: z
     .array(z.string().startsWith('/', { error: 'expected an absolute path' }))
@@ -80,33 +82,38 @@ const podsSchema = z.strictObject({
   annotations: fieldNames.default([]),
   /** How long the first lines of a file wait for its pod to become known. */
   wait: durationMs({ minMs: 0 }).prefault('2s'),
+  /** Whether annotations may name parsers and multiline rules, exclude logs and limit their rate. */
+  obey_annotations: z.boolean().default(true),
   /** How long a deleted pod is remembered, for lines that are still to be read. */
   keep: durationMs({ minMs: 0 }).prefault('1h'),
 });
 
 /** The `logs` section: the files that are followed. */
-export const logsConfigSchema = z.strictObject({
-  files: z
-    .array(fileGroupSchema)
-    .max(200)
-    .superRefine((groups, context) => {
-      const seen = new Set<string>();
-      groups.forEach((group, index) => {
-        if (seen.has(group.name)) {
-          const message = 'another group of files has this name; give each a name of its own';
-          context.addIssue({ code: 'custom', message, path: [index, 'name'] });
-        }
-        seen.add(group.name);
-      });
-    })
-    .default([]),
-  /** What is told of the pods whose files are followed. */
-  pods: podsSchema.prefault({}),
-  /** How often files are looked at, besides when the file system tells of a change. */
-  poll_interval: durationMs({ minMs: 10 }).prefault('250ms'),
-  /** How often the patterns are looked at. */
-  scan_interval: durationMs({ minMs: 100 }).prefault('2s'),
-});
+export const logsConfigSchema = z
+  .strictObject({
+    files: z
+      .array(fileGroupSchema)
+      .max(200)
+      .superRefine((groups, context) => {
+        const seen = new Set<string>();
+        groups.forEach((group, index) => {
+          if (seen.has(group.name)) {
+            const message = 'another group of files has this name; give each a name of its own';
+            context.addIssue({ code: 'custom', message, path: [index, 'name'] });
+          }
+          seen.add(group.name);
+        });
+      })
+      .default([]),
+    ...pipelineShape,
+    /** What is told of the pods whose files are followed. */
+    pods: podsSchema.prefault({}),
+    /** How often files are looked at, besides when the file system tells of a change. */
+    poll_interval: durationMs({ minMs: 10 }).prefault('250ms'),
+    /** How often the patterns are looked at. */
+    scan_interval: durationMs({ minMs: 100 }).prefault('2s'),
+  })
+  .superRefine(checkPipelineNames);
 
 export type LogsConfig = z.output<typeof logsConfigSchema>;
 export type LogFileGroup = LogsConfig['files'][number];

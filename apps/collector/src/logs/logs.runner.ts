@@ -26,6 +26,7 @@ import type { LogOutput } from './log-output.ts';
 import { configFingerprint } from '../config/config-fingerprint.ts';
 import type { FluentdConfig, LogsConfig } from './logs-config.ts';
 import { OutputSink } from './output-sink.ts';
+import { PipelineFactory } from './pipeline-config.ts';
 import { PodWatch } from './pod-watch.ts';
 
 /** Bytes of lines that are read and not yet counted, which takes no time. */
@@ -152,6 +153,7 @@ export class LogsRunner
     const pods =
       cluster.endpoint === null ? null : new PodWatch(this.#hubs, cluster, logs.pods.keep);
     this.#pods = pods;
+    const pipelines = new PipelineFactory(logs);
     const names = new Set(groups.flatMap(({ labels }) => Object.keys(labels)));
     this.#metrics.setLabelNames([...names]);
     const lane = (
@@ -168,6 +170,7 @@ export class LogsRunner
         checkpoints,
         scanIntervalMs: logs.scan_interval,
         maxInFlightBytes,
+        createPipeline: (group) => pipelines.create(group),
         pods,
         podFields: logs.pods,
         podWaitMs: logs.pods.wait,

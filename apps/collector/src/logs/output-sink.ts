@@ -10,6 +10,7 @@ const MAX_KEPT_BYTES = 8 * 1024 * 1024;
 
 /** Makes chunks of records: what all records of the source say, `level`, `stream` and `message`. */
 export class OutputSink implements RecordSink {
+  readonly wantsAll = false;
   readonly #output: LogOutput;
   readonly #tag: string;
   readonly #delivered: () => void;
