@@ -26,13 +26,13 @@ export function certificatesDashboard(): PlacedDashboard {
           stat(
             'Probes failing',
             'Active probes whose last attempt failed.',
-            `count(probe_success{${NAMESPACE}} == 0) or vector(0)`,
+            `count(probe_success{scope!="shadow", ${NAMESPACE}} == 0) or vector(0)`,
             { steps: BAD_FROM_ONE },
           ),
           stat(
             'Success in the last hour',
             'Share of the attempts that succeeded.',
-            `avg(avg_over_time(probe_success{${NAMESPACE}}[1h]))`,
+            `avg(avg_over_time(probe_success{scope!="shadow", ${NAMESPACE}}[1h]))`,
             {
               unit: 'percentunit',
               decimals: 2,
@@ -77,12 +77,12 @@ export function certificatesDashboard(): PlacedDashboard {
             columns: [
               {
                 name: 'Failing',
-                expr: `1 - min by (job, instance) (probe_success{${NAMESPACE}})`,
+                expr: `1 - min by (job, instance) (probe_success{scope!="shadow", ${NAMESPACE}})`,
                 steps: BAD_FROM_ONE,
               },
               {
                 name: 'Success in 24 h',
-                expr: `avg by (job, instance) (avg_over_time(probe_success{${NAMESPACE}}[1d]))`,
+                expr: `avg by (job, instance) (avg_over_time(probe_success{scope!="shadow", ${NAMESPACE}}[1d]))`,
                 unit: 'percentunit',
                 steps: steps('red', [0.99, 'orange'], [0.999, 'green']),
               },
@@ -103,7 +103,12 @@ export function certificatesDashboard(): PlacedDashboard {
           timeline(
             'Results',
             'Red: the attempt failed.',
-            [[`min by (job, instance) (probe_success{${NAMESPACE}})`, '{{job}} {{instance}}']],
+            [
+              [
+                `min by (job, instance) (probe_success{scope!="shadow", ${NAMESPACE}})`,
+                '{{job}} {{instance}}',
+              ],
+            ],
             BAD_BELOW_ONE,
           ),
           lines('Duration of probes', 'From the first packet to the verdict.', 's', [

@@ -59,7 +59,7 @@ function howBad(): Row {
       stat(
         'Probes failing',
         'Containers whose liveness, readiness or startup probe failed in the last five minutes, and active probes whose last attempt did.',
-        `(${zero(`count(${failingProbes('cluster, namespace, pod, container, probe_type')} > 0)`)}) + (${zero(`count(probe_success{${NAMESPACE}} == 0)`)})`,
+        `(${zero(`count(${failingProbes('cluster, namespace, pod, container, probe_type')} > 0)`)}) + (${zero(`count(probe_success{scope!="shadow", ${NAMESPACE}} == 0)`)})`,
         { steps: BAD_FROM_ONE, links: [panelLink('Probes', 'probes', ['namespace'])] },
       ),
       stat(

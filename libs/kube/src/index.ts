@@ -44,6 +44,15 @@ export {
   ingressProbes,
   serviceProbes,
 } from './probing/annotated-probes.ts';
+export { containerView, declaredProbes } from './probing/declared-probes.ts';
+export {
+  type PodEvent,
+  PodStories,
+  type PodStoriesOptions,
+  type PodStory,
+  type StoryEntry,
+  type StoryKind,
+} from './probing/pod-stories.ts';
 export { parseQuantity } from './quantity.ts';
 export {
   type KubeResource,

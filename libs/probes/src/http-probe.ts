@@ -13,7 +13,8 @@ export interface HttpProbeObservation {
   readonly redirectFailure: ProbeFailure | null;
 }
 
-const MAX_REDIRECTS = 10;
+/** More are not followed. */
+export const MAX_REDIRECTS = 10;
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 /** What may be told to a host that a redirect leads to and that was never meant to know us. */
@@ -38,6 +39,8 @@ export async function observeHttp(
     readonly signal: AbortSignal;
     /** Where the target's own host is, without asking DNS. */
     readonly dialIp?: string | null;
+    /** Whether a redirect to another host is an answer and not followed. */
+    readonly staysOnHost?: boolean;
   },
 ): Promise<HttpProbeObservation> {
   const exchanges: HttpExchange[] = [];
@@ -70,6 +73,9 @@ export async function observeHttp(
       return { exchanges, redirectFailure: null };
     const next = nextHop(hop, location, exchange.answer!.status, first.origin);
     if ('code' in next) return { exchanges, redirectFailure: next };
+    if (options.staysOnHost === true && next.url.hostname !== first.hostname) {
+      return { exchanges, redirectFailure: null };
+    }
     hop = next;
   }
 }

@@ -56,5 +56,13 @@ export {
   type ProbeVerdict,
 } from './probe-verdict.ts';
 export { MAX_SEARCHED_LENGTH, SearchPattern } from './search-pattern.ts';
+export type {
+  ContainerView,
+  DeclaredCheck,
+  DeclaredProbe,
+  ProbeType,
+} from './shadow/declared-probe.ts';
+export { declaredTarget, runDeclared } from './shadow/run-declared.ts';
+export { ShadowProbe } from './shadow/shadow-probe.ts';
 export { type TcpProbeModule, type TcpStep, tcpModuleSchema } from './tcp-module.ts';
 export { judgeTcp, observeTcp, parseTcpTarget, type TcpProbeObservation } from './tcp-probe.ts';

@@ -21,7 +21,10 @@ export class ProbeMetrics {
     });
   }
 
-  probed({ name, moduleName }: ProbeJob, { failure }: ProbeVerdict): void {
+  probed(
+    { name, moduleName }: Pick<ProbeJob, 'name' | 'moduleName'>,
+    { failure }: ProbeVerdict,
+  ): void {
     this.#probes.inc({ probe: name, module: moduleName, result: failure?.code ?? 'success' });
   }
 

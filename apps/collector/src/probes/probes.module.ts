@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { OutputsModule } from '../outputs/outputs.module.ts';
 import { KubernetesModule } from '../kubernetes/kubernetes.module.ts';
 import { AnnotatedProbes } from './annotated-probes.ts';
+import { PodProbes } from './pod-probes.ts';
 import { ProbesController } from './probes.controller.ts';
 import { ProbesRunner } from './probes.runner.ts';
 
@@ -9,7 +10,7 @@ import { ProbesRunner } from './probes.runner.ts';
 @Module({
   imports: [OutputsModule, KubernetesModule],
   controllers: [ProbesController],
-  providers: [ProbesRunner, AnnotatedProbes],
-  exports: [ProbesRunner],
+  providers: [ProbesRunner, AnnotatedProbes, PodProbes],
+  exports: [ProbesRunner, PodProbes],
 })
 export class ProbesModule {}

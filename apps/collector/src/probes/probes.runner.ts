@@ -60,6 +60,15 @@ export class ProbesRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     };
   }
 
+  get metrics(): ProbeMetrics {
+    return this.#around.metrics;
+  }
+
+  /** Transports that are kept away from addresses that are not the targets'. */
+  get guardedTransports(): NodeProbeTransports {
+    return this.#guarded;
+  }
+
   /** Those of the configuration first, in its order. */
   get loops(): readonly ProbeLoop[] {
     return [...this.#loops.values()];

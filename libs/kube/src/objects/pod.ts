@@ -1,4 +1,5 @@
 import {
+  type Decode,
   type Decoded,
   flag,
   integer,
@@ -10,23 +11,72 @@ import {
   text,
   time,
 } from '../decode.ts';
-import { condition, metadata } from './metadata.ts';
+import { metadata } from './metadata.ts';
+
+/** What somebody wrote for people: the beginning says it, and thousands are kept. */
+const MAX_MESSAGE_LENGTH = 500;
+const shortText: Decode<string> = (value) => {
+  const whole = text(value);
+  // A slice alone would keep the whole.
+  return whole.length > MAX_MESSAGE_LENGTH
+    ? Buffer.from(whole.slice(0, MAX_MESSAGE_LENGTH)).toString()
+    : whole;
+};
+
+const podCondition = shape({
+  type: text,
+  status: text,
+  reason: text,
+  message: shortText,
+  lastTransitionTime: time,
+});
 
 const containerPort = shape({ name: text, containerPort: integer, protocol: text });
+
+const declaredProbe = optional(
+  shape({
+    httpGet: optional(
+      shape({
+        path: text,
+        port: integerOrText,
+        host: text,
+        scheme: text,
+        httpHeaders: listOf(shape({ name: text, value: text })),
+      }),
+    ),
+    tcpSocket: optional(shape({ port: integerOrText, host: text })),
+    grpc: optional(shape({ port: integer, service: text })),
+    exec: optional(shape({})),
+    initialDelaySeconds: integer,
+    timeoutSeconds: integer,
+    periodSeconds: integer,
+    successThreshold: integer,
+    failureThreshold: integer,
+  }),
+);
 
 const container = shape({
   name: text,
   image: text,
   restartPolicy: text,
   ports: listOf(containerPort),
+  livenessProbe: declaredProbe,
+  readinessProbe: declaredProbe,
+  startupProbe: declaredProbe,
   resources: shape({ requests: mapOf(integerOrText), limits: mapOf(integerOrText) }),
 });
 
 const containerState = shape({
-  waiting: optional(shape({ reason: text })),
+  waiting: optional(shape({ reason: text, message: shortText })),
   running: optional(shape({ startedAt: time })),
   terminated: optional(
-    shape({ reason: text, exitCode: integer, startedAt: time, finishedAt: time }),
+    shape({
+      reason: text,
+      message: shortText,
+      exitCode: integer,
+      startedAt: time,
+      finishedAt: time,
+    }),
   ),
 });
 
@@ -36,6 +86,7 @@ const containerStatus = shape({
   imageID: text,
   containerID: text,
   ready: flag,
+  started: optional(flag),
   restartCount: integer,
   state: containerState,
   lastState: containerState,
@@ -81,12 +132,13 @@ export const pod = shape({
     podIP: text,
     podIPs: listOf(shape({ ip: text })),
     startTime: time,
-    conditions: listOf(condition),
+    conditions: listOf(podCondition),
     containerStatuses: listOf(containerStatus),
     initContainerStatuses: listOf(containerStatus),
   }),
 });
 
 export type Pod = Decoded<typeof pod>;
+export type DeclaredProbeSpec = NonNullable<Decoded<typeof declaredProbe>>;
 export type Container = Decoded<typeof container>;
 export type ContainerStatus = Decoded<typeof containerStatus>;
