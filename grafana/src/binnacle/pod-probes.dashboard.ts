@@ -49,7 +49,7 @@ export function podProbesDashboard(): PlacedDashboard {
           stat(
             'Services without endpoints',
             'Services whose pods are all unready.',
-            `count(sum by (cluster, namespace, endpointslice) (kube_endpointslice_endpoints{ready="true", ${NAMESPACE}}) == 0 unless sum by (cluster, namespace, endpointslice) (kube_endpointslice_endpoints{ready="true", ${NAMESPACE}}) > 0) or vector(0)`,
+            `count(count by (cluster, namespace, endpointslice) (kube_endpointslice_endpoints{${NAMESPACE}}) unless count by (cluster, namespace, endpointslice) (kube_endpointslice_endpoints{ready="true", ${NAMESPACE}})) or vector(0)`,
             { steps: BAD_FROM_ONE },
           ),
           stat(
