@@ -56,8 +56,8 @@ export interface LogFiles {
   find(group: string): Promise<readonly FoundLogFile[]>;
   /** Files beside `path` whose name begins with the name of `path`, which itself is not among them. */
   siblings(path: string): Promise<readonly FoundLogFile[]>;
-  /** Whether {@link LogTailer.noteChange} will be called for whatever happens to the file; if not, it is looked at often. */
-  isWatched(path: string): boolean;
+  /** Whether {@link LogTailer.noteChange} will be called for whatever happens in the folder; if not, its files are looked at often. */
+  isWatched(folder: string): boolean;
   /** Opens for reading. Rejects with LogFileError. */
   open(group: string, path: string): Promise<LogFileHandle>;
 }

@@ -383,7 +383,7 @@ export class LogTailer {
   /** Whether something may have happened to a file. */
   #isLookDue(file: TailedFile, nowMs: number): boolean {
     if (!file.isAtEnd || file.lastError !== null || file.state === 'rotated') return true;
-    return nowMs - file.lookedMs >= LOOK_INTERVAL_MS || !this.#options.files.isWatched(file.path);
+    return nowMs - file.lookedMs >= LOOK_INTERVAL_MS || !this.#options.files.isWatched(file.folder);
   }
 
   #followAhead(file: TailedFile): void {

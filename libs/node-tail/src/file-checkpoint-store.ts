@@ -52,8 +52,14 @@ export class FileCheckpointStore implements CheckpointStore {
   }
 
   async save(checkpoints: readonly Checkpoint[]): Promise<void> {
-    await mkdir(dirname(this.#path), { recursive: true });
-    await writeFileAtomically(this.#path, JSON.stringify({ version: VERSION, checkpoints }));
+    const text = JSON.stringify({ version: VERSION, checkpoints });
+    try {
+      await writeFileAtomically(this.#path, text);
+    } catch (error) {
+      if (errorCode(error) !== 'ENOENT') throw error;
+      await mkdir(dirname(this.#path), { recursive: true });
+      await writeFileAtomically(this.#path, text);
+    }
   }
 }
 

@@ -100,8 +100,8 @@ export class NodeLogFiles implements LogFiles {
   }
 
   /** The names in a folder with log files are as they were, and whatever happens there is told at once. */
-  isWatched(path: string): boolean {
-    return this.#watchers.has(dirname(path));
+  isWatched(folder: string): boolean {
+    return this.#watchers.has(folder);
   }
 
   #look(entry: FolderEntry): FoundLogFile | null {

@@ -11,7 +11,7 @@ export interface FolderEntry {
 }
 
 interface KnownFolder {
-  readonly modifiedNs: bigint;
+  readonly modifiedMs: number;
   readonly entries: readonly FolderEntry[];
   /** The folder had not changed for a while when it was read, so that a later change shows in its time. */
   readonly isSettled: boolean;
@@ -104,20 +104,20 @@ export class PatternWalk {
   #entries(path: string): readonly FolderEntry[] {
     const known = this.#folders.get(path);
     try {
-      const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+      const stat = statSync(path, { throwIfNoEntry: false });
       if (stat === undefined || !stat.isDirectory()) return [];
-      if (known?.isSettled === true && known.modifiedNs === stat.mtimeNs) {
+      if (known?.isSettled === true && known.modifiedMs === stat.mtimeMs) {
         known.round = this.#round;
         return known.entries;
       }
-      const isSettled = Date.now() - Number(stat.mtimeNs / 1_000_000n) > SETTLED_AFTER_MS;
+      const isSettled = Date.now() - stat.mtimeMs > SETTLED_AFTER_MS;
       const entries = readdirSync(path, { withFileTypes: true }).map((entry): FolderEntry => ({
         name: entry.name,
         path: join(path, entry.name),
         kind: kindOf(entry),
       }));
       this.#folders.set(path, {
-        modifiedNs: stat.mtimeNs,
+        modifiedMs: stat.mtimeMs,
         entries,
         isSettled,
         round: this.#round,

@@ -2,7 +2,9 @@ import { type AppLogger, describeError } from '#libs/platform';
 import type { LogLane } from './log-lane.ts';
 
 /** How long after a hint from the file system a lane looks, so that a burst of hints means one look. */
-const HINT_DELAY_MS = 50;
+const HINT_DELAY_MS = 20;
+/** Between two looks for the sake of hints, so that many small writes mean few looks. */
+const MIN_INTERVAL_MS = 200;
 
 /** Polls a lane: at intervals, sooner when something has happened, and at once while there is more. */
 export class LaneLoop {
@@ -13,8 +15,11 @@ export class LaneLoop {
   #wake: (() => void) | null = null;
   #hintTimer: NodeJS.Timeout | null = null;
   #isStopping = false;
+  /** The last look ended because too much was under way. */
+  #isBlocked = false;
   #running: Promise<void> | null = null;
   #lastError = '';
+  #polledMs = Number.NEGATIVE_INFINITY;
 
   /** @param failed called for each poll that could not be done */
   constructor(lane: LogLane, intervalMs: number, logger: AppLogger, failed: () => void) {
@@ -31,15 +36,19 @@ export class LaneLoop {
   /** Something has happened to the files in a folder. */
   hint(kind: 'names' | 'content', folder: string): void {
     if (!this.lane.noteChange(kind, folder)) return;
-    this.#hintTimer ??= setTimeout(() => {
-      this.#hintTimer = null;
-      this.#wake?.();
-    }, HINT_DELAY_MS);
+    const sinceMs = performance.now() - this.#polledMs;
+    this.#hintTimer ??= setTimeout(
+      () => {
+        this.#hintTimer = null;
+        this.#wake?.();
+      },
+      Math.max(HINT_DELAY_MS, MIN_INTERVAL_MS - sinceMs),
+    );
   }
 
-  /** What the lane waited for has come. */
+  /** What the lane may have waited for has come. */
   wake(): void {
-    this.#wake?.();
+    if (this.#isBlocked) this.#wake?.();
   }
 
   /** Ends polling; the lane itself is left open, for acknowledgements on their way. */
@@ -60,6 +69,8 @@ export class LaneLoop {
         if (!isStarted) await this.lane.start();
         isStarted = true;
         const result = await this.lane.poll(Date.now());
+        this.#polledMs = performance.now();
+        this.#isBlocked = result.isBlocked;
         hasMore = result.hasMore && !result.isBlocked;
       });
       // Everybody else has a turn between two looks.
