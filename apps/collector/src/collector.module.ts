@@ -16,6 +16,7 @@ import {
 import { EventsModule } from './events/events.module.ts';
 import { HostMetricsModule } from './host-metrics/host-metrics.module.ts';
 import { KubernetesModule } from './kubernetes/kubernetes.module.ts';
+import { LogInputsModule } from './log-inputs/log-inputs.module.ts';
 import { LogsModule } from './logs/logs.module.ts';
 import { MonitorsModule } from './monitors/monitors.module.ts';
 import { OutputsModule } from './outputs/outputs.module.ts';
@@ -58,6 +59,7 @@ export class CollectorModule {
         KubernetesModule,
         EventsModule,
         LogsModule,
+        LogInputsModule,
         MonitorsModule,
         ProbesModule,
       ],

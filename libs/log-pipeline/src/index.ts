@@ -8,13 +8,14 @@ export {
   type PipelineResult,
 } from './line-pipeline.ts';
 export { type LevelCount, LevelCounts } from './level-counts.ts';
-export { LOG_LEVELS, type LogLevel } from './log-level.ts';
+export { levelOfValue, LOG_LEVELS, type LogLevel, UNKNOWN_LEVEL } from './log-level.ts';
 export { type JoinedRecord, LOG_STREAMS, type LogStream, RecordBatch } from './record-batch.ts';
 export { Moment, readRfc3339 } from './rfc3339.ts';
 export {
   type LogIdentity,
   type LogSource,
   logSourceOf,
+  podAttributesOf,
   type PodFields,
   type PodFinder,
 } from './log-source.ts';

@@ -57,32 +57,59 @@ export function logSourceOf(
     container: podPath?.container ?? '',
     workload: pod?.workload ?? '',
   };
-  const attributes: Record<string, unknown> = { ...labels };
-  const own: readonly (readonly [string, unknown])[] = [
+  const attributes = withFields(labels, [
     ['namespace', identity.namespace],
     ['pod', identity.pod],
     ['container', identity.container],
     ['pod_uid', pod?.uid ?? podPath?.podUid ?? ''],
     ['container_id', podPath?.containerId ?? ''],
-    ['node', pod?.node ?? ''],
-    ['workload', identity.workload],
-    ['workload_kind', pod?.workloadKind ?? ''],
-    ['labels', chosen(pod?.labels, fields.labels)],
-    ['annotations', chosen(pod?.annotations, fields.annotations)],
+    ...(pod === null ? [] : aboutPod(pod, fields)),
     ['file', path],
-  ];
-  for (const [name, value] of own) {
-    if (value !== '' && value !== null) attributes[name] = value;
-  }
+  ]);
   return { path, podPath, pod, identity, attributes };
+}
+
+/** Everything that records of a pod have in common that do not come from a file: its fields, and the given labels. */
+export function podAttributesOf(
+  pod: PodMetadata,
+  labels: Readonly<Record<string, string>>,
+  fields: PodFields,
+): Readonly<Record<string, unknown>> {
+  return withFields(labels, [
+    ['namespace', pod.namespace],
+    ['pod', pod.name],
+    ['pod_uid', pod.uid],
+    ...aboutPod(pod, fields),
+  ]);
+}
+
+type Field = readonly [name: string, value: unknown];
+
+function aboutPod(pod: PodMetadata, fields: PodFields): readonly Field[] {
+  return [
+    ['node', pod.node],
+    ['workload', pod.workload],
+    ['workload_kind', pod.workloadKind],
+    ['labels', chosen(pod.labels, fields.labels)],
+    ['annotations', chosen(pod.annotations, fields.annotations)],
+  ];
+}
+
+function withFields(
+  labels: Readonly<Record<string, string>>,
+  fields: readonly Field[],
+): Record<string, unknown> {
+  const all: Record<string, unknown> = { ...labels };
+  for (const [name, value] of fields) if (value !== '' && value !== null) all[name] = value;
+  return all;
 }
 
 /** The pairs with the given names, null for none. */
 function chosen(
-  all: ReadonlyMap<string, string> | undefined,
+  all: ReadonlyMap<string, string>,
   names: readonly string[],
 ): Readonly<Record<string, string>> | null {
-  if (all === undefined || names.length === 0) return null;
+  if (names.length === 0) return null;
   const pairs: (readonly [string, string])[] = [];
   for (const name of names.includes('*') ? all.keys() : names) {
     const value = all.get(name);

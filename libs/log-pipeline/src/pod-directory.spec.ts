@@ -33,6 +33,23 @@ function directoryOf(options: { keepMs?: number; maxDeleted?: number } = {}) {
 }
 
 describe('a directory of pods', () => {
+  it('finds the pod that has an address, for as long as it has it', () => {
+    const { cache, directory } = directoryOf();
+    const here = { podIPs: [{ ip: '10.0.0.1' }, { ip: 'fd00::1' }], phase: 'Running' };
+    cache.put(podOf('u1', {}, here));
+    expect(directory.findByAddress('10.0.0.1')).toMatchObject({ uid: 'u1' });
+    expect(directory.findByAddress('fd00::1')).toMatchObject({ uid: 'u1' });
+    expect(directory.findByAddress('10.0.0.2')).toBeNull();
+    cache.put(podOf('u1', {}, { ...here, phase: 'Succeeded' }));
+    expect(directory.findByAddress('10.0.0.1')).toBeNull();
+    const other = podOf('u2', { name: 'web-2' }, here);
+    cache.put(other);
+    expect(directory.findByAddress('10.0.0.1')).toMatchObject({ uid: 'u2' });
+    cache.delete(other);
+    expect(directory.findByAddress('10.0.0.1')).toBeNull();
+    expect(directory.findByUid('u2')).toMatchObject({ name: 'web-2' });
+  });
+
   it('finds a pod by what the paths of log files have: UID, container, name', () => {
     const { cache, directory } = directoryOf();
     cache.put(podOf('u1', {}, { containerStatuses: [{ containerID: 'containerd://c0ffee' }] }));

@@ -81,13 +81,35 @@ export class PodDirectory implements CacheListener<Pod> {
       const id = containerID.slice(containerID.lastIndexOf('/') + 1);
       if (id !== '') keys.push(containerKey(id));
     }
+    const hasEnded = status.phase === 'Succeeded' || status.phase === 'Failed';
+    if (!spec.hostNetwork && !hasEnded) {
+      for (const { ip } of status.podIPs) keys.push(addressKey(ip));
+    }
     this.#entries.set(metadata.uid, { pod: known, keys });
     for (const key of keys) this.#found.set(key, known);
   }
 
   remove(_key: string, { metadata }: Pod): void {
-    if (this.#entries.has(metadata.uid)) this.#deleted.set(metadata.uid, this.#nowMs());
+    const entry = this.#entries.get(metadata.uid);
+    if (entry !== undefined) {
+      this.#deleted.set(metadata.uid, this.#nowMs());
+      // Its addresses are given to others.
+      for (const key of entry.keys) {
+        const isOwn = key.startsWith(ADDRESS_PREFIX) && this.#found.get(key) === entry.pod;
+        if (isOwn) this.#found.delete(key);
+      }
+    }
     this.#sweep();
+  }
+
+  /** The pod with that UID, or null. */
+  findByUid(uid: string): PodMetadata | null {
+    return this.#found.get(uidKey(uid)) ?? null;
+  }
+
+  /** The running pod that has the address to itself, or null: pods in their node's network share its. */
+  findByAddress(address: string): PodMetadata | null {
+    return this.#found.get(addressKey(address)) ?? null;
   }
 
   /**
@@ -128,6 +150,12 @@ function uidKey(uid: string): string {
 
 function nameKey(namespace: string, name: string): string {
   return `name ${namespace}/${name}`;
+}
+
+const ADDRESS_PREFIX = 'address ';
+
+function addressKey(address: string): string {
+  return ADDRESS_PREFIX + address;
 }
 
 function containerKey(id: string): string {

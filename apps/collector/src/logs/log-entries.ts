@@ -28,7 +28,8 @@ export function entriesOf({ entries }: LogChunk): LogEntry[] {
     const [time, record] = entry as readonly unknown[];
     if (!isRecord(record)) continue;
     const [seconds, nanos] = timeOf(time);
-    const { message = '', ...others } = record;
+    // An event of fields alone is best read as a whole.
+    const { message = JSON.stringify(record), ...others } = record;
     const fields: [string, string][] = [];
     for (const [name, value] of Object.entries(others)) {
       if (!GROUPS.has(name) || typeof value !== 'object' || value === null) {
@@ -67,5 +68,6 @@ function timeOf(time: unknown): readonly [number, number] {
 }
 
 function textOf(value: unknown): string {
+  if (Buffer.isBuffer(value)) return value.toString('utf8');
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }

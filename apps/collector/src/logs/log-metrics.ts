@@ -1,3 +1,4 @@
+import type { Spool } from '#libs/spool';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { LogIdentity } from '#libs/log-pipeline';
 import type { TailCounters } from '#libs/log-tail';
@@ -38,6 +39,8 @@ export class LogMetrics {
   #counts: CountingSink | null = null;
   readonly #registry: Registry;
   readonly #pollFailures: Counter;
+  readonly #inputBytes: Gauge;
+  readonly #inputDamaged: Gauge;
 
   constructor(registry: Registry) {
     this.#registry = registry;
@@ -45,6 +48,18 @@ export class LogMetrics {
     this.#pollFailures = new Counter({
       name: 'binnacle_log_poll_failures_total',
       help: 'Looks at the log files that failed as a whole, as when offsets cannot be saved.',
+      labelNames: ['output'],
+      registers,
+    });
+    this.#inputBytes = new Gauge({
+      name: 'binnacle_log_input_spool_bytes',
+      help: 'Bytes on disk that came by inputs and wait for an output.',
+      labelNames: ['output'],
+      registers,
+    });
+    this.#inputDamaged = new Gauge({
+      name: 'binnacle_log_input_spool_damaged_bytes',
+      help: 'Bytes of what came by inputs that were not what was written, since the start.',
       labelNames: ['output'],
       registers,
     });
@@ -75,6 +90,12 @@ export class LogMetrics {
   setLanes(lanes: readonly LogLane[], counts: CountingSink | null): void {
     this.#lanes = lanes;
     this.#counts = counts;
+  }
+
+  /** What inputs have left on disk for an output. */
+  inputsSpooled(output: string, { sizeBytes, counters }: Spool): void {
+    this.#inputBytes.set({ output }, sizeBytes);
+    this.#inputDamaged.set({ output }, counters.damagedBytes);
   }
 
   pollFailed(output: string): void {

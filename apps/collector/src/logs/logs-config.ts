@@ -5,6 +5,7 @@ import { LOG_FORMATS } from '#libs/log-pipeline';
 import { isAcceptedPattern } from '#libs/node-tail';
 import { durationMs, secretSchema } from '#libs/yaml-config';
 import { z } from 'zod';
+import { logInputsSchema } from '../log-inputs/log-inputs-config.ts';
 import { checkPipelineNames, groupPipelineShape, pipelineShape } from './pipeline-config.ts';
 import { spoolSchema } from './spool-config.ts';
 
@@ -106,6 +107,8 @@ export const logsConfigSchema = z
       })
       .default([]),
     ...pipelineShape,
+    /** What records come by beside files. */
+    inputs: logInputsSchema.prefault({}),
     /** What is told of the pods whose files are followed. */
     pods: podsSchema.prefault({}),
     /** How often files are looked at, besides when the file system tells of a change. */

@@ -8,9 +8,12 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import type { TailedFileStatus } from '#libs/log-tail';
+import { FileSpoolFiles } from '#libs/node-files';
 import { FileCheckpointStore, NodeLogFiles } from '#libs/node-tail';
 import { AppLogger, ReloadService, RUN_OPTIONS, type RunOptions } from '#libs/platform';
+import { Spool } from '#libs/spool';
 import { Registry } from 'prom-client';
+import { hasInputs } from '../log-inputs/log-inputs-config.ts';
 import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
 import { OutputMetrics } from '../outputs/output-metrics.ts';
 import { KubeHubs } from '../kubernetes/kube-hubs.ts';
@@ -19,7 +22,10 @@ import { CountingSink } from './counting-sink.ts';
 import { createFluentdOutput } from './fluentd-output.ts';
 import type { HttpLogsConfig } from './http-logs-config.ts';
 import { createHttpLogsOutput } from './http-logs-output.ts';
+import { InputLane } from './input-lane.ts';
 import { LaneLoop } from './lane-loop.ts';
+import type { LogChunk } from './log-chunk.ts';
+import { LogIntake, type SenderPods } from './log-intake.ts';
 import { LogLane, type RecordSink } from './log-lane.ts';
 import { LogMetrics, METRICS_LANE } from './log-metrics.ts';
 import type { LogOutput } from './log-output.ts';
@@ -35,6 +41,8 @@ const COUNTING_BYTES = 16 * 1024 * 1024;
 const FORWARDING_BYTES = 4 * 1024 * 1024;
 /** How long servers may take to acknowledge at the end, within the ten seconds there are. */
 const DRAIN_MS = 4_000;
+/** How long after the disk refused the spool of an input it is tried again. */
+const INPUT_RETRY_MS = 5_000;
 
 /** A file and the destination on whose way it is. */
 export interface LaneFileStatus {
@@ -71,11 +79,13 @@ export class LogsRunner
   readonly #metrics: LogMetrics;
   readonly #outputMetrics: OutputMetrics;
   readonly #hubs: KubeHubs;
+  readonly #intake: LogIntake;
   #sections: Sections;
   #files: NodeLogFiles | null = null;
   #pods: PodWatch | null = null;
   #loops: readonly LaneLoop[] = [];
   #outputs: readonly LogOutput[] = [];
+  #inputLanes: readonly InputLane[] = [];
   #isRunning = false;
 
   constructor(
@@ -84,6 +94,7 @@ export class LogsRunner
     registry: Registry,
     outputMetrics: OutputMetrics,
     hubs: KubeHubs,
+    intake: LogIntake,
     reloads: ReloadService<CollectorConfig>,
     logger: AppLogger,
   ) {
@@ -93,6 +104,7 @@ export class LogsRunner
     this.#metrics = new LogMetrics(registry);
     this.#outputMetrics = outputMetrics;
     this.#hubs = hubs;
+    this.#intake = intake;
     this.#reloads = reloads;
     this.#logger = logger;
   }
@@ -139,7 +151,7 @@ export class LogsRunner
 
   #start(): void {
     const { logs, cluster } = this.#sections;
-    if (logs.files.length === 0) return;
+    if (logs.files.length === 0 && !hasInputs(logs.inputs)) return;
     const groups = logs.files.map((group) => ({
       ...group,
       include: group.include.map((pattern) => this.#absolute(pattern)),
@@ -202,10 +214,51 @@ export class LogsRunner
     );
     for (const output of this.#outputs) void output.open();
     for (const loop of this.#loops) loop.start();
+    this.#attachInputs(outputs, pods);
     this.#logger.info('log files are followed', {
       groups: groups.map(({ name }) => name),
       outputs: outputs.map(({ name }) => name),
     });
+  }
+
+  /** What comes in beside files goes to the same outputs, from disks of its own. */
+  #attachInputs(outputs: readonly NamedOutput[], pods: PodWatch | null): void {
+    const { inputs, pods: fields } = this.#sections.logs;
+    if (!hasInputs(inputs)) return;
+    const lanes = outputs.map(({ name, tag, output }) => {
+      const folder = join(this.#dataDir, 'inputs', 'spool', name);
+      const lane = new InputLane(
+        {
+          output,
+          // What is in it was promised to be safe, so it is never full by its own measure.
+          openSpool: () =>
+            Spool.open({
+              files: new FileSpoolFiles(folder),
+              maxBytes: inputs.spool_size * 4,
+              policy: 'drop_newest',
+            }),
+          maxSpoolBytes: inputs.spool_size,
+          retryMs: INPUT_RETRY_MS,
+        },
+        {
+          spooled: (spool) => this.#metrics.inputsSpooled(name, spool),
+          failed: (error) =>
+            this.#logger.error('the spool of inputs does not work', error, { output: name }),
+        },
+      );
+      lane.start();
+      return { lane, tag, append: (chunk: LogChunk) => lane.append(chunk) };
+    });
+    this.#inputLanes = lanes.map(({ lane }) => lane);
+    const senders: SenderPods | null =
+      pods === null
+        ? null
+        : {
+            fields,
+            findByUid: (uid) => pods.findByUid(uid),
+            findByAddress: (address) => pods.findByAddress(address),
+          };
+    this.#intake.attach(lanes, senders);
   }
 
   #createOutputs(): NamedOutput[] {
@@ -234,10 +287,14 @@ export class LogsRunner
   async #stop(): Promise<void> {
     const loops = this.#loops;
     const outputs = this.#outputs;
+    const inputLanes = this.#inputLanes;
     this.#loops = [];
     this.#outputs = [];
+    this.#inputLanes = [];
+    this.#intake.detach();
     await Promise.all(loops.map((loop) => loop.stopPolling()));
     await Promise.all(outputs.map((output) => output.drain(DRAIN_MS)));
+    await Promise.all(inputLanes.map((lane) => lane.stop()));
     await Promise.all(outputs.map((output) => output.close()));
     for (const { lane } of loops) {
       await lane.stop(Date.now()).catch((error: unknown) => {

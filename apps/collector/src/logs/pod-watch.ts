@@ -15,7 +15,7 @@ interface Watch {
   readonly directory: PodDirectory;
 }
 
-/** The pods of the node, from the watch that the rest of the collector shares; watched from the first file of a pod on. */
+/** The pods of the node, from the watch that the rest of the collector shares; watched from the first question on. */
 export class PodWatch implements PodFinder {
   readonly #hubs: KubeHubs;
   readonly #around: KubernetesSurroundings;
@@ -31,9 +31,15 @@ export class PodWatch implements PodFinder {
   }
 
   find(path: PodLogPath): PodMetadata | null {
-    if (this.#isClosed) return null;
-    this.#watch ??= this.#begin();
-    return this.#watch?.directory.find(path) ?? null;
+    return this.#directory()?.find(path) ?? null;
+  }
+
+  findByUid(uid: string): PodMetadata | null {
+    return this.#directory()?.findByUid(uid) ?? null;
+  }
+
+  findByAddress(address: string): PodMetadata | null {
+    return this.#directory()?.findByAddress(address) ?? null;
   }
 
   async close(): Promise<void> {
@@ -44,6 +50,12 @@ export class PodWatch implements PodFinder {
     watch.stopListening();
     await watch.lease.release();
     await watch.open.release();
+  }
+
+  #directory(): PodDirectory | null {
+    if (this.#isClosed) return null;
+    this.#watch ??= this.#begin();
+    return this.#watch?.directory ?? null;
   }
 
   #begin(): Watch | null {

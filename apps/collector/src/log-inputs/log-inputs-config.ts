@@ -1,0 +1,130 @@
+import { isValidLegacyName } from '#libs/labels';
+import { byteSize, durationMs, secretSchema } from '#libs/yaml-config';
+import { z } from 'zod';
+
+const filePath = z.string().min(1);
+
+/** `host:port`, an IPv6 address in brackets. */
+function listenAddress(
+  port: number,
+): z.ZodType<{ readonly host: string; readonly port: number }, string | undefined> {
+  return z
+    .string()
+    .default(`127.0.0.1:${port}`)
+    .transform((text, context) => {
+      const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text);
+      const found = Number(match?.[3] ?? Number.NaN);
+      if (match !== null && found <= 65_535) return { host: match[1] ?? match[2]!, port: found };
+      context.addIssue({ code: 'custom', message: 'expected HOST:PORT such as 127.0.0.1:24224' });
+      return z.NEVER;
+    });
+}
+
+function sizeBetween(least: number, most: number): z.ZodType<number, string> {
+  return byteSize().refine((bytes) => bytes >= least && bytes <= most, {
+    error: `expected a size from ${least} to ${most} bytes`,
+  });
+}
+
+/** Names tell inputs apart in metrics, in logs and in the tags of records. */
+function nameOf(fallback: string): z.ZodDefault<z.ZodString> {
+  return z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/, { error: 'accepted are letters, digits, _ and -' })
+    .default(fallback);
+}
+
+/** Put on every record of the input. */
+const labels = z
+  .record(
+    z.string().refine((name) => isValidLegacyName(name, 'label') && !name.startsWith('__'), {
+      error: 'not a label name; accepted are letters, digits and _, not first a digit',
+    }),
+    z.string().max(1_024),
+  )
+  .refine((given) => !('level' in given || 'message' in given), {
+    error: 'level and message are set by the collector itself',
+  })
+  .default({});
+
+const serverTlsSchema = z.strictObject({
+  cert_file: filePath,
+  key_file: filePath,
+  /** Who signs the certificates that clients must show; without it they need none. */
+  client_ca_file: filePath.optional(),
+});
+
+export type ServerTlsConfig = z.output<typeof serverTlsSchema>;
+
+const stream = {
+  max_connections: z.int().min(1).max(100_000).default(512),
+  /** How long a connection may be silent. */
+  idle_timeout: durationMs({ minMs: 1_000 }).prefault('1h'),
+};
+
+const user = z
+  .strictObject({
+    username: z.string().min(1).max(255),
+    password: secretSchema.optional(),
+    password_file: filePath.optional(),
+  })
+  .refine(
+    ({ password, password_file: file }) => (password === undefined) !== (file === undefined),
+    {
+      error: 'give password or password_file, one of them',
+    },
+  );
+
+const forwardSchema = z
+  .strictObject({
+    name: nameOf('forward'),
+    listen: listenAddress(24_224),
+    tls_config: serverTlsSchema.optional(),
+    shared_key: secretSchema.optional(),
+    shared_key_file: filePath.optional(),
+    users: z.array(user).max(1_000).default([]),
+    labels,
+    /** Of one message, as it comes and unpacked. */
+    max_message_size: sizeBetween(1_024, 256 * 1024 * 1024).prefault('16MiB'),
+    ...stream,
+  })
+  .superRefine((input, context) => {
+    const complain = (key: string, message: string): void =>
+      context.addIssue({ code: 'custom', path: [key], message });
+    const hasKey = input.shared_key !== undefined || input.shared_key_file !== undefined;
+    if (input.shared_key !== undefined && input.shared_key_file !== undefined) {
+      complain('shared_key_file', 'give shared_key or shared_key_file, not both');
+    }
+    if (input.users.length > 0 && !hasKey) {
+      complain('users', 'clients tell a user only together with a shared key; give one');
+    }
+  });
+
+export type ForwardInputConfig = z.output<typeof forwardSchema>;
+
+/** The key `inputs` of the `logs` section: what records come by beside files. Nothing is listened on unless told. */
+export const logInputsSchema = z
+  .strictObject({
+    /** What may wait on disk for each output; beyond it senders have to wait. */
+    spool_size: sizeBetween(1024 * 1024, 1024 ** 4).prefault('64MiB'),
+    forward: z.array(forwardSchema).max(20).default([]),
+  })
+  .superRefine((inputs, context) => {
+    const seen = new Set<string>();
+    for (const kind of ['forward'] as const) {
+      inputs[kind].forEach(({ name }, index) => {
+        if (seen.has(name)) {
+          const message = 'another input has this name; give each a name of its own';
+          context.addIssue({ code: 'custom', message, path: [kind, index, 'name'] });
+        }
+        seen.add(name);
+      });
+    }
+  });
+
+export type LogInputsConfig = z.output<typeof logInputsSchema>;
+
+/** Whether any input is configured. */
+export function hasInputs({ forward }: LogInputsConfig): boolean {
+  return forward.length > 0;
+}

@@ -1,0 +1,131 @@
+import { dirname, join } from 'node:path';
+import {
+  Inject,
+  Injectable,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
+import {
+  AppLogger,
+  describeError,
+  ReloadService,
+  RUN_OPTIONS,
+  type RunOptions,
+} from '#libs/platform';
+import { Registry } from 'prom-client';
+import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
+import { configFingerprint } from '../config/config-fingerprint.ts';
+import { LogIntake } from '../logs/log-intake.ts';
+import { ForwardInput } from './forward-input.ts';
+import { InputMetrics } from './input-metrics.ts';
+import type { LogInput, LogInputContext } from './log-input.ts';
+import type { LogInputsConfig } from './log-inputs-config.ts';
+import { SenderFields } from './sender-fields.ts';
+
+/** How long after an input could not be started it is tried again. */
+const RETRY_MS = 5_000;
+
+/** Starts the inputs that are configured, again and again where one cannot be. */
+@Injectable()
+export class LogInputsRunner implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
+  readonly #context: LogInputContext;
+  readonly #reloads: ReloadService<CollectorConfig>;
+  #config: LogInputsConfig;
+  #inputs: readonly LogInput[] = [];
+  #timers = new Set<NodeJS.Timeout>();
+  #isRunning = false;
+
+  constructor(
+    @Inject(COLLECTOR_CONFIG) config: CollectorConfig,
+    @Inject(RUN_OPTIONS) options: RunOptions,
+    registry: Registry,
+    intake: LogIntake,
+    reloads: ReloadService<CollectorConfig>,
+    logger: AppLogger,
+  ) {
+    this.#config = config.logs.inputs;
+    this.#reloads = reloads;
+    this.#context = {
+      baseDir: options.configFile === null ? '.' : dirname(options.configFile),
+      dataDir: join(options.dataDir, 'logs', 'inputs'),
+      intake,
+      metrics: new InputMetrics(registry),
+      logger,
+    };
+  }
+
+  onModuleInit(): void {
+    this.#reloads.register({
+      name: 'log inputs',
+      prepare: async (config) => () => this.#apply(config.logs.inputs),
+    });
+  }
+
+  onApplicationBootstrap(): void {
+    this.#isRunning = true;
+    this.#start();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.#isRunning = false;
+    await this.#stop();
+  }
+
+  async #apply(config: LogInputsConfig): Promise<void> {
+    if (configFingerprint(config) === configFingerprint(this.#config)) return;
+    this.#config = config;
+    if (!this.#isRunning) return;
+    await this.#stop();
+    this.#start();
+  }
+
+  #start(): void {
+    this.#inputs = this.#create();
+    for (const input of this.#inputs) void this.#run(input);
+  }
+
+  async #stop(): Promise<void> {
+    const inputs = this.#inputs;
+    this.#inputs = [];
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    await Promise.all(inputs.map((input) => input.stop()));
+    for (const { name } of inputs) this.#context.metrics.forget(name);
+  }
+
+  #create(): LogInput[] {
+    const context = this.#context;
+    return this.#config.forward.map(
+      (config) =>
+        new ForwardInput(config, context, new SenderFields(config.labels, context.intake)),
+    );
+  }
+
+  async #run(input: LogInput): Promise<void> {
+    const { metrics, logger } = this.#context;
+    metrics.up(input.name, false);
+    try {
+      await input.start();
+    } catch (error) {
+      logger.error('an input cannot be started', {
+        input: input.name,
+        error: describeError(error),
+      });
+      if (!this.#inputs.includes(input)) return;
+      const timer = setTimeout(() => {
+        this.#timers.delete(timer);
+        void this.#run(input);
+      }, RETRY_MS);
+      this.#timers.add(timer);
+      return;
+    }
+    // It may have been stopped while it started.
+    if (!this.#inputs.includes(input)) {
+      await input.stop();
+      return;
+    }
+    metrics.up(input.name, true);
+    logger.info('records are taken', { input: input.name });
+  }
+}
