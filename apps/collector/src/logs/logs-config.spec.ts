@@ -29,6 +29,7 @@ describe('the sections for logs', () => {
         parsers: [],
         multiline_rules: [],
         multiline_limits: { lines: 1_000, size: 262_144, wait: 1_000 },
+        inputs: expect.objectContaining({ forward: [] }),
         pods: {
           labels: ['name', 'instance', 'component', 'version'].map(
             (name) => `app.kubernetes.io/${name}`,
