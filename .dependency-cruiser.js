@@ -26,7 +26,7 @@ const RANKS = [
   ['operator-objects'],
   ['log-tail'],
   ['log-pipeline'],
-  ['forward'],
+  ['forward', 'syslog'],
   ['spool'],
   ['log-store'],
   ['logql'],

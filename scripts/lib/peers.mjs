@@ -1,5 +1,5 @@
 // The real programs that the tests talk to: Debian's Prometheus, promtool, node exporter, Alertmanager, blackbox
-// exporter, and bubblewrap for the images. Their packages are unpacked into `.cache/peers`; nothing is installed, no
+// exporter, bubblewrap for the images, and rsyslog with the libraries that it needs. Their packages are unpacked into `.cache/peers`; nothing is installed, no
 // service is started, and no rights are needed but those to fetch a package.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,6 +12,10 @@ const PACKAGES = [
   'prometheus-alertmanager',
   'prometheus-blackbox-exporter',
   'bubblewrap',
+  'rsyslog',
+  'libestr0',
+  'libfastjson4',
+  'liblognorm5',
 ];
 const FOLDER = join(root, '.cache', 'peers');
 const STAMP = join(FOLDER, '.complete');

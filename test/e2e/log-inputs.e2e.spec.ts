@@ -1,16 +1,20 @@
 import 'reflect-metadata';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { FluentClient, FluentServer } from '@fluent-org/logger';
 import fluentLogger from 'fluent-logger';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppLogger, listen } from '#libs/platform';
 import { createApp } from '../../apps/collector/src/app.ts';
+import { describeWithPeers } from '../support/peers.ts';
 
 interface Entry {
   readonly tag: string;
@@ -111,6 +115,136 @@ async function emit(
   await client.emit(tag, record, 1_700_000_000_000);
 }
 
+async function isUp(base: string, input: string): Promise<boolean> {
+  return (await metric(base, `binnacle_log_input_up{input="${input}"}`)) === 1;
+}
+
+describe('the syslog input', () => {
+  const RFC5424 = '<11>1 2026-01-02T03:04:05.678Z web-1 shop 42 ORD [o@1 id="7"] no stock';
+
+  it('takes datagrams', async () => {
+    const port = await freePort();
+    const { base } = await start(
+      `syslog: [{listen: "127.0.0.1:${port}", labels: {rack: r1}}]`,
+      fluentd.port!,
+    );
+    await until(() => isUp(base, 'syslog'));
+    const socket = createSocket('udp4');
+    socket.send(RFC5424, port, '127.0.0.1');
+    await until(() => entries.length === 1);
+    socket.send('<13>Jan  2 03:04:05 web-1 cron[7]: WARN x\n', port, '127.0.0.1');
+    await until(() => entries.length === 2);
+    socket.close();
+    const common = { rack: 'r1', source: '127.0.0.1', hostname: 'web-1', facility: 'user' };
+    expect(entries).toEqual([
+      {
+        tag: 'node.syslog',
+        seconds: Date.UTC(2026, 0, 2, 3, 4, 5) / 1000,
+        record: {
+          ...common,
+          severity: 'err',
+          level: 'error',
+          app_name: 'shop',
+          proc_id: '42',
+          msg_id: 'ORD',
+          structured_data: { 'o@1': { id: '7' } },
+          message: 'no stock',
+        },
+      },
+      expect.objectContaining({
+        record: {
+          ...common,
+          severity: 'notice',
+          level: 'info',
+          app_name: 'cron',
+          proc_id: '7',
+          message: 'WARN x',
+        },
+      }),
+    ]);
+    expect(
+      await metric(base, 'binnacle_log_input_records_total{input="syslog",level="error"}'),
+    ).toBe(1);
+  });
+
+  it('takes counted messages and lines over TLS', async () => {
+    const port = await freePort();
+    const testdata = join(import.meta.dirname, '..', '..', 'libs', 'node-delivery', 'testdata');
+    const [certFile, keyFile] = [
+      join(testdata, 'localhost.crt.pem'),
+      join(testdata, 'localhost.key.pem'),
+    ];
+    const { base } = await start(
+      `syslog: [{name: tls, listen: "127.0.0.1:${port}", protocol: tcp, tls_config: {cert_file: ${certFile}, key_file: ${keyFile}}}]`,
+      fluentd.port!,
+    );
+    await until(() => isUp(base, 'tls'));
+    const socket = connectTls({ port, host: 'localhost', ca: readFileSync(certFile) });
+    await once(socket, 'secureConnect');
+    socket.end(`7 <11>one<11>two\n<11>three`);
+    await until(() => entries.length === 3);
+    expect(entries.map(({ record }) => record['message'])).toEqual(['one', 'two', 'three']);
+  });
+});
+
+describeWithPeers('the syslog input and rsyslog', ['../sbin/rsyslogd'], ([rsyslogd]) => {
+  it.each([
+    ['lines over TCP', 'tcp', 'Protocol="tcp" Template="RSYSLOG_SyslogProtocol23Format"'],
+    [
+      'counted octets over TCP',
+      'tcp',
+      'Protocol="tcp" TCP_Framing="octet-counted" Template="RSYSLOG_SyslogProtocol23Format"',
+    ],
+    ['the old form over UDP', 'udp', 'Protocol="udp" Template="RSYSLOG_TraditionalForwardFormat"'],
+  ])('take %s', async (_name, protocol, action) => {
+    const port = await freePort();
+    const { base } = await start(
+      `syslog: [{listen: "127.0.0.1:${port}", protocol: ${protocol}}]`,
+      fluentd.port!,
+    );
+    await until(() => isUp(base, 'syslog'));
+    const input = join(folder, 'in.log');
+    const config = join(folder, 'rsyslog.conf');
+    writeFileSync(input, '');
+    writeFileSync(
+      config,
+      `global(workDirectory="${folder}")
+module(load="imfile" mode="polling" pollingInterval="1")
+input(type="imfile" File="${input}" Tag="shop:" Severity="error" Facility="local3" readMode="0")
+action(type="omfwd" Target="127.0.0.1" Port="${port}" ${action})
+`,
+    );
+    const usr = join(rsyslogd!, '..', '..');
+    const libs = join(
+      usr,
+      'lib',
+      process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu',
+    );
+    const sender = spawn(
+      rsyslogd!,
+      ['-n', '-f', config, '-i', join(folder, 'rsyslog.pid'), '-M', join(libs, 'rsyslog')],
+      { env: { ...process.env, LD_LIBRARY_PATH: libs }, stdio: 'ignore' },
+    );
+    try {
+      appendFileSync(input, Array.from({ length: 50 }, (_, i) => `order ${i}\n`).join(''));
+      const orders = (): Entry[] => entries.filter(({ record }) => record['app_name'] === 'shop');
+      await until(() => orders().length === 50);
+      expect(orders().map(({ record }) => record['message'])).toEqual(
+        Array.from({ length: 50 }, (_, i) => `order ${i}`),
+      );
+      expect(orders()[0]!.record).toMatchObject({
+        facility: 'local3',
+        severity: 'err',
+        level: 'error',
+        hostname: expect.any(String),
+      });
+    } finally {
+      sender.kill();
+      await once(sender, 'exit');
+    }
+  });
+});
+
 describe('the forward input', () => {
   it('takes events of applications, with level and sender, to the outputs', async () => {
     const port = await freePort();
@@ -164,6 +298,8 @@ describe('the forward input', () => {
     apps.pop();
     await startFluentd(fluentdPort);
     await start(inputs, fluentdPort);
-    await until(() => new Set(entries.map(({ record }) => record['message'])).size === 20);
+    const messages = (): Set<unknown> => new Set(entries.map(({ record }) => record['message']));
+    await until(() => messages().size >= 20);
+    expect(messages()).toEqual(new Set(Array.from({ length: 20 }, (_, i) => `m${i}`)));
   });
 });

@@ -9,6 +9,7 @@ export class InputMetrics {
   readonly #bytes: Counter;
   readonly #refused: Counter;
   readonly #dropped: Counter;
+  readonly #truncated: Counter;
   readonly #connections: Gauge;
   readonly #ended: Counter;
   readonly #denied: Counter;
@@ -37,6 +38,11 @@ export class InputMetrics {
       'binnacle_log_input_dropped_total',
       'Records that were not taken and that nobody will send again.',
       ['input', 'reason'],
+    );
+    this.#truncated = counter(
+      'binnacle_log_input_truncated_total',
+      'Messages that were longer than an input takes, and were cut.',
+      ['input'],
     );
     this.#connections = new Gauge({
       name: 'binnacle_log_input_connections',
@@ -75,6 +81,10 @@ export class InputMetrics {
 
   dropped(input: string, reason: string, records: number): void {
     this.#dropped.inc({ input, reason }, records);
+  }
+
+  truncated(input: string, records: number): void {
+    this.#truncated.inc({ input }, records);
   }
 
   denied(input: string): void {

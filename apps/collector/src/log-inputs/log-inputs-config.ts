@@ -100,7 +100,38 @@ const forwardSchema = z
     }
   });
 
+/** `+02:00` as minutes east of Greenwich. */
+const utcOffset = z.string().transform((text, context) => {
+  const match = /^([+-])(\d\d):([0-5]\d)$/.exec(text);
+  const minutes = Number(match?.[2] ?? 99) * 60 + Number(match?.[3] ?? 0);
+  if (match !== null && minutes <= 14 * 60) return match[1] === '-' ? -minutes : minutes;
+  context.addIssue({ code: 'custom', message: 'expected an offset such as +02:00' });
+  return z.NEVER;
+});
+
+const syslogSchema = z
+  .strictObject({
+    name: nameOf('syslog'),
+    listen: listenAddress(5_514),
+    protocol: z.enum(['udp', 'tcp'], { error: 'accepted are udp, tcp' }).default('udp'),
+    tls_config: serverTlsSchema.optional(),
+    /** Of senders that tell no zone with their times; by default this machine's. */
+    utc_offset: utcOffset.optional(),
+    labels,
+    /** Longer messages are cut. */
+    max_message_size: sizeBetween(480, 1024 * 1024).prefault('64KiB'),
+    ...stream,
+  })
+  .superRefine(({ protocol, tls_config: tls }, context) => {
+    if (protocol === 'tcp' || tls === undefined) return;
+    const message = 'there is no TLS over UDP here; with protocol: tcp there is';
+    context.addIssue({ code: 'custom', path: ['tls_config'], message });
+  });
+
+export type SyslogInputConfig = z.output<typeof syslogSchema>;
 export type ForwardInputConfig = z.output<typeof forwardSchema>;
+
+const INPUT_KINDS = ['forward', 'syslog'] as const;
 
 /** The key `inputs` of the `logs` section: what records come by beside files. Nothing is listened on unless told. */
 export const logInputsSchema = z
@@ -108,10 +139,11 @@ export const logInputsSchema = z
     /** What may wait on disk for each output; beyond it senders have to wait. */
     spool_size: sizeBetween(1024 * 1024, 1024 ** 4).prefault('64MiB'),
     forward: z.array(forwardSchema).max(20).default([]),
+    syslog: z.array(syslogSchema).max(20).default([]),
   })
   .superRefine((inputs, context) => {
     const seen = new Set<string>();
-    for (const kind of ['forward'] as const) {
+    for (const kind of INPUT_KINDS) {
       inputs[kind].forEach(({ name }, index) => {
         if (seen.has(name)) {
           const message = 'another input has this name; give each a name of its own';
@@ -125,6 +157,6 @@ export const logInputsSchema = z
 export type LogInputsConfig = z.output<typeof logInputsSchema>;
 
 /** Whether any input is configured. */
-export function hasInputs({ forward }: LogInputsConfig): boolean {
-  return forward.length > 0;
+export function hasInputs(inputs: LogInputsConfig): boolean {
+  return INPUT_KINDS.some((kind) => inputs[kind].length > 0);
 }

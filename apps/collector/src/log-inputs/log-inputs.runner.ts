@@ -22,6 +22,7 @@ import { InputMetrics } from './input-metrics.ts';
 import type { LogInput, LogInputContext } from './log-input.ts';
 import type { LogInputsConfig } from './log-inputs-config.ts';
 import { SenderFields } from './sender-fields.ts';
+import { SyslogInput } from './syslog-input.ts';
 
 /** How long after an input could not be started it is tried again. */
 const RETRY_MS = 5_000;
@@ -96,10 +97,16 @@ export class LogInputsRunner implements OnModuleInit, OnApplicationBootstrap, On
 
   #create(): LogInput[] {
     const context = this.#context;
-    return this.#config.forward.map(
-      (config) =>
-        new ForwardInput(config, context, new SenderFields(config.labels, context.intake)),
-    );
+    const senders = ({
+      labels,
+    }: {
+      readonly labels: Readonly<Record<string, string>>;
+    }): SenderFields => new SenderFields(labels, context.intake);
+    const { forward, syslog } = this.#config;
+    return [
+      ...forward.map((config) => new ForwardInput(config, context, senders(config))),
+      ...syslog.map((config) => new SyslogInput(config, context, senders(config))),
+    ];
   }
 
   async #run(input: LogInput): Promise<void> {

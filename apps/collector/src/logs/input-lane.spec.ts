@@ -91,6 +91,8 @@ describe('a lane of inputs', () => {
     await lane.append(chunkOf('a'));
     await until(() => output.accepted.length === 1);
     await until(() => files.segments.size === 0);
+    const left = await Spool.open({ files, maxBytes: 1_000, policy: 'drop_newest' });
+    expect(left.isEmpty).toBe(true);
   });
 
   it('lets senders wait while there is no room, and loses nothing', async () => {

@@ -76,10 +76,8 @@ export class LogIntake {
 
   /** Resolves when the records would survive a power cut. @throws IntakeRefusal */
   take(batch: IntakeBatch): Promise<void> {
-    const taking = this.#take(batch);
+    const taking = this.#take(batch).finally(() => this.#pending.delete(taking));
     this.#pending.add(taking);
-    const done = (): void => void this.#pending.delete(taking);
-    taking.then(done, done);
     return taking;
   }
 

@@ -1,0 +1,131 @@
+import { type CommonFields, EntryBuilder } from '../logs/entry-builder.ts';
+import { IntakeRefusal } from '../logs/log-intake.ts';
+import type { LogInputContext } from './log-input.ts';
+
+/** How long records wait for others to go on with. */
+const FLUSH_MS = 50;
+const BATCH_BYTES = 256 * 1024;
+/** How long after a refusal the same records are handed over again. */
+const RETRY_MS = 500;
+
+interface Batch {
+  readonly builder: EntryBuilder;
+  readonly safe: Promise<void>;
+  readonly isSafe: () => void;
+  readonly isLost: (error: unknown) => void;
+}
+
+/** No more is taken, and what was not safe by now never will be. */
+export class BatcherStoppedError extends Error {
+  override readonly name = 'BatcherStoppedError';
+}
+
+/**
+ * Puts records together that come one by one from senders that cannot be told to send them again: what is refused is tried
+ * until it is taken, and whoever hands records over sees to it that not too many wait.
+ */
+export class RecordBatcher {
+  readonly #context: LogInputContext;
+  readonly #input: string;
+  #batch: Batch | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #waitingBytes = 0;
+  #isStopping = false;
+  #under = new Set<Promise<void>>();
+  #retries = new Set<() => void>();
+
+  constructor(context: LogInputContext, input: string) {
+    this.#context = context;
+    this.#input = input;
+  }
+
+  /** Of records that are not safe. */
+  get waitingBytes(): number {
+    return this.#waitingBytes + (this.#batch?.builder.byteCount ?? 0);
+  }
+
+  /**
+   * Adds what `write` writes.
+   * @returns resolved when it is safe; rejected with BatcherStoppedError when it never will be
+   */
+  add(common: CommonFields, write: (builder: EntryBuilder) => void): Promise<void> {
+    const batch = (this.#batch ??= this.#begin(common));
+    batch.builder.common = common;
+    write(batch.builder);
+    if (batch.builder.byteCount >= BATCH_BYTES) this.flush();
+    else this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS);
+    return batch.safe;
+  }
+
+  /** Hands over what there is. */
+  flush(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    const batch = this.#batch;
+    this.#batch = null;
+    if (batch === null) return;
+    const handing = this.#handOver(batch).finally(() => this.#under.delete(handing));
+    this.#under.add(handing);
+  }
+
+  /** Hands over what there is, once more; what is refused then is lost, and counted. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    this.flush();
+    for (const retry of this.#retries) retry();
+    await Promise.all(this.#under);
+  }
+
+  #begin(common: CommonFields): Batch {
+    let isSafe = (): void => {};
+    let isLost = (_error: unknown): void => {};
+    const safe = new Promise<void>((resolve, reject) => {
+      isSafe = resolve;
+      isLost = reject;
+    });
+    // Not everybody waits for it.
+    safe.catch(() => {});
+    return { builder: new EntryBuilder(common), safe, isSafe, isLost };
+  }
+
+  async #handOver({ builder, isSafe, isLost }: Batch): Promise<void> {
+    const { metrics } = this.#context;
+    const entries = builder.take();
+    const { count, levels } = builder;
+    this.#waitingBytes += entries.length;
+    for (;;) {
+      const wasStopping = this.#isStopping;
+      try {
+        await this.#context.intake.take({ input: this.#input, tag: null, entries, count });
+        metrics.taken(this.#input, levels, entries.length);
+        isSafe();
+        break;
+      } catch (error) {
+        if (wasStopping) {
+          metrics.dropped(
+            this.#input,
+            error instanceof IntakeRefusal ? error.reason : 'disk',
+            count,
+          );
+          isLost(new BatcherStoppedError('the input stops', { cause: error }));
+          break;
+        }
+        await this.#pause();
+      }
+    }
+    this.#waitingBytes -= entries.length;
+  }
+
+  async #pause(): Promise<void> {
+    if (this.#isStopping) return;
+    await new Promise<void>((resolve) => {
+      const go = (): void => {
+        clearTimeout(timer);
+        this.#retries.delete(go);
+        resolve();
+      };
+      const timer = setTimeout(go, RETRY_MS);
+      this.#retries.add(go);
+    });
+  }
+}
