@@ -115,6 +115,10 @@ async function emit(
   await client.emit(tag, record, 1_700_000_000_000);
 }
 
+function messages(): Set<unknown> {
+  return new Set(entries.map(({ record }) => record['message']));
+}
+
 async function isUp(base: string, input: string): Promise<boolean> {
   return (await metric(base, `binnacle_log_input_up{input="${input}"}`)) === 1;
 }
@@ -298,7 +302,6 @@ describe('the forward input', () => {
     apps.pop();
     await startFluentd(fluentdPort);
     await start(inputs, fluentdPort);
-    const messages = (): Set<unknown> => new Set(entries.map(({ record }) => record['message']));
     await until(() => messages().size >= 20);
     expect(messages()).toEqual(new Set(Array.from({ length: 20 }, (_, i) => `m${i}`)));
   });

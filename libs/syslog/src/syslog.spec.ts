@@ -201,18 +201,16 @@ describe('a message of RFC 3164', () => {
   });
 });
 
-describe('a stream of messages', () => {
-  function split(text: string, cuts: readonly number[] = [], maxBytes = 100): string[] {
-    const splitter = new SyslogSplitter(maxBytes);
-    const bytes = Buffer.from(text);
-    const places = [0, ...cuts.toSorted((a, b) => a - b), bytes.length];
-    const found = places
-      .slice(1)
-      .flatMap((end, i) => splitter.push(bytes.subarray(places[i], end)));
-    const rest = splitter.end();
-    return [...found, ...(rest === null ? [] : [rest])].map(String);
-  }
+function split(text: string, cuts: readonly number[] = [], maxBytes = 100): string[] {
+  const splitter = new SyslogSplitter(maxBytes);
+  const bytes = Buffer.from(text);
+  const places = [0, ...cuts.toSorted((a, b) => a - b), bytes.length];
+  const found = places.slice(1).flatMap((end, i) => splitter.push(bytes.subarray(places[i], end)));
+  const rest = splitter.end();
+  return [...found, ...(rest === null ? [] : [rest])].map(String);
+}
 
+describe('a stream of messages', () => {
   it.each<readonly [string, string, readonly string[]]>([
     ['lines', '<1>a\n<2>b\r\n', ['<1>a', '<2>b\r']],
     ['counted octets', '4 <1>a6 <2>b\nc', ['<1>a', '<2>b\nc']],

@@ -77,12 +77,7 @@ export class RecordBatcher {
   }
 
   #begin(common: CommonFields): Batch {
-    let isSafe = (): void => {};
-    let isLost = (_error: unknown): void => {};
-    const safe = new Promise<void>((resolve, reject) => {
-      isSafe = resolve;
-      isLost = reject;
-    });
+    const { promise: safe, resolve: isSafe, reject: isLost } = Promise.withResolvers<void>();
     // Not everybody waits for it.
     safe.catch(() => {});
     return { builder: new EntryBuilder(common), safe, isSafe, isLost };

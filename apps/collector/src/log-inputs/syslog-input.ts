@@ -92,12 +92,12 @@ export class SyslogInput implements LogInput {
         maxHeldBytesEach: HELD_BYTES_EACH,
         maxHeldBytes: HELD_BYTES,
         maxPendingBytes: 64 * MIB,
-        accept: ({ remoteAddress, hold }) => {
+        accept: (connection) => {
           const splitter = new SyslogSplitter(maxBytes);
           const addAll = (messages: readonly Buffer[]): void => {
             for (const message of messages) {
-              const release = hold(message.length);
-              void this.#add(batcher, message, remoteAddress).then(release, release);
+              const release = connection.hold(message.length);
+              void this.#add(batcher, message, connection.remoteAddress).then(release, release);
             }
           };
           return {
@@ -149,10 +149,7 @@ export class SyslogInput implements LogInput {
 
 /** Values by name by element. */
 function structuredOf(elements: readonly SyslogElement[]): object {
-  const byId: Record<string, Record<string, string>> = Object.create(null);
-  for (const { id, parameters } of elements) {
-    const values = (byId[id] ??= Object.create(null) as Record<string, string>);
-    for (const [name, value] of parameters) values[name] = value;
-  }
-  return byId;
+  return Object.fromEntries(
+    elements.map(({ id, parameters }) => [id, Object.fromEntries(parameters)]),
+  );
 }
