@@ -8,7 +8,8 @@ export function attributeText(value: AnyValue | undefined): string {
   return typeof plain === 'string' ? plain : plain === null ? '' : JSON.stringify(plain);
 }
 
-function plainValue(value: AnyValue | undefined): unknown {
+/** An attribute's value as JSON has it; integers that it cannot hold are text. */
+export function plainValue(value: AnyValue | undefined): unknown {
   if (value === undefined) return null;
   if (value.stringValue !== undefined) return value.stringValue;
   if (value.boolValue !== undefined) return value.boolValue;

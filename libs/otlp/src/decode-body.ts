@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { gunzipSync } from 'node:zlib';
-import { decodeOtlpJson } from './decode-json.ts';
-import { decodeOtlpProtobuf } from './decode-protobuf.ts';
+import { decodeOtlpJson, decodeOtlpLogsJson } from './decode-json.ts';
+import { decodeOtlpLogsProtobuf, decodeOtlpProtobuf } from './decode-protobuf.ts';
 import type { OtlpEncoding } from './export-answer.ts';
+import type { LogsRequest } from './logs-request.ts';
 import type { MetricsRequest } from './metrics-request.ts';
 import { DEFAULT_OTLP_LIMITS, OtlpError, type OtlpLimits } from './otlp-error.ts';
 
@@ -26,15 +27,38 @@ export interface OtlpForm {
  */
 export function decodeOtlpBody(
   body: Buffer,
-  { encoding, isGzipped }: OtlpForm,
+  form: OtlpForm,
   limits: OtlpLimits = DEFAULT_OTLP_LIMITS,
 ): MetricsRequest {
+  const content = contentOf(body, form);
+  return typeof content === 'string'
+    ? decodeOtlpJson(content, limits)
+    : decodeOtlpProtobuf(content, limits);
+}
+
+/**
+ * As {@link decodeOtlpBody}, of a request with logs.
+ * @throws OtlpError when it is no such message or too large; nothing of it is usable then
+ */
+export function decodeOtlpLogsBody(
+  body: Buffer,
+  form: OtlpForm,
+  limits: OtlpLimits = DEFAULT_OTLP_LIMITS,
+): LogsRequest {
+  const content = contentOf(body, form);
+  return typeof content === 'string'
+    ? decodeOtlpLogsJson(content, limits)
+    : decodeOtlpLogsProtobuf(content, limits);
+}
+
+/** JSON as text, protocol buffers as bytes. */
+function contentOf(body: Buffer, { encoding, isGzipped }: OtlpForm): string | Buffer {
   const maxBytes = MAX_OTLP_BYTES[encoding];
   if (body.length > maxBytes) throw tooLarge(maxBytes);
   const bytes = isGzipped ? gunzip(body, maxBytes) : body;
-  if (encoding === 'protobuf') return decodeOtlpProtobuf(bytes, limits);
+  if (encoding === 'protobuf') return bytes;
   if (!isUtf8(bytes)) throw new OtlpError('malformed_json', 'the body is not UTF-8');
-  return decodeOtlpJson(bytes.toString('utf8'), limits);
+  return bytes.toString('utf8');
 }
 
 function gunzip(body: Buffer, maxBytes: number): Buffer {

@@ -1,3 +1,4 @@
+import { LOGS_REQUEST, type LogsRequest } from './logs-request.ts';
 import {
   CUMULATIVE,
   DELTA,
@@ -21,6 +22,16 @@ const TEMPORALITIES: ReadonlyMap<unknown, number> = new Map<unknown, number>([
   ['AGGREGATION_TEMPORALITY_DELTA', DELTA],
   ['AGGREGATION_TEMPORALITY_CUMULATIVE', CUMULATIVE],
 ]);
+/** `SEVERITY_NUMBER_TRACE` is 1, `SEVERITY_NUMBER_TRACE2` 2, and so on to `SEVERITY_NUMBER_FATAL4`. */
+const SEVERITIES: ReadonlyMap<unknown, number> = new Map<unknown, number>([
+  ['SEVERITY_NUMBER_UNSPECIFIED', 0],
+  ...['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR', 'FATAL'].flatMap((name, i) =>
+    ['', '2', '3', '4'].map((step, j): [unknown, number] => [
+      `SEVERITY_NUMBER_${name}${step}`,
+      i * 4 + j + 1,
+    ]),
+  ),
+]);
 const RANGES: Readonly<Record<string, readonly [bigint, bigint]>> = {
   fixed64: [0n, 2n ** 64n - 1n],
   uint64: [0n, 2n ** 64n - 1n],
@@ -30,6 +41,8 @@ const RANGES: Readonly<Record<string, readonly [bigint, bigint]>> = {
   sint32: [-(2n ** 31n), 2n ** 31n - 1n],
   temporality: [-(2n ** 31n), 2n ** 31n - 1n],
   uint32: [0n, 2n ** 32n - 1n],
+  exact_nanos: [0n, 2n ** 64n - 1n],
+  severity: [-(2n ** 31n), 2n ** 31n - 1n],
 };
 
 type Fields = Record<string, unknown>;
@@ -43,6 +56,21 @@ export function decodeOtlpJson(
   text: string,
   limits: OtlpLimits = DEFAULT_OTLP_LIMITS,
 ): MetricsRequest {
+  return decode(text, METRICS_REQUEST, limits);
+}
+
+/**
+ * Decodes `ExportLogsServiceRequest` in OTLP's JSON, as {@link decodeOtlpJson} does metrics.
+ * @throws OtlpError when it is no such message or too large; nothing of it is usable then
+ */
+export function decodeOtlpLogsJson(
+  text: string,
+  limits: OtlpLimits = DEFAULT_OTLP_LIMITS,
+): LogsRequest {
+  return decode(text, LOGS_REQUEST, limits);
+}
+
+function decode(text: string, shape: MessageShape, limits: OtlpLimits): Fields {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -50,7 +78,7 @@ export function decodeOtlpJson(
     const reason = error instanceof Error ? error.message : String(error);
     throw new OtlpError('malformed_json', `no JSON: ${reason.slice(0, 200)}`, { cause: error });
   }
-  return readMessage(value, METRICS_REQUEST, 'the request', new ElementBudget(limits), 1);
+  return readMessage(value, shape, 'the request', new ElementBudget(limits), 1);
 }
 
 function readMessage(
@@ -119,8 +147,11 @@ function readScalar(value: unknown, name: string, kind: ScalarKind): unknown {
         : fail(name, 'base64', value);
     case 'nanos':
       return Number(readInteger(value, name, kind) / NANOS_PER_MS);
+    case 'exact_nanos':
     case 'int64':
       return readInteger(value, name, kind);
+    case 'severity':
+      return SEVERITIES.get(value) ?? Number(readInteger(value, name, kind));
     case 'temporality':
       return TEMPORALITIES.get(value) ?? Number(readInteger(value, name, kind));
     case 'fixed64':

@@ -1,5 +1,6 @@
 import { BYTES, FIXED64, ProtobufReader, VARINT } from '#libs/protobuf';
 import { isUtf8 } from 'node:buffer';
+import { LOGS_REQUEST, type LogsRequest } from './logs-request.ts';
 import {
   type FieldShape,
   type MessageShape,
@@ -26,6 +27,8 @@ const WIRE_TYPES: Readonly<Record<ScalarKind | 'message', number>> = {
   sint32: VARINT,
   uint32: VARINT,
   temporality: VARINT,
+  severity: VARINT,
+  exact_nanos: FIXED64,
 };
 
 class OtlpReader extends ProtobufReader {
@@ -44,8 +47,23 @@ export function decodeOtlpProtobuf(
   message: Buffer,
   limits: OtlpLimits = DEFAULT_OTLP_LIMITS,
 ): MetricsRequest {
+  return decode(message, METRICS_REQUEST, limits);
+}
+
+/**
+ * Decodes `ExportLogsServiceRequest` in protocol buffers.
+ * @throws OtlpError when it is no such message or too large; nothing of it is usable then
+ */
+export function decodeOtlpLogsProtobuf(
+  message: Buffer,
+  limits: OtlpLimits = DEFAULT_OTLP_LIMITS,
+): LogsRequest {
+  return decode(message, LOGS_REQUEST, limits);
+}
+
+function decode(message: Buffer, shape: MessageShape, limits: OtlpLimits): Fields {
   const into: Fields = {};
-  readMessage(new OtlpReader(message), METRICS_REQUEST, into, new ElementBudget(limits), 1);
+  readMessage(new OtlpReader(message), shape, into, new ElementBudget(limits), 1);
   return into;
 }
 
@@ -136,6 +154,9 @@ function readScalar(reader: OtlpReader, kind: ScalarKind): unknown {
       return reader.readVarint();
     case 'uint32':
       return Number(BigInt.asUintN(32, reader.readBigInt64()));
+    case 'exact_nanos':
+      return reader.readFixed64();
+    case 'severity':
     case 'temporality':
       return Number(BigInt.asIntN(32, reader.readBigInt64()));
     case 'int64':

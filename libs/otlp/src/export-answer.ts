@@ -10,17 +10,19 @@ const STATUS_CODE = 0x08;
 const STATUS_MESSAGE = 0x12;
 
 /**
- * `ExportMetricsServiceResponse`.
- * @param rejectedPoints data points that will never be taken; 0 and an empty message leave `partial_success` out
+ * `ExportMetricsServiceResponse`, or `ExportLogsServiceResponse`, which has the same numbers.
+ * @param rejectedPoints data points or records that will never be taken; 0 and an empty message leave `partial_success` out
  */
 export function encodeExportAnswer(
   encoding: OtlpEncoding,
   rejectedPoints: number,
   message: string,
+  signal: 'metrics' | 'logs' = 'metrics',
 ): Buffer {
   const isPartial = rejectedPoints > 0 || message !== '';
   if (encoding === 'json') {
-    const partialSuccess = { rejectedDataPoints: String(rejectedPoints), errorMessage: message };
+    const name = signal === 'logs' ? 'rejectedLogRecords' : 'rejectedDataPoints';
+    const partialSuccess = { [name]: String(rejectedPoints), errorMessage: message };
     return Buffer.from(JSON.stringify(isPartial ? { partialSuccess } : {}));
   }
   const writer = new ProtobufWriter();

@@ -1,7 +1,14 @@
-export { decodeOtlpBody, MAX_OTLP_BYTES, type OtlpForm } from './decode-body.ts';
-export { decodeOtlpJson } from './decode-json.ts';
-export { decodeOtlpProtobuf } from './decode-protobuf.ts';
+export {
+  decodeOtlpBody,
+  decodeOtlpLogsBody,
+  MAX_OTLP_BYTES,
+  type OtlpForm,
+} from './decode-body.ts';
+export { decodeOtlpJson, decodeOtlpLogsJson } from './decode-json.ts';
+export { decodeOtlpLogsProtobuf, decodeOtlpProtobuf } from './decode-protobuf.ts';
 export { encodeExportAnswer, encodeStatus, type OtlpEncoding } from './export-answer.ts';
+export { type LogsRequest } from './logs-request.ts';
+export { type MappedLogGroup, type MappedLogRecord, type MappedLogs, mapLogs } from './map-logs.ts';
 export {
   type MappedExemplar,
   type MappedMetadata,

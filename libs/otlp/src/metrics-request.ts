@@ -106,7 +106,8 @@ export interface OtlpExemplar {
   readonly traceId?: string;
 }
 
-/** How a field's value is written. `nanos` is a `fixed64` of nanoseconds, read as milliseconds; `id` is bytes. */
+/** How a field's value is written. `nanos` is a `fixed64` of nanoseconds, read as milliseconds, `exact_nanos` as
+ * they are; `id` is bytes. */
 export type ScalarKind =
   | 'string'
   | 'bool'
@@ -119,6 +120,8 @@ export type ScalarKind =
   | 'sint32'
   | 'uint32'
   | 'temporality'
+  | 'severity'
+  | 'exact_nanos'
   | 'base64'
   | 'id';
 
@@ -140,7 +143,7 @@ export interface MessageShape {
 
 type FieldSpec = readonly [number, string, ScalarKind | (() => MessageShape), 'repeated'?];
 
-function shape(...specs: readonly FieldSpec[]): MessageShape {
+export function shape(...specs: readonly FieldSpec[]): MessageShape {
   const fields = specs.map(([number, name, kind, repeated]): FieldShape => {
     const isRepeated = repeated !== undefined;
     return typeof kind === 'string'
@@ -154,9 +157,9 @@ function shape(...specs: readonly FieldSpec[]): MessageShape {
 }
 
 const ARRAY_VALUE = shape([1, 'values', () => ANY_VALUE, 'repeated']);
-const KEY_VALUE = shape([1, 'key', 'string'], [2, 'value', () => ANY_VALUE]);
+export const KEY_VALUE = shape([1, 'key', 'string'], [2, 'value', () => ANY_VALUE]);
 const KEY_VALUE_LIST = shape([1, 'values', () => KEY_VALUE, 'repeated']);
-const ANY_VALUE: MessageShape = shape(
+export const ANY_VALUE: MessageShape = shape(
   [1, 'stringValue', 'string'],
   [2, 'boolValue', 'bool'],
   [3, 'intValue', 'int64'],
@@ -243,7 +246,7 @@ const METRIC = shape(
   [10, 'exponentialHistogram', () => EXPONENTIAL_HISTOGRAM],
   [11, 'summary', () => SUMMARY],
 );
-const RESOURCE = shape([1, 'attributes', () => KEY_VALUE, 'repeated']);
+export const RESOURCE = shape([1, 'attributes', () => KEY_VALUE, 'repeated']);
 const SCOPE_METRICS = shape([2, 'metrics', () => METRIC, 'repeated']);
 const RESOURCE_METRICS = shape(
   [1, 'resource', () => RESOURCE],
