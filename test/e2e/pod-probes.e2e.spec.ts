@@ -11,7 +11,7 @@ import { isStaleMarker } from '#libs/samples';
 import { createApp } from '../../apps/collector/src/app.ts';
 import { HealthServer } from '../../libs/node-probes/testing/health-server.ts';
 import { KubeApiServer } from '../kube/api-server.ts';
-import { podObject } from '../kube/kube-objects.ts';
+import { eventObject, podObject } from '../kube/kube-objects.ts';
 import { eventually, temporaryFolder } from '../support/processes.ts';
 
 /** A pod's own address, as far as one machine has several. */
@@ -261,7 +261,11 @@ describe('a node’s pods', () => {
     const failed =
       'probe-failed main Liveness response: the server is NOT_SERVING; accepted is SERVING';
     await until(async () => expect(await story()).toContain(failed));
+    server.put(eventObject('kill', 'Killing', { message: 'failed its liveness probe', count: 2 }));
     server.put(pod(probes, { restarts: 1 }));
+    await until(async () =>
+      expect(await story()).toContain('killed Killing failed its liveness probe'),
+    );
     await until(async () =>
       expect(await story()).toContain('restarted main after its liveness probe had failed'),
     );

@@ -46,12 +46,13 @@ export {
 } from './probing/annotated-probes.ts';
 export { containerView, declaredProbes } from './probing/declared-probes.ts';
 export {
-  type PodEvent,
+  eventEntries,
   PodStories,
   type PodStoriesOptions,
   type PodStory,
   type StoryEntry,
   type StoryKind,
+  withEvents,
 } from './probing/pod-stories.ts';
 export { parseQuantity } from './quantity.ts';
 export {

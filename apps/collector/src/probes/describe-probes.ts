@@ -1,5 +1,6 @@
-import { containerView, type PodStory } from '#libs/kube';
+import { containerView, type PodStory, withEvents } from '#libs/kube';
 import { formatDurationMs } from '#libs/labels';
+import type { EventsOfPod } from './pod-events.ts';
 import type { PodProbes, ShadowedProbe } from './pod-probes.ts';
 import type { ProbeLoop } from './probe-loop.ts';
 
@@ -26,11 +27,11 @@ export function describeLoop({ job, status }: ProbeLoop): object {
   };
 }
 
-/** A pod, its containers and their probes as they are now; with what happened to it where that is wanted. */
+/** A pod, its containers and their probes as they are now; with what happened to it where its events were asked for. */
 export function describePod(
   story: PodStory,
   probes: PodProbes,
-  { hasStory }: { readonly hasStory: boolean },
+  events: EventsOfPod | null,
 ): object {
   const { namespace, name, uid, pod, deletedAtMs } = story;
   return {
@@ -44,7 +45,7 @@ export function describePod(
       false,
     deleted: timeOrNull(deletedAtMs ?? Number.NaN),
     containers: pod === null ? [] : describeContainers(pod, probes),
-    ...(hasStory && describeStory(story)),
+    ...(events !== null && describeStory(story, events)),
   };
 }
 
@@ -89,18 +90,21 @@ function describeShadow({ declared, loop }: ShadowedProbe): object {
 }
 
 /** What happened to a pod, oldest first. */
-function describeStory({ entries, forgotten }: PodStory): object {
+function describeStory({ entries, forgotten }: PodStory, events: EventsOfPod): object {
   return {
-    story: entries.map(({ timeMs, lastTimeMs, count, kind, container, reason, message }) => ({
-      time: timeOrNull(timeMs),
-      lastTime: timeOrNull(lastTimeMs),
-      count,
-      what: kind,
-      container,
-      reason,
-      message,
-    })),
+    story: withEvents(entries, events.entries).map(
+      ({ timeMs, lastTimeMs, count, kind, container, reason, message }) => ({
+        time: timeOrNull(timeMs),
+        lastTime: timeOrNull(lastTimeMs),
+        count,
+        what: kind,
+        container,
+        reason,
+        message,
+      }),
+    ),
     forgotten,
+    eventsError: events.error,
   };
 }
 

@@ -6,14 +6,7 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
-import {
-  containerView,
-  declaredProbes,
-  type Pod,
-  type PodEvent,
-  PodStories,
-  type PodStory,
-} from '#libs/kube';
+import { containerView, declaredProbes, type Pod, PodStories, type PodStory } from '#libs/kube';
 import { ReloadService, USER_AGENT } from '#libs/platform';
 import type { DeclaredProbe } from '#libs/probes';
 import { Gauge, Registry } from 'prom-client';
@@ -133,11 +126,6 @@ export class PodProbes implements OnModuleInit, OnApplicationBootstrap, OnModule
   /** Stories of a namespace and a pod; '' for any. */
   stories(namespace: string, pod: string): readonly PodStory[] {
     return this.#stories.list(namespace, pod);
-  }
-
-  /** Adds an event of the API server's to its pod's story. */
-  event(event: PodEvent): void {
-    this.#stories.event(event);
   }
 
   /** The declared probes of a pod that is there. */

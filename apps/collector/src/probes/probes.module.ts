@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { OutputsModule } from '../outputs/outputs.module.ts';
 import { KubernetesModule } from '../kubernetes/kubernetes.module.ts';
 import { AnnotatedProbes } from './annotated-probes.ts';
+import { PodEvents } from './pod-events.ts';
 import { PodProbes } from './pod-probes.ts';
 import { ProbesController } from './probes.controller.ts';
 import { ProbesRunner } from './probes.runner.ts';
@@ -10,7 +11,7 @@ import { ProbesRunner } from './probes.runner.ts';
 @Module({
   imports: [OutputsModule, KubernetesModule],
   controllers: [ProbesController],
-  providers: [ProbesRunner, AnnotatedProbes, PodProbes],
+  providers: [ProbesRunner, AnnotatedProbes, PodProbes, PodEvents],
   exports: [ProbesRunner, PodProbes],
 })
 export class ProbesModule {}

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { event as decodeEvent } from '../objects/event.ts';
 import { pod as decodePod } from '../objects/pod.ts';
-import { PodStories, type PodStoriesOptions } from './pod-stories.ts';
+import { eventEntries, PodStories, type PodStoriesOptions, withEvents } from './pod-stories.ts';
 
 const OPTIONS: PodStoriesOptions = {
   maxPods: 3,
@@ -79,7 +80,7 @@ function told(stories: PodStories, name = ''): string[] {
 }
 
 describe('the story of a pod', () => {
-  it('is that it was scheduled, became ready, failed, was killed and restarted', () => {
+  it('is that it was scheduled, became ready, failed and was restarted', () => {
     const stories = new PodStories(OPTIONS);
     const waiting = { waiting: { reason: 'ContainerCreating' } };
     stories.put(podThat({ isScheduled: false }), 1_000);
@@ -94,15 +95,6 @@ describe('the story of a pod', () => {
       const failure = 'status: status 503: overloaded';
       stories.probed('u1', probe, { failure, isFinal: second === 8 }, second * 1_000);
     }
-    stories.event({
-      namespace: 'shop',
-      pod: 'pod-u1',
-      uid: '',
-      container: 'main',
-      reason: 'Killing',
-      message: 'Container main failed liveness probe, will be restarted',
-      timeMs: 8_000,
-    });
     stories.put(podThat({ state: running(3), isReady: false, since: 8 }), 8_000);
     const last = ended('Error', 137, 9);
     const restarted = { state: running(10), lastState: last, restarts: 1 };
@@ -117,7 +109,6 @@ describe('the story of a pod', () => {
       '4 probe-succeeded main Liveness',
       '5 ready',
       '6 probe-failed main Liveness status: status 503: overloaded ×3',
-      '8 killed main Killing Container main failed liveness probe, will be restarted',
       '8 not-ready ContainersNotReady',
       '9 ended main Error exit code 137',
       '10 restarted main after its liveness probe had failed',
@@ -175,5 +166,42 @@ describe('the story of a pod', () => {
     expect(stories.list('', '').map(({ uid }) => uid)).toEqual(['b', 'c']);
     stories.put(podThat({ uid: 'd' }), 3_100);
     expect(stories.list('', 'pod-d')).toHaveLength(1);
+  });
+
+  it('is told together with the events there are about the pod', () => {
+    const about = (uid: string, reason: string, more: object = {}) =>
+      decodeEvent({
+        metadata: {},
+        involvedObject: { uid, fieldPath: 'spec.containers{main}' },
+        reason,
+        message: `${reason}!`,
+        firstTimestamp: at(4),
+        lastTimestamp: at(6),
+        count: 3,
+        ...more,
+      });
+    const events = [
+      about('u1', 'Unhealthy'),
+      about('u1', 'Killing', { firstTimestamp: at(2), involvedObject: { uid: 'u1' } }),
+      about('other', 'Unhealthy'),
+    ];
+    const entries = eventEntries(events, { uid: 'u1', mirrorOf: '' });
+    expect(entries).toEqual([
+      {
+        kind: 'event',
+        container: 'main',
+        reason: 'Unhealthy',
+        message: 'Unhealthy!',
+        timeMs: 4_000,
+        lastTimeMs: 6_000,
+        count: 3,
+      },
+      expect.objectContaining({ kind: 'killed', container: '', timeMs: 2_000 }),
+    ]);
+    expect(eventEntries(events, { uid: 'mirror', mirrorOf: 'u1' })).toHaveLength(2);
+    const stories = new PodStories(OPTIONS);
+    stories.put(podThat({ state: running(3) }), 3_000);
+    const merged = withEvents(stories.list('', '')[0]!.entries, entries);
+    expect(merged.map(({ kind }) => kind)).toEqual(['scheduled', 'killed', 'started', 'event']);
   });
 });

@@ -1,3 +1,5 @@
+import { eventOccurrences } from '../events/event-ledger.ts';
+import type { KubeEvent } from '../objects/event.ts';
 import type { ContainerStatus, Pod } from '../objects/pod.ts';
 
 /** What happened to a pod. */
@@ -32,19 +34,6 @@ export interface StoryEntry {
 }
 
 type NewEntry = Omit<StoryEntry, 'lastTimeMs' | 'count'> & { readonly count?: number };
-
-/** An event of the API server's about a pod. */
-export interface PodEvent {
-  readonly namespace: string;
-  readonly pod: string;
-  /** '' where the event does not say. */
-  readonly uid: string;
-  readonly container: string;
-  /** Such as `Unhealthy`, `Killing`, `BackOff`. */
-  readonly reason: string;
-  readonly message: string;
-  readonly timeMs: number;
-}
 
 /** One pod and what happened to it. */
 export interface PodStory {
@@ -83,7 +72,7 @@ interface Story {
   failed: Map<string, string>;
 }
 
-/** What happened to each pod: from its status, from probes, from events. It forgets the oldest first. */
+/** What happened to each pod: from its status and from probes. It forgets the oldest first. */
 export class PodStories {
   readonly #options: PodStoriesOptions;
   readonly #stories = new Map<string, Story>();
@@ -155,20 +144,6 @@ export class PodStories {
       // Only the first one after something else is worth telling.
       this.#add(story, entryOf(nowMs, 'probe-succeeded', container, probeType, ''));
     }
-  }
-
-  /** The API server has an event about a pod; one about a pod without a story is nobody's. */
-  event(event: PodEvent): void {
-    const story =
-      this.#stories.get(event.uid) ??
-      [...this.#stories.values()].find(
-        ({ namespace, name, deletedAtMs }) =>
-          namespace === event.namespace && name === event.pod && deletedAtMs === null,
-      );
-    if (story === undefined) return;
-    const kind = event.reason === 'Killing' ? 'killed' : 'event';
-    const { timeMs, container, reason, message } = event;
-    this.#add(story, entryOf(timeMs, kind, container, reason, message));
   }
 
   /** Forgets pods that have been gone for long, and the oldest of too many. */
@@ -305,4 +280,39 @@ function containerChanges(
     told.push(entryOf(running.startedAt ?? nowMs, 'started', name, '', ''));
   }
   return told;
+}
+
+/**
+ * Events about a pod as entries of its story; those about another pod of that name are left out.
+ * @param mirrorOf what the kubelet calls a pod of its own; '' for any other
+ */
+export function eventEntries(
+  events: readonly KubeEvent[],
+  { uid, mirrorOf }: { readonly uid: string; readonly mirrorOf: string },
+): readonly StoryEntry[] {
+  return events.flatMap((event): StoryEntry[] => {
+    const { involvedObject, reason, message } = event;
+    if (involvedObject.uid !== uid && (mirrorOf === '' || involvedObject.uid !== mirrorOf))
+      return [];
+    const { count, firstMs, lastMs } = eventOccurrences(event);
+    const kind = reason === 'Killing' ? 'killed' : 'event';
+    const container = /^spec\.(?:initContainers|containers)\{(.+)\}$/.exec(
+      involvedObject.fieldPath,
+    );
+    const entry = entryOf(firstMs, kind, container?.[1] ?? '', reason, message);
+    return [{ ...entry, lastTimeMs: lastMs, count }];
+  });
+}
+
+/** Both: the entries in the order they were heard of, each event where its time puts it. */
+export function withEvents(
+  entries: readonly StoryEntry[],
+  events: readonly StoryEntry[],
+): readonly StoryEntry[] {
+  const merged = [...entries];
+  for (const event of events) {
+    const before = merged.findLastIndex(({ timeMs }) => timeMs <= event.timeMs);
+    merged.splice(before + 1, 0, event);
+  }
+  return merged;
 }
