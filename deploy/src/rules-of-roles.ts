@@ -1,4 +1,5 @@
 import type { ApiAccess } from '../../apps/collector/src/kubernetes/api-access.ts';
+import { RULE_OBJECT_ACCESS } from '../../apps/alert-engine/src/rules/objects/rule-objects-config.ts';
 import { MONITORS_ROLE, roleRules } from './cluster-role.ts';
 import { type Manifest, nameOf } from './manifest.ts';
 
@@ -18,6 +19,8 @@ const NEVER_VERBS: ReadonlySet<string> = new Set(['impersonate', 'escalate', 'bi
 type Rule = NonNullable<Manifest['rules']>[number];
 
 const COLLECTOR = 'binnacle-collector';
+/** Of the engine, where it reads rules in objects; the component `rule-objects` has it. */
+const ENGINE_RULES = 'binnacle-engine-rules';
 
 /**
  * Checks of every role: nothing that nobody needs, and for the collector exactly what its code asks.
@@ -51,6 +54,9 @@ export function roleFindings(
   compare('Role', COLLECTOR, roleRules(access, 'namespace'));
   if (roles.some(({ metadata }) => metadata.name === MONITORS_ROLE)) {
     compare('ClusterRole', MONITORS_ROLE, roleRules(monitors, 'cluster'));
+  }
+  if (roles.some(({ metadata }) => metadata.name === ENGINE_RULES)) {
+    compare('ClusterRole', ENGINE_RULES, roleRules(RULE_OBJECT_ACCESS, 'cluster'));
   }
   return findings;
 }

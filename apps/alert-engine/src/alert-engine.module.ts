@@ -23,6 +23,7 @@ const INDEX_PAGE = `Binnacle alert engine
 
 /api/v1/query?query=up     PromQL; also query_range, series, labels, label/<name>/values
 /api/v1/rules              rules and their state
+/api/v1/rule-objects       objects of Kubernetes with rules, and why some are refused
 /api/v1/alerts             alerts that are pending or firing
 /api/v1/targets            scrape targets, as their samples tell
 /api/v1/write              remote write

@@ -16,3 +16,4 @@ export {
   type ResourceWatcherOptions,
   type WatchObserver,
 } from './resource-watcher.ts';
+export { type Watchability, watchability } from './watchable.ts';

@@ -18,6 +18,7 @@ export type {
   VectorMatching,
   VectorSelector,
 } from './ast.ts';
+export { confineSelectors } from './confine-selectors.ts';
 export { FUNCTION_SIGNATURES, type FunctionSignature } from './parse/function-signatures.ts';
 export {
   MAX_QUERY_LENGTH,

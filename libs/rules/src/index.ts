@@ -7,6 +7,7 @@ export {
 } from './alert-state.ts';
 export { type ActiveAlert, AlertingRule } from './alerting-rule.ts';
 export { ApiEvaluator, type QueryApi } from './api-evaluator.ts';
+export { confineRuleFile, type RuleConfinement } from './confine-rules.ts';
 export {
   dueSlot,
   type GroupSchedule,
@@ -50,6 +51,14 @@ export {
   RuleGroup,
   type RuleHealth,
 } from './rule-group.ts';
+export {
+  readRuleObject,
+  type RuleObject,
+  ruleObjectName,
+  type RuleObjectOutcome,
+  type RuleQuota,
+  withinQuota,
+} from './rule-objects.ts';
 export {
   type LoadReport,
   RuleManager,

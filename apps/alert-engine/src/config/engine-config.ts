@@ -1,3 +1,4 @@
+import type { KubeEndpoint } from '#libs/node-kube';
 import { readConfigFile } from '#libs/platform';
 import { z } from 'zod';
 import {
@@ -7,6 +8,7 @@ import {
 import { queryLimitsSchema } from '../query/query-config.ts';
 import { storageConfigSchema, storageLimitsSchema } from '../store/store-config.ts';
 import { datasourcesSchema } from '../rules/datasources-config.ts';
+import { ruleObjectsEndpoint } from '../rules/objects/rule-objects-config.ts';
 import { ruleFilesSchema, rulesSchema } from '../rules/rules-config.ts';
 
 /** The engine's configuration file. Each section belongs to the duty whose folder defines its schema. */
@@ -32,7 +34,10 @@ export const engineConfigSchema = z.strictObject({
     .prefault({}),
 });
 
-export type EngineConfig = z.output<typeof engineConfigSchema>;
+export type EngineConfig = z.output<typeof engineConfigSchema> & {
+  /** Where objects with rules are asked for; null where they are not. */
+  readonly ruleObjectsEndpoint: KubeEndpoint | null;
+};
 
 export const ENGINE_CONFIG = Symbol('EngineConfig');
 
@@ -40,6 +45,13 @@ export const ENGINE_CONFIG = Symbol('EngineConfig');
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** @throws ConfigTextError, PlainError */
-export function readEngineConfig(file: string | null, env: Environment): Promise<EngineConfig> {
-  return readConfigFile(file, engineConfigSchema, env);
+export async function readEngineConfig(
+  file: string | null,
+  env: Environment,
+): Promise<EngineConfig> {
+  const config = await readConfigFile(file, engineConfigSchema, env);
+  return {
+    ...config,
+    ruleObjectsEndpoint: await ruleObjectsEndpoint(config.rules.objects, env),
+  };
 }

@@ -15,6 +15,7 @@ import { ruleSurroundings } from './rule-surroundings.ts';
 import { Datasources } from './datasources.ts';
 import { configFolder } from './read-rule-files.ts';
 import { RuleMetrics } from './rule-metrics.ts';
+import { RuleObjects } from './objects/rule-objects.ts';
 import { RulesRunner } from './rules.runner.ts';
 import { StoredAlertStates } from './stored-alert-states.ts';
 import { StoreRuleSink } from './store-rule-sink.ts';
@@ -79,5 +80,6 @@ export const ruleProviders: Provider[] = [
       return manager;
     },
   },
+  RuleObjects,
   RulesRunner,
 ];

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { DEFAULT_RULE_TIMING } from '#libs/rules';
+import { ruleObjectsSchema } from './objects/rule-objects-config.ts';
 import { durationMs, positiveDurationMs } from '#libs/yaml-config';
 
 /** `rule_files`: paths and globs, relative to the configuration file. */
@@ -12,4 +13,5 @@ export const rulesSchema = z.strictObject({
   resend_delay: positiveDurationMs().default(DEFAULT_RULE_TIMING.resendDelayMs),
   outage_tolerance: durationMs().default(DEFAULT_RULE_TIMING.toleranceMs),
   for_grace_period: durationMs().default(DEFAULT_RULE_TIMING.graceMs),
+  objects: ruleObjectsSchema.prefault({}),
 });

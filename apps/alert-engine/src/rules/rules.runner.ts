@@ -24,6 +24,7 @@ import {
 import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
 import { STORE, type Store } from '../store/store.ts';
 import { StoredSamples } from '../store/stored-samples.ts';
+import { RuleObjects } from './objects/rule-objects.ts';
 import { ReactiveScheduler } from './reactive-scheduler.ts';
 import { Datasources } from './datasources.ts';
 import { configFolder, findRuleFiles, readAllRuleFiles } from './read-rule-files.ts';
@@ -49,6 +50,7 @@ export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModu
   readonly #runOptions: RunOptions;
   readonly #folder: string;
   readonly #datasources: Datasources;
+  readonly #objects: RuleObjects;
   #config: EngineConfig;
   #files: readonly RuleFile[] = [];
   #loading: Promise<void> = Promise.resolve();
@@ -64,6 +66,7 @@ export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModu
     reloads: ReloadService<EngineConfig>,
     stored: StoredSamples,
     datasources: Datasources,
+    objects: RuleObjects,
     @Inject(STORE) store: Store,
     @Inject(ENGINE_CONFIG) config: EngineConfig,
     @Inject(RUN_OPTIONS) runOptions: RunOptions,
@@ -78,6 +81,10 @@ export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModu
     this.#runOptions = runOptions;
     this.#folder = configFolder(runOptions);
     this.#datasources = datasources;
+    this.#objects = objects;
+    objects.listen(() => {
+      if (this.#isStarted && !this.#isStopped) void this.#load();
+    });
     this.#scheduler = new RuleScheduler({
       manager,
       nowMs: Date.now,
@@ -177,12 +184,13 @@ export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModu
       ...ruleSurroundings(this.#config, this.#runOptions),
       datasources: await this.#datasources.use(this.#config.datasources),
     };
-    const report = await this.#manager.load(this.#files, Date.now(), surroundings);
+    const files = [...this.#files, ...this.#objects.files];
+    const report = await this.#manager.load(files, Date.now(), surroundings);
     await this.#datasources.closeGone();
     this.#scheduler.sync();
     this.#reactive.sync(this.#manager.groups);
     const { groups, rules, kept } = report;
-    this.#logger.info('rules loaded', { files: this.#files.length, groups, rules, kept });
+    this.#logger.info('rules loaded', { files: files.length, groups, rules, kept });
     for (const warning of this.#files.flatMap((file) => file.warnings)) this.#logger.warn(warning);
     for (const problem of report.problems) {
       this.#logger.warn('rules that are gone could not be cleaned up', { problem });

@@ -1,6 +1,5 @@
 import { type CustomObject, KubeObjectError, RESOURCES } from '#libs/kube';
-import type { KubeEndpoint } from '#libs/node-kube';
-import { KubeRequestError } from '#libs/node-kube';
+import { type KubeEndpoint, KubeRequestError, watchability } from '#libs/node-kube';
 import type { MonitorKind } from '#libs/operator-objects';
 import type { AppLogger } from '#libs/platform';
 import type { KubeHubs, OpenHub } from '../kubernetes/kube-hubs.ts';
@@ -103,7 +102,12 @@ export class MonitorWatch {
       // Nothing is known now: what was known goes on.
       if (names === null || names === undefined) continue;
       if (!names.includes(plural)) await this.#enter(followed, 'absent');
-      else if (followed.lease === null) await this.#enter(followed, await this.#trial(followed));
+      else if (followed.lease === null) {
+        const { client } = this.#open!;
+        const resource = RESOURCES[followed.resource];
+        const answer = await watchability(client, resource, '', this.#abort.signal);
+        await this.#enter(followed, answer === 'watchable' ? 'watched' : answer);
+      }
     }
   }
 
@@ -111,22 +115,9 @@ export class MonitorWatch {
     try {
       return await this.#open!.client.servedResources(api, this.#abort.signal);
     } catch (error) {
-      return unanswered(error);
-    }
-  }
-
-  /** One object is asked for before all are watched: a watch that is refused would be tried for ever. */
-  async #trial({ resource }: Followed): Promise<KindState> {
-    const { api, plural } = RESOURCES[resource];
-    const selection = { path: `${api}/${plural}`, fieldSelector: '', labelSelector: '' };
-    const page = { limit: 1, continueToken: '', resourceVersion: '0' };
-    try {
-      await this.#open!.client.list(selection, page, this.#abort.signal);
-      return 'watched';
-    } catch (error) {
-      if (!(error instanceof KubeRequestError)) return unanswered(error) ?? 'unreachable';
-      if (error.status === 403 || error.status === 401) return 'forbidden';
-      return error.status === 404 ? 'absent' : 'unreachable';
+      const isExpected = error instanceof KubeRequestError || error instanceof KubeObjectError;
+      if (!isExpected) throw error;
+      return null;
     }
   }
 
@@ -170,10 +161,4 @@ export class MonitorWatch {
     followed.lease = null;
     await lease?.release();
   }
-}
-
-/** @returns null for an answer that did not come or made no sense @throws anything else */
-function unanswered(error: unknown): null {
-  if (error instanceof KubeRequestError || error instanceof KubeObjectError) return null;
-  throw error;
 }
