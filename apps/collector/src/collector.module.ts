@@ -19,6 +19,7 @@ import { KubernetesModule } from './kubernetes/kubernetes.module.ts';
 import { LogInputsModule } from './log-inputs/log-inputs.module.ts';
 import { LogsModule } from './logs/logs.module.ts';
 import { MonitorsModule } from './monitors/monitors.module.ts';
+import { OtlpModule } from './otlp/otlp.module.ts';
 import { OutputsModule } from './outputs/outputs.module.ts';
 import { ProbesModule } from './probes/probes.module.ts';
 import { ScrapeModule } from './scrape/scrape.module.ts';
@@ -60,6 +61,7 @@ export class CollectorModule {
         EventsModule,
         LogsModule,
         LogInputsModule,
+        OtlpModule,
         MonitorsModule,
         ProbesModule,
       ],

@@ -8,5 +8,11 @@ export {
   type StreamListenerEvents,
   type StreamListenerOptions,
   type StreamRefusal,
-  type StreamTls,
 } from './stream-listener.ts';
+export {
+  type PostAnswer,
+  PostListener,
+  type PostListenerOptions,
+  type PostRequest,
+} from './post-listener.ts';
+export type { StreamTls } from './stream-tls.ts';

@@ -2,14 +2,7 @@ import { createServer as createPlainServer, type Server, type Socket } from 'nod
 import { createServer as createTlsServer, Server as TlsServer } from 'node:tls';
 import type { BoundAddress, ListenAt } from './listen-at.ts';
 import { ListenError } from './listen-error.ts';
-
-/** Certificates as PEM text. */
-export interface StreamTls {
-  readonly cert: string;
-  readonly key: string;
-  /** Who signs the certificates that clients must show; null where they need none. */
-  readonly clientCa: string | null;
-}
+import { type StreamTls, tlsOptions } from './stream-tls.ts';
 
 /** Why a connection was ended by this side; the set is closed because it becomes a metric label. */
 export type StreamRefusal =
@@ -280,23 +273,6 @@ export class StreamListener {
 }
 
 const NO_HANDLER: StreamHandler = { receive: () => {}, pendingBytes: 0, ended: () => {} };
-
-function tlsOptions({ cert, key, clientCa }: StreamTls): {
-  readonly cert: string;
-  readonly key: string;
-  readonly ca?: string;
-  readonly requestCert: boolean;
-  readonly rejectUnauthorized: boolean;
-} {
-  const asksForCert = clientCa !== null;
-  return {
-    cert,
-    key,
-    ...(asksForCert && { ca: clientCa }),
-    requestCert: asksForCert,
-    rejectUnauthorized: asksForCert,
-  };
-}
 
 /** IPv4 addresses as such, where the socket is of both kinds. */
 function plainAddress(address: string): string {

@@ -17,3 +17,6 @@ export {
   mapMetricsInTurns,
 } from './map-metrics.ts';
 export { DEFAULT_OTLP_LIMITS, OtlpError, type OtlpFailure, type OtlpLimits } from './otlp-error.ts';
+export { grpcCodeOf } from './grpc-code.ts';
+export { mediaTypeOf, otlpEncodingOf, otlpFormOf, type OtlpFormOrRefusal } from './http-form.ts';
+export type { Attribute, MetricsRequest } from './metrics-request.ts';

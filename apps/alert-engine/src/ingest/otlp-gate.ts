@@ -1,11 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Injectable, type NestMiddleware } from '@nestjs/common';
-import { encodeStatus, MAX_OTLP_BYTES } from '#libs/otlp';
+import {
+  encodeStatus,
+  grpcCodeOf,
+  MAX_OTLP_BYTES,
+  mediaTypeOf,
+  otlpEncodingOf,
+  otlpFormOf,
+} from '#libs/otlp';
 import { IngestBudget } from './ingest-budget.ts';
 import { type GateRefusal, passGate } from './ingest-gate.ts';
 import { IngestCounters, IngestMetrics } from './ingest-metrics.ts';
-import { mediaTypeOf, otlpEncodingOf, otlpFormOf, readAsBytes } from './otlp-form.ts';
-import { grpcCodeOf } from './otlp-status.ts';
+import { readAsBytes } from './otlp-form.ts';
 
 /** Turns OTLP requests away that are not to be read. */
 @Injectable()

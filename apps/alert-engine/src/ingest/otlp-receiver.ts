@@ -2,16 +2,16 @@ import {
   decodeOtlpBody,
   encodeExportAnswer,
   encodeStatus,
+  grpcCodeOf,
   type MappedMetrics,
   mapMetricsInTurns,
+  mediaTypeOf,
   OtlpError,
   type OtlpForm,
 } from '#libs/otlp';
 import { createPause, nextTurn } from '../query/loop-turns.ts';
 import type { AppendReport, StoreWriter } from '../store/store-writer.ts';
 import type { IngestMetrics } from './ingest-metrics.ts';
-import { mediaTypeOf } from './otlp-form.ts';
-import { grpcCodeOf } from './otlp-status.ts';
 import { describeRejected, unavailableOf } from './store-answer.ts';
 
 /** The answer to an export request. */

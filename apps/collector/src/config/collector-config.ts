@@ -13,6 +13,7 @@ import {
   kubernetesSurroundings,
 } from '../kubernetes/kubernetes-config.ts';
 import { logsConfigSchema } from '../logs/logs-config.ts';
+import { otlpConfigSchema } from '../otlp/otlp-config.ts';
 import { outputsConfigSchema } from '../outputs/outputs-config.ts';
 import { probesConfigSchema } from '../probes/probes-config.ts';
 import { collectorLimitsSchema } from '../scrape/scrape-limits.ts';
@@ -35,6 +36,7 @@ export const collectorConfigSchema = z
     host_metrics: hostMetricsConfigSchema.prefault({}),
     kubernetes: kubernetesConfigSchema.prefault({}),
     logs: logsConfigSchema.prefault({}),
+    otlp: otlpConfigSchema,
     limits: collectorLimitsSchema.prefault({}),
   })
   .superRefine(checkScrapeSection);

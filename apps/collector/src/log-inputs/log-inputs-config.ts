@@ -5,7 +5,7 @@ import { z } from 'zod';
 const filePath = z.string().min(1);
 
 /** `host:port`, an IPv6 address in brackets. */
-function listenAddress(
+export function listenAddress(
   port: number,
 ): z.ZodType<{ readonly host: string; readonly port: number }, string | undefined> {
   return z
@@ -35,7 +35,7 @@ function nameOf(fallback: string): z.ZodDefault<z.ZodString> {
 }
 
 /** Put on every record of the input. */
-const labels = z
+export const inputLabels = z
   .record(
     z.string().refine((name) => isValidLegacyName(name, 'label') && !name.startsWith('__'), {
       error: 'not a label name; accepted are letters, digits and _, not first a digit',
@@ -47,7 +47,7 @@ const labels = z
   })
   .default({});
 
-const serverTlsSchema = z.strictObject({
+export const serverTlsSchema = z.strictObject({
   cert_file: filePath,
   key_file: filePath,
   /** Who signs the certificates that clients must show; without it they need none. */
@@ -83,7 +83,7 @@ const forwardSchema = z
     shared_key: secretSchema.optional(),
     shared_key_file: filePath.optional(),
     users: z.array(user).max(1_000).default([]),
-    labels,
+    labels: inputLabels,
     /** Of one message, as it comes and unpacked. */
     max_message_size: sizeBetween(1_024, 256 * 1024 * 1024).prefault('16MiB'),
     ...stream,
@@ -117,7 +117,7 @@ const syslogSchema = z
     tls_config: serverTlsSchema.optional(),
     /** Of senders that tell no zone with their times; by default this machine's. */
     utc_offset: utcOffset.optional(),
-    labels,
+    labels: inputLabels,
     /** Longer messages are cut. */
     max_message_size: sizeBetween(480, 1024 * 1024).prefault('64KiB'),
     ...stream,
@@ -142,7 +142,8 @@ export const logInputsSchema = z
     syslog: z.array(syslogSchema).max(20).default([]),
   })
   .superRefine((inputs, context) => {
-    const seen = new Set<string>();
+    // OTLP has a section of its own, and shares metrics and tags with these.
+    const seen = new Set(['otlp']);
     for (const kind of INPUT_KINDS) {
       inputs[kind].forEach(({ name }, index) => {
         if (seen.has(name)) {

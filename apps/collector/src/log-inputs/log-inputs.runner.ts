@@ -13,7 +13,6 @@ import {
   RUN_OPTIONS,
   type RunOptions,
 } from '#libs/platform';
-import { Registry } from 'prom-client';
 import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
 import { configFingerprint } from '../config/config-fingerprint.ts';
 import { LogIntake } from '../logs/log-intake.ts';
@@ -40,7 +39,7 @@ export class LogInputsRunner implements OnModuleInit, OnApplicationBootstrap, On
   constructor(
     @Inject(COLLECTOR_CONFIG) config: CollectorConfig,
     @Inject(RUN_OPTIONS) options: RunOptions,
-    registry: Registry,
+    metrics: InputMetrics,
     intake: LogIntake,
     reloads: ReloadService<CollectorConfig>,
     logger: AppLogger,
@@ -51,7 +50,7 @@ export class LogInputsRunner implements OnModuleInit, OnApplicationBootstrap, On
       baseDir: options.configFile === null ? '.' : dirname(options.configFile),
       dataDir: join(options.dataDir, 'logs', 'inputs'),
       intake,
-      metrics: new InputMetrics(registry),
+      metrics,
       logger,
     };
   }

@@ -52,6 +52,8 @@ export interface LaneFileStatus {
 
 interface Sections {
   readonly logs: LogsConfig;
+  /** Whether records come in beside files. */
+  readonly hasInputs: boolean;
   readonly cluster: KubernetesSurroundings;
   readonly fluentd: readonly FluentdConfig[];
   readonly http: readonly HttpLogsConfig[];
@@ -151,7 +153,7 @@ export class LogsRunner
 
   #start(): void {
     const { logs, cluster } = this.#sections;
-    if (logs.files.length === 0 && !hasInputs(logs.inputs)) return;
+    if (logs.files.length === 0 && !this.#sections.hasInputs) return;
     const groups = logs.files.map((group) => ({
       ...group,
       include: group.include.map((pattern) => this.#absolute(pattern)),
@@ -224,7 +226,7 @@ export class LogsRunner
   /** What comes in beside files goes to the same outputs, from disks of its own. */
   #attachInputs(outputs: readonly NamedOutput[], pods: PodWatch | null): void {
     const { inputs, pods: fields } = this.#sections.logs;
-    if (!hasInputs(inputs)) return;
+    if (!this.#sections.hasInputs) return;
     const lanes = outputs.map(({ name, tag, output }) => {
       const folder = join(this.#dataDir, 'inputs', 'spool', name);
       const lane = new InputLane(
@@ -250,6 +252,7 @@ export class LogsRunner
       return { lane, tag, append: (chunk: LogChunk) => lane.append(chunk) };
     });
     this.#inputLanes = lanes.map(({ lane }) => lane);
+    pods?.watch();
     const senders: SenderPods | null =
       pods === null
         ? null
@@ -318,6 +321,7 @@ function sectionsOf(config: CollectorConfig): Sections {
   const { fluentd, loki, otlp_logs: otlp, http_logs: lines } = config.outputs;
   return {
     logs: config.logs,
+    hasInputs: hasInputs(config.logs.inputs) || config.otlp !== undefined,
     cluster: config.cluster,
     fluentd,
     http: [...loki, ...otlp, ...lines],

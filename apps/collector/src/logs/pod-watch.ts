@@ -34,6 +34,11 @@ export class PodWatch implements PodFinder {
     return this.#directory()?.find(path) ?? null;
   }
 
+  /** Watches from now on, for those who cannot wait when they ask. */
+  watch(): void {
+    this.#directory();
+  }
+
   findByUid(uid: string): PodMetadata | null {
     return this.#directory()?.findByUid(uid) ?? null;
   }
