@@ -286,12 +286,18 @@ function recordsOf(
     multiline: options.multiline ?? [],
     multilineLimits: { maxLines: 1_000, maxBytes: 1_000_000, timeoutMs: 1_000 },
     labelNames: [],
+    shipping: {
+      drop: [],
+      sample: [],
+      rateLimit: null,
+      redact: { kinds: [], patterns: [] },
+    },
     obeysAnnotations: true,
   });
   const encoder = new EntryEncoder(source.attributes);
   const encoded = (records: RecordBatch | null): Record<string, unknown>[] => {
     if (records === null) return [];
-    const reader = new MsgpackReader(encoder.encode(pipeline.ship('f', records), 0).bytes);
+    const reader = new MsgpackReader(encoder.encode(pipeline.ship('f', records, 0), 0).bytes);
     const entries: Record<string, unknown>[] = [];
     while (!reader.isAtEnd) {
       const [, record] = reader.readValue() as [unknown, Record<string, unknown>];

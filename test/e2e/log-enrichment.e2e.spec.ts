@@ -49,7 +49,7 @@ logs:
   scan_interval: 100ms
   pods: {labels: [app], wait: 60s}
   files:
-    - {name: pods, include: ['pods/*/*/*.log'], format: cri, from: beginning}
+    - {name: pods, include: ['pods/*/*/*.log'], format: cri, from: beginning, redact: {kinds: [emails]}}
 outputs:
   remote_write: []
   fluentd: [{name: test, port: ${fluentd.port!}}]
@@ -76,8 +76,12 @@ async function logFile(pod: string, uid: string, text: string): Promise<void> {
   await writeFile(join(path, '0.log'), `2026-03-01T08:00:00Z stdout F ${text}\n`);
 }
 
-function podWithUid(name: string): ReturnType<typeof podObject> {
-  const pod = podObject(name, { node: 'n1', labels: { app: 'web', 'pod-template-hash': '7d4b' } });
+function podWithUid(
+  name: string,
+  annotations: Readonly<Record<string, string>> = {},
+): ReturnType<typeof podObject> {
+  const labels = { app: 'web', 'pod-template-hash': '7d4b' };
+  const pod = podObject(name, { node: 'n1', labels, annotations });
   const ownerReferences = [{ kind: 'ReplicaSet', name: 'web-7d4b', controller: true }];
   const owned: object = { ownerReferences };
   return { ...pod, metadata: { ...pod.metadata, uid: UID, ...owned } };
@@ -108,5 +112,44 @@ describe('the logs of pods', () => {
       'binnacle_log_lines_total{group="pods",namespace="shop",pod="web-7d4b-x",container="main",workload="web",level="error",stream="stdout"} 1';
     await eventually('it is counted', async () => (await metrics()).includes(line) || null);
     expect(await metrics()).toContain('binnacle_log_unenriched_total{group="pods"} 0');
+  });
+
+  it('become what the pod’s annotations ask for', async () => {
+    server.put(
+      podWithUid('web-7d4b-x', {
+        'fluentbit.io/parser_stdout-main': 'json',
+        'binnacle.dev/log-multiline': 'java',
+      }),
+    );
+    const metrics = await startCollector();
+    await logFile(
+      'web-7d4b-x',
+      UID,
+      [
+        '{"msg":"paid","order":7,"namespace":"kube-system","mail":"a@b.co"}',
+        'com.acme.PayException: no',
+        '\tat com.acme.Pay.pay(Pay.java:1)',
+      ].join('\n2026-03-01T08:00:00Z stdout F '),
+    );
+    await eventually('both records have come', () => records.length === 2 || null);
+    expect(records[0]).toMatchObject({
+      message: 'paid',
+      order: 7,
+      namespace: 'shop',
+      log_namespace: 'kube-system',
+      mail: '[redacted emails]',
+    });
+    expect(records[1]).toMatchObject({
+      message: 'com.acme.PayException: no\n\tat com.acme.Pay.pay(Pay.java:1)',
+      level: 'error',
+    });
+    const unparsed = 'binnacle_log_unparsed_lines_total{output="metrics",group="pods"} 1';
+    await eventually('it is counted', async () => {
+      const text = await metrics();
+      return text.includes(unparsed) || null;
+    });
+    expect(await metrics()).toContain(
+      'binnacle_log_redactions_total{group="pods",kind="emails"} 1',
+    );
   });
 });

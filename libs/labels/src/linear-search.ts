@@ -41,6 +41,14 @@ export class LinearSearch {
     return true;
   }
 
+  /** Calls `visit` with where each match in UTF-8 `bytes` begins and ends; empty ones are passed over. */
+  forEachMatch(bytes: Uint8Array, visit: (start: number, end: number) => void): void {
+    const matcher = this.#compiled.matcher(bytes);
+    while (matcher.find()) {
+      if (matcher.end() > matcher.start()) visit(matcher.start(), matcher.end());
+    }
+  }
+
   /** Whether any part of UTF-8 `bytes` matches. */
   testBytes(bytes: Uint8Array): boolean {
     return this.#compiled.matcher(bytes).find();

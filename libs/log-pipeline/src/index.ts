@@ -34,5 +34,13 @@ export {
   RecordPipeline,
   type RecordPipelineOptions,
 } from './record-pipeline.ts';
+export { REDACTIONS, type RedactionSpec } from './redactor.ts';
+export {
+  DROP_REASONS,
+  type ShippingCounters,
+  ShippingRules,
+  type ShippingSpec,
+} from './shipping.ts';
+export type { DropSpec, SampleSpec } from './drop-rules.ts';
 export { TimeFormat } from './time-format.ts';
 export { TimeFormatError } from './time-parts.ts';

@@ -30,8 +30,9 @@ export class RecordFields {
 
   /** @param rows of the batch */
   constructor(rows: number) {
-    this.first = new Uint32Array(rows);
-    this.counts = new Uint16Array(rows);
+    // One row may follow that has none.
+    this.first = new Uint32Array(rows + 1);
+    this.counts = new Uint16Array(rows + 1);
   }
 
   /** Fields are added to this row from here on. */

@@ -28,6 +28,12 @@ function pipelineOf(options: Partial<RecordPipelineOptions> = {}): RecordPipelin
     multiline: [],
     multilineLimits: { maxLines: 100, maxBytes: 10_000, timeoutMs: 1_000 },
     labelNames: [],
+    shipping: {
+      drop: [],
+      sample: [],
+      rateLimit: null,
+      redact: { kinds: [], patterns: [] },
+    },
     obeysAnnotations: true,
     ...options,
   });
@@ -332,7 +338,11 @@ describe('annotations of pods', () => {
     const pipeline = pipelineOf({ format: 'cri', parsers, ...options });
     const batch = batchOf(`${T} stdout F one two\n${T} stderr F {"msg":"three"}\n`);
     const { records } = pipeline.process(batch, sourceOf(annotations), 0);
-    return { texts: textsOf(pipeline.ship('f', records)), counters: pipeline.counters };
+    return {
+      texts: textsOf(pipeline.ship('f', records, 0)),
+      counters: pipeline.counters,
+      dropped: pipeline.shippingCounters.dropped,
+    };
   };
 
   it.each([
@@ -371,9 +381,9 @@ describe('annotations of pods', () => {
     ],
     [{ 'fluentbit.io/exclude': 'maybe' }, ['one two', '{"msg":"three"}']],
   ])('%j exclude streams', (annotations, texts) => {
-    const { texts: told, counters } = run(annotations);
+    const { texts: told, dropped } = run(annotations);
     expect(told).toEqual(texts);
-    expect(counters.excludedLines).toBe(2 - texts.length);
+    expect(dropped.excluded).toBe(2 - texts.length);
   });
 
   it('that name what there is not change nothing and are counted', () => {

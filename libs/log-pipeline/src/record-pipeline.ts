@@ -13,9 +13,15 @@ import {
 } from './multiline-joiner.ts';
 import type { MultilineRule } from './multiline-rules.ts';
 import type { ParserSet } from './parser-set.ts';
-import { podDirectivesOf } from './pod-directives.ts';
+import { type PodDirectives, podDirectivesOf } from './pod-directives.ts';
 import { LOG_STREAMS, type LogStream, RecordBatch } from './record-batch.ts';
 import type { ParserCounters, RecordParser } from './record-parser.ts';
+import {
+  ContainerShipping,
+  type ShippingCounters,
+  ShippingRules,
+  type ShippingSpec,
+} from './shipping.ts';
 
 export interface RecordPipelineOptions extends LinePipelineOptions {
   readonly parsers: ParserSet;
@@ -26,21 +32,15 @@ export interface RecordPipelineOptions extends LinePipelineOptions {
   /** Names of those that hold for files whose pod does not ask for others. */
   readonly multiline: readonly string[];
   readonly multilineLimits: MultilineLimits;
+  readonly shipping: ShippingSpec;
   /** Names of the labels that records have of their group. */
   readonly labelNames: readonly string[];
   /** Whether annotations of pods count. */
   readonly obeysAnnotations: boolean;
 }
 
-/** Records that were left out. */
-export interface DropCounters {
-  /** Of streams that their pod wants excluded. */
-  excludedLines: number;
-}
-
 /** What a pipeline has seen since it was made. */
-export interface RecordCounters
-  extends PipelineCounters, ParserCounters, MultilineCounters, DropCounters {
+export interface RecordCounters extends PipelineCounters, ParserCounters, MultilineCounters {
   /** How often a pod has asked for a parser or a multiline rule that there is not. */
   unknownNames: number;
 }
@@ -56,14 +56,18 @@ interface FileState {
   source: LogSource;
   /** By stream; null where nothing is parsed. */
   parsers: readonly (RecordParser | null)[] | null;
-  /** By stream; null where nothing is left out. */
+  /** By stream; null where none is. */
   isExcluded: readonly boolean[] | null;
+  /** Shared by the files of a container. */
+  shipping: ContainerShipping;
+  readonly container: string;
   multiline: MultilineJoiner | null;
   /** Names of the rules of `multiline`. */
   rules: string;
 }
 
 const NO_BYTES = Buffer.alloc(0);
+const NO_ANNOTATIONS: ReadonlyMap<string, string> = new Map();
 
 /**
  * The way from lines to records that can be shipped: understanding the format and joining parts (`LinePipeline`), then what
@@ -77,18 +81,20 @@ export class RecordPipeline {
   readonly #labelNames: readonly Uint8Array[];
   readonly #rules: ReadonlyMap<string, MultilineRule>;
   readonly #files = new Map<string, FileState>();
+  readonly #shippingRules: ShippingRules;
+  readonly #containers = new Map<string, ContainerShipping>();
   readonly #counters = {
     unparsedLines: 0,
     badTimes: 0,
     cutRecords: 0,
-    excludedLines: 0,
     unknownNames: 0,
   };
 
-  /** @throws RegExpSyntaxError, TimeFormatError of the default parser */
+  /** @throws RegExpSyntaxError, TimeFormatError */
   constructor(options: RecordPipelineOptions) {
     this.#options = options;
     this.#lines = new LinePipeline(options);
+    this.#shippingRules = new ShippingRules(options.shipping);
     this.#labelNames = options.labelNames.map((name) => new TextEncoder().encode(name));
     this.#rules = new Map(options.multilineRules.map((rule) => [rule.name, rule]));
     if (options.parser !== null) options.parsers.get(options.parser);
@@ -96,6 +102,11 @@ export class RecordPipeline {
 
   get counters(): Readonly<RecordCounters> {
     return { ...this.#lines.counters, ...this.#counters };
+  }
+
+  /** What was not shipped, and what was taken out. */
+  get shippingCounters(): ShippingCounters {
+    return this.#shippingRules.counters;
   }
 
   /**
@@ -125,6 +136,11 @@ export class RecordPipeline {
     for (const [fileKey, state] of this.#files) {
       const { multiline } = state;
       const parts = flushed.get(fileKey);
+      if (state.shipping.hasNews(nowMs) && parts === undefined && multiline?.isHolding !== true) {
+        const records = new RecordBatch(NO_BYTES, 1);
+        flushed.set(fileKey, { records, heldFromOffset: this.heldFrom(fileKey) });
+        continue;
+      }
       if (multiline === null || (parts === undefined && !multiline.isHolding)) {
         if (parts !== undefined) {
           const { records, heldFromOffset } = parts;
@@ -167,16 +183,9 @@ export class RecordPipeline {
    * Leaves out of the records of a file what is not to be shipped. This is apart from making them, since what is left out
    * is counted as well.
    */
-  ship(fileKey: string, records: RecordBatch): RecordBatch {
-    const isExcluded = this.#files.get(fileKey)?.isExcluded ?? null;
-    if (isExcluded === null) return records;
-    const keep = new Uint8Array(records.count);
-    for (let row = 0; row < records.count; row++) {
-      if (isExcluded[records.streams[row]!]!) this.#counters.excludedLines++;
-      else keep[row] = 1;
-    }
-    records.retain(keep);
-    return records;
+  ship(fileKey: string, records: RecordBatch, nowMs: number): RecordBatch {
+    const state = this.#files.get(fileKey);
+    return state === undefined ? records : state.shipping.ship(records, state.isExcluded, nowMs);
   }
 
   /** Where the first line of a file begins that is held back for its continuation; Infinity when none is. */
@@ -187,14 +196,31 @@ export class RecordPipeline {
 
   /** The file has ended and everything of it was shipped. */
   forget(fileKey: string): void {
+    const state = this.#files.get(fileKey);
+    if (state === undefined) return;
     this.#files.delete(fileKey);
+    state.shipping.users--;
+    if (state.shipping.users === 0) this.#containers.delete(state.container);
   }
 
   #stateOf(fileKey: string, source: LogSource): FileState {
     let state = this.#files.get(fileKey);
     if (state?.source === source) return state;
     if (state === undefined) {
-      state = { source, parsers: null, isExcluded: null, multiline: null, rules: '' };
+      const container = containerKey(source);
+      const shipping =
+        this.#containers.get(container) ?? new ContainerShipping(this.#shippingRules);
+      shipping.users++;
+      this.#containers.set(container, shipping);
+      state = {
+        source,
+        parsers: null,
+        isExcluded: null,
+        shipping,
+        container,
+        multiline: null,
+        rules: '',
+      };
       this.#files.set(fileKey, state);
     }
     state.source = source;
@@ -203,6 +229,8 @@ export class RecordPipeline {
     state.parsers = parsers.every((parser) => parser === null) ? null : parsers;
     const isExcluded = plans.map((plan) => plan.isExcluded);
     state.isExcluded = isExcluded.includes(true) ? isExcluded : null;
+    const { rateLimit } = this.#directivesOf(source, '');
+    state.shipping.setRate(rateLimit);
     const names = this.#rulesOf(source);
     // What is held back goes on by the rules it was begun with as long as they are the same.
     if (names.join() !== state.rules && state.multiline?.isHolding !== true) {
@@ -219,13 +247,17 @@ export class RecordPipeline {
     return state;
   }
 
-  #planOf({ pod, identity }: LogSource, stream: LogStream): StreamPlan {
-    const { parsers, parser, obeysAnnotations } = this.#options;
+  #planOf(source: LogSource, stream: LogStream): StreamPlan {
+    const { parsers, parser } = this.#options;
     const byDefault = parser === null ? null : parsers.get(parser);
-    if (pod === null || !obeysAnnotations) return { parser: byDefault, isExcluded: false };
-    const wanted = podDirectivesOf(pod.annotations, identity.container, stream);
+    const wanted = this.#directivesOf(source, stream);
     const own = wanted.parser === null ? null : this.#parserOf(wanted.parser);
     return { parser: own ?? byDefault, isExcluded: wanted.isExcluded === true };
+  }
+
+  #directivesOf({ pod, identity }: LogSource, stream: LogStream): PodDirectives {
+    const isHeard = pod !== null && this.#options.obeysAnnotations;
+    return podDirectivesOf(isHeard ? pod.annotations : NO_ANNOTATIONS, identity.container, stream);
   }
 
   /** The parser that a pod asks for. */
@@ -235,11 +267,9 @@ export class RecordPipeline {
     return parser;
   }
 
-  #rulesOf({ pod, identity }: LogSource): readonly string[] {
-    const { multiline, obeysAnnotations } = this.#options;
-    if (pod === null || !obeysAnnotations) return multiline;
-    const wanted = podDirectivesOf(pod.annotations, identity.container, '').multiline;
-    if (wanted === null) return multiline;
+  #rulesOf(source: LogSource): readonly string[] {
+    const wanted = this.#directivesOf(source, '').multiline;
+    if (wanted === null) return this.#options.multiline;
     const names = wanted.includes('auto') ? [...this.#rules.keys()] : wanted;
     const known = names.filter((name) => this.#rules.has(name));
     this.#counters.unknownNames += names.length - known.length;
@@ -254,4 +284,10 @@ export class RecordPipeline {
     }
     return records;
   }
+}
+
+/** Files of the same container follow each other; others are each by itself. */
+function containerKey({ path, podPath, identity }: LogSource): string {
+  const { namespace, pod, container } = identity;
+  return podPath === null || pod === '' ? path : `${namespace}/${pod}/${container}`;
 }

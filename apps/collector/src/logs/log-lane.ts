@@ -336,7 +336,7 @@ export class LogLane {
   ): RecordBatch {
     if (this.#lacksPod(file)) file.owner.unenriched += records.count;
     if (this.#sink.wantsAll) this.#accepted(file, records, delivered);
-    const shipped = file.owner.lines.ship(fileKey, records);
+    const shipped = file.owner.lines.ship(fileKey, records, Date.now());
     if (!this.#sink.wantsAll) this.#accepted(file, shipped, delivered);
     return shipped;
   }

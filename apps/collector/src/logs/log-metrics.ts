@@ -1,6 +1,6 @@
 import type { Spool } from '#libs/spool';
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { LogIdentity } from '#libs/log-pipeline';
+import { DROP_REASONS, type LogIdentity } from '#libs/log-pipeline';
 import type { TailCounters } from '#libs/log-tail';
 import type { CountingSink } from './counting-sink.ts';
 import type { LogLane } from './log-lane.ts';
@@ -83,6 +83,7 @@ export class LogMetrics {
     this.#pipelineCounters();
     this.#unenriched();
     this.#dropped();
+    this.#redactions();
     this.setLabelNames([]);
   }
 
@@ -230,8 +231,26 @@ export class LogMetrics {
       (counter) => {
         const lane = this.#lanes.find((candidate) => candidate.name === METRICS_LANE);
         for (const { group, lines } of lane?.groups.values() ?? []) {
-          const { excludedLines } = lines.counters;
-          counter.inc({ group: group.name, reason: 'excluded' }, excludedLines);
+          for (const reason of DROP_REASONS) {
+            const count = lines.shippingCounters.dropped[reason];
+            counter.inc({ group: group.name, reason }, count);
+          }
+        }
+      },
+    );
+  }
+
+  #redactions(): void {
+    this.#counter(
+      'binnacle_log_redactions_total',
+      'Secrets and personal data taken out of log messages, by kind or name of the pattern.',
+      ['group', 'kind'],
+      (counter) => {
+        const lane = this.#lanes.find((candidate) => candidate.name === METRICS_LANE);
+        for (const { group, lines } of lane?.groups.values() ?? []) {
+          for (const [kind, count] of lines.shippingCounters.redactions) {
+            counter.inc({ group: group.name, kind }, count);
+          }
         }
       },
     );

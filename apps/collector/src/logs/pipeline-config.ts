@@ -1,5 +1,8 @@
 import {
+  type DropSpec,
+  LOG_LEVELS,
   type LogFormat,
+  type LogLevel,
   MULTILINE_RULES,
   type MultilineRule,
   multilineRuleOf,
@@ -9,6 +12,10 @@ import {
   type ParserSpec,
   RecordParser,
   RecordPipeline,
+  REDACTIONS,
+  type RedactionSpec,
+  ShippingRules,
+  type ShippingSpec,
   START_STATE,
 } from '#libs/log-pipeline';
 import { byteSize, durationMs } from '#libs/yaml-config';
@@ -138,12 +145,90 @@ export const pipelineShape = {
     .prefault({}),
 };
 
+const recordShape = {
+  /** RE2 syntax, found anywhere in the message. */
+  pattern: z.string().min(1).optional(),
+  levels: z.array(z.enum(LOG_LEVELS)).min(1).optional(),
+  streams: z
+    .array(z.enum(['stdout', 'stderr']))
+    .min(1)
+    .optional(),
+};
+
+interface RawRecords {
+  readonly pattern?: string | undefined;
+  readonly levels?: readonly LogLevel[] | undefined;
+  readonly streams?: readonly ('stdout' | 'stderr')[] | undefined;
+}
+
+function recordsMeant({ pattern, levels, streams }: RawRecords): DropSpec {
+  return { pattern: pattern ?? null, levels: levels ?? null, streams: streams ?? null };
+}
+
+const dropSchema = z.strictObject(recordShape).refine((raw) => Object.keys(raw).length > 0, {
+  error: 'give pattern, levels or streams; an empty rule would drop everything',
+});
+
+/** Levels that say that something is wrong are kept unless they are named. */
+const SAMPLED_LEVELS: readonly LogLevel[] = ['trace', 'debug', 'info', 'unknown'];
+
+const redactSchema = z.strictObject({
+  kinds: z
+    .array(z.enum(REDACTIONS, { error: `accepted are ${REDACTIONS.join(', ')}` }))
+    .default([]),
+  patterns: z
+    .array(z.strictObject({ name, pattern: z.string().min(1) }))
+    .max(100)
+    .default([]),
+});
+
+const shippingShape = {
+  drop: z.array(dropSchema).max(100).default([]),
+  sample: z
+    .array(z.strictObject({ ...recordShape, keep: z.number().min(0).max(1) }))
+    .max(100)
+    .default([]),
+  /** Of each container. */
+  rate_limit: z
+    .strictObject({
+      lines: z.number().positive().max(10_000_000),
+      /** At once; by default what five seconds allow. */
+      burst: z.number().min(1).max(100_000_000).optional(),
+    })
+    .optional(),
+  redact: redactSchema.prefault({}),
+};
+
+interface RawShipping {
+  readonly drop: readonly RawRecords[];
+  readonly sample: readonly (RawRecords & { readonly keep: number })[];
+  readonly rate_limit?: { readonly lines: number; readonly burst?: number | undefined } | undefined;
+  readonly redact: RedactionSpec;
+}
+
+function shippingOf({ drop, sample, rate_limit: rate, redact }: RawShipping): ShippingSpec {
+  return {
+    drop: drop.map(recordsMeant),
+    sample: sample.map((raw) => ({
+      ...recordsMeant(raw),
+      levels: raw.levels ?? SAMPLED_LEVELS,
+      keep: raw.keep,
+    })),
+    rateLimit:
+      rate === undefined
+        ? null
+        : { linesPerSecond: rate.lines, burst: rate.burst ?? Math.max(1, rate.lines * 5) },
+    redact,
+  };
+}
+
 /** The keys of a group of files that say how records are made of its lines. */
 export const groupPipelineShape = {
   /** A parser of `parsers`, or a built-in one. */
   parser: name.optional(),
   /** Rules of `multiline_rules` and built-in ones; `auto` is all built-in ones. */
   multiline: z.array(name).max(50).default([]),
+  ...shippingShape,
 };
 
 function checkNames(items: readonly { readonly name: string }[], context: z.RefinementCtx): void {
@@ -170,7 +255,7 @@ interface PipelineSection {
 }
 
 /** What a group of files says of its pipeline. */
-interface PipelineGroup {
+interface PipelineGroup extends RawShipping {
   readonly format: LogFormat;
   readonly labels: Readonly<Record<string, string>>;
   readonly max_line_bytes: number;
@@ -200,6 +285,7 @@ export class PipelineFactory {
       multilineRules: this.#rules,
       multiline: multilineNames(group.multiline),
       multilineLimits: { maxLines: limits.lines, maxBytes: limits.size, timeoutMs: limits.wait },
+      shipping: shippingOf(group),
       labelNames: Object.keys(group.labels),
       obeysAnnotations: pods.obey_annotations,
     });
@@ -209,13 +295,19 @@ export class PipelineFactory {
 /** Complains about parsers and rules that there are not. */
 export function checkPipelineNames(
   section: Pick<PipelineSection, 'parsers' | 'multiline_rules'> & {
-    readonly files: readonly Pick<PipelineGroup, 'parser' | 'multiline'>[];
+    readonly files: readonly (Pick<PipelineGroup, 'parser' | 'multiline'> & RawShipping)[];
   },
   context: z.RefinementCtx,
 ): void {
   const parsers = new ParserSet(section.parsers).names;
   const rules = multilineRulesOf(section.multiline_rules).map((rule) => rule.name);
-  section.files.forEach(({ parser, multiline }, index) => {
+  section.files.forEach(({ parser, multiline, ...shipping }, index) => {
+    try {
+      void new ShippingRules(shippingOf(shipping));
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      context.addIssue({ code: 'custom', path: ['files', index], message });
+    }
     if (parser !== undefined && !parsers.includes(parser)) {
       const message = `no parser is called ${parser}; there are ${parsers.join(', ')}`;
       context.addIssue({ code: 'custom', path: ['files', index, 'parser'], message });
