@@ -1,14 +1,24 @@
 // `npm start`: installs and builds what is missing, runs the whole stack on this machine and says where to look.
-// `npm run demo` is the same with a small service whose readiness comes and goes.
+// `npm run demo` is the same with a small service whose readiness comes and goes; with `--cluster` it is a simulated cluster.
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { startClusterDemo } from './lib/cluster-demo.mjs';
 import { startDemo } from './lib/demo.mjs';
 import { makeDataFolders, query, Service, sleep } from './lib/stack.mjs';
 import { ensureBuilt, ensureInstalled, main, PlainError, root, say } from './lib/workspace.mjs';
 
 const USAGE =
-  'usage: npm start -- [--data DIR] [--engine-port N] [--collector-port N] [--demo-port N]';
+  'usage: npm start -- [--data DIR] [--engine-port N] [--collector-port N] [--demo-port N]; npm run demo takes --cluster as well';
 const FIRST_DATA_TIMEOUT_MS = 120_000;
+
+/** The same of the simulated cluster. */
+const SIGNS_OF_A_CLUSTER = [
+  ['the cluster is watched', 'count(kube_node_info) >= 20'],
+  ['kubelets are scraped', 'count(up{job="kubelet"} == 1)'],
+  ['nodes are measured', 'count(node_load1)'],
+  ['probes answer', 'count(probe_success == 1)'],
+  ['rules are evaluated', 'count(ALERTS{alertname="Watchdog"})'],
+];
 
 /** What a newcomer should see within the first minute; each line is told when its query has an answer. */
 const SIGNS_OF_LIFE = [
@@ -34,15 +44,19 @@ await main(async () => {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => onStop(signal));
 
   const run = async () => {
-    const demo = options.isDemo
-      ? await startDemo(options.demoPort, join(options.dataDir, 'demo'))
-      : null;
+    const demoDir = join(options.dataDir, 'demo');
+    const demo = options.isCluster
+      ? await startClusterDemo(demoDir, `http://127.0.0.1:${options.enginePort}`)
+      : options.isDemo
+        ? await startDemo(options.demoPort, demoDir)
+        : null;
     if (demo !== null) started.push(demo);
-    const engine = startService('engine', options.enginePort, options);
+    const engine = startService('engine', options.enginePort, options, demo?.env);
     started.push(engine);
     await engine.waitUntilReady(progressOnce('engine'));
     say(`engine ready at ${engine.url}`);
-    const collector = startService('collector', options.collectorPort, options);
+    await demo?.prepare?.();
+    const collector = startService('collector', options.collectorPort, options, demo?.env);
     started.push(collector);
     await collector.waitUntilReady(progressOnce('collector'));
     say(`collector ready at ${collector.url}`);
@@ -53,7 +67,7 @@ await main(async () => {
         }),
       ),
     );
-    await Promise.race([waitForData(engine.url), failed]);
+    await Promise.race([waitForData(engine.url, options), failed]);
     printWhereToLook(engine.url, collector.url, options, startMs);
     await Promise.race(demo === null ? [failed] : [failed, demo.follow(engine.url)]);
   };
@@ -77,14 +91,17 @@ function readOptions() {
       options: {
         data: { type: 'string', default: process.env.BINNACLE_DATA ?? 'var' },
         demo: { type: 'boolean', default: false },
+        cluster: { type: 'boolean', default: false },
         'engine-port': { type: 'string', default: '9370' },
         'collector-port': { type: 'string', default: '9371' },
         'demo-port': { type: 'string', default: '9372' },
       },
     });
+    if (values.cluster && !values.demo) throw new Error('--cluster is for npm run demo');
     return {
       dataDir: resolve(root, values.data),
       isDemo: values.demo,
+      isCluster: values.cluster,
       enginePort: readPort(values['engine-port']),
       collectorPort: readPort(values['collector-port']),
       demoPort: readPort(values['demo-port']),
@@ -102,8 +119,9 @@ function readPort(text) {
   return port;
 }
 
-function startService(name, port, options) {
-  const folder = options.isDemo ? join('deploy', 'local', 'demo') : join('deploy', 'local');
+function startService(name, port, options, env = {}) {
+  const kind = options.isCluster ? 'cluster' : 'demo';
+  const folder = options.isDemo ? join('deploy', 'local', kind) : join('deploy', 'local');
   const logDir = join(options.dataDir, 'log');
   return new Service(name, {
     configFile: join(root, folder, `${name}.yml`),
@@ -117,6 +135,7 @@ function startService(name, port, options) {
       BINNACLE_COLLECTOR_ADDRESS: `127.0.0.1:${options.collectorPort}`,
       BINNACLE_DEMO_ADDRESS: `127.0.0.1:${options.demoPort}`,
       BINNACLE_DEMO_DIR: join(options.dataDir, 'demo'),
+      ...env,
     },
   });
 }
@@ -129,8 +148,8 @@ function progressOnce(name) {
   };
 }
 
-async function waitForData(engineUrl) {
-  const open = new Map(SIGNS_OF_LIFE);
+async function waitForData(engineUrl, { isCluster }) {
+  const open = new Map(isCluster ? SIGNS_OF_A_CLUSTER : SIGNS_OF_LIFE);
   const deadline = Date.now() + FIRST_DATA_TIMEOUT_MS;
   while (open.size > 0 && Date.now() < deadline) {
     for (const [what, expr] of open) {

@@ -11,6 +11,7 @@ import { millionBenchmark } from './benchmarks/million.ts';
 import { teamsBenchmark } from './benchmarks/teams.ts';
 import { nodeBenchmark } from './benchmarks/node.ts';
 import { notifyBenchmark } from './benchmarks/notify.ts';
+import { panelsBenchmark } from './benchmarks/panels.ts';
 import { rangeBenchmark } from './benchmarks/range.ts';
 import { reactBenchmark } from './benchmarks/react.ts';
 import { rulesBenchmark } from './benchmarks/rules.ts';
@@ -26,6 +27,7 @@ const BENCHMARKS = new Map([
   ['instant', instantBenchmark],
   ['rules', rulesBenchmark],
   ['loop', loopBenchmark],
+  ['panels', panelsBenchmark],
   ['react', reactBenchmark],
   ['teams', teamsBenchmark],
   ['fires', firesBenchmark],

@@ -53,10 +53,14 @@ outputs:
   );
   const app = await createApp(
     { configFile, dataDir: folder, listen: { host: '127.0.0.1', port: 0 }, logLevel: 'silent' },
-    {},
+    { NODE_NAME: 'n7' },
     AppLogger.create({ app: 'test', level: 'silent' }),
   );
   const address = await listen(app, { host: '127.0.0.1', port: 0 });
+  const own = await fetch(`http://127.0.0.1:${address.port}/metrics`);
+  expect(await own.text()).toMatch(
+    /^binnacle_collector_heartbeat_timestamp_seconds\{node="n7"\} \d{10}/m,
+  );
   const builder = new SampleBatchBuilder();
   builder.addSeries(Labels.fromRecord({ __name__: 'outputs_probe', job: 'node' }));
   builder.addSample(Date.now(), 42);

@@ -28,6 +28,7 @@ const resourceOfKind = new Map<string, StateResource>(
 export class ClusterHistory {
   readonly #cluster: SimulatedCluster;
   readonly #exporters: ClusterExporters;
+  readonly #isOneForAll: boolean;
   readonly #external: Readonly<Record<string, string>>;
   readonly #states = new Map<string, ClusterState>();
   /** By object, whose state it is in. */
@@ -37,9 +38,17 @@ export class ClusterHistory {
   readonly #startMs: number;
   #lastMs: number;
 
-  /** @param externalLabels what every collector adds, such as `cluster` */
-  constructor(cluster: SimulatedCluster, externalLabels: Readonly<Record<string, string>>) {
+  /**
+   * @param externalLabels what every collector adds, such as `cluster`
+   * @param options `isOneForAll` where one collector tells of every node's pods, as one without a node does
+   */
+  constructor(
+    cluster: SimulatedCluster,
+    externalLabels: Readonly<Record<string, string>>,
+    { isOneForAll = false }: { readonly isOneForAll?: boolean } = {},
+  ) {
     this.#cluster = cluster;
+    this.#isOneForAll = isOneForAll;
     this.#exporters = new ClusterExporters(cluster);
     this.#external = externalLabels;
     this.#startMs = cluster.nowMs;
@@ -65,7 +74,7 @@ export class ClusterHistory {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the decoder of this very resource
     const decoded = RESOURCES[resource].decode(object) as ObjectOf<StateResource>;
     const key = objectKey(decoded);
-    const node = resource === 'pods' ? nodeOf(object) : '';
+    const node = resource === 'pods' && !this.#isOneForAll ? nodeOf(object) : '';
     const home = node === '' ? CLUSTER : node;
     const id = `${resource} ${key}`;
     const before = this.#homes.get(id);
