@@ -6,12 +6,21 @@ import type { LogDelivery, LogTransport } from './log-transport.ts';
 
 const MAX_ANSWER_BYTES = 64 * 1024;
 const MAX_SHOWN = 300;
+/**
+ * What is said of the body: it makes no sense, is too large, or means what can't be. Anything else, such as wrong
+ * credentials, a redirect or a path that takes no POST, is a mistake of an operator, which the records are not to pay for.
+ */
+const REJECTING: ReadonlySet<number> = new Set([400, 413, 422]);
 
 export interface HttpLogTransportOptions {
   readonly poster: HttpPosterOptions;
   readonly timeoutMs: number;
   readonly headers: readonly (readonly [string, string])[];
   readonly bodyOf: (chunks: readonly LogChunk[]) => LogBody;
+  /** What an accepting answer says of each record, for receivers that say so. @throws Error for an answer that makes no sense */
+  readonly judge?: (answer: Buffer, chunks: readonly LogChunk[]) => LogDelivery;
+  /** Default 64 KiB. A longer answer is cut, unless it is judged. */
+  readonly maxAnswerBytes?: number;
 }
 
 /** Chunks in the bodies of POST requests, one at a time. Redirects are not followed. */
@@ -34,23 +43,20 @@ export class HttpLogTransport implements LogTransport {
         headers: [...headers, ...own],
         body,
         timeoutMs,
-        maxAnswerBytes: MAX_ANSWER_BYTES,
-        cutsAnswer: true,
+        maxAnswerBytes: this.#options.maxAnswerBytes ?? MAX_ANSWER_BYTES,
+        cutsAnswer: this.#options.judge === undefined,
         signal: this.#closing.signal,
       });
-      const meaning = answerOf(
-        answer.status,
-        answer.headers.get('retry-after') ?? null,
-        Date.now(),
-      );
+      const { status } = answer;
+      const meaning = answerOf(status, answer.headers.get('retry-after') ?? null, Date.now());
+      const judged =
+        meaning.kind === 'accepted' ? this.#options.judge?.(answer.body, chunks) : null;
+      if (judged !== null && judged !== undefined) return judged;
       if (meaning.kind === 'accepted') return { kind: 'delivered' };
-      const detail = `status ${answer.status}: ${oneLine(answer.body.toString('utf8'))}`;
-      // Wrong credentials are a mistake of an operator, which the records are not to pay for.
-      const isOperators = answer.status === 401 || answer.status === 403 || answer.status === 404;
-      if (meaning.kind === 'retry') {
-        return { kind: 'retry', detail, afterMs: meaning.retryAfterMs };
-      }
-      return isOperators ? { kind: 'retry', detail, afterMs: null } : { kind: 'rejected', detail };
+      const detail = `status ${status}: ${oneLine(answer.body.toString('utf8'))}`;
+      if (REJECTING.has(status)) return { kind: 'rejected', detail };
+      const afterMs = meaning.kind === 'retry' ? meaning.retryAfterMs : null;
+      return { kind: 'retry', detail, afterMs };
     } catch (error) {
       const detail = oneLine(error instanceof Error ? error.message : String(error));
       return { kind: 'retry', detail, afterMs: null };

@@ -64,10 +64,28 @@ const otlpSchema = z.strictObject({
 
 const linesSchema = z.strictObject(shape);
 
+const openSearchSchema = z.strictObject({
+  ...shape,
+  /** The index or data stream: `%Y`, `%m`, `%d`, `%H` of the record's time, `{field}` of the record. */
+  index: z
+    .string()
+    .min(1)
+    .max(200)
+    .refine((text) => !/[A-Z\\/*?"<>|\s,#:]/.test(text.replaceAll(/%[YmdH%]|\{[^{}]+\}/g, '')), {
+      error:
+        'expected a name in lower case without blanks and \\ / * ? " < > | , # :, such as logs-%Y.%m.%d',
+    })
+    .default('logs-%Y.%m.%d'),
+});
+
 /** An output over HTTP, with what the requests are made with. */
 export type HttpLogsConfig = (
   | ({ readonly kind: 'loki' } & Omit<z.output<typeof lokiSchema>, keyof typeof clientShape>)
   | ({ readonly kind: 'otlp' } & Omit<z.output<typeof otlpSchema>, keyof typeof clientShape>)
+  | ({ readonly kind: 'opensearch' } & Omit<
+      z.output<typeof openSearchSchema>,
+      keyof typeof clientShape
+    >)
   | ({ readonly kind: 'http' } & Omit<z.output<typeof linesSchema>, keyof typeof clientShape>)
 ) & { readonly http: HttpClientConfig };
 
@@ -94,6 +112,18 @@ export const otlpLogsOutputsSchema = z
     otlpSchema.transform((raw, context): HttpLogsConfig => ({
       ...raw,
       kind: 'otlp',
+      http: clientOf(raw, context),
+    })),
+  )
+  .max(20)
+  .superRefine(checkNames);
+
+/** The outputs' key `opensearch`. */
+export const openSearchOutputsSchema = z
+  .array(
+    openSearchSchema.transform((raw, context): HttpLogsConfig => ({
+      ...raw,
+      kind: 'opensearch',
       http: clientOf(raw, context),
     })),
   )

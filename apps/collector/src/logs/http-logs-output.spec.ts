@@ -325,7 +325,13 @@ describe('requests', () => {
 
   it.each<[number, Record<string, string>, object]>([
     [400, {}, { kind: 'rejected', detail: 'status 400: because' }],
-    [307, { location: 'http://127.0.0.1:1/' }, { kind: 'rejected', detail: 'status 307: because' }],
+    [
+      307,
+      { location: 'http://127.0.0.1:1/' },
+      { kind: 'retry', detail: 'status 307: because', afterMs: null },
+    ],
+    [408, {}, { kind: 'retry', detail: 'status 408: because', afterMs: null }],
+    [413, {}, { kind: 'rejected', detail: 'status 413: because' }],
     [401, {}, { kind: 'retry', detail: 'status 401: because', afterMs: null }],
     [429, { 'retry-after': '7' }, { kind: 'retry', detail: 'status 429: because', afterMs: 7000 }],
     [503, {}, { kind: 'retry', detail: 'status 503: because', afterMs: null }],

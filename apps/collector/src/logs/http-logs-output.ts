@@ -1,15 +1,29 @@
+import { BULK_FILTER, bulkLines, judgeBulk } from './bulk-body.ts';
 import { HttpLogTransport } from './http-log-transport.ts';
 import type { HttpLogsConfig } from './http-logs-config.ts';
 import { jsonLines, type LogBody, lokiJson, lokiProtobuf, otlpProtobuf } from './log-bodies.ts';
 import type { LogChunk } from './log-chunk.ts';
 import { createLogOutput, type LogOutputContext } from './create-log-output.ts';
+import type { LogTransport } from './log-transport.ts';
 import type { LogOutput } from './log-output.ts';
 
-/** An output over HTTP: Loki, OpenTelemetry, or JSON lines. */
+/** Results of a request of one megabyte, each of a record. */
+const MAX_BULK_ANSWER_BYTES = 16 * 1024 * 1024;
+
+/** An output over HTTP: Loki, OpenTelemetry, OpenSearch, or JSON lines. */
 export function createHttpLogsOutput(config: HttpLogsConfig, context: LogOutputContext): LogOutput {
-  const transport = new HttpLogTransport({
+  const transport = createHttpTransport(config, context);
+  return createLogOutput(`${config.kind}-${config.name}`, transport, config, context);
+}
+
+/** The way to its receiver. */
+export function createHttpTransport(
+  config: HttpLogsConfig,
+  context: Pick<LogOutputContext, 'baseDir' | 'userAgent'>,
+): LogTransport {
+  return new HttpLogTransport({
     poster: {
-      url: config.url,
+      url: config.kind === 'opensearch' ? bulkUrl(config.url) : config.url,
       http: config.http,
       baseDir: context.baseDir,
       userAgent: context.userAgent,
@@ -20,8 +34,11 @@ export function createHttpLogsOutput(config: HttpLogsConfig, context: LogOutputC
         ? [['x-scope-orgid', config.tenant_id]]
         : [],
     bodyOf: bodyMaker(config),
+    ...(config.kind === 'opensearch' && {
+      judge: judgeBulk,
+      maxAnswerBytes: MAX_BULK_ANSWER_BYTES,
+    }),
   });
-  return createLogOutput(`${config.kind}-${config.name}`, transport, config, context);
 }
 
 function bodyMaker(config: HttpLogsConfig): (chunks: readonly LogChunk[]) => LogBody {
@@ -34,7 +51,18 @@ function bodyMaker(config: HttpLogsConfig): (chunks: readonly LogChunk[]) => Log
     }
     case 'otlp':
       return (chunks) => otlpProtobuf(chunks, config.resource);
+    case 'opensearch':
+      return (chunks) => bulkLines(chunks, config.index);
     case 'http':
       return jsonLines;
   }
+}
+
+/** Where a server takes bulk requests, given where it is. */
+function bulkUrl(base: string): string {
+  const url = new URL(base);
+  url.pathname = `${url.pathname.replace(/\/+$/, '')}/_bulk`;
+  const filter = new URLSearchParams(BULK_FILTER);
+  for (const [name, value] of filter) url.searchParams.set(name, value);
+  return url.href;
 }

@@ -126,18 +126,17 @@ export function otlpProtobuf(
   };
 }
 
+/** A record as an object of its own. */
+export function jsonRecord(tag: string, entry: LogEntry): Readonly<Record<string, unknown>> {
+  return { time: isoText(entry), tag, message: entry.message, ...entry.record };
+}
+
 /** One JSON object a line, compressed with gzip. */
 export function jsonLines(chunks: readonly LogChunk[]): LogBody {
   const lines: string[] = [];
   for (const chunk of chunks) {
     for (const entry of entriesOf(chunk)) {
-      const record = {
-        time: isoText(entry),
-        tag: chunk.tag,
-        message: entry.message,
-        ...entry.record,
-      };
-      lines.push(JSON.stringify(record), '\n');
+      lines.push(JSON.stringify(jsonRecord(chunk.tag, entry)), '\n');
     }
   }
   return {

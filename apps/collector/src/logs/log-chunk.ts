@@ -22,6 +22,29 @@ export function fromSpoolItem({ bytes, count }: SpoolItem): LogChunk {
   return { tag: bytes.toString('utf8', 2, 2 + length), entries: bytes.subarray(2 + length), count };
 }
 
+/** Some of the records of chunks, by their number over all chunks, in their order. */
+export function pickRecords(
+  chunks: readonly LogChunk[],
+  isWanted: (index: number) => boolean,
+): LogChunk[] {
+  const picked: LogChunk[] = [];
+  let index = 0;
+  for (const { tag, entries } of chunks) {
+    const reader = new MsgpackReader(entries);
+    const parts: Buffer[] = [];
+    while (!reader.isAtEnd) {
+      const start = reader.position;
+      reader.skip();
+      if (isWanted(index)) parts.push(entries.subarray(start, reader.position));
+      index++;
+    }
+    if (parts.length > 0) {
+      picked.push({ tag, entries: Buffer.concat(parts), count: parts.length });
+    }
+  }
+  return picked;
+}
+
 /** The same records in two halves; null for a single one. */
 export function splitChunk({ tag, entries, count }: LogChunk): [LogChunk, LogChunk] | null {
   if (count < 2) return null;

@@ -198,3 +198,90 @@ describe('an output', () => {
     },
   );
 });
+
+/** Judges every record for itself, as bulk requests do. */
+class Judge extends Receiver {
+  readonly requests: string[][] = [];
+  readonly bad = new Set<string>();
+  readonly busy = new Set<string>();
+
+  override deliver(chunks: readonly LogChunk[]): Promise<LogDelivery> {
+    if (this.isDown) return super.deliver(chunks);
+    const messages = messagesOf(chunks);
+    this.requests.push(messages);
+    const rejected = new Map<number, string>();
+    const again = new Set<number>();
+    for (const [index, message] of messages.entries()) {
+      if (this.bad.has(message)) rejected.set(index, 'does not fit');
+      else if (this.busy.has(message)) again.add(index);
+      else this.messages.push(message);
+    }
+    return Promise.resolve({ kind: 'partial', rejected, again, detail: 'busy', afterMs: null });
+  }
+}
+
+describe('a receiver that judges every record', () => {
+  it('is sent again only those for which it had no room; what it never wants is given up', async () => {
+    const judge = new Judge();
+    const { output, rejected } = await make(judge, null, { spoolAfterMs: 60_000 });
+    judge.bad.add('b');
+    judge.busy.add('c');
+    const safe: string[] = [];
+    output.accept(chunkOf('a', 'b', 'c', 'd'), () => safe.push('first'));
+    await until(() => judge.requests.length > 2);
+    expect(safe).toEqual([]);
+    judge.busy.clear();
+    await until(() => safe.length === 1);
+    expect(judge.messages).toEqual(['a', 'd', 'c']);
+    expect(
+      judge.requests
+        .slice(1)
+        .flat()
+        .every((message) => message === 'c'),
+    ).toBe(true);
+    expect(rejected).toEqual(['b']);
+  });
+
+  it('is sent again from the disk only those as well', async () => {
+    const judge = new Judge();
+    const files = new MemorySpoolFiles();
+    const { output, rejected } = await make(judge, files);
+    judge.isDown = true;
+    judge.bad.add('b');
+    judge.busy.add('c');
+    const safe = accept(output, ['a', 'b', 'c', 'd']);
+    await until(() => safe.length === 4);
+    judge.isDown = false;
+    await until(() => judge.requests.length > 2);
+    judge.busy.clear();
+    await until(() => output.spool!.isEmpty);
+    expect(judge.messages.toSorted()).toEqual(['a', 'c', 'd']);
+    expect(rejected).toEqual(['b']);
+  });
+});
+
+it('what arrived of a read of the spool is not sent again when the receiver goes away', async () => {
+  const receiver = new Receiver();
+  const files = new MemorySpoolFiles();
+  const { output, rejected } = await make(receiver, files);
+  receiver.isDown = true;
+  const safe = accept(output, ['a', 'b', 'poison', 'c', 'd']);
+  await until(() => safe.length === 5);
+  receiver.poison = 'poison';
+  // It goes away after it has taken one part, and comes back.
+  const deliver = receiver.deliver.bind(receiver);
+  let delivered = 0;
+  receiver.deliver = async (chunks) => {
+    if (delivered === 1) {
+      delivered++;
+      return { kind: 'retry', detail: 'gone', afterMs: null };
+    }
+    const delivery = await deliver(chunks);
+    if (delivery.kind === 'delivered') delivered++;
+    return delivery;
+  };
+  receiver.isDown = false;
+  await until(() => output.spool!.isEmpty);
+  expect(receiver.messages).toEqual(['a', 'b', 'c', 'd']);
+  expect(rejected).toEqual(['poison']);
+});

@@ -1,5 +1,5 @@
-import type { Spool } from '#libs/spool';
-import { fromSpoolItem, type LogChunk, splitChunk, toSpoolItem } from './log-chunk.ts';
+import type { Spool, SpoolRead } from '#libs/spool';
+import { fromSpoolItem, type LogChunk, pickRecords, splitChunk, toSpoolItem } from './log-chunk.ts';
 import type { LogDelivery, LogTransport } from './log-transport.ts';
 
 /** What an output tells about itself. */
@@ -55,6 +55,8 @@ export class LogOutput {
   #spool: Spool | null = null;
   #isOpen = false;
   #isSpooling = false;
+  /** What was read from the spool and is not delivered yet, in parts as small as the receiver made us try. */
+  #fromSpool: { readonly read: SpoolRead; readonly parts: (readonly LogChunk[])[] } | null = null;
   /** The spool did not take the last it was given; try the receiver before trying it again. */
   #hasSpillFailed = false;
   #failingSinceMs: number | null = null;
@@ -192,26 +194,43 @@ export class LogOutput {
   }
 
   async #deliverSpooled(spool: Spool): Promise<void> {
-    const read = await spool.next(this.#options.maxRequestBytes);
-    if (read === null) return;
-    const isDelivered = await this.#deliverOrSplit(read.items.map(fromSpoolItem));
-    if (isDelivered) await spool.acknowledge(read);
+    if (this.#fromSpool === null) {
+      const read = await spool.next(this.#options.maxRequestBytes);
+      if (read === null) return;
+      this.#fromSpool = { read, parts: [read.items.map(fromSpoolItem)] };
+    }
+    const { read, parts } = this.#fromSpool;
+    while (parts.length > 0) {
+      const chunks = parts[0]!;
+      const delivery = await this.#options.transport.deliver(chunks);
+      if (this.#isClosed) return;
+      const records = countOf(chunks);
+      this.#note(delivery, records);
+      if (delivery.kind === 'retry') return;
+      if (delivery.kind === 'delivered') parts.shift();
+      else if (delivery.kind === 'partial') {
+        const again = this.#judge(chunks, delivery);
+        parts.splice(0, 1, ...(again.length > 0 ? [again] : []));
+        if (again.length > 0) return;
+      } else if (records === 1) {
+        this.#events.rejected(chunks[0]!, delivery.detail);
+        parts.shift();
+      } else parts.splice(0, 1, ...partsOf(chunks));
+    }
+    this.#fromSpool = null;
+    await spool.acknowledge(read);
   }
 
-  /** Parts of what is on disk until none is left that can't be delivered. @returns false when it must be tried again */
-  async #deliverOrSplit(chunks: readonly LogChunk[]): Promise<boolean> {
-    const delivery = await this.#options.transport.deliver(chunks);
-    if (this.#isClosed) return false;
-    const records = chunks.reduce((sum, { count }) => sum + count, 0);
-    this.#note(delivery, records);
-    if (delivery.kind === 'retry') return false;
-    if (delivery.kind === 'delivered') return true;
-    for (const part of partsOf(chunks)) {
-      if (part.length === 1 && part[0]!.count === 1 && records === 1) {
-        this.#events.rejected(part[0]!, delivery.detail);
-      } else if (!(await this.#deliverOrSplit(part))) return false;
+  /** Gives up what the receiver never wants. @returns what is to be tried again */
+  #judge(
+    chunks: readonly LogChunk[],
+    { rejected, again }: Extract<LogDelivery, { readonly kind: 'partial' }>,
+  ): LogChunk[] {
+    for (const [index, detail] of rejected) {
+      const [chunk] = pickRecords(chunks, (candidate) => candidate === index);
+      if (chunk !== undefined) this.#events.rejected(chunk, detail);
     }
-    return true;
+    return again.size === 0 ? [] : pickRecords(chunks, (index) => again.has(index));
   }
 
   #takeGroup(): Pending[] {
@@ -238,8 +257,27 @@ export class LogOutput {
     this.#note(delivery, records);
     if (delivery.kind === 'delivered') for (const { done } of group) done();
     else if (delivery.kind === 'retry') this.#putBack(group);
+    else if (delivery.kind === 'partial') this.#putBackSome(group, delivery);
     else this.#split(group, delivery.detail);
     this.#pump();
+  }
+
+  #putBackSome(
+    group: readonly Pending[],
+    delivery: Extract<LogDelivery, { readonly kind: 'partial' }>,
+  ): void {
+    const again = this.#judge(
+      group.map(({ chunk }) => chunk),
+      delivery,
+    );
+    let left = again.length;
+    const partDone = (): void => {
+      left--;
+      if (left <= 0) for (const { done } of group) done();
+    };
+    if (left === 0) partDone();
+    const { order } = group[0]!;
+    this.#putBack(again.map((chunk) => ({ order, chunk, isAlone: false, done: partDone })));
   }
 
   /** One of the records may be what the receiver does not want, so each half is tried apart. */
@@ -269,15 +307,21 @@ export class LogOutput {
 
   #note(delivery: LogDelivery, records: number): void {
     this.#hasSpillFailed = false;
-    if (delivery.kind !== 'retry') {
+    const again = delivery.kind === 'partial' ? delivery.again.size : 0;
+    if (delivery.kind !== 'retry' && again === 0) {
       this.#failingSinceMs = null;
       this.#backoffMs = this.#options.minBackoffMs;
       this.#setUp(true, '');
-      if (delivery.kind === 'delivered') this.#events.sent(records);
-      return;
     }
+    if (delivery.kind === 'delivered') this.#events.sent(records);
+    if (delivery.kind === 'partial') {
+      const arrived = records - again - delivery.rejected.size;
+      if (arrived > 0) this.#events.sent(arrived);
+    }
+    if (delivery.kind === 'delivered' || delivery.kind === 'rejected') return;
+    if (delivery.kind === 'partial' && again === 0) return;
     this.#failingSinceMs ??= performance.now();
-    this.#events.failed(records, delivery.detail);
+    this.#events.failed(delivery.kind === 'partial' ? again : records, delivery.detail);
     this.#setUp(false, delivery.detail);
     if (this.#timer !== null) return;
     const { maxBackoffMs } = this.#options;
@@ -310,6 +354,10 @@ export class LogOutput {
 
 /** A receiver may ask for a pause, but not for a day. */
 const MAX_RETRY_AFTER_MS = 300_000;
+
+function countOf(chunks: readonly LogChunk[]): number {
+  return chunks.reduce((sum, { count }) => sum + count, 0);
+}
 
 function partsOf(chunks: readonly LogChunk[]): (readonly LogChunk[])[] {
   if (chunks.length > 1) return chunks.map((chunk) => [chunk]);

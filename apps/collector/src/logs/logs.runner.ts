@@ -19,6 +19,8 @@ import { OutputMetrics } from '../outputs/output-metrics.ts';
 import { KubeHubs } from '../kubernetes/kube-hubs.ts';
 import type { KubernetesSurroundings } from '../kubernetes/kubernetes-config.ts';
 import { CountingSink } from './counting-sink.ts';
+import { createFileOutput } from './file-output.ts';
+import type { FileOutputConfig } from './file-output-config.ts';
 import { createFluentdOutput } from './fluentd-output.ts';
 import type { HttpLogsConfig } from './http-logs-config.ts';
 import { createHttpLogsOutput } from './http-logs-output.ts';
@@ -57,6 +59,7 @@ interface Sections {
   readonly cluster: KubernetesSurroundings;
   readonly fluentd: readonly FluentdConfig[];
   readonly http: readonly HttpLogsConfig[];
+  readonly files: readonly FileOutputConfig[];
 }
 
 interface NamedOutput {
@@ -272,7 +275,7 @@ export class LogsRunner
       metrics: this.#outputMetrics,
       logger: this.#logger,
     };
-    const { fluentd, http } = this.#sections;
+    const { fluentd, http, files } = this.#sections;
     return [
       ...fluentd.map((config) => ({
         name: `fluentd-${config.name}`,
@@ -283,6 +286,11 @@ export class LogsRunner
         name: `${config.kind}-${config.name}`,
         tag: DEFAULT_TAG,
         output: createHttpLogsOutput(config, context),
+      })),
+      ...files.map((config) => ({
+        name: `file-${config.name}`,
+        tag: DEFAULT_TAG,
+        output: createFileOutput(config, context),
       })),
     ];
   }
@@ -318,13 +326,14 @@ export class LogsRunner
 }
 
 function sectionsOf(config: CollectorConfig): Sections {
-  const { fluentd, loki, otlp_logs: otlp, http_logs: lines } = config.outputs;
+  const { fluentd, loki, otlp_logs: otlp, opensearch, http_logs: lines, files } = config.outputs;
   return {
     logs: config.logs,
     hasInputs: hasInputs(config.logs.inputs) || config.otlp !== undefined,
     cluster: config.cluster,
     fluentd,
-    http: [...loki, ...otlp, ...lines],
+    http: [...loki, ...otlp, ...opensearch, ...lines],
+    files,
   };
 }
 

@@ -16,9 +16,11 @@ import { positiveDurationMs, Secret, yamlText } from '#libs/yaml-config';
 import { z } from 'zod';
 import {
   httpLogsOutputsSchema,
+  openSearchOutputsSchema,
   lokiOutputsSchema,
   otlpLogsOutputsSchema,
 } from '../logs/http-logs-config.ts';
+import { fileOutputsSchema } from '../logs/file-output-config.ts';
 import { fluentdOutputsSchema } from '../logs/logs-config.ts';
 
 /** One remote-write receiver with every default filled in. */
@@ -179,7 +181,9 @@ export const outputsConfigSchema = z.strictObject({
   fluentd: fluentdOutputsSchema.prefault([]),
   loki: lokiOutputsSchema.prefault([]),
   otlp_logs: otlpLogsOutputsSchema.prefault([]),
+  opensearch: openSearchOutputsSchema.prefault([]),
   http_logs: httpLogsOutputsSchema.prefault([]),
+  files: fileOutputsSchema.prefault([]),
 });
 
 export type OutputsConfig = z.output<typeof outputsConfigSchema>;
