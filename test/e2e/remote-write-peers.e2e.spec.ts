@@ -13,7 +13,7 @@ import { SampleBatchBuilder, STALE_MARKER } from '#libs/samples';
 import { parseYamlConfig } from '#libs/yaml-config';
 import { OutputMetrics } from '../../apps/collector/src/outputs/output-metrics.ts';
 import { outputsConfigSchema } from '../../apps/collector/src/outputs/outputs-config.ts';
-import { RemoteWriteOutput } from '../../apps/collector/src/outputs/remote-write-output.ts';
+import { createRemoteWriteOutput } from '../../apps/collector/src/outputs/create-metric-output.ts';
 import { describeWithPeers } from '../support/peers.ts';
 import {
   eventually,
@@ -53,8 +53,9 @@ describeWithPeers('remote write with a real Prometheus', ['prometheus'], ([prome
     const url = await startPrometheus('{}');
     const text = `remote_write: [{url: "${url}/api/v1/write", queue_config: {batch_send_deadline: 10ms}}]`;
     const [config] = parseYamlConfig(text, outputsConfigSchema, { file: 'test' }).remote_write;
-    const output = new RemoteWriteOutput({
-      config: config!,
+    const output = createRemoteWriteOutput(config!, {
+      spoolsFolder: null,
+      released: () => Promise.resolve(),
       baseDir: '.',
       userAgent: 'test',
       metrics: new OutputMetrics(new Registry()),

@@ -6,6 +6,7 @@ export {
 } from './decode-body.ts';
 export { decodeOtlpJson, decodeOtlpLogsJson } from './decode-json.ts';
 export { decodeOtlpLogsProtobuf, decodeOtlpProtobuf } from './decode-protobuf.ts';
+export { encodeOtlpMetrics, type OtlpSlice } from './encode-metrics.ts';
 export { encodeExportAnswer, encodeStatus, type OtlpEncoding } from './export-answer.ts';
 export { type LogsRequest } from './logs-request.ts';
 export { type MappedLogGroup, type MappedLogRecord, type MappedLogs, mapLogs } from './map-logs.ts';

@@ -19,6 +19,7 @@ export {
 export { compressBlock, compressBlockInBackground, uncompressBlock } from './snappy-block.ts';
 export { answerOf, RETRY_REASONS, type RetryReason, type WriteAnswer } from './write-answer.ts';
 export {
+  encodeV1Metadata,
   WRITE_CONTENT_TYPES,
   WRITE_VERSIONS,
   WriteEncoder,

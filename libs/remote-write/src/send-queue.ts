@@ -48,6 +48,8 @@ export const DROP_REASONS: readonly DropReason[] = ['queue_full', 'rejected', 's
 export interface SendQueueCounts {
   readonly queuedSamples: number;
   readonly sentSamples: number;
+  /** Handed over to what keeps them on disk. */
+  readonly spooledSamples: number;
   readonly droppedSamples: Readonly<Record<DropReason, number>>;
   readonly retriedSamples: Readonly<Record<RetryReason, number>>;
 }
@@ -86,6 +88,7 @@ export class SendQueue {
   /** What waits is sent at this time at the latest, company or not. */
   #hastenedMs = Number.POSITIVE_INFINITY;
   #sent = 0;
+  #spooled = 0;
   readonly #dropped: Record<DropReason, number> = { queue_full: 0, rejected: 0, shutdown: 0 };
   readonly #retried: Record<RetryReason, number> = {
     throttled: 0,
@@ -147,6 +150,17 @@ export class SendQueue {
     else this.#dropped.rejected += send.sampleCount;
   }
 
+  /** Reports that the send under way is safe elsewhere, so that it is sent no more from here. */
+  spooled(nowMs: number): void {
+    const send = this.#active;
+    assert(send !== null && this.#isUnderWay, 'spooled without a send under way');
+    this.#isUnderWay = false;
+    this.#active = null;
+    this.#failures = 0;
+    this.#notBeforeMs = nowMs;
+    this.#spooled += send.sampleCount;
+  }
+
   /** From now on nothing waits for company, and what is not accepted by `untilMs` is dropped and counted. */
   flush(untilMs: number): void {
     this.#isFlushing = true;
@@ -167,6 +181,7 @@ export class SendQueue {
     return {
       queuedSamples: this.#waitingSamples + (this.#active?.sampleCount ?? 0),
       sentSamples: this.#sent,
+      spooledSamples: this.#spooled,
       droppedSamples: { ...this.#dropped },
       retriedSamples: { ...this.#retried },
     };

@@ -1,6 +1,6 @@
 import type { Labels } from '#libs/labels';
 import { BYTES, FIXED64, ProtobufWriter, VARINT } from '#libs/protobuf';
-import type { SampleBatch } from '#libs/samples';
+import type { SampleBatch, SampleExemplar, SeriesMetadata, SeriesType } from '#libs/samples';
 import type { SampleSlice } from './sample-slice.ts';
 import { writeHistogram } from './write-histogram.ts';
 
@@ -20,13 +20,26 @@ export const WRITE_VERSIONS: Readonly<Record<WriteMessage, string>> = {
 };
 
 const V1_SERIES = 1 * 8 + BYTES;
+const V1_METADATA = 3 * 8 + BYTES;
+const V1_METADATA_TYPE = 1 * 8 + VARINT;
+const V1_METADATA_FAMILY = 2 * 8 + BYTES;
+const V1_METADATA_HELP = 4 * 8 + BYTES;
+const V1_METADATA_UNIT = 5 * 8 + BYTES;
 const V2_SYMBOLS = 4 * 8 + BYTES;
 const V2_SERIES = 5 * 8 + BYTES;
 /** `labels` in version 1, `labels_refs` in version 2. */
 const LABELS = 1 * 8 + BYTES;
 const SAMPLES = 2 * 8 + BYTES;
 const V1_HISTOGRAMS = 4 * 8 + BYTES;
+const V1_EXEMPLARS = 3 * 8 + BYTES;
 const V2_HISTOGRAMS = 3 * 8 + BYTES;
+const V2_EXEMPLARS = 4 * 8 + BYTES;
+const V2_METADATA = 5 * 8 + BYTES;
+const V2_METADATA_TYPE = 1 * 8 + VARINT;
+const V2_METADATA_HELP_REF = 3 * 8 + VARINT;
+const V2_METADATA_UNIT_REF = 4 * 8 + VARINT;
+const EXEMPLAR_VALUE = 2 * 8 + FIXED64;
+const EXEMPLAR_TIMESTAMP = 3 * 8 + VARINT;
 const LABEL_NAME = 1 * 8 + BYTES;
 const LABEL_VALUE = 2 * 8 + BYTES;
 const SAMPLE_VALUE = 1 * 8 + FIXED64;
@@ -34,6 +47,18 @@ const SAMPLE_TIMESTAMP = 2 * 8 + VARINT;
 /** Of version 2 only. */
 const SAMPLE_START_TIMESTAMP = 3 * 8 + VARINT;
 const HISTOGRAM_START_TIMESTAMP = 17 * 8 + VARINT;
+
+/** By type, its number in both versions. */
+const TYPE_NUMBERS: Readonly<Record<SeriesType, number>> = {
+  unknown: 0,
+  counter: 1,
+  gauge: 2,
+  histogram: 3,
+  gaugehistogram: 4,
+  summary: 5,
+  info: 6,
+  stateset: 7,
+};
 
 /** What a batch of samples and a window on a store's have in common. */
 type SampleColumns = Pick<SampleBatch, 'timesMs' | 'values' | 'histograms' | 'startTimesMs'>;
@@ -43,9 +68,12 @@ export class WriteEncoder {
   readonly #message: WriteMessage;
   readonly #writer = new ProtobufWriter();
   readonly #seriesWriter = new ProtobufWriter();
+  readonly #sendsExemplars: boolean;
 
-  constructor(message: WriteMessage) {
+  /** @param options whether exemplars are written; by default they are */
+  constructor(message: WriteMessage, options: { readonly sendsExemplars?: boolean } = {}) {
     this.#message = message;
+    this.#sendsExemplars = options.sendsExemplars ?? true;
   }
 
   /** @returns the message, valid until the next call */
@@ -67,6 +95,11 @@ export class WriteEncoder {
         writer.writeVarint(V1_SERIES);
         const message = writer.beginMessage();
         writeTimeSeries(writer, batch.labels[series]!, batch, sample, seriesEnd);
+        if (this.#sendsExemplars && batch.exemplars !== null) {
+          for (let i = sample; i < seriesEnd; i++) {
+            for (const exemplar of batch.exemplars.get(i) ?? []) writeV1Exemplar(writer, exemplar);
+          }
+        }
         sample = seriesEnd;
         writer.endMessage(message);
       }
@@ -88,6 +121,15 @@ export class WriteEncoder {
         const message = body.beginMessage();
         writeLabelRefs(body, batch.labels[series]!, symbols);
         writeSamples(body, batch, sample, seriesEnd, V2_HISTOGRAMS, batch.startTimesMs);
+        if (this.#sendsExemplars && batch.exemplars !== null) {
+          for (let i = sample; i < seriesEnd; i++) {
+            for (const exemplar of batch.exemplars.get(i) ?? []) {
+              writeV2Exemplar(body, exemplar, symbols);
+            }
+          }
+        }
+        const metadata = batch.metadata?.[series] ?? null;
+        if (metadata !== null) writeV2Metadata(body, metadata, symbols);
         sample = seriesEnd;
         body.endMessage(message);
       }
@@ -101,6 +143,76 @@ export class WriteEncoder {
     writer.append(body.written);
     return writer.written;
   }
+}
+
+/** A message of version 1 that has nothing but metadata; with version 2 they come with their series. */
+export function encodeV1Metadata(families: Iterable<SeriesMetadata>): Buffer {
+  const writer = new ProtobufWriter();
+  for (const { family, type, help, unit } of families) {
+    writer.writeVarint(V1_METADATA);
+    const message = writer.beginMessage();
+    writer.writeVarint(V1_METADATA_TYPE);
+    writer.writeVarint(TYPE_NUMBERS[type]);
+    writer.writeVarint(V1_METADATA_FAMILY);
+    writer.writeString(family);
+    writer.writeVarint(V1_METADATA_HELP);
+    writer.writeString(help);
+    writer.writeVarint(V1_METADATA_UNIT);
+    writer.writeString(unit);
+    writer.endMessage(message);
+  }
+  return Buffer.from(writer.written);
+}
+
+function writeV1Exemplar(writer: ProtobufWriter, exemplar: SampleExemplar): void {
+  writer.writeVarint(V1_EXEMPLARS);
+  const message = writer.beginMessage();
+  writeSeriesLabels(writer, exemplar.labels);
+  writeExemplarPoint(writer, exemplar);
+  writer.endMessage(message);
+}
+
+function writeV2Exemplar(
+  writer: ProtobufWriter,
+  exemplar: SampleExemplar,
+  symbols: Map<string, number>,
+): void {
+  writer.writeVarint(V2_EXEMPLARS);
+  const message = writer.beginMessage();
+  writeLabelRefs(writer, exemplar.labels, symbols);
+  writeExemplarPoint(writer, exemplar);
+  writer.endMessage(message);
+}
+
+function writeExemplarPoint(writer: ProtobufWriter, { value, timeMs }: SampleExemplar): void {
+  writer.writeVarint(EXEMPLAR_VALUE);
+  writer.writeDouble(Float64Array.of(value), 0);
+  writer.writeVarint(EXEMPLAR_TIMESTAMP);
+  writer.writeInt64(timeMs);
+}
+
+function writeV2Metadata(
+  writer: ProtobufWriter,
+  { type, help, unit }: SeriesMetadata,
+  symbols: Map<string, number>,
+): void {
+  writer.writeVarint(V2_METADATA);
+  const message = writer.beginMessage();
+  writer.writeVarint(V2_METADATA_TYPE);
+  writer.writeVarint(TYPE_NUMBERS[type]);
+  writer.writeVarint(V2_METADATA_HELP_REF);
+  writer.writeVarint(refOf(help, symbols));
+  writer.writeVarint(V2_METADATA_UNIT_REF);
+  writer.writeVarint(refOf(unit, symbols));
+  writer.endMessage(message);
+}
+
+function refOf(text: string, symbols: Map<string, number>): number {
+  const known = symbols.get(text);
+  if (known !== undefined) return known;
+  const ref = symbols.size;
+  symbols.set(text, ref);
+  return ref;
 }
 
 /** Writes the fields of a `prometheus.TimeSeries`: the labels and the samples from `start` to `end`. */
@@ -136,14 +248,7 @@ function writeLabelRefs(
 ): void {
   writer.writeVarint(LABELS);
   const refs = writer.beginMessage();
-  for (const text of labels.flat) {
-    let ref = symbols.get(text);
-    if (ref === undefined) {
-      ref = symbols.size;
-      symbols.set(text, ref);
-    }
-    writer.writeVarint(ref);
-  }
+  for (const text of labels.flat) writer.writeVarint(refOf(text, symbols));
   writer.endMessage(refs);
 }
 

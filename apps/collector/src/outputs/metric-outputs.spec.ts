@@ -1,7 +1,10 @@
 import 'reflect-metadata';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import { mkdtempSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Registry } from 'prom-client';
 import { Labels } from '#libs/labels';
@@ -18,15 +21,18 @@ let base: string;
 /** Path and series of each sample received, in order. */
 let received: string[];
 let outputs: MetricOutputs;
+let folder: string;
 const logger = AppLogger.create({ app: 'test', level: 'silent' });
 
 beforeEach(async () => {
   received = [];
+  folder = mkdtempSync(join(tmpdir(), 'binnacle-outputs-'));
   const decoder = new WriteV1Decoder();
   server = createServer((request, response) => {
     const parts: Buffer[] = [];
     request.on('data', (part: Buffer) => parts.push(part));
     request.on('end', () => {
+      if (request.url === '/hangs') return;
       const { batch } = decoder.decode(uncompressBlock(Buffer.concat(parts), 1 << 20));
       for (const labels of batch.labels) received.push(`${request.url} ${labels.toString()}`);
       response.writeHead(204).end();
@@ -41,6 +47,7 @@ afterEach(async () => {
   await outputs.onApplicationShutdown();
   server.closeAllConnections();
   server.close();
+  rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 });
 
 function configOf(text: string): OutputSections {
@@ -60,7 +67,7 @@ function create(text: string): MetricOutputs {
   });
   const options = {
     configFile: null,
-    dataDir: '.',
+    dataDir: folder,
     listen: { host: '', port: 0 },
     logLevel: 'silent',
   } as const;
@@ -73,6 +80,14 @@ function batchOf(record: Record<string, string>): SampleBatch {
   builder.addSeries(Labels.fromRecord(record));
   builder.addSample(1, 1);
   return builder.take();
+}
+
+async function untilReceived(line: string): Promise<void> {
+  const endMs = Date.now() + 60_000;
+  while (!received.includes(line)) {
+    if (Date.now() > endMs) throw new Error(`not received within 60 s: ${line}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }
 
 /** Nothing is sent before its hour has come or the output closes. */
@@ -128,6 +143,17 @@ describe('MetricOutputs', () => {
     outputs.onApplicationBootstrap();
     await outputs.onApplicationShutdown();
     expect(received).toEqual(['/a up']);
+  });
+  it('delays no output for one that hangs', async () => {
+    create(
+      `{outputs: {remote_write: [{url: "${base}/hangs", queue_config: {batch_send_deadline: 1ms}}, {url: "${base}/a", queue_config: {batch_send_deadline: 1ms}}]}}`,
+    );
+    outputs.onApplicationBootstrap();
+    for (let i = 0; i < 5; i++) {
+      outputs.push(batchOf({ __name__: `m${i}` }));
+      await untilReceived(`/a m${i}`);
+    }
+    expect(received).toHaveLength(5);
   });
   it('stops before it was started, and twice', async () => {
     create('');

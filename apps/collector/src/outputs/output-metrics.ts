@@ -66,7 +66,7 @@ export class OutputMetrics {
     this.#queued = gauge('binnacle_output_queued', 'Items waiting to be sent or under way.', ours);
     this.#spoolRecords = gauge(
       'binnacle_output_spool_records',
-      'Log records on disk that wait for an output’s receiver.',
+      'Samples or log records on disk that wait for an output’s receiver.',
       ['output'],
     );
     this.#spoolBytes = gauge(
@@ -208,6 +208,32 @@ export class OutputMetrics {
     this.#dropped.inc({ output, kind: 'logs', reason }, records);
   }
 
+  /** Samples that arrived after they had waited on disk. */
+  sentFromSpool(output: OutputIdentity, samples: number, timeMs: number): void {
+    this.#sent.inc({ output: output.name, kind: 'metrics' }, samples);
+    this.#remoteSent.inc({ remote_name: output.name, url: output.url }, samples);
+    this.highestSent(output, timeMs);
+  }
+
+  /** Samples given up outside of the queue in memory. */
+  dropped(output: OutputIdentity, samples: number, reason: string): void {
+    this.#dropped.inc({ output: output.name, kind: 'metrics', reason }, samples);
+    this.#remoteDropped.inc({ remote_name: output.name, url: output.url, reason }, samples);
+  }
+
+  /** What waits on an output's disk, and what had to make room since the last call. */
+  spooled(output: OutputIdentity, { records, sizeBytes, counters }: Spool): void {
+    const { name } = output;
+    this.#spoolRecords.set({ output: name }, records);
+    this.#spoolBytes.set({ output: name }, sizeBytes);
+    const before = this.#spoolDropped.get(name) ?? 0;
+    this.#spoolDropped.set(name, counters.droppedRecords);
+    if (counters.droppedRecords > before) {
+      this.dropped(output, counters.droppedRecords - before, 'spool_full');
+    }
+    this.#spoolDamaged.set({ output: name }, counters.damagedBytes);
+  }
+
   /** What waits on disk, and what had to make room since the last call. */
   logsSpooled(output: string, { records, sizeBytes, counters }: Spool): void {
     this.#spoolRecords.set({ output }, records);
@@ -226,6 +252,7 @@ export class OutputMetrics {
   /** An output that is no more has nothing waiting. */
   forget(output: OutputIdentity): void {
     this.#queued.remove({ output: output.name, kind: 'metrics' });
+    this.#spoolDropped.delete(output.name);
     this.#remotePending.remove({ remote_name: output.name, url: output.url });
   }
 }

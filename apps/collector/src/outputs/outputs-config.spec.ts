@@ -11,7 +11,7 @@ describe('the outputs section', () => {
     const [output, ...others] = parse('').remote_write;
     expect(output).toMatchObject({
       name: 'http://127.0.0.1:9370/api/v1/write',
-      message: 'prometheus.WriteRequest',
+      message: 'io.prometheus.write.v2.Request',
       timeoutMs: 30_000,
     });
     expect(others).toEqual([]);
@@ -59,7 +59,7 @@ remote_write:
     ['- {url: "http://x", remote_timeout: 0s}', 'must be more than 0'],
     ['- {url: "http://x"}\n  - {url: "http://x"}', 'another output has this name or URL'],
     ['- {url: "http://x", timeout: 1s}', 'accepted are authorization, basic_auth'],
-    ['- {url: "http://x", send_exemplars: true}', 'exemplars are not sent by this version'],
+    ['- {url: "http://x", metadata_config: {every: 1m}}', 'every'],
   ])('refuses %s', (block, message) => {
     const text = `remote_write:\n  ${block}\n`;
     expect(() => parse(text)).toThrow(message);

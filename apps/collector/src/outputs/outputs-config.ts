@@ -22,6 +22,8 @@ import {
 } from '../logs/http-logs-config.ts';
 import { fileOutputsSchema } from '../logs/file-output-config.ts';
 import { fluentdOutputsSchema } from '../logs/logs-config.ts';
+import { type MetricSpoolConfig, metricSpoolSchema } from './metric-spool-config.ts';
+import { otlpMetricsOutputsSchema } from './otlp-metrics-config.ts';
 
 /** One remote-write receiver with every default filled in. */
 export interface RemoteWriteConfig {
@@ -35,6 +37,12 @@ export interface RemoteWriteConfig {
   readonly http: HttpClientConfig;
   readonly relabelRules: readonly RelabelRule[];
   readonly queue: SendQueueOptions;
+  readonly sendsExemplars: boolean;
+  /** Of version 1; in version 2 they always travel. */
+  readonly sendsHistograms: boolean;
+  /** How often version 1 tells metadata; null for never. */
+  readonly metadataIntervalMs: number | null;
+  readonly spool: MetricSpoolConfig;
 }
 
 /** Where the engine of the same machine listens unless told otherwise. */
@@ -65,9 +73,6 @@ const headersSchema = z.record(
 const { follow_redirects: _follow, http_headers: _headers, ...clientShape } = httpClientShape;
 
 const CANNOT_DO: ReadonlyMap<string, string> = new Map([
-  ['send_exemplars', 'exemplars are not sent by this version'],
-  ['send_native_histograms', 'native histograms are not sent by this version'],
-  ['metadata_config', 'metadata are not sent by this version'],
   ['sigv4', 'requests are not signed; accepted are basic_auth, authorization and headers'],
   ['azuread', 'requests are not signed; accepted are basic_auth, authorization and headers'],
   ['oauth2', 'OAuth 2 tokens are not fetched; accepted are basic_auth and authorization'],
@@ -84,6 +89,16 @@ const remoteWriteSchema = objectOfKnownKeys(
       .default('prometheus.WriteRequest'),
     write_relabel_configs: z.array(relabelConfigSchema).default([]),
     queue_config: queueSchema.optional(),
+    send_exemplars: z.boolean().default(true),
+    send_native_histograms: z.boolean().default(true),
+    metadata_config: z
+      .strictObject({
+        send: z.boolean().default(true),
+        send_interval: positiveDurationMs().prefault('1m'),
+        max_samples_per_send: z.int().min(1).optional(),
+      })
+      .prefault({}),
+    spool: metricSpoolSchema.prefault({}),
     // A redirect could lead the samples and their credentials anywhere.
     follow_redirects: z
       .literal(false, { error: 'redirects are never followed; accepted is false' })
@@ -123,6 +138,10 @@ const checkedRemoteWrite = remoteWriteSchema.transform((raw, context): RemoteWri
     http: toHttpClientConfig(client),
     relabelRules: raw.write_relabel_configs,
     queue,
+    sendsExemplars: raw.send_exemplars,
+    sendsHistograms: raw.send_native_histograms,
+    metadataIntervalMs: raw.metadata_config.send ? raw.metadata_config.send_interval : null,
+    spool: raw.spool,
   };
 });
 
@@ -177,7 +196,8 @@ export const outputsConfigSchema = z.strictObject({
         seen.add(output.name);
       });
     })
-    .prefault([{ url: DEFAULT_URL }]),
+    .prefault([{ url: DEFAULT_URL, protobuf_message: 'io.prometheus.write.v2.Request' }]),
+  otlp_metrics: otlpMetricsOutputsSchema.prefault([]),
   fluentd: fluentdOutputsSchema.prefault([]),
   loki: lokiOutputsSchema.prefault([]),
   otlp_logs: otlpLogsOutputsSchema.prefault([]),

@@ -1,70 +1,120 @@
 import { HttpGetError, HttpPoster } from '#libs/node-http';
+import type { AppLogger } from '#libs/platform';
 import {
   answerOf,
   compressBlock,
+  decodeWriteV2,
+  encodeV1Metadata,
+  RemoteWriteError,
+  type SampleSlice,
+  uncompressBlock,
+  wholeBatch,
   WRITE_CONTENT_TYPES,
   WRITE_VERSIONS,
-  type WriteAnswer,
+  WriteEncoder,
+  type WriteMessage,
 } from '#libs/remote-write';
+import type { SeriesMetadata } from '#libs/samples';
+import {
+  type MetricTransport,
+  type PackedSamples,
+  WIRES,
+  type WriteOutcome,
+} from './metric-transport.ts';
 import type { RemoteWriteConfig } from './outputs-config.ts';
 
 const MAX_ANSWER_BYTES = 64 * 1024;
 const MAX_SHOWN = 300;
+/** A receiver that does not know version 2 answers so, or takes it for something else and tells nothing of what it wrote. */
+const UNSUPPORTED_MEDIA_TYPE = 415;
+const WRITTEN_HEADER = 'x-prometheus-remote-write-samples-written';
+/** No request of ours is larger. */
+const MAX_MESSAGE_BYTES = 256 * 1024 * 1024;
 
-/** What came of one request: what it means for the queue, and in words for the log. */
-export interface WriteOutcome {
-  readonly answer: WriteAnswer;
-  /** One line without secrets; empty where all went well. */
-  readonly detail: string;
-  /** Of the compressed body. */
-  readonly sentBytes: number;
-}
+const MESSAGES: ReadonlyMap<number, WriteMessage> = new Map([
+  [WIRES.remoteWrite1, 'prometheus.WriteRequest'],
+  [WIRES.remoteWrite2, 'io.prometheus.write.v2.Request'],
+]);
 
 export interface RemoteWriteClientOptions {
   readonly config: RemoteWriteConfig;
   /** What relative paths of secret files are relative to. */
   readonly baseDir: string;
   readonly userAgent: string;
+  readonly logger: AppLogger;
 }
 
-/** Posts messages to one receiver over kept connections. Redirects are not followed. */
-export class RemoteWriteClient {
+/**
+ * Posts messages to one receiver over kept connections. Redirects are not followed. A receiver that does not speak version 2
+ * is spoken to in version 1 from then on.
+ */
+export class RemoteWriteClient implements MetricTransport {
   readonly #config: RemoteWriteConfig;
+  readonly #logger: AppLogger;
   readonly #poster: HttpPoster;
+  readonly #oldEncoder: WriteEncoder;
+  readonly #newEncoder: WriteEncoder;
+  #speaksNew: boolean;
+  /** Whether the receiver has shown that it knows version 2. */
+  #isConfirmed = false;
 
-  constructor({ config, baseDir, userAgent }: RemoteWriteClientOptions) {
+  constructor({ config, baseDir, userAgent, logger }: RemoteWriteClientOptions) {
     this.#config = config;
+    this.#logger = logger;
     this.#poster = new HttpPoster({ url: config.url, http: config.http, baseDir, userAgent });
+    const { sendsExemplars } = config;
+    this.#oldEncoder = new WriteEncoder('prometheus.WriteRequest', { sendsExemplars });
+    this.#newEncoder = new WriteEncoder('io.prometheus.write.v2.Request', { sendsExemplars });
+    this.#speaksNew = config.message === 'io.prometheus.write.v2.Request';
   }
 
-  /**
-   * Sends one message, compressing it. Never fails: what goes wrong is an outcome.
-   * @param signal gives the request up
-   */
-  async send(message: Buffer, signal: AbortSignal): Promise<WriteOutcome> {
-    const body = compressBlock(message);
+  pack(slices: readonly SampleSlice[]): PackedSamples {
+    const encoder = this.#speaksNew ? this.#newEncoder : this.#oldEncoder;
+    const wire = this.#speaksNew ? WIRES.remoteWrite2 : WIRES.remoteWrite1;
+    return { wire, body: compressBlock(encoder.encode(slices)) };
+  }
+
+  packMetadata(families: Iterable<SeriesMetadata>): PackedSamples | null {
+    if (this.#speaksNew) return null;
+    return { wire: WIRES.remoteWrite1, body: compressBlock(encodeV1Metadata(families)) };
+  }
+
+  async post(packed: PackedSamples, signal: AbortSignal): Promise<WriteOutcome> {
+    const { wire, body } = packed;
+    const message = MESSAGES.get(wire);
+    if (message === undefined)
+      return rejected(`a request of the unknown kind ${wire} in the spool`);
+    if (wire === WIRES.remoteWrite2 && !this.#speaksNew) return this.#postAsOld(body, signal);
     try {
       const {
         status,
         headers,
         body: answerBody,
       } = await this.#poster.post({
-        headers: this.#headers(),
+        headers: this.#headers(message),
         body,
         timeoutMs: this.#config.timeoutMs,
         maxAnswerBytes: MAX_ANSWER_BYTES,
         cutsAnswer: true,
         signal,
       });
+      if (wire === WIRES.remoteWrite2 && !this.#isConfirmed) {
+        this.#isConfirmed = headers.has(WRITTEN_HEADER);
+        const isTakenAsOld = status >= 200 && status < 300 && !this.#isConfirmed;
+        if (isTakenAsOld || status === UNSUPPORTED_MEDIA_TYPE) {
+          this.#speaksNew = false;
+          this.#logger.warn('the receiver does not speak remote write 2.0; sending 1.0', {
+            status,
+          });
+          return await this.#postAsOld(body, signal);
+        }
+      }
       const answer = answerOf(status, headers.get('retry-after') ?? null, Date.now());
       const text = oneLine(answerBody.toString('utf8'));
       const detail = answer.kind === 'accepted' ? '' : `status ${status}: ${text}`;
       return { answer, detail, sentBytes: body.length };
     } catch (error) {
-      const isLate = error instanceof HttpGetError && error.code === 'timeout';
-      const reason = isLate ? 'timeout' : 'unreachable';
-      const detail = oneLine(error instanceof Error ? error.message : String(error));
-      return { answer: { kind: 'retry', reason, retryAfterMs: null }, detail, sentBytes: 0 };
+      return failed(error);
     }
   }
 
@@ -73,17 +123,42 @@ export class RemoteWriteClient {
     return this.#poster.close();
   }
 
-  #headers(): (readonly [string, string])[] {
-    const { message, headers } = this.#config;
+  /** What was packed for version 2, perhaps by an earlier run, in the words of version 1. */
+  #postAsOld(body: Buffer, signal: AbortSignal): Promise<WriteOutcome> {
+    try {
+      const { batch } = decodeWriteV2(uncompressBlock(body, MAX_MESSAGE_BYTES));
+      const message = this.#oldEncoder.encode([wholeBatch(batch)]);
+      const packed = { wire: WIRES.remoteWrite1, body: compressBlock(message) };
+      return this.post(packed, signal);
+    } catch (error) {
+      if (!(error instanceof RemoteWriteError)) throw error;
+      return Promise.resolve(rejected(error.message));
+    }
+  }
+
+  #headers(message: WriteMessage): (readonly [string, string])[] {
     return [
       ['content-type', WRITE_CONTENT_TYPES[message]],
       ['content-encoding', 'snappy'],
       ['x-prometheus-remote-write-version', WRITE_VERSIONS[message]],
-      ...headers.map(([name, value]) => [name, value.reveal()] as const),
+      ...this.#config.headers.map(([name, value]) => [name, value.reveal()] as const),
     ];
   }
 }
 
-function oneLine(text: string): string {
+/** What a request that brought no answer means. */
+export function failed(error: unknown): WriteOutcome {
+  const isLate = error instanceof HttpGetError && error.code === 'timeout';
+  const reason = isLate ? 'timeout' : 'unreachable';
+  const detail = oneLine(error instanceof Error ? error.message : String(error));
+  return { answer: { kind: 'retry', reason, retryAfterMs: null }, detail, sentBytes: 0 };
+}
+
+function rejected(detail: string): WriteOutcome {
+  return { answer: { kind: 'rejected' }, detail, sentBytes: 0 };
+}
+
+/** Of an answer, what a log line may hold of it. */
+export function oneLine(text: string): string {
   return text.trim().replaceAll(/\s+/g, ' ').slice(0, MAX_SHOWN);
 }

@@ -1,8 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Registry } from 'prom-client';
+import { createFloatHistogram } from '#libs/histogram';
 import { Labels } from '#libs/labels';
 import { AppLogger } from '#libs/platform';
 import { decodeWriteV2, uncompressBlock, WriteV1Decoder } from '#libs/remote-write';
@@ -10,7 +14,8 @@ import { type SampleBatch, SampleBatchBuilder } from '#libs/samples';
 import { parseYamlConfig } from '#libs/yaml-config';
 import { OutputMetrics } from './output-metrics.ts';
 import { outputsConfigSchema } from './outputs-config.ts';
-import { RemoteWriteOutput } from './remote-write-output.ts';
+import { createRemoteWriteOutput } from './create-metric-output.ts';
+import type { MetricOutput } from './metric-output.ts';
 
 /** One request as the receiver saw it. */
 interface Received {
@@ -23,16 +28,21 @@ type Answer = (response: ServerResponse, attempt: number) => void;
 
 let server: Server;
 let url: string;
+/** Null where nothing is kept on disk. */
+let spoolsFolder: string | null;
 let received: Received[];
 let answer: Answer;
 let logged: string[];
 let registry: Registry;
-let output: RemoteWriteOutput;
+let metrics: OutputMetrics;
+let output: MetricOutput;
 
 beforeEach(async () => {
   received = [];
+  spoolsFolder = null;
   logged = [];
   registry = new Registry();
+  metrics = new OutputMetrics(registry);
   answer = (response) => response.writeHead(204).end();
   server = createServer((request, response) => {
     const parts: Buffer[] = [];
@@ -54,14 +64,15 @@ afterEach(async () => {
   server.close();
 });
 
-function start(settings = ''): RemoteWriteOutput {
+function start(settings = ''): MetricOutput {
   const text = `remote_write: [{url: "${url}", ${settings} name: test, queue_config: {max_samples_per_send: 3, min_backoff: 1ms, max_backoff: 20ms, capacity: 100, batch_send_deadline: 10ms}}]`;
   const [config] = parseYamlConfig(text, outputsConfigSchema, { file: 'test' }).remote_write;
-  output = new RemoteWriteOutput({
-    config: config!,
+  output = createRemoteWriteOutput(config!, {
+    spoolsFolder,
+    released: () => Promise.resolve(),
     baseDir: '.',
     userAgent: 'test/1',
-    metrics: new OutputMetrics(registry),
+    metrics,
     logger: AppLogger.create({ app: 'test', level: 'info', write: (line) => logged.push(line) }),
   });
   output.start();
@@ -88,6 +99,18 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
+async function untilMetric(
+  name: string,
+  labels: Record<string, string>,
+  holds: (value: number) => boolean,
+): Promise<void> {
+  const endMs = performance.now() + 60_000;
+  while (!holds(await metric(name, labels))) {
+    if (performance.now() > endMs) throw new Error(`${name} did not come to it within 60 s`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
 async function metric(name: string, labels: Record<string, string> = {}): Promise<number> {
   const found = await registry.getSingleMetric(name)!.get();
   const matching = found.values.filter(({ labels: own }) =>
@@ -95,6 +118,163 @@ async function metric(name: string, labels: Record<string, string> = {}): Promis
   );
   return matching.reduce((sum, { value }) => sum + value, 0);
 }
+
+/** What a receiver of version 2 says of what it wrote. */
+const WRITTEN = { 'X-Prometheus-Remote-Write-Samples-Written': '1' };
+
+/** A batch of one sample with everything that can be known of it. */
+function fullBatch(): SampleBatch {
+  const builder = new SampleBatchBuilder();
+  builder.addSeries(Labels.fromRecord({ __name__: 'c_total' }), {
+    family: 'c_total',
+    type: 'counter',
+    help: 'Things.',
+    unit: '',
+  });
+  builder.addSample(5_000, 7);
+  builder.setStartTime(1_000);
+  builder.setExemplars([{ labels: Labels.fromRecord({ id: 'x' }), value: 0.5, timeMs: 4_000 }]);
+  builder.addSeries(Labels.fromRecord({ __name__: 'h' }));
+  builder.addHistogram(5_000, createFloatHistogram({ count: 1, zeroCount: 1 }));
+  return builder.take();
+}
+
+describe('what travels beside samples', () => {
+  it('is exemplars, metadata, creation times and histograms in version 2', async () => {
+    answer = (response) => response.writeHead(204, WRITTEN).end();
+    start('protobuf_message: io.prometheus.write.v2.Request, ').push(fullBatch());
+    await until(() => received.length === 1);
+    const read = decodeWriteV2(uncompressBlock(received[0]!.body, 1 << 20));
+    expect(read.metadata).toEqual([{ family: 'c_total', type: 1, help: 'Things.', unit: '' }]);
+    expect(read.exemplars).toMatchObject([{ value: 0.5, timeMs: 4_000 }]);
+    expect(read.exemplars[0]!.series.metricName).toBe('c_total');
+    expect(read.batch.startTimesMs?.[0]).toBe(1_000);
+    expect(read.histogramCount).toBe(1);
+  });
+  it('is exemplars and histograms in version 1, and metadata on their own', async () => {
+    start().push(fullBatch());
+    await until(() => received.length === 2);
+    const decoder = new WriteV1Decoder();
+    const read = received.map(({ body }) => decoder.decode(uncompressBlock(body, 1 << 20)));
+    expect(read.map(({ batch }) => batch.sampleCount).toSorted((a, b) => a - b)).toEqual([0, 2]);
+    expect(read.flatMap(({ exemplars }) => exemplars)).toMatchObject([{ value: 0.5 }]);
+    expect(read.flatMap(({ metadata }) => metadata)).toEqual([
+      { family: 'c_total', type: 1, help: 'Things.', unit: '' },
+    ]);
+  });
+  it('is left out where that is asked for', async () => {
+    start(
+      'send_exemplars: false, send_native_histograms: false, metadata_config: {send: false}, ',
+    ).push(fullBatch());
+    output.push(batchOf([1]));
+    await until(() => received.length === 1);
+    await output.close(60_000);
+    const decoder = new WriteV1Decoder();
+    const read = received.map(({ body }) => decoder.decode(uncompressBlock(body, 1 << 20)));
+    expect(read.map(({ histogramCount }) => histogramCount)).toEqual([0]);
+    expect(read.flatMap(({ exemplars }) => exemplars)).toEqual([]);
+    expect(read.flatMap(({ metadata }) => metadata)).toEqual([]);
+  });
+  it.each([
+    ['refuses version 2', 415],
+    ['takes version 2 for something else', 204],
+  ])('comes in version 1 for a receiver that %s', async (_what, status) => {
+    answer = (response, attempt) => response.writeHead(attempt === 1 ? status : 204).end();
+    start(
+      'protobuf_message: io.prometheus.write.v2.Request, metadata_config: {send: false}, ',
+    ).push(batchOf([1, 2]));
+    await until(() => received.length === 2);
+    output.push(batchOf([3]));
+    await until(() => received.length === 3);
+    expect(received.slice(1).map(valuesOf)).toEqual([[1, 2], [3]]);
+    expect(received[2]!.headers['x-prometheus-remote-write-version']).toBe('0.1.0');
+    expect(logged.filter((line) => line.includes('does not speak remote write 2.0'))).toHaveLength(
+      1,
+    );
+  });
+});
+
+const dead: Answer = (response) => response.writeHead(503).end();
+
+/** Waits until so many samples are on disk. */
+function untilSpooled(samples: number): Promise<void> {
+  return untilMetric(
+    'binnacle_output_spool_records',
+    { output: 'test' },
+    (value) => value === samples,
+  );
+}
+
+describe('an output’s spool', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'binnacle-spool-'));
+    spoolsFolder = folder;
+  });
+  afterEach(async () => {
+    await output.close(0);
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  });
+  /** The samples' times are of 1970. */
+  const PATIENT = 'spool: {max_age: 30000d}, ';
+
+  it('takes what the receiver does not, and gives it in its order when it is back', async () => {
+    answer = dead;
+    start(PATIENT).push(batchOf([1, 2, 3, 4, 5, 6]));
+    await untilSpooled(6);
+    output.push(batchOf([7]));
+    await untilSpooled(7);
+    expect(await metric('binnacle_output_queued', { kind: 'metrics' })).toBe(0);
+    answer = (response) => response.writeHead(204).end();
+    const accepted = received.length;
+    await untilSpooled(0);
+    output.push(batchOf([8]));
+    await until(() => valuesOf(received.at(-1)!).includes(8));
+    const values = received.slice(accepted).flatMap(valuesOf);
+    expect([...new Set(values)]).toEqual([1, 2, 3, 4, 5, 6, 7, 8].slice(-new Set(values).size));
+    expect(await metric('binnacle_output_sent_total', { output: 'test' })).toBe(8);
+  });
+  it('is there for the next run, and takes what waits at the stop', async () => {
+    answer = dead;
+    start(PATIENT).push(batchOf([1, 2]));
+    await untilSpooled(2);
+    output.push(batchOf([3]));
+    await output.close(2_000);
+    answer = (response) => response.writeHead(204).end();
+    const before = received.length;
+    start(PATIENT).push(batchOf([4]));
+    await until(() => received.slice(before).flatMap(valuesOf).includes(4));
+    expect(received.slice(before).flatMap(valuesOf)).toEqual([1, 2, 3, 4]);
+    expect(await metric('binnacle_output_dropped_total', { output: 'test' })).toBe(0);
+  });
+  it('gives up what is too old or has no room, and counts it', async () => {
+    answer = dead;
+    start('spool: {max_age: 1s}, ').push(batchOf([1, 2]));
+    // Their times are of 1970.
+    await until(() => received.length > 0);
+    await untilMetric(
+      'binnacle_output_dropped_total',
+      { reason: 'spool_old' },
+      (value) => value === 2,
+    );
+    await output.close(0);
+    start('spool: {max_size: 200B}, ');
+    for (let i = 0; i < 20; i++) output.push(batchOf([i, i + 100, i + 200]));
+    await untilMetric(
+      'binnacle_output_dropped_total',
+      { reason: 'spool_full' },
+      (value) => value > 0,
+    );
+    expect(await metric('binnacle_output_spool_bytes')).toBeLessThanOrEqual(200);
+  });
+  it('that cannot be opened leaves the output working from memory', async () => {
+    writeFileSync(join(folder, 'file'), '');
+    spoolsFolder = join(folder, 'file');
+    start().push(batchOf([1]));
+    await until(() => received.length === 1);
+    expect(logged.some((line) => line.includes('the spool cannot be opened'))).toBe(true);
+  });
+});
 
 describe('a remote-write output', () => {
   it('delivers what is pushed, with the protocol’s headers and its own', async () => {
@@ -119,6 +299,7 @@ describe('a remote-write output', () => {
     expect(await metric('prometheus_remote_storage_samples_total')).toBe(2);
   });
   it('speaks version 2 when asked to', async () => {
+    answer = (response) => response.writeHead(204, WRITTEN).end();
     start('protobuf_message: io.prometheus.write.v2.Request, ').push(batchOf([7]));
     await until(() => received.length === 1);
     const { batch } = decodeWriteV2(uncompressBlock(received[0]!.body, 1 << 20));
