@@ -74,6 +74,7 @@ function watchPods(
       watchSeconds: 60,
       minBackoffMs: 5,
       maxBackoffMs: 20,
+      isCached: (options.fieldSelector ?? '') !== '',
     },
     observer: {
       listed: (result) => told.push(`list ${result}`),
@@ -247,14 +248,26 @@ describe('a watcher of a resource', () => {
     expect(names()).toEqual(['a']);
   });
 
-  it('takes no answer that is too large', async () => {
+  it('takes no answer of 50 MB that is no list', async () => {
     server.put(podObject('a'));
     server.faults.listBytes = 50_000_000;
-    const { names, failures } = watchPods({ client: { maxPageBytes: 1_000_000 } });
+    const { names, failures } = watchPods();
     await until(() => failures.length > 0);
-    expect(failures[0]).toContain('an answer of more than 1000000 bytes');
+    expect(failures[0]).toContain('more than 262144 bytes around the objects of a list');
     server.faults.listBytes = 0;
     await until(() => names().length === 1);
+  });
+
+  it('takes a list of 50 MB at once, object by object, and none that is larger than it may be', async () => {
+    const annotations = { note: 'x'.repeat(100_000) };
+    for (let i = 0; i < 500; i++) server.put(podObject(`pod-${i}`, { annotations }));
+    const { names, failures, told } = watchPods({ fieldSelector: 'status.phase=Pending' });
+    await until(() => names().length === 500);
+    expect(failures).toEqual([]);
+    expect(told.filter((what) => what === 'list success').length).toBe(1);
+    const bounded = watchPods({ client: { maxListBytes: 1_000_000 } });
+    await until(() => bounded.failures.length > 0);
+    expect(bounded.failures[0]).toBe('a list of more than 1000000 bytes');
   });
 
   it('waits for a server that says nothing no longer than it should', async () => {

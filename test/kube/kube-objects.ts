@@ -104,3 +104,57 @@ export function eventObject(
     ...told,
   };
 }
+
+/** Of one workload, as large ones have them. */
+const REPLICAS = 50;
+
+/**
+ * So many pods like the given ones, spread over nodes: workloads of fifty replicas in a hundred namespaces. Replicas share
+ * what replicas share (image, labels, owner); names, addresses, ids and times are each pod's own.
+ */
+export function manyPods(
+  templates: readonly StoredObject[],
+  options: { readonly pods: number; readonly nodes: number },
+): readonly StoredObject[] {
+  const made: StoredObject[] = [];
+  for (let i = 0; i < options.pods; i++) {
+    const workload = Math.floor(i / REPLICAS);
+    made.push(replica(templates[workload % templates.length]!, workload, i, options.nodes));
+  }
+  return made;
+}
+
+function replica(
+  template: StoredObject,
+  workload: number,
+  index: number,
+  nodes: number,
+): StoredObject {
+  const app = `app-${workload}`;
+  const ip = `10.${(index >> 16) & 255}.${(index >> 8) & 255}.${index & 255}`;
+  const since = new Date(Date.UTC(2026, 0, 1) + index * 1_000).toISOString();
+  // What is a text of the template that all pods have, becomes the workload's or the pod's own.
+  const text = JSON.stringify({ spec: template['spec'], status: template['status'] })
+    .replaceAll(/"image":"([^"]+)"/g, `"image":"$1-${app}"`)
+    .replaceAll(
+      /"containerID":"[^"]+"/g,
+      `"containerID":"containerd://${String(index).padStart(64, '0')}"`,
+    )
+    .replaceAll(/"(lastTransitionTime|startedAt|startTime)":"[^"]+"/g, `"$1":"${since}"`)
+    .replaceAll('kube-api-access-', `kube-api-access-${index}`);
+  const { spec, status } = JSON.parse(text) as { spec: object; status: object };
+  return {
+    ...template,
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      ...template.metadata,
+      name: `${app}-${(index * 7_919).toString(36).padStart(6, '0')}`,
+      namespace: `team-${workload % 100}`,
+      uid: `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`,
+      labels: { ...template.metadata.labels, app, 'pod-template-hash': `${workload}` },
+    },
+    spec: { ...spec, nodeName: `node-${index % nodes}` },
+    status: { ...status, podIP: ip, podIPs: [{ ip }] },
+  };
+}

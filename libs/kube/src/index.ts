@@ -23,6 +23,7 @@ export {
   type LeaseElectionOptions,
   type LeaseStep,
 } from './lease-election.ts';
+export { ListFramer } from './list-framer.ts';
 export {
   LIST_WATCH_DEFAULTS,
   ListWatch,

@@ -26,6 +26,14 @@ describe('ListWatch', () => {
     expect(watch.next(0)).toEqual({ kind: 'watch', resourceVersion: '7', timeoutSeconds: 450 });
   });
 
+  it('asks for pages where the cache has none, or a list without them was too large', () => {
+    const paged = new ListWatch(half, { ...LIST_WATCH_DEFAULTS, isCached: false });
+    expect(paged.next(0)).toMatchObject({ resourceVersion: '', limit: pageSize });
+    const cached = new ListWatch(half);
+    cached.failed(0, { status: 413, retryAfterMs: null });
+    expect(cached.next(maxBackoffMs)).toMatchObject({ resourceVersion: '', limit: pageSize });
+  });
+
   it('goes on where the watch ended', () => {
     const watch = watching();
     watch.advanced('12');

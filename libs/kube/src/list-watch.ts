@@ -7,6 +7,11 @@ export interface ListWatchOptions {
   /** The first pause after a failure; it doubles up to `maxBackoffMs`. */
   readonly minBackoffMs: number;
   readonly maxBackoffMs: number;
+  /**
+   * Whether what is listed comes from the server's cache, which is cheap for the server and knows no pages: right for the
+   * pods of a node, of which a thousand collectors ask, and not for those of the cluster, of which one does.
+   */
+  readonly isCached: boolean;
 }
 
 /** Defaults: pages as clients of the API have them, a watch of five to ten minutes. */
@@ -15,6 +20,7 @@ export const LIST_WATCH_DEFAULTS: ListWatchOptions = {
   watchSeconds: 300,
   minBackoffMs: 500,
   maxBackoffMs: 30_000,
+  isCached: true,
 };
 
 /** What to do next. */
@@ -42,6 +48,8 @@ export interface RequestFailure {
 }
 
 const GONE = 410;
+/** Ours for an answer that is too large: pages may do. */
+const TOO_LARGE = 413;
 /** What a server may ask us to wait at most. */
 const MAX_RETRY_AFTER_MS = 300_000;
 /** A watch that ends sooner than this without a word did not work, whatever its status said. */
@@ -91,12 +99,13 @@ export class ListWatch {
     if (nowMs < this.#notBeforeMs) return { kind: 'wait', untilMs: this.#notBeforeMs };
     if (this.#state === 'listing') {
       const isFirstPage = this.#continueToken === '';
+      const { isCached, pageSize } = this.#options;
       return {
         kind: 'list',
         continueToken: this.#continueToken,
         // A version beside a continue token is refused by the server.
-        resourceVersion: isFirstPage && !this.#wantsFresh ? '0' : '',
-        limit: this.#options.pageSize,
+        resourceVersion: isFirstPage && isCached && !this.#wantsFresh ? '0' : '',
+        limit: pageSize,
       };
     }
     const { watchSeconds } = this.#options;
@@ -140,6 +149,7 @@ export class ListWatch {
       if (this.#failures++ > 0) this.#backOff(nowMs, retryAfterMs);
       return;
     }
+    if (status === TOO_LARGE) this.#wantsFresh = true;
     this.#backOff(nowMs, retryAfterMs);
   }
 

@@ -17,6 +17,8 @@ export interface ObjectSink<T extends KubeObject> {
   /** An object, new, changed or told again. */
   put(object: T): void;
   delete(object: KubeObject): void;
+  /** Whether an object of a list, as the server gave it, is the one that is known: it need not be read again then. */
+  isKnown?(item: unknown): boolean;
 }
 
 /** Where an object is found: its namespace and name. */
@@ -109,6 +111,16 @@ export class ObjectCache<T extends KubeObject> implements ObjectSink<T> {
     this.#remove(objectKey(object));
   }
 
+  /** A list made again brings mostly what is known: fifty thousand pods would be read for nothing. */
+  isKnown(item: unknown): boolean {
+    const { namespace, name, resourceVersion } = identityOf(item);
+    if (name === '' || resourceVersion === '') return false;
+    const key = namespace === '' ? name : `${namespace}/${name}`;
+    if (this.#objects.get(key)?.metadata.resourceVersion !== resourceVersion) return false;
+    this.#listed?.add(key);
+    return true;
+  }
+
   /** Forgets everything, as when nobody watches any more. */
   clear(): void {
     for (const key of this.#objects.keys()) this.#remove(key);
@@ -122,4 +134,26 @@ export class ObjectCache<T extends KubeObject> implements ObjectSink<T> {
     this.#objects.delete(key);
     for (const listener of this.#listeners) listener.remove(key, object);
   }
+}
+
+/** What tells an object of a list from others, without reading the rest of it. */
+function identityOf(item: unknown): {
+  readonly namespace: string;
+  readonly name: string;
+  readonly resourceVersion: string;
+} {
+  const metadata = fieldOf(item, 'metadata');
+  const textOf = (key: string): string => {
+    const value = fieldOf(metadata, key);
+    return typeof value === 'string' ? value : '';
+  };
+  return {
+    namespace: textOf('namespace'),
+    name: textOf('name'),
+    resourceVersion: textOf('resourceVersion'),
+  };
+}
+
+function fieldOf(value: unknown, key: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
 }

@@ -9,6 +9,8 @@ import {
   type ListPage,
   RESOURCES,
   type Lease,
+  KubeObjectError,
+  ListFramer,
   WatchFramer,
 } from '#libs/kube';
 import { credentialHeaders, tlsConnectionOptions } from '#libs/node-http';
@@ -24,18 +26,18 @@ export interface KubeClientOptions {
   readonly nowMs: () => number;
   /** For a request that is no watch, from connecting to the last byte. */
   readonly timeoutMs: number;
-  /** Of one page of a list, uncompressed. */
-  readonly maxPageBytes: number;
+  /** Of one answer to a list, uncompressed; no more than one object of it is in memory at a time. */
+  readonly maxListBytes: number;
   /** Of one event of a watch. */
   readonly maxEventBytes: number;
   /** A watch on which nothing comes for so long, not even a bookmark, is given up. */
   readonly silenceMs: number;
 }
 
-/** Bounds that fit a cluster of any size: a page is 500 objects, an object at most 1.5 MiB in etcd. */
+/** Bounds that fit a cluster of any size: 150,000 pods of 10 KB are the largest list, an object is at most 1.5 MiB in etcd. */
 export const KUBE_CLIENT_DEFAULTS = {
   timeoutMs: 30_000,
-  maxPageBytes: 64 * 1024 * 1024,
+  maxListBytes: 2 * 1024 * 1024 * 1024,
   maxEventBytes: 8 * 1024 * 1024,
   silenceMs: 180_000,
 } as const;
@@ -74,8 +76,9 @@ export class KubeClient {
   }
 
   /**
-   * One page of a list.
-   * @throws KubeRequestError, KubeObjectError
+   * One page of a list, which an API server that answers from its cache makes as long as the list.
+   * @param onItem handed each object as it comes, before it is known whether the page is complete
+   * @throws KubeRequestError, KubeObjectError, and what `onItem` throws
    */
   async list(
     selection: KubeSelection,
@@ -84,15 +87,37 @@ export class KubeClient {
       readonly continueToken: string;
       readonly resourceVersion: string;
     },
+    onItem: (item: unknown) => void,
     signal: AbortSignal,
-  ): Promise<ListPage> {
+  ): Promise<Omit<ListPage, 'items'>> {
     const query = selectionQuery(selection);
     query.set('limit', String(page.limit));
     if (page.continueToken !== '') query.set('continue', page.continueToken);
     if (page.resourceVersion !== '') query.set('resourceVersion', page.resourceVersion);
-    const { maxPageBytes } = this.#options;
+    const { maxListBytes, maxEventBytes } = this.#options;
     const path = `${selection.path}?${query.toString()}`;
-    return parseListPage(await this.#exchange('GET', path, null, maxPageBytes, signal));
+    const framer = new ListFramer(maxEventBytes, (json) => onItem(parseJson(json)));
+    // A long list takes its time; it is given up when nothing comes.
+    const deadline = new Deadline(signal, this.#options.timeoutMs, 'no complete answer');
+    try {
+      const body = await this.#open('GET', path, null, deadline.signal);
+      let bytes = 0;
+      for await (const chunk of body) {
+        deadline.extend();
+        bytes += chunk.length;
+        if (bytes > maxListBytes) {
+          body.destroy();
+          throw new KubeRequestError(`a list of more than ${maxListBytes} bytes`, 413, null);
+        }
+        framer.push(chunk);
+      }
+      if (deadline.signal.aborted) throw deadline.signal.reason;
+      return parseListPage(framer.end());
+    } catch (error) {
+      throw deadline.signal.aborted ? deadline.signal.reason : toKubeRequestError(error);
+    } finally {
+      deadline.end();
+    }
   }
 
   /**
@@ -270,6 +295,15 @@ export class KubeClient {
     // Watches under way end of themselves, within minutes.
     void current?.agent.close();
     return agent;
+  }
+}
+
+function parseJson(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new KubeObjectError('expected JSON');
   }
 }
 

@@ -2,6 +2,7 @@ import {
   type KubeObject,
   KubeObjectError,
   type KubeResource,
+  LIST_WATCH_DEFAULTS,
   ListWatch,
   type ListWatchOptions,
   type ListWatchStep,
@@ -60,7 +61,10 @@ export class ResourceWatcher<T extends KubeObject> {
       fieldSelector,
       labelSelector,
     };
-    this.#listWatch = new ListWatch(random, listWatch);
+    this.#listWatch = new ListWatch(
+      random,
+      listWatch ?? { ...LIST_WATCH_DEFAULTS, isCached: fieldSelector !== '' },
+    );
   }
 
   /** Starting twice is harmless. */
@@ -109,9 +113,10 @@ export class ResourceWatcher<T extends KubeObject> {
   async #list(step: Extract<ListWatchStep, { kind: 'list' }>, signal: AbortSignal): Promise<void> {
     const { client, cache, observer } = this.#options;
     if (step.continueToken === '') cache.beginList();
-    const page = await client.list(this.#selection, step, signal);
-    // A page of 500 pods is a few milliseconds; between two pages others have their turn.
-    for (const item of page.items) this.#take(item, (object) => cache.put(object));
+    const take = (item: unknown): void => {
+      if (cache.isKnown?.(item) !== true) this.#take(item, (object) => cache.put(object));
+    };
+    const page = await client.list(this.#selection, step, take, signal);
     observer.listed('success');
     if (!this.#listWatch.listed(page)) return;
     cache.endList();

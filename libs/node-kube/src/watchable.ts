@@ -21,7 +21,9 @@ export async function watchability(
   const within = namespace === '' ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
   const selection = { path: `${api}${within}/${plural}`, fieldSelector: '', labelSelector: '' };
   try {
-    await client.list(selection, { limit: 1, continueToken: '', resourceVersion: '0' }, signal);
+    // Of the server's cache, which knows no pages, it would be everything.
+    const page = { limit: 1, continueToken: '', resourceVersion: '' };
+    await client.list(selection, page, () => {}, signal);
     return 'watchable';
   } catch (error) {
     if (error instanceof KubeObjectError) return 'unreachable';

@@ -100,16 +100,18 @@ export class PodEvents implements OnModuleInit {
     const { api, plural, decode } = RESOURCES.events;
     const open = this.#hubs.open(this.#config.cluster.endpoint!);
     try {
-      const { items } = await open.client.list(
+      const events: KubeEvent[] = [];
+      await open.client.list(
         {
           path: `${api}/namespaces/${encodeURIComponent(namespace)}/${plural}`,
           fieldSelector: `involvedObject.kind=Pod,involvedObject.name=${name}`,
           labelSelector: '',
         },
         { limit: MAX_EVENTS, continueToken: '', resourceVersion: '' },
+        (item) => events.push(decode(item)),
         AbortSignal.timeout(TIMEOUT_MS),
       );
-      return items.map((item) => decode(item));
+      return events;
     } finally {
       await open.release();
     }

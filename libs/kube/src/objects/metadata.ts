@@ -10,6 +10,7 @@ import {
   type Decode,
 } from '../decode.ts';
 import type { Decoded } from '../decode.ts';
+import { shared, word } from '../shared.ts';
 
 /** `kubectl apply` keeps the whole object in here a second time; nobody reads it. */
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
@@ -27,7 +28,7 @@ const annotations: Decode<ReadonlyMap<string, string>> = (value) => {
 };
 
 const owner = shape({
-  kind: text,
+  kind: word,
   name: text,
   controller: optional(flag),
 });
@@ -35,15 +36,15 @@ const owner = shape({
 /** What every object carries. */
 export const metadata = shape({
   name: text,
-  namespace: text,
+  namespace: word,
   uid: text,
   resourceVersion: text,
   generation: integer,
   creationTimestamp: time,
   deletionTimestamp: time,
-  labels: mapOf(text),
-  annotations,
-  ownerReferences: listOf(owner),
+  labels: shared(mapOf(text)),
+  annotations: shared(annotations),
+  ownerReferences: shared(listOf(owner)),
 });
 
 export type Metadata = Decoded<typeof metadata>;
@@ -56,9 +57,9 @@ export interface KubeObject {
 
 /** `True`, `False` or `Unknown`, since when and why. */
 export const condition = shape({
-  type: text,
-  status: text,
-  reason: text,
+  type: word,
+  status: word,
+  reason: word,
   lastTransitionTime: time,
 });
 

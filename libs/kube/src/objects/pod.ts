@@ -11,6 +11,7 @@ import {
   text,
   time,
 } from '../decode.ts';
+import { shared, word } from '../shared.ts';
 import { metadata } from './metadata.ts';
 
 /** What somebody wrote for people: the beginning says it, and thousands are kept. */
@@ -20,13 +21,13 @@ const shortText: Decode<string> = (value) => {
   // A slice alone would keep the whole.
   return whole.length > MAX_MESSAGE_LENGTH
     ? Buffer.from(whole.slice(0, MAX_MESSAGE_LENGTH)).toString()
-    : whole;
+    : word(whole);
 };
 
 const podCondition = shape({
-  type: text,
-  status: text,
-  reason: text,
+  type: word,
+  status: word,
+  reason: word,
   message: shortText,
   lastTransitionTime: time,
 });
@@ -67,11 +68,11 @@ const container = shape({
 });
 
 const containerState = shape({
-  waiting: optional(shape({ reason: text, message: shortText })),
+  waiting: optional(shape({ reason: word, message: shortText })),
   running: optional(shape({ startedAt: time })),
   terminated: optional(
     shape({
-      reason: text,
+      reason: word,
       message: shortText,
       exitCode: integer,
       startedAt: time,
@@ -81,15 +82,16 @@ const containerState = shape({
 });
 
 const containerStatus = shape({
-  name: text,
-  image: text,
-  imageID: text,
+  name: word,
+  image: word,
+  imageID: word,
   containerID: text,
   ready: flag,
   started: optional(flag),
   restartCount: integer,
   state: containerState,
-  lastState: containerState,
+  // Mostly that there was none.
+  lastState: shared(containerState),
 });
 
 const volume = shape({
@@ -97,6 +99,18 @@ const volume = shape({
   persistentVolumeClaim: optional(shape({ claimName: text, readOnly: flag })),
   ephemeral: optional(shape({})),
 });
+
+const everyVolume = listOf(volume);
+
+/** Those that stand for a claim; each pod has others, for its token and its configuration, that nobody asks about. */
+const claimedVolumes: Decode<readonly Decoded<typeof volume>[]> = (value) => {
+  const claimed = everyVolume(value).filter(
+    ({ persistentVolumeClaim, ephemeral }) => persistentVolumeClaim !== null || ephemeral !== null,
+  );
+  return claimed.length === 0 ? NO_VOLUMES : claimed;
+};
+
+const NO_VOLUMES: readonly never[] = Object.freeze([]);
 
 const toleration = shape({
   key: text,
@@ -110,25 +124,25 @@ const toleration = shape({
 export const pod = shape({
   metadata,
   spec: shape({
-    nodeName: text,
+    nodeName: word,
     hostNetwork: flag,
-    priorityClassName: text,
-    restartPolicy: text,
-    runtimeClassName: text,
-    schedulerName: text,
-    serviceAccountName: text,
-    nodeSelector: mapOf(text),
-    overhead: mapOf(integerOrText),
-    containers: listOf(container),
-    initContainers: listOf(container),
-    volumes: listOf(volume),
-    tolerations: listOf(toleration),
+    priorityClassName: word,
+    restartPolicy: word,
+    runtimeClassName: word,
+    schedulerName: word,
+    serviceAccountName: word,
+    nodeSelector: shared(mapOf(text)),
+    overhead: shared(mapOf(integerOrText)),
+    containers: shared(listOf(container)),
+    initContainers: shared(listOf(container)),
+    volumes: claimedVolumes,
+    tolerations: shared(listOf(toleration)),
   }),
   status: shape({
-    phase: text,
-    reason: text,
-    qosClass: text,
-    hostIP: text,
+    phase: word,
+    reason: word,
+    qosClass: word,
+    hostIP: word,
     podIP: text,
     podIPs: listOf(shape({ ip: text })),
     startTime: time,
