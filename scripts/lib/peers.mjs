@@ -1,5 +1,5 @@
 // The real programs that the tests talk to: Debian's Prometheus, promtool, node exporter, Alertmanager, blackbox
-// exporter, bubblewrap for the images, and rsyslog with the libraries that it needs. Their packages are unpacked into `.cache/peers`; nothing is installed, no
+// exporter and ping, bubblewrap for the images, and rsyslog with the libraries that it needs. Their packages are unpacked into `.cache/peers`; nothing is installed, no
 // service is started, and no rights are needed but those to fetch a package.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,6 +11,7 @@ const PACKAGES = [
   'prometheus-node-exporter',
   'prometheus-alertmanager',
   'prometheus-blackbox-exporter',
+  'iputils-ping',
   'bubblewrap',
   'rsyslog',
   'libestr0',

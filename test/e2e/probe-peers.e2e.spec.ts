@@ -9,8 +9,15 @@ import { TLSSocket } from 'node:tls';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createExpositionParser } from '#libs/exposition';
-import { NodeProbeTransports } from '#libs/node-probes';
-import { probeModulesSchema, type ProbeVerdict, runProbe } from '#libs/probes';
+import { NodeProbeTransports, PingTransport } from '#libs/node-probes';
+import {
+  icmpModuleSchema,
+  judgeIcmp,
+  observeIcmp,
+  probeModulesSchema,
+  type ProbeVerdict,
+  runProbe,
+} from '#libs/probes';
 import { parseYamlConfig } from '#libs/yaml-config';
 import { DnsServer } from '../../libs/node-probes/testing/dns-server.ts';
 import { HealthServer } from '../../libs/node-probes/testing/health-server.ts';
@@ -363,6 +370,42 @@ describeWithPeers(
       if (!(FAILED_REGEX in ours)) delete theirs[FAILED_REGEX];
       // A time of 0 without a certificate would be one that ended long ago to every rule about certificates.
       if (theirs[EARLIEST_EXPIRY] === 0) delete theirs[EARLIEST_EXPIRY];
+      expect(ours).toEqual(theirs);
+    });
+  },
+);
+
+describeWithPeers(
+  'ICMP beside a real blackbox_exporter',
+  ['prometheus-blackbox-exporter', 'ping'],
+  ([program, ping]) => {
+    it.each([
+      ['127.0.0.1', '{preferred_ip_protocol: ip4}'],
+      [
+        '127.0.0.1',
+        '{preferred_ip_protocol: ip4, payload_size: 1000, ttl: 3, dont_fragment: true}',
+      ],
+      ['::1', '{preferred_ip_protocol: ip6}'],
+      ['no.such.host.invalid', '{preferred_ip_protocol: ip4}'],
+    ])('%s %s', async (target, settings) => {
+      const { path, remove } = await temporaryFolder();
+      const config = join(path, 'blackbox.yml');
+      await writeFile(config, `modules: {m: {prober: icmp, timeout: 5s, icmp: ${settings}}}\n`);
+      const port = await freePort();
+      const exporter = startProcess(program!, [
+        `--config.file=${config}`,
+        `--web.listen-address=127.0.0.1:${port}`,
+      ]);
+      const url = `http://127.0.0.1:${port}`;
+      await eventually('blackbox_exporter to be ready', () => getText(`${url}/-/healthy`));
+      const theirs = await probeTheirs(url, 'm', target);
+      await exporter.stop();
+      await remove();
+      const module = parseYamlConfig(settings, icmpModuleSchema, { file: 'module' });
+      const transport = new PingTransport({ baseDir: '.', guard: null }, ping);
+      const signal = AbortSignal.timeout(TIMEOUT_MS);
+      const ours = told(judgeIcmp(await observeIcmp(module, target, transport, { signal }), 0.1));
+      // Who may not send an echo fails in both.
       expect(ours).toEqual(theirs);
     });
   },
