@@ -17,10 +17,12 @@ import {
   kubernetesConfigSchema,
 } from '../../apps/collector/src/kubernetes/kubernetes-config.ts';
 import { probesConfigSchema } from '../../apps/collector/src/probes/probes-config.ts';
+import { collectorFile, COMPONENTS_WITH_OUTPUTS } from './collector-files.ts';
 import { collectorRoles, furtherAccess, monitorsRole } from './cluster-role.ts';
 
 const root = join(import.meta.dirname, '..', '..');
 const HEAD = '# Generated from the dashboards that are there: npm run manifests -- --write\n';
+const BASE_COLLECTOR = 'deploy/base/collector/collector.yml';
 const FORMAT = { singleQuote: true, lineWidth: 0 } as const;
 
 /** What a collector with this file asks of the API server. @param file from the repository's root, or absolute */
@@ -71,15 +73,14 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     .map(String)
     .filter((file) => file.endsWith('.json'))
     .toSorted();
+  const collector = readFileSync(join(root, BASE_COLLECTOR), 'utf8');
   return new Map([
-    [
-      'deploy/base/collector/rbac.yaml',
-      collectorRoles(accessOf('deploy/base/collector/collector.yml')),
-    ],
-    [
-      'deploy/components/prometheus-crds/rbac.yaml',
-      monitorsRole(monitorAccess('deploy/base/collector/collector.yml')),
-    ],
+    ...COMPONENTS_WITH_OUTPUTS.map(
+      (name) =>
+        [`deploy/components/${name}/collector.yml`, collectorFile(name, collector)] as const,
+    ),
+    ['deploy/base/collector/rbac.yaml', collectorRoles(accessOf(BASE_COLLECTOR))],
+    ['deploy/components/prometheus-crds/rbac.yaml', monitorsRole(monitorAccess(BASE_COLLECTOR))],
     ['grafana/kustomization.yaml', HEAD + stringify(dashboardMaps(dashboards), FORMAT)],
     ['deploy/components/grafana/dashboards.yaml', HEAD + stringify(mounts(dashboards), FORMAT)],
   ]);

@@ -3,8 +3,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { parse } from 'yaml';
 import { annotatedPodsJob } from '../../apps/collector/src/discovery/annotated-pods.ts';
 import { accessOf, generatedFiles, jobsOf, monitorAccess } from '../../deploy/src/generated.ts';
+import { COMPONENTS_WITH_OUTPUTS } from '../../deploy/src/collector-files.ts';
 import { type Container, containersOf, type Manifest } from '../../deploy/src/manifest.ts';
 import { figuresOf, overlayFindings } from '../../deploy/src/overlay-rules.ts';
 import {
@@ -345,10 +347,24 @@ describeWithKubectl('the configuration in manifests', () => {
 
   const places: readonly (readonly [string, () => readonly Manifest[]])[] = [
     ...overlayNames().map((name) => [`overlay ${name}`, () => renderOverlay(name)] as const),
-    ...['fluentd', 'existing-prometheus'].map(
+    ...COMPONENTS_WITH_OUTPUTS.map(
       (name) => [`component ${name}`, () => renderComponents([name])] as const,
     ),
   ];
+
+  it.each(COMPONENTS_WITH_OUTPUTS)(
+    'of component %s is the base’s, with one output more',
+    (name) => {
+      const file = 'collector.yml';
+      const [base, component] = [renderComponents([]), renderComponents([name])].map((objects) => {
+        const map = objects.find(({ metadata }) => metadata.name === 'binnacle-collector-config');
+        return parse(map!.data![file]!) as { readonly outputs: Record<string, readonly unknown[]> };
+      });
+      const countOf = Object.values(base!.outputs).flat().length;
+      expect(Object.values(component!.outputs).flat()).toHaveLength(countOf + 1);
+      expect({ ...component, outputs: null }).toEqual({ ...base, outputs: null });
+    },
+  );
 
   it.each(places)('of %s is taken by both apps', (_name, render) => {
     const objects = render();
@@ -368,6 +384,7 @@ describeWithKubectl('the configuration in manifests', () => {
             NODE_NAME: 'node-1',
             FLUENTD_HOST: 'fluentd.logging.svc',
             FLUENTD_SHARED_KEY: 'key',
+            LOKI_URL: 'http://loki.example.com:3100',
             PROMETHEUS_URL: 'http://prometheus.example.com:9090',
           },
         },
