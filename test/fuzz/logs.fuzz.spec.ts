@@ -1,11 +1,18 @@
 import { describe } from '@jest/globals';
+import { EntryEncoder, MsgpackReader } from '#libs/forward';
 import {
   LevelCounts,
   LinePipeline,
   LOG_FORMATS,
   type LogFormat,
+  logSourceOf,
   Moment,
+  MULTILINE_RULES,
+  ParserSet,
   readRfc3339,
+  type RecordBatch,
+  RecordPipeline,
+  REDACTIONS,
 } from '#libs/log-pipeline';
 import { frameLines, type LineBatch, LineColumns } from '#libs/log-tail';
 import { itWithstands, promise } from './fuzz.ts';
@@ -124,7 +131,75 @@ function checkFormat(format: LogFormat, input: Buffer, random: Random): boolean 
   return pipeline.counters.malformedLines < batch.lineCount;
 }
 
+const SOURCE = logSourceOf(
+  '/pods/shop_web-1_0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0/app/0.log',
+  null,
+  { team: 'x' },
+  { labels: [], annotations: [] },
+);
+const PARSERS = ['json', 'logfmt', 'apache2', 'klog', 'syslog-rfc5424'];
+const TRACE_TOKENS = tokensOf(
+  '␣␣at␣ Caused␣by:␣ java.lang.Error:␣ Traceback␣(most␣recent␣call␣last): goroutine␣1␣[running]: ⏎⏎ ⏎␣␣',
+  '{"__proto__":{"a":1}, "kubernetes":{"pod_name":" "namespace":" "kubernetes.pod": "file":" a=1␣ level=',
+  'password= "token":" Bearer␣abcdef12 eyJhbGciOiJI.eyJzdWIi.sig a@b.co 4111111111111111 -----BEGIN␣PRIVATE␣KEY-----',
+  '127.0.0.1␣-␣-␣[28/Jul/2006:10:27:10␣-0300]␣"GET␣/␣HTTP/1.0"␣200␣1 E0501␣10:00:00.000000␣1␣a.go:1]␣x',
+);
+
+/** Through everything that can be configured, and out as an output gets it. */
+function checkPipeline(input: Buffer, random: Random): boolean {
+  const pipeline = new RecordPipeline({
+    format: random.pick(LOG_FORMATS),
+    maxMessageBytes: MAX_MESSAGE_BYTES,
+    maxOpenPartials: 3,
+    parsers: new ParserSet([]),
+    parser: random.pick(PARSERS),
+    multilineRules: MULTILINE_RULES,
+    multiline: MULTILINE_RULES.map(({ name }) => name),
+    multilineLimits: { maxLines: 5, maxBytes: MAX_MESSAGE_BYTES, timeoutMs: 1_000 },
+    shipping: {
+      drop: [],
+      sample: [],
+      rateLimit: random.below(2) === 0 ? null : { linesPerSecond: 1, burst: 3 },
+      redact: { kinds: REDACTIONS, patterns: [{ name: 'x', pattern: 'x+' }] },
+    },
+    labelNames: ['team'],
+    obeysAnnotations: true,
+  });
+  const nowMs = 1_800_000_000_000;
+  const encoder = new EntryEncoder(SOURCE.attributes);
+  let told = 0;
+  const ship = (records: RecordBatch | null): void => {
+    if (records === null) return;
+    const { bytes, count } = encoder.encode(pipeline.ship('f', records, nowMs), nowMs);
+    const reader = new MsgpackReader(bytes);
+    for (let i = 0; i < count; i++) {
+      const [, record] = reader.readValue() as [unknown, Record<string, unknown>];
+      promise(record['namespace'] === 'shop', 'a message has said where it is from');
+      promise(record['file'] === SOURCE.path && record['team'] === 'x', 'a field was replaced');
+      promise(!('kubernetes' in record), 'a message has said what others believe');
+      promise(typeof record['message'] === 'string', 'a record has no message');
+    }
+    promise(reader.isAtEnd, 'more was written than there are records');
+    told += count;
+  };
+  const batch = batchOf(input);
+  const { records, heldFromOffset } = pipeline.process(batch, SOURCE, nowMs);
+  promise(heldFromOffset <= batch.endOffset, 'held from outside the file');
+  ship(records);
+  ship(pipeline.end('f', nowMs));
+  promise(told <= batch.lineCount + 2, 'more records than lines');
+  return pipeline.counters.unparsedLines < told;
+}
+
 describe('logs', () => {
+  itWithstands({
+    name: 'lines on their whole way',
+    corpus: CORPUS,
+    tokens: [...TOKENS, ...TRACE_TOKENS],
+    refusals: [],
+    decode: checkPipeline,
+  });
+
   itWithstands({
     name: 'framing in pieces',
     corpus: CORPUS,

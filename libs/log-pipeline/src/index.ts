@@ -28,6 +28,7 @@ export { type MultilineSpec, multilineRuleOf, START_STATE } from './multiline-pa
 export { MULTILINE_RULES, type MultilineRule } from './multiline-rules.ts';
 export { ParserSet } from './parser-set.ts';
 export { JSON_FIELD, NUMBER_FIELD, RecordFields, TEXT_FIELD } from './record-fields.ts';
+export { labelName, type Measurement, type MeterSpec, RecordMeter } from './record-meter.ts';
 export { PARSER_FORMATS, type ParserSpec, RecordParser } from './record-parser.ts';
 export {
   type RecordCounters,

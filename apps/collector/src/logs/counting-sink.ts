@@ -1,4 +1,5 @@
 import { type LogSource, type RecordBatch, SourceCounts } from '#libs/log-pipeline';
+import type { LogMeters } from './log-meters.ts';
 import type { RecordSink } from './log-lane.ts';
 import type { LogFileGroup } from './logs-config.ts';
 
@@ -10,7 +11,10 @@ export class CountingSink implements RecordSink {
     { readonly group: LogFileGroup; readonly counts: SourceCounts }
   >();
 
-  constructor(groups: readonly LogFileGroup[]) {
+  readonly #meters: LogMeters;
+
+  constructor(groups: readonly LogFileGroup[], meters: LogMeters) {
+    this.#meters = meters;
     for (const group of groups) this.groups.set(group.name, { group, counts: new SourceCounts() });
   }
 
@@ -21,6 +25,7 @@ export class CountingSink implements RecordSink {
     delivered: () => void,
   ): void {
     this.groups.get(group.name)!.counts.add(source, records, Date.now());
+    this.#meters.add(group.name, source, records);
     delivered();
   }
 

@@ -28,6 +28,7 @@ describe('the sections for logs', () => {
         files: [],
         parsers: [],
         multiline_rules: [],
+        metrics: [],
         multiline_limits: { lines: 1_000, size: 262_144, wait: 1_000 },
         inputs: expect.objectContaining({ forward: [] }),
         pods: {

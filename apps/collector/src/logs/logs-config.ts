@@ -6,6 +6,7 @@ import { isAcceptedPattern } from '#libs/node-tail';
 import { durationMs, secretSchema } from '#libs/yaml-config';
 import { z } from 'zod';
 import { logInputsSchema } from '../log-inputs/log-inputs-config.ts';
+import { metersSchema } from './meter-config.ts';
 import { checkPipelineNames, groupPipelineShape, pipelineShape } from './pipeline-config.ts';
 import { spoolSchema } from './spool-config.ts';
 
@@ -107,6 +108,8 @@ export const logsConfigSchema = z
       })
       .default([]),
     ...pipelineShape,
+    /** Metrics that are made of messages. */
+    metrics: metersSchema,
     /** What records come by beside files. */
     inputs: logInputsSchema.prefault({}),
     /** What is told of the pods whose files are followed. */

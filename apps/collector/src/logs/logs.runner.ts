@@ -29,6 +29,7 @@ import { LaneLoop } from './lane-loop.ts';
 import type { LogChunk } from './log-chunk.ts';
 import { LogIntake, type SenderPods } from './log-intake.ts';
 import { LogLane, type RecordSink } from './log-lane.ts';
+import { LogMeters } from './log-meters.ts';
 import { LogMetrics, METRICS_LANE } from './log-metrics.ts';
 import type { LogOutput } from './log-output.ts';
 import { configFingerprint } from '../config/config-fingerprint.ts';
@@ -82,6 +83,7 @@ export class LogsRunner
   readonly #logger: AppLogger;
   readonly #reloads: ReloadService<CollectorConfig>;
   readonly #metrics: LogMetrics;
+  readonly #meters: LogMeters;
   readonly #outputMetrics: OutputMetrics;
   readonly #hubs: KubeHubs;
   readonly #intake: LogIntake;
@@ -107,6 +109,7 @@ export class LogsRunner
     this.#dataDir = join(options.dataDir, 'logs');
     this.#baseDir = options.configFile === null ? '.' : dirname(options.configFile);
     this.#metrics = new LogMetrics(registry);
+    this.#meters = new LogMeters(registry);
     this.#outputMetrics = outputMetrics;
     this.#hubs = hubs;
     this.#intake = intake;
@@ -173,6 +176,10 @@ export class LogsRunner
     const pipelines = new PipelineFactory(logs);
     const names = new Set(groups.flatMap(({ labels }) => Object.keys(labels)));
     this.#metrics.setLabelNames([...names]);
+    const refused = this.#meters.set(logs.metrics);
+    if (refused.length > 0) {
+      this.#logger.error('metrics of logs have names of the collector’s own metrics', { refused });
+    }
     const lane = (
       name: string,
       maxInFlightBytes: number,
@@ -199,7 +206,7 @@ export class LogsRunner
       );
       return loop;
     };
-    const counts = new CountingSink(groups);
+    const counts = new CountingSink(groups, this.#meters);
     const counting = lane(METRICS_LANE, COUNTING_BYTES, null, counts);
     const outputs = this.#createOutputs();
     const forwarding = outputs.map(({ name, tag, output }) => {
