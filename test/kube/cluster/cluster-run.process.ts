@@ -21,6 +21,8 @@ interface App {
 
 const DIST = join(import.meta.dirname, '..', '..', '..', 'dist');
 const LOOPBACK = { host: '127.0.0.1', port: 0 };
+/** Every run ends at the same phase of the clock, which cron jobs go by. */
+const PHASE_MS = 30 * STEP_MS;
 const EXTERNAL = { cluster: 'sim' };
 
 const [folder = ''] = process.argv.slice(2);
@@ -151,7 +153,7 @@ const report = await runCluster(
     queries: await token<QueryEngine>('query/query-providers', 'QUERY_ENGINE'),
   },
   {
-    endMs: now - (now % STEP_MS),
+    endMs: now - (now % PHASE_MS),
     seed: 1,
     more: async (nowMs, broken, watched) => {
       // Real programs, asked every few simulated minutes; what they count goes on in between.
