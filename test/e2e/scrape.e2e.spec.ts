@@ -117,6 +117,11 @@ async function targets(query = ''): Promise<TargetsAnswer['data']> {
   return ((await answer.json()) as TargetsAnswer).data;
 }
 
+async function ask(query: string): Promise<{ status: number; body: unknown }> {
+  const answer = await fetch(`http://127.0.0.1:${own.port}/api/v1/targets/relabel_steps?${query}`);
+  return { status: answer.status, body: await answer.json() };
+}
+
 describe('a collector that scrapes', () => {
   it('delivers samples, tells of its targets, follows a reload and ends all series', async () => {
     const good = await serve((request, response) => {
@@ -212,6 +217,46 @@ describe('a collector that scrapes', () => {
     expect((await targets()).activeTargets[0]).toMatchObject({
       scrapePool: 'binnacle-collector',
       scrapeUrl: `http://127.0.0.1:${own.port}/metrics`,
+    });
+  });
+  it('explains what relabelling made of targets, of those it dropped too', async () => {
+    await configure(
+      `scrape_configs:
+  - job_name: j
+    static_configs: [{targets: [keep, drop]}]
+    relabel_configs:
+      - {source_labels: [__address__], target_label: host}
+      - {source_labels: [host], regex: keep, action: keep}
+`,
+    );
+    await start();
+    const { activeTargets, droppedTargets } = (await targets('?explain=true')) as unknown as Record<
+      'activeTargets' | 'droppedTargets',
+      { relabelSteps: { keep: boolean; output: object; rule: object }[] }[]
+    >;
+    expect(activeTargets[0]!.relabelSteps.map(({ keep }) => keep)).toEqual([true, true]);
+    expect(activeTargets[0]!.relabelSteps[0]).toMatchObject({
+      rule: { source_labels: ['__address__'], target_label: 'host', action: 'replace' },
+      output: { host: 'keep', __address__: 'keep' },
+    });
+    expect(droppedTargets[0]!.relabelSteps.map(({ keep }) => keep)).toEqual([true, false]);
+    const labels = encodeURIComponent('{"__address__":"other"}');
+    expect(await ask(`scrapePool=j&labels=${labels}`)).toMatchObject({
+      status: 200,
+      body: {
+        status: 'success',
+        data: {
+          steps: [
+            { keep: true, output: { host: 'other' } },
+            { keep: false, output: {} },
+          ],
+        },
+      },
+    });
+    expect(await ask(`scrapePool=none&labels=${labels}`)).toMatchObject({ status: 404 });
+    expect(await ask('scrapePool=j&labels=no')).toMatchObject({
+      status: 400,
+      body: { status: 'error', errorType: 'bad_data' },
     });
   });
   it('has a target of the form Prometheus gives it', async () => {

@@ -1,4 +1,7 @@
 const FIRST_SIZE = 64 * 1024;
+/** Tags of fields 1 and 2 with bytes. */
+const FIRST_STRING = 0x0a;
+const SECOND_STRING = 0x12;
 const TWO_32 = 0x1_0000_0000;
 /** Above this length the native encoder is faster than a loop over characters. */
 const MAX_LOOPED_STRING = 48;
@@ -68,6 +71,50 @@ export class ProtobufWriter {
       this.#position = start + this.#bytes.write(text, start);
     }
     this.endMessage(start);
+  }
+
+  /**
+   * A message of two strings in fields 1 and 2, behind its tag: a label, of which there are ten in each series. Where both are
+   * short and ASCII it is written in one go.
+   * @param tag below 128
+   */
+  writePair(tag: number, name: string, value: string): void {
+    const length = name.length + value.length + 4;
+    if (length >= 0x80 || !this.#writeShortPair(tag, length, name, value)) {
+      this.writeVarint(tag);
+      const message = this.beginMessage();
+      this.writeVarint(FIRST_STRING);
+      this.writeString(name);
+      this.writeVarint(SECOND_STRING);
+      this.writeString(value);
+      this.endMessage(message);
+    }
+  }
+
+  #writeShortPair(tag: number, length: number, name: string, value: string): boolean {
+    this.#reserve(length + 2);
+    const bytes = this.#bytes;
+    let at = this.#position;
+    bytes[at++] = tag;
+    bytes[at++] = length;
+    bytes[at++] = FIRST_STRING;
+    bytes[at++] = name.length;
+    let seen = 0;
+    for (let i = 0; i < name.length; i++) {
+      const code = name.charCodeAt(i);
+      seen |= code;
+      bytes[at++] = code;
+    }
+    bytes[at++] = SECOND_STRING;
+    bytes[at++] = value.length;
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i);
+      seen |= code;
+      bytes[at++] = code;
+    }
+    if (seen >= 0x80) return false;
+    this.#position = at;
+    return true;
   }
 
   #writeAscii(text: string): boolean {

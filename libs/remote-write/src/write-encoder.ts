@@ -40,8 +40,6 @@ const V2_METADATA_HELP_REF = 3 * 8 + VARINT;
 const V2_METADATA_UNIT_REF = 4 * 8 + VARINT;
 const EXEMPLAR_VALUE = 2 * 8 + FIXED64;
 const EXEMPLAR_TIMESTAMP = 3 * 8 + VARINT;
-const LABEL_NAME = 1 * 8 + BYTES;
-const LABEL_VALUE = 2 * 8 + BYTES;
 const SAMPLE_VALUE = 1 * 8 + FIXED64;
 const SAMPLE_TIMESTAMP = 2 * 8 + VARINT;
 /** Of version 2 only. */
@@ -231,13 +229,7 @@ export function writeTimeSeries(
 export function writeSeriesLabels(writer: ProtobufWriter, labels: Labels): void {
   const { flat } = labels;
   for (let i = 0; i < flat.length; i += 2) {
-    writer.writeVarint(LABELS);
-    const label = writer.beginMessage();
-    writer.writeVarint(LABEL_NAME);
-    writer.writeString(flat[i]!);
-    writer.writeVarint(LABEL_VALUE);
-    writer.writeString(flat[i + 1]!);
-    writer.endMessage(label);
+    writer.writePair(LABELS, flat[i]!, flat[i + 1]!);
   }
 }
 

@@ -3,6 +3,7 @@ import {
   type GuardSurroundings,
   guardTargets,
   type RefusedTarget,
+  type RelabelRule,
   type TargetGroup,
   type TargetSet,
 } from '#libs/discovery';
@@ -64,6 +65,11 @@ export class ScrapePool {
 
   get loops(): readonly TargetLoop[] {
     return [...this.#loops.values()];
+  }
+
+  /** What relabels its targets. */
+  get relabelRules(): readonly RelabelRule[] {
+    return this.#job.config.relabelRules;
   }
 
   /** What discovery and relabelling came to. */
