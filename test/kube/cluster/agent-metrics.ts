@@ -34,7 +34,7 @@ export function setPodProbes(body: MetricBody, pods: Iterable<SimPod>): void {
       if (state === null) continue;
       const labels =
         `namespace="${pod.namespace}",pod="${pod.name}",container="${pod.container}",` +
-        `probe_type="${type.toLowerCase()}"`;
+        `probe_type="${type}"`;
       const verdict = state === 'ok' ? 1 : 0;
       const isMismatched = pod.isMismatched && type === 'Readiness';
       section.set(`binnacle_pod_probe_result{${labels},source="kubelet"}`, verdict);
