@@ -100,7 +100,7 @@ function logger(options: FluentLoggerOptions): ReturnType<typeof fluentLogger.cr
     ...options,
     internalLogger: { ...console, info: () => {}, error: () => {} },
   });
-  closers.push(() => made.end('end', {}, () => {}));
+  closers.push(() => new Promise((resolve) => made.end('end', {}, resolve)));
   return made;
 }
 
