@@ -16,6 +16,7 @@ import {
   importPrometheusCommand,
 } from './commands/import-config.ts';
 import { importMetricsCommand } from './commands/import-metrics.ts';
+import { logsCommand } from './commands/logs.ts';
 import { queryCommand } from './commands/query.ts';
 import { receiversTestCommand } from './commands/receivers-test.ts';
 import { routesShowCommand, routesTestCommand } from './commands/routes.ts';
@@ -41,6 +42,7 @@ const COMMANDS: readonly Command[] = [
   checkAlertmanagerCommand,
   queryCommand,
   alertsCommand,
+  logsCommand,
   silenceAddCommand,
   silenceAckCommand,
   silenceQueryCommand,

@@ -1,9 +1,10 @@
 import { type LogSource, type RecordBatch, SourceCounts } from '#libs/log-pipeline';
+import type { LiveView } from './live-view.ts';
 import type { LogMeters } from './log-meters.ts';
 import type { RecordSink } from './log-lane.ts';
 import type { LogFileGroup } from './logs-config.ts';
 
-/** Counts records by container, level and stream, and is done with them. */
+/** Counts records by container, level and stream, shows them to whoever watches, and is done with them. */
 export class CountingSink implements RecordSink {
   readonly wantsAll = true;
   readonly groups = new Map<
@@ -12,9 +13,11 @@ export class CountingSink implements RecordSink {
   >();
 
   readonly #meters: LogMeters;
+  readonly #live: LiveView;
 
-  constructor(groups: readonly LogFileGroup[], meters: LogMeters) {
+  constructor(groups: readonly LogFileGroup[], meters: LogMeters, live: LiveView) {
     this.#meters = meters;
+    this.#live = live;
     for (const group of groups) this.groups.set(group.name, { group, counts: new SourceCounts() });
   }
 
@@ -27,6 +30,10 @@ export class CountingSink implements RecordSink {
     this.groups.get(group.name)!.counts.add(source, records, Date.now());
     this.#meters.add(group.name, source, records);
     delivered();
+  }
+
+  shipped(source: LogSource, records: RecordBatch): void {
+    if (this.#live.isWatched) this.#live.offer(source, records);
   }
 
   close(group: LogFileGroup, source: LogSource): void {

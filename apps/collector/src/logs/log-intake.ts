@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { PodFields, PodMetadata } from '#libs/log-pipeline';
+import { LiveView } from './live-view.ts';
 import type { LogChunk } from './log-chunk.ts';
 
 /** Records that somebody has sent. */
@@ -51,6 +52,7 @@ const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 /** Where records come in that have no file to be read again from. */
 @Injectable()
 export class LogIntake {
+  readonly #live: LiveView;
   #lanes: readonly IntakeLane[] | null = null;
   #waitingBytes = 0;
   #pending = new Set<Promise<unknown>>();
@@ -60,6 +62,10 @@ export class LogIntake {
   /** The pods of the node; null where there is no API server to know them from. */
   get pods(): SenderPods | null {
     return this.#pods;
+  }
+
+  constructor(live: LiveView) {
+    this.#live = live;
   }
 
   /** Batches go to these from here on; to none, they are counted only. */
@@ -89,6 +95,9 @@ export class LogIntake {
   async #take({ input, tag, entries, count }: IntakeBatch): Promise<void> {
     const lanes = this.#lanes;
     if (lanes === null) throw new IntakeRefusal('stopped');
+    if (count > 0 && this.#live.isWatched) {
+      this.#live.offerChunk({ tag: tag ?? input, entries, count });
+    }
     if (count === 0 || lanes.length === 0) return;
     if (this.#waitingBytes > 0 && this.#waitingBytes + entries.length > MAX_WAITING_BYTES) {
       throw new IntakeRefusal('full');

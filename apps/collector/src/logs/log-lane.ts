@@ -23,6 +23,8 @@ export interface RecordSink {
   accept(group: LogFileGroup, source: LogSource, records: RecordBatch, delivered: () => void): void;
   /** It is given every record, also those that are not to be shipped. */
   readonly wantsAll: boolean;
+  /** What is left of them for shipping, where it is given all; valid until this returns. */
+  shipped?(source: LogSource, records: RecordBatch): void;
   /** Nothing more comes of this source. */
   close(group: LogFileGroup, source: LogSource): void;
 }
@@ -338,6 +340,7 @@ export class LogLane {
     if (this.#sink.wantsAll) this.#accepted(file, records, delivered);
     const shipped = file.owner.lines.ship(fileKey, records, Date.now());
     if (!this.#sink.wantsAll) this.#accepted(file, shipped, delivered);
+    else this.#sink.shipped?.(file.source, shipped);
     return shipped;
   }
 

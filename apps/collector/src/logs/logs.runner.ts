@@ -26,6 +26,7 @@ import type { HttpLogsConfig } from './http-logs-config.ts';
 import { createHttpLogsOutput } from './http-logs-output.ts';
 import { InputLane } from './input-lane.ts';
 import { LaneLoop } from './lane-loop.ts';
+import { LiveView } from './live-view.ts';
 import type { LogChunk } from './log-chunk.ts';
 import { LogIntake, type SenderPods } from './log-intake.ts';
 import { LogLane, type RecordSink } from './log-lane.ts';
@@ -87,6 +88,7 @@ export class LogsRunner
   readonly #outputMetrics: OutputMetrics;
   readonly #hubs: KubeHubs;
   readonly #intake: LogIntake;
+  readonly #live: LiveView;
   #sections: Sections;
   #files: NodeLogFiles | null = null;
   #pods: PodWatch | null = null;
@@ -102,6 +104,7 @@ export class LogsRunner
     outputMetrics: OutputMetrics,
     hubs: KubeHubs,
     intake: LogIntake,
+    live: LiveView,
     reloads: ReloadService<CollectorConfig>,
     logger: AppLogger,
   ) {
@@ -113,6 +116,7 @@ export class LogsRunner
     this.#outputMetrics = outputMetrics;
     this.#hubs = hubs;
     this.#intake = intake;
+    this.#live = live;
     this.#reloads = reloads;
     this.#logger = logger;
   }
@@ -206,7 +210,7 @@ export class LogsRunner
       );
       return loop;
     };
-    const counts = new CountingSink(groups, this.#meters);
+    const counts = new CountingSink(groups, this.#meters, this.#live);
     const counting = lane(METRICS_LANE, COUNTING_BYTES, null, counts);
     const outputs = this.#createOutputs();
     const forwarding = outputs.map(({ name, tag, output }) => {
