@@ -7,6 +7,8 @@ export interface PanelQuery {
   readonly refId: string;
   readonly expr: string;
   readonly language: 'promql' | 'logql';
+  /** Asked for one moment, as tables and single numbers are, and not for every step of a range. */
+  readonly isInstant: boolean;
 }
 
 /** Every panel of a dashboard; its rows are headings alone. */
@@ -21,7 +23,8 @@ export function queriesOf(dashboard: Dashboard): readonly PanelQuery[] {
       const refId = 'refId' in target ? String(target.refId) : '';
       const expr = 'expr' in target ? String(target.expr) : '';
       const language = panel.datasource?.type === 'loki' ? 'logql' : 'promql';
-      return { panel: panel.title ?? '', refId, expr, language } as const;
+      const isInstant = 'instant' in target && target.instant === true;
+      return { panel: panel.title ?? '', refId, expr, language, isInstant } as const;
     }),
   );
 }
@@ -29,7 +32,9 @@ export function queriesOf(dashboard: Dashboard): readonly PanelQuery[] {
 /** What a dashboard's annotations ask. */
 export function annotationQueriesOf(dashboard: Dashboard): readonly PanelQuery[] {
   return (dashboard.annotations?.list ?? []).flatMap(({ name, expr }) =>
-    expr === undefined ? [] : [{ panel: name, refId: 'annotation', expr, language: 'promql' }],
+    expr === undefined
+      ? []
+      : [{ panel: name, refId: 'annotation', expr, language: 'promql', isInstant: false }],
   );
 }
 

@@ -84,8 +84,10 @@ describe('the dashboards over a simulated cluster', () => {
             continue;
           }
           const expr = withAllChosen(query.expr);
-          const whole = await engine.range(expr);
-          const series = whole === 0 ? 0 : await engine.range(withoutFallback(expr));
+          const ask = (text: string): Promise<number | string> =>
+            query.isInstant ? engine.instant(text) : engine.range(text);
+          const whole = await ask(expr);
+          const series = whole === 0 ? 0 : await ask(withoutFallback(expr));
           if (typeof whole === 'string') wrong.push(`${name}: ${whole}`);
           else if (series === 0) empty.add(name);
         }
