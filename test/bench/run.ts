@@ -12,6 +12,7 @@ import { teamsBenchmark } from './benchmarks/teams.ts';
 import { nodeBenchmark } from './benchmarks/node.ts';
 import { notifyBenchmark } from './benchmarks/notify.ts';
 import { panelsBenchmark } from './benchmarks/panels.ts';
+import { podsBenchmark } from './benchmarks/pods.ts';
 import { rangeBenchmark } from './benchmarks/range.ts';
 import { reactBenchmark } from './benchmarks/react.ts';
 import { rulesBenchmark } from './benchmarks/rules.ts';
@@ -33,6 +34,7 @@ const BENCHMARKS = new Map([
   ['fires', firesBenchmark],
   ['notify', notifyBenchmark],
   ['logs', logsBenchmark],
+  ['pods', podsBenchmark],
   ['scrape', scrapeBenchmark],
   ['node', nodeBenchmark],
 ]);

@@ -1,6 +1,9 @@
 import 'reflect-metadata';
 import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { AppLogger, listen } from '#libs/platform';
 import { createApp } from '../../apps/collector/src/app.ts';
@@ -29,13 +32,13 @@ afterEach(async () => {
   await folder.remove();
 });
 
-async function startCollector(node: string, events = '{interval: 1s}') {
+async function startCollector(node: string, events = '{interval: 1s}', logOutputs = '') {
   const configFile = join(folder.path, `${node}.yml`);
   await writeFile(
     configFile,
     `host_metrics: {enabled: false}
 scrape_configs: []
-outputs: {remote_write: [{url: "${engine.url}/api/v1/write"}]}
+outputs: {remote_write: [{url: "${engine.url}/api/v1/write"}]${logOutputs}}
 kubernetes:
   api_server: ${apiServer}
   node_name: ${node}
@@ -144,5 +147,47 @@ describe('the events of a cluster', () => {
     server.put(eventObject('a', 'Pulled', { type: 'Normal' }));
     server.put(eventObject('b', 'Failed'));
     await until(async () => expect(await valuesOf(COUNTED)).toEqual({ Failed: 1 }));
+  });
+
+  it('are records of the log outputs as well, whether files are followed or not', async () => {
+    const records: Record<string, unknown>[] = [];
+    const receiver = createServer((request, response) => {
+      const parts: Buffer[] = [];
+      request.on('data', (part: Buffer) => parts.push(part));
+      request.on('end', () => {
+        const lines = gunzipSync(Buffer.concat(parts)).toString('utf8').split('\n');
+        for (const line of lines) if (line !== '') records.push(JSON.parse(line));
+        response.writeHead(204).end();
+      });
+    });
+    await new Promise<void>((resolve) => {
+      receiver.listen(0, '127.0.0.1', resolve);
+    });
+    running.push({
+      close: async () => {
+        receiver.closeAllConnections();
+        receiver.close();
+      },
+    });
+    const { port } = receiver.address() as AddressInfo;
+    const output = `, http_logs: [{name: a, url: "http://127.0.0.1:${port}/"}]`;
+    await startCollector('n1', '{interval: 1s}', output);
+    await until(() => expect(server.watches('events')).toBe(1));
+    server.put(eventObject('a', 'Unhealthy', { count: 2, message: 'Readiness probe failed: 503' }));
+    await until(() => expect(records.length).toBe(1));
+    server.put(eventObject('a', 'Unhealthy', { count: 5, message: 'Readiness probe failed: 503' }));
+    await until(() => expect(records.length).toBe(2));
+    expect(records.map(({ count }) => Number(count))).toEqual([2, 3]);
+    expect(records[0]).toMatchObject({
+      message: 'Readiness probe failed: 503',
+      level: 'warn',
+      reason: 'Unhealthy',
+      type: 'Warning',
+      kind: 'Pod',
+      namespace: 'shop',
+      name: 'web',
+      component: 'kubelet',
+      node: 'n1',
+    });
   });
 });

@@ -262,7 +262,8 @@ describe('a watcher of a resource', () => {
     const annotations = { note: 'x'.repeat(100_000) };
     for (let i = 0; i < 500; i++) server.put(podObject(`pod-${i}`, { annotations }));
     const { names, failures, told } = watchPods({ fieldSelector: 'status.phase=Pending' });
-    await until(() => names().length === 500);
+    await until(() => told.includes('synced'));
+    expect(names().length).toBe(500);
     expect(failures).toEqual([]);
     expect(told.filter((what) => what === 'list success').length).toBe(1);
     const bounded = watchPods({ client: { maxListBytes: 1_000_000 } });

@@ -1,10 +1,11 @@
-import { Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 
 /** How counting the cluster's events fares. */
 export class EventMetrics {
   readonly #events: Gauge;
   readonly #series: Gauge;
   readonly #overflow: Gauge;
+  readonly #records: Counter;
 
   constructor(registry: Registry) {
     const gauge = (name: string, help: string): Gauge =>
@@ -15,6 +16,21 @@ export class EventMetrics {
       'binnacle_kube_overflow_events',
       'Events counted as `reason="other"` because there were too many series, in this term.',
     );
+    this.#records = new Counter({
+      name: 'binnacle_kube_event_records_total',
+      help: 'Events handed to the log outputs as records, by whether these took them.',
+      labelNames: ['result'],
+      registers: [registry],
+    });
+  }
+
+  /** The outputs have taken so many records, to their spools at least. */
+  recordsTaken(count: number): void {
+    this.#records.inc({ result: 'taken' }, count);
+  }
+
+  recordsDropped(count: number): void {
+    this.#records.inc({ result: 'dropped' }, count);
   }
 
   set(counts: {

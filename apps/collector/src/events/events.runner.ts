@@ -11,11 +11,14 @@ import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-conf
 import { configFingerprint } from '../config/config-fingerprint.ts';
 import { KubeHubs, type OpenHub } from '../kubernetes/kube-hubs.ts';
 import { Leadership } from '../kubernetes/leadership.ts';
+import { hasLogOutputs } from '../outputs/outputs-config.ts';
 import { METRIC_SINK, type MetricSink } from '../outputs/metric-sink.ts';
+import { LogIntake } from '../logs/log-intake.ts';
 import { EventMetrics } from './event-metrics.ts';
 import { EventPublisher } from './event-publisher.ts';
+import { EventRecords } from './event-records.ts';
 
-type Section = Pick<CollectorConfig, 'kubernetes' | 'cluster'>;
+type Section = Pick<CollectorConfig, 'kubernetes' | 'cluster' | 'outputs'>;
 
 /** One term in which this collector tells of the cluster's events. */
 interface Term {
@@ -31,6 +34,7 @@ export class EventsRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
   readonly #leadership: Leadership;
   readonly #reloads: ReloadService<CollectorConfig>;
   readonly #metrics: EventMetrics;
+  readonly #records: EventRecords;
   #section: Section;
   #term: Term | null = null;
   #unlisten: (() => void) | null = null;
@@ -40,6 +44,7 @@ export class EventsRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     @Inject(METRIC_SINK) sink: MetricSink,
     hubs: KubeHubs,
     leadership: Leadership,
+    intake: LogIntake,
     reloads: ReloadService<CollectorConfig>,
     registry: Registry,
   ) {
@@ -49,6 +54,7 @@ export class EventsRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     this.#leadership = leadership;
     this.#reloads = reloads;
     this.#metrics = new EventMetrics(registry);
+    this.#records = new EventRecords(intake, this.#metrics);
   }
 
   onModuleInit(): void {
@@ -80,7 +86,7 @@ export class EventsRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
 
   /** @param sinceMs until when events have been counted */
   #follow(sinceMs = this.#leadership.sinceMs): void {
-    const { kubernetes, cluster } = this.#section;
+    const { kubernetes, cluster, outputs } = this.#section;
     if (!this.#leadership.leads) {
       void this.#end(true);
       return;
@@ -88,6 +94,7 @@ export class EventsRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     if (this.#term !== null || !kubernetes.events.enabled || cluster.endpoint === null) return;
     const open = this.#hubs.open(cluster.endpoint);
     const { events } = kubernetes;
+    const hasRecords = events.records && hasLogOutputs(outputs);
     const publisher = new EventPublisher({
       job: events.job,
       types: events.types,
@@ -97,7 +104,9 @@ export class EventsRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
       hub: open.hub,
       sink: this.#sink,
       metrics: this.#metrics,
-      record: () => {},
+      record: (event, times) => {
+        if (hasRecords) this.#records.add(event, times);
+      },
     });
     this.#term = { open, publisher };
     publisher.start();
@@ -108,10 +117,11 @@ export class EventsRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     this.#term = null;
     if (term === null) return;
     await term.publisher.stop(isHandedOver);
+    await this.#records.stop();
     await term.open.release();
   }
 }
 
-function fingerprint({ kubernetes, cluster }: Section): string {
-  return configFingerprint([kubernetes.events, cluster.endpoint]);
+function fingerprint({ kubernetes, cluster, outputs }: Section): string {
+  return configFingerprint([kubernetes.events, cluster.endpoint, hasLogOutputs(outputs)]);
 }

@@ -81,6 +81,8 @@ export const kubernetesConfigSchema = z
           .array(z.enum(['Normal', 'Warning']))
           .min(1)
           .default(['Normal', 'Warning']),
+        /** Whether the log outputs get them as records. */
+        records: z.boolean().default(true),
         /** Beyond them events count as `reason="other"`. */
         max_series: z.int().min(10).default(10_000),
       })

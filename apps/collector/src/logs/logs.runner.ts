@@ -16,6 +16,7 @@ import { Registry } from 'prom-client';
 import { hasInputs } from '../log-inputs/log-inputs-config.ts';
 import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
 import { OutputMetrics } from '../outputs/output-metrics.ts';
+import { hasLogOutputs } from '../outputs/outputs-config.ts';
 import { KubeHubs } from '../kubernetes/kube-hubs.ts';
 import type { KubernetesSurroundings } from '../kubernetes/kubernetes-config.ts';
 import { CountingSink } from './counting-sink.ts';
@@ -58,6 +59,8 @@ interface Sections {
   readonly logs: LogsConfig;
   /** Whether records come in beside files. */
   readonly hasInputs: boolean;
+  /** Whether senders are looked up among the node's pods. */
+  readonly hasSenders: boolean;
   readonly cluster: KubernetesSurroundings;
   readonly fluentd: readonly FluentdConfig[];
   readonly http: readonly HttpLogsConfig[];
@@ -266,7 +269,7 @@ export class LogsRunner
       return { lane, tag, append: (chunk: LogChunk) => lane.append(chunk) };
     });
     this.#inputLanes = lanes.map(({ lane }) => lane);
-    pods?.watch();
+    if (this.#sections.hasSenders) pods?.watch();
     const senders: SenderPods | null =
       pods === null
         ? null
@@ -338,9 +341,15 @@ export class LogsRunner
 
 function sectionsOf(config: CollectorConfig): Sections {
   const { fluentd, loki, otlp_logs: otlp, opensearch, http_logs: lines, files } = config.outputs;
+  const hasSenders = hasInputs(config.logs.inputs) || config.otlp !== undefined;
+  const { enabled, records } = config.kubernetes.events;
   return {
     logs: config.logs,
-    hasInputs: hasInputs(config.logs.inputs) || config.otlp !== undefined,
+    // Whoever is elected tells the outputs of events; anybody may be.
+    hasInputs:
+      hasSenders ||
+      (hasLogOutputs(config.outputs) && enabled && records && config.cluster.endpoint !== null),
+    hasSenders,
     cluster: config.cluster,
     fluentd,
     http: [...loki, ...otlp, ...opensearch, ...lines],

@@ -207,3 +207,9 @@ export const outputsConfigSchema = z.strictObject({
 });
 
 export type OutputsConfig = z.output<typeof outputsConfigSchema>;
+
+/** Whether there is somebody who takes log records. */
+export function hasLogOutputs(config: OutputsConfig): boolean {
+  const { fluentd, loki, otlp_logs: otlp, opensearch, http_logs: lines, files } = config;
+  return [fluentd, loki, otlp, opensearch, lines, files].some(({ length }) => length > 0);
+}
