@@ -158,6 +158,36 @@ export function logsDashboard(): PlacedDashboard {
             ],
             { steps: steps('green', [30, 'orange'], [300, 'red']) },
           ),
+          lines(
+            'Left out on purpose',
+            'Records per second that were counted and not shipped: excluded by their pod, filtered, sampled, over their rate.',
+            'cps',
+            [
+              [
+                `sum by (group, reason) (rate(binnacle_log_dropped_lines_total{${CLUSTER}}[${RATE}])) > 0`,
+                '{{group}} {{reason}}',
+              ],
+            ],
+          ),
+          lines(
+            'Not as expected',
+            'Records per second whose pod was not known, that are not of the format of their parser, or that had something to hide.',
+            'cps',
+            [
+              [
+                `sum by (group) (rate(binnacle_log_unenriched_total{${CLUSTER}}[${RATE}])) > 0`,
+                '{{group}} without their pod',
+              ],
+              [
+                `sum by (group) (rate(binnacle_log_unparsed_lines_total{output="metrics", ${CLUSTER}}[${RATE}])) > 0`,
+                '{{group}} not parsed',
+              ],
+              [
+                `sum by (group, kind) (rate(binnacle_log_redactions_total{${CLUSTER}}[${RATE}])) > 0`,
+                '{{group}} redacted {{kind}}',
+              ],
+            ],
+          ),
         ],
       ],
       [

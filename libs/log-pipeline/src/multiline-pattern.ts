@@ -2,7 +2,7 @@ import { LinearSearch } from '#libs/labels';
 import type { MultilineRule } from './multiline-rules.ts';
 
 /** One step of a user's machine: in `state`, a line that matches `regex` leads to `next`. */
-export interface MultilineStep {
+interface MultilineStep {
   readonly state: string;
   readonly regex: string;
   readonly next: string;

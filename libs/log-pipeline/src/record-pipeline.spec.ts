@@ -420,3 +420,51 @@ describe('annotations of pods', () => {
     expect(texts(auto, `${lines}end\n`)).toEqual(['a\n    at b']);
   });
 });
+
+describe('hostile input', () => {
+  const T = '2026-03-01T08:00:00Z';
+
+  it('of ten thousand pieces is one message within its bound', () => {
+    const pipeline = pipelineOf({ format: 'cri', maxMessageBytes: 50_000, multiline: AUTO });
+    const piece = `${T} stdout P ${'x'.repeat(9)}\n`;
+    const batch = batchOf(`${piece.repeat(10_000)}${T} stdout F end\n`);
+    expect(pipeline.process(batch, SOURCE, 0).records.count).toBe(0);
+    const [text] = textsOf(pipeline.end('f', 0));
+    expect(text).toBe('x'.repeat(50_000));
+    expect(pipeline.counters).toMatchObject({ truncatedMessages: 1, truncatedBytes: 40_003 });
+  });
+
+  it('that never ends goes out when it has waited, through everything that follows', () => {
+    const pipeline = pipelineOf({ format: 'cri', parser: 'json', multiline: ['java'] });
+    const batch = batchOf(`${T} stdout P {"msg":"half"}\n`);
+    expect(pipeline.process(batch, SOURCE, 0).heldFromOffset).toBe(0);
+    expect(pipeline.flushOverdue(10_000).size).toBe(0);
+    // Its end did not come, so its next line might.
+    expect(pipeline.flushOverdue(10_001).size).toBe(0);
+    expect(pipeline.heldFrom('f')).toBe(0);
+    const flushed = pipeline.flushOverdue(11_001).get('f')!;
+    expect(textsOf(flushed.records)).toEqual(['half']);
+    expect(flushed.heldFromOffset).toBe(Infinity);
+    expect(pipeline.counters.unfinishedMessages).toBe(1);
+  });
+
+  it('of NUL bytes, carriage returns and broken UTF-8 neither gets lost nor stops anything', () => {
+    const pipeline = pipelineOf({ format: 'cri', parser: 'json', multiline: AUTO });
+    const lines = [
+      `${T} stdout F {"a\u0000":"\u0000"}\r`,
+      `${T} stdout F \u0000\u0000`,
+      `${T} stdout F \r`,
+      `${T} stderr F {"msg":"\\u0000\\ud800"}`,
+      '\u0000',
+    ];
+    const { records } = pipeline.process(batchOf(`${lines.join('\n')}\n`), SOURCE, 0);
+    const texts = [...textsOf(records), ...textsOf(pipeline.end('f', 0))];
+    expect(texts.toSorted((a, b) => (a < b ? -1 : 1))).toEqual([
+      '\u0000',
+      '\u0000\u0000',
+      '\u0000\ufffd',
+      '\r',
+      '{"a\u0000":"\u0000"}\r',
+    ]);
+  });
+});

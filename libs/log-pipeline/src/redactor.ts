@@ -13,7 +13,7 @@ import {
 /** What can be looked for without a pattern. */
 export const REDACTIONS = ['tokens', 'secrets', 'emails', 'cards'] as const;
 
-export type Redaction = (typeof REDACTIONS)[number];
+type Redaction = (typeof REDACTIONS)[number];
 
 /** What is taken out of messages. */
 export interface RedactionSpec {
