@@ -216,16 +216,19 @@ describe('a node’s pods', () => {
     server.put(pod(READINESS));
     await until(() => expect([result('shadow'), result('kubelet')]).toEqual([1, 1]));
     await until(async () => {
-      expect(await story()).toEqual([
+      const told = await story();
+      expect(told.slice(0, 6)).toEqual([
         'scheduled on n1',
         'started main',
         'ready',
         'probe-succeeded main Readiness',
         'probe-failed main Readiness status: status 503: no database',
         'not-ready',
-        expect.stringMatching(/^ready|^probe/),
-        expect.stringMatching(/^ready|^probe/),
       ]);
+      // It may have failed once more before it was well again.
+      expect(told.slice(6)).toEqual(
+        expect.arrayContaining(['ready', 'probe-succeeded main Readiness']),
+      );
     });
     const { pods } = await shown('?namespace=shop');
     expect(pods).toMatchObject([
