@@ -1,6 +1,13 @@
-/** What a component adds to the base's collector.yml, which ends with `outputs`. */
+/** What a component adds to the base's collector.yml, which ends with the engine under `outputs.remote_write`. */
 const ADDED: ReadonlyMap<string, { readonly says: string; readonly lines: readonly string[] }> =
   new Map([
+    [
+      'auth',
+      {
+        says: 'the engine is shown a token',
+        lines: ['      authorization:', '        credentials_file: /etc/binnacle-auth/write'],
+      },
+    ],
     [
       'fluentd',
       {

@@ -352,19 +352,15 @@ describeWithKubectl('the configuration in manifests', () => {
     ),
   ];
 
-  it.each(COMPONENTS_WITH_OUTPUTS)(
-    'of component %s is the base’s, with one output more',
-    (name) => {
-      const file = 'collector.yml';
-      const [base, component] = [renderComponents([]), renderComponents([name])].map((objects) => {
-        const map = objects.find(({ metadata }) => metadata.name === 'binnacle-collector-config');
-        return parse(map!.data![file]!) as { readonly outputs: Record<string, readonly unknown[]> };
-      });
-      const countOf = Object.values(base!.outputs).flat().length;
-      expect(Object.values(component!.outputs).flat()).toHaveLength(countOf + 1);
-      expect({ ...component, outputs: null }).toEqual({ ...base, outputs: null });
-    },
-  );
+  it.each(COMPONENTS_WITH_OUTPUTS)('of component %s is the base’s but for its outputs', (name) => {
+    const file = 'collector.yml';
+    const [base, component] = [renderComponents([]), renderComponents([name])].map((objects) => {
+      const map = objects.find(({ metadata }) => metadata.name === 'binnacle-collector-config');
+      return parse(map!.data![file]!) as { readonly outputs: Record<string, readonly unknown[]> };
+    });
+    expect(component!.outputs).not.toEqual(base!.outputs);
+    expect({ ...component, outputs: null }).toEqual({ ...base, outputs: null });
+  });
 
   it.each(places)('of %s is taken by both apps', (_name, render) => {
     const objects = render();

@@ -3,6 +3,7 @@ import { APP_FILTER } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
 import { AppConfigModule, type AppLogger, PlatformModule, type RunOptions } from '#libs/platform';
 import { ApiErrorFilter } from './api-error.filter.ts';
+import { AuthModule } from './auth/auth.module.ts';
 import {
   ENGINE_CONFIG,
   type EngineConfig,
@@ -59,6 +60,7 @@ export class AlertEngineModule {
           readConfig: () => readEngineConfig(options.configFile, env),
           metricPrefix: 'prometheus',
         }),
+        AuthModule,
         StoreModule,
         TargetsModule,
         QueryModule,

@@ -1,4 +1,5 @@
 import type { RunOptions } from '#libs/platform';
+import { readCredentials } from './auth/auth-config.ts';
 import { type Environment, readEngineConfig } from './config/engine-config.ts';
 import {
   alertmanagerConfigPath,
@@ -14,6 +15,7 @@ import { configFolder, readAllRuleFiles } from './rules/read-rule-files.ts';
 export async function checkConfig(options: RunOptions, env: Environment): Promise<string> {
   const { configFile } = options;
   const config = await readEngineConfig(configFile, env);
+  await readCredentials(config.auth, configFolder(options));
   const files = await readAllRuleFiles(config, configFolder(options));
   const rules = files.flatMap(({ groups }) => groups).flatMap((group) => group.rules);
   const path = alertmanagerConfigPath(config.alertmanager_config, options);

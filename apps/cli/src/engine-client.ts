@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { engineAddress } from './engine-address.ts';
 import { type CommandIo, CommandUsageError } from './command.ts';
 
 /** The engine could not be asked, or refused; the message is a sentence for the user. */
@@ -42,7 +43,7 @@ export async function askEngine(
   params: Readonly<Record<string, string>> = {},
   options: AskOptions = {},
 ): Promise<unknown> {
-  const url = new URL(path, engineUrl.endsWith('/') ? engineUrl : `${engineUrl}/`);
+  const { url, headers } = engineAddress(engineUrl, path);
   if (options.isForm !== true)
     for (const [name, value] of Object.entries(params)) url.searchParams.set(name, value);
   let response: Response;
@@ -50,7 +51,7 @@ export async function askEngine(
     response = await fetch(url, {
       redirect: 'error',
       signal: AbortSignal.timeout(TIMEOUT_MS),
-      ...requestOf(options, params),
+      ...requestOf(options, params, headers),
     });
   } catch (error) {
     throw new EngineRequestError(
@@ -80,13 +81,14 @@ export async function askEngine(
 function requestOf(
   { isForm = false, method = 'GET', body }: AskOptions,
   params: Readonly<Record<string, string>>,
+  headers: Readonly<Record<string, string>>,
 ): RequestInit {
-  if (isForm) return { method: 'POST', body: new URLSearchParams(params) };
-  if (body === undefined) return { method };
+  if (isForm) return { method: 'POST', body: new URLSearchParams(params), headers };
+  if (body === undefined) return { method, headers };
   return {
     method,
     body: JSON.stringify(body),
-    headers: { 'content-type': 'application/json' },
+    headers: { ...headers, 'content-type': 'application/json' },
   };
 }
 

@@ -5,6 +5,7 @@ import {
   type ReadChunkedSeries,
   RemoteReadError,
 } from '#libs/remote-read';
+import { engineAddress } from './engine-address.ts';
 import { EngineRequestError } from './engine-client.ts';
 
 const STREAMED = 'application/x-streamed-protobuf';
@@ -23,13 +24,14 @@ export async function* readChunks(
     readonly matchers: readonly Matcher[];
   },
 ): AsyncGenerator<ReadChunkedSeries, void, undefined> {
-  const url = new URL('api/v1/read', engineUrl.endsWith('/') ? engineUrl : `${engineUrl}/`);
+  const { url, headers } = engineAddress(engineUrl, 'api/v1/read');
   const body = encodeReadRequest({ queries: [query], accepted: ['STREAMED_XOR_CHUNKS'] });
   try {
     const response = await fetch(url, {
       method: 'POST',
       redirect: 'error',
       headers: {
+        ...headers,
         'content-type': 'application/x-protobuf',
         'content-encoding': 'snappy',
         'x-prometheus-remote-read-version': '0.1.0',

@@ -10,6 +10,7 @@ import {
 } from '#libs/remote-write';
 import type { SampleBatch } from '#libs/samples';
 import { EngineRequestError } from './engine-client.ts';
+import { engineAddress } from './engine-address.ts';
 
 const TIMEOUT_MS = 60_000;
 /** Given up after so long without an answer that says more than "later". */
@@ -31,13 +32,15 @@ export interface WriteOutcome {
  * that does not know it. While the receiver asks to wait, it waits.
  */
 export class RemoteWriteClient {
-  readonly #url: string;
+  readonly #url: URL;
+  /** Who asks. */
+  readonly #headers: Readonly<Record<string, string>>;
   #message: WriteMessage = 'io.prometheus.write.v2.Request';
   #encoder = new WriteEncoder(this.#message);
   #hasAnswered = false;
 
   constructor(engineUrl: string) {
-    this.#url = new URL('api/v1/write', engineUrl.endsWith('/') ? engineUrl : `${engineUrl}/`).href;
+    ({ url: this.#url, headers: this.#headers } = engineAddress(engineUrl, 'api/v1/write'));
   }
 
   /** @throws EngineRequestError when nothing more can be sent */
@@ -87,6 +90,7 @@ export class RemoteWriteClient {
         redirect: 'error',
         signal: AbortSignal.timeout(TIMEOUT_MS),
         headers: {
+          ...this.#headers,
           'content-type': WRITE_CONTENT_TYPES[this.#message],
           'content-encoding': 'snappy',
           'x-prometheus-remote-write-version': WRITE_VERSIONS[this.#message],
@@ -102,7 +106,7 @@ export class RemoteWriteClient {
         retryAfterMs: parseRetryAfterMs(retryAfter, Date.now(), MAX_DELAY_MS),
       };
     } catch (error) {
-      return `no answer from ${new URL(this.#url).origin}: ${describe(error)}`;
+      return `no answer from ${this.#url.origin}: ${describe(error)}`;
     }
   }
 }

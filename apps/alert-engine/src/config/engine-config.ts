@@ -1,6 +1,7 @@
 import type { KubeEndpoint } from '#libs/node-kube';
 import { readConfigFile } from '#libs/platform';
 import { z } from 'zod';
+import { authSchema, withTokenFolder } from '../auth/auth-config.ts';
 import {
   alertmanagerConfigSchema,
   notificationsConfigSchema,
@@ -25,6 +26,7 @@ export const engineConfigSchema = z.strictObject({
   datasources: datasourcesSchema,
   alertmanager_config: alertmanagerConfigSchema,
   notifications: notificationsConfigSchema.prefault({}),
+  auth: authSchema,
   storage: storageConfigSchema.prefault({}),
   limits: z
     .strictObject({
@@ -52,6 +54,7 @@ export async function readEngineConfig(
   const config = await readConfigFile(file, engineConfigSchema, env);
   return {
     ...config,
+    auth: await withTokenFolder(config.auth, env),
     ruleObjectsEndpoint: await ruleObjectsEndpoint(config.rules.objects, env),
   };
 }
