@@ -85,6 +85,13 @@ it('everybody does what they may, and a token that changes counts at once', asyn
     code: 0,
     said: expect.stringContaining('42'),
   });
+  await writeFile(
+    join(folder.path, 'rules.yml'),
+    'groups: [{name: a, rules: [{alert: A, expr: up == 0}]}]',
+  );
+  await runCli(['backtest', join(folder.path, 'rules.yml'), '--since', '1m'], io);
+  expect(said).toContain('127.0.0.1');
+  expect(said).not.toContain('another');
 }, 120_000);
 
 it('a folder of tokens is enough, and an empty one is an error', async () => {

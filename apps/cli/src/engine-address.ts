@@ -18,3 +18,12 @@ export function engineAddress(
       : `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
   return { url, headers: { authorization } };
 }
+
+/** The engine's URL as people may see it. */
+export function shownEngine(engineUrl: string): string {
+  const url = new URL(engineUrl);
+  if (url.username === '' && url.password === '') return engineUrl;
+  url.username = '';
+  url.password = '';
+  return url.href;
+}

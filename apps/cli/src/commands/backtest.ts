@@ -10,6 +10,7 @@ import {
 } from '#libs/rules';
 import { filesMatching, readNamedFile, UnreadableFileError } from '../command-files.ts';
 import { type Command, type CommandIo, CommandUsageError } from '../command.ts';
+import { shownEngine } from '../engine-address.ts';
 import { parseEngineArguments } from '../engine-client.ts';
 import { HttpRangeSource } from '../http-range-source.ts';
 
@@ -45,7 +46,11 @@ export const backtestCommand: Command = {
       return 1;
     }
     const source = new HttpRangeSource(engineUrl);
-    const report = new BacktestReport(io, isJson, { engineUrl, startMs: endMs - sinceMs, endMs });
+    const report = new BacktestReport(io, isJson, {
+      engineUrl: shownEngine(engineUrl),
+      startMs: endMs - sinceMs,
+      endMs,
+    });
     for (const { rule, group } of rules) {
       const ownStepMs = Math.max(stepMs ?? group.intervalMs ?? DEFAULT_INTERVAL_MS, MIN_STEP_MS);
       try {
