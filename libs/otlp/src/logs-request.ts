@@ -24,7 +24,7 @@ interface ScopeLogs {
 }
 
 /** One record as it was sent. */
-export interface OtlpLogRecord {
+interface OtlpLogRecord {
   /** Nanoseconds since the epoch; 0 where the source told no time. */
   readonly timeUnixNano?: bigint;
   readonly observedTimeUnixNano?: bigint;

@@ -16,7 +16,7 @@ interface Batch {
 }
 
 /** No more is taken, and what was not safe by now never will be. */
-export class BatcherStoppedError extends Error {
+class BatcherStoppedError extends Error {
   override readonly name = 'BatcherStoppedError';
 }
 

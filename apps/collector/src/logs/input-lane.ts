@@ -28,7 +28,7 @@ interface Waiting {
 const BATCH_BYTES = 1024 * 1024;
 
 /** Nothing more is taken: the collector stops, or its outputs change. */
-export class LaneStoppedError extends Error {
+class LaneStoppedError extends Error {
   override readonly name = 'LaneStoppedError';
 }
 

@@ -18,7 +18,7 @@ const BUDGET_MS = 10;
 const ROWS_PER_LOOK = 256;
 
 /** A record as the live view tells it. */
-export interface LiveRecord {
+interface LiveRecord {
   readonly time: string;
   readonly namespace: string;
   readonly pod: string;

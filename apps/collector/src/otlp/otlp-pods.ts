@@ -4,7 +4,7 @@ import type { Attribute } from '#libs/otlp';
 import type { SenderPods } from '../logs/log-intake.ts';
 
 /** The text of an attribute, empty where it has none. */
-export function textOf(attributes: readonly Attribute[], name: string): string {
+function textOf(attributes: readonly Attribute[], name: string): string {
   return attributes.findLast(({ key }) => key === name)?.value?.stringValue ?? '';
 }
 
