@@ -249,6 +249,58 @@ action(type="omfwd" Target="127.0.0.1" Port="${port}" ${action})
   });
 });
 
+describe('the journald input', () => {
+  /** What journalctl does with a journal of two entries that grows by one with each start. */
+  const JOURNALCTL = `#!/bin/sh
+echo "$@" >> "$(dirname "$0")/calls"
+n=$(wc -l < "$(dirname "$0")/calls")
+echo '{"__CURSOR":"s=1;i='$n'","__REALTIME_TIMESTAMP":"1700000000000001","PRIORITY":"3","_SYSTEMD_UNIT":"kubelet.service","SYSLOG_IDENTIFIER":"kubelet","_PID":"7","MESSAGE":"entry '$n'"}'
+echo 'no entry'
+exec sleep 600
+`;
+
+  it('takes entries, and goes on behind the last one that was safe', async () => {
+    const program = join(folder, 'journalctl');
+    writeFileSync(program, JOURNALCTL, { mode: 0o755 });
+    const inputs = `journald: [{program: "${program}", units: [kubelet.service], from: beginning}]`;
+    const first = await start(inputs, fluentd.port!);
+    await until(() => entries.length === 1);
+    expect(entries[0]).toEqual({
+      tag: 'node.journald',
+      seconds: 1_700_000_000,
+      record: {
+        unit: 'kubelet.service',
+        app_name: 'kubelet',
+        proc_id: '7',
+        level: 'error',
+        message: 'entry 1',
+      },
+    });
+    const malformed = 'binnacle_log_input_dropped_total{input="journald",reason="malformed"}';
+    await until(async () => (await metric(first.base, malformed)) === 1);
+    await first.app.close();
+    apps.pop();
+    const second = await start(inputs, fluentd.port!);
+    await until(() => messages().has('entry 2'));
+    await second.app.close();
+    apps.pop();
+    await start(inputs, fluentd.port!);
+    await until(() => messages().has('entry 3'));
+    const calls = readFileSync(join(folder, 'calls'), 'utf8').trim().split('\n');
+    expect(calls).toEqual([
+      '--output=json --all --follow --no-tail --unit=kubelet.service',
+      '--output=json --all --follow --after-cursor=s=1;i=1 --no-tail --unit=kubelet.service',
+      '--output=json --all --follow --after-cursor=s=1;i=2 --no-tail --unit=kubelet.service',
+    ]);
+  });
+
+  it('is not up where there is no journalctl', async () => {
+    const { base } = await start('journald: [{program: /nowhere/journalctl}]', fluentd.port!);
+    await until(async () => (await metric(base, 'binnacle_log_input_up{input="journald"}')) === 0);
+    expect(await metric(base, 'binnacle_log_input_up{input="journald"}')).toBe(0);
+  });
+});
+
 describe('the forward input', () => {
   it('takes events of applications, with level and sender, to the outputs', async () => {
     const port = await freePort();

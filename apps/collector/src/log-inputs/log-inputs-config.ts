@@ -131,7 +131,21 @@ const syslogSchema = z
 export type SyslogInputConfig = z.output<typeof syslogSchema>;
 export type ForwardInputConfig = z.output<typeof forwardSchema>;
 
-const INPUT_KINDS = ['forward', 'syslog'] as const;
+const journaldSchema = z.strictObject({
+  name: nameOf('journald'),
+  /** The journal is read by it. */
+  program: z.string().min(1).default('journalctl'),
+  /** Where the journal is, if not where the system has it. */
+  directory: z.string().startsWith('/', { error: 'expected an absolute path' }).optional(),
+  units: z.array(z.string().min(1).max(255)).max(100).default([]),
+  /** Where to begin without a cursor of an earlier run. */
+  from: z.enum(['beginning', 'end'], { error: 'accepted are beginning, end' }).default('end'),
+  labels: inputLabels,
+});
+
+export type JournaldInputConfig = z.output<typeof journaldSchema>;
+
+const INPUT_KINDS = ['forward', 'syslog', 'journald'] as const;
 
 /** The key `inputs` of the `logs` section: what records come by beside files. Nothing is listened on unless told. */
 export const logInputsSchema = z
@@ -140,6 +154,7 @@ export const logInputsSchema = z
     spool_size: sizeBetween(1024 * 1024, 1024 ** 4).prefault('64MiB'),
     forward: z.array(forwardSchema).max(20).default([]),
     syslog: z.array(syslogSchema).max(20).default([]),
+    journald: z.array(journaldSchema).max(20).default([]),
   })
   .superRefine((inputs, context) => {
     // OTLP has a section of its own, and shares metrics and tags with these.

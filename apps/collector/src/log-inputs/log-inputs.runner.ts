@@ -18,6 +18,7 @@ import { configFingerprint } from '../config/config-fingerprint.ts';
 import { LogIntake } from '../logs/log-intake.ts';
 import { ForwardInput } from './forward-input.ts';
 import { InputMetrics } from './input-metrics.ts';
+import { JournaldInput } from './journald-input.ts';
 import type { LogInput, LogInputContext } from './log-input.ts';
 import type { LogInputsConfig } from './log-inputs-config.ts';
 import { SenderFields } from './sender-fields.ts';
@@ -34,6 +35,7 @@ export class LogInputsRunner implements OnModuleInit, OnApplicationBootstrap, On
   #config: LogInputsConfig;
   #inputs: readonly LogInput[] = [];
   #timers = new Set<NodeJS.Timeout>();
+  readonly #failures = new Map<string, string>();
   #isRunning = false;
 
   constructor(
@@ -101,11 +103,19 @@ export class LogInputsRunner implements OnModuleInit, OnApplicationBootstrap, On
     }: {
       readonly labels: Readonly<Record<string, string>>;
     }): SenderFields => new SenderFields(labels, context.intake);
-    const { forward, syslog } = this.#config;
+    const { forward, syslog, journald } = this.#config;
     return [
       ...forward.map((config) => new ForwardInput(config, context, senders(config))),
       ...syslog.map((config) => new SyslogInput(config, context, senders(config))),
+      ...journald.map((config) => new JournaldInput(config, context, senders(config))),
     ];
+  }
+
+  /** Once, for as long as it is the same. */
+  #tell(input: string, error: string): void {
+    if (this.#failures.get(input) === error) return;
+    this.#failures.set(input, error);
+    this.#context.logger.error('an input cannot be started', { input, error });
   }
 
   async #run(input: LogInput): Promise<void> {
@@ -114,10 +124,7 @@ export class LogInputsRunner implements OnModuleInit, OnApplicationBootstrap, On
     try {
       await input.start();
     } catch (error) {
-      logger.error('an input cannot be started', {
-        input: input.name,
-        error: describeError(error),
-      });
+      this.#tell(input.name, describeError(error));
       if (!this.#inputs.includes(input)) return;
       const timer = setTimeout(() => {
         this.#timers.delete(timer);
@@ -132,6 +139,7 @@ export class LogInputsRunner implements OnModuleInit, OnApplicationBootstrap, On
       return;
     }
     metrics.up(input.name, true);
+    this.#failures.delete(input.name);
     logger.info('records are taken', { input: input.name });
   }
 }
