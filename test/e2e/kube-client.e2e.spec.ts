@@ -203,6 +203,15 @@ describe('a watcher of a resource', () => {
     expect(failures[0]).toContain(message);
   });
 
+  it('is told how long a server that is busy wants it to wait', async () => {
+    server.faults.refusals = { count: 1, status: 429, retryAfterSeconds: 7 };
+    const selection = { path: '/api/v1/pods', fieldSelector: '', labelSelector: '' };
+    const page = { limit: 1, continueToken: '', resourceVersion: '' };
+    const signal = AbortSignal.timeout(60_000);
+    const listed = newClient().list(selection, page, () => {}, signal);
+    await expect(listed).rejects.toMatchObject({ status: 429, retryAfterMs: 7_000 });
+  });
+
   it('understands events however they are cut', async () => {
     server.faults.chunkBytes = 7;
     const { names } = watchPods();

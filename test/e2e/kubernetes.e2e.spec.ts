@@ -161,6 +161,21 @@ describe('a collector on a node', () => {
     });
   });
 
+  it.each([
+    ['refuses', () => (server.faults.refusals = { count: 40, status: 503, retryAfterSeconds: 0 })],
+    ['answers 50 MB of nothing', () => (server.faults.listBytes = 50_000_000)],
+  ])('goes on once an API server that %s is itself again, and counts', async (_what, fail) => {
+    fail();
+    server.put(podObject('mine', { node: 'n1' }));
+    const collector = await startCollector('n1');
+    const failed =
+      /^binnacle_kube_requests_total\{resource="pods\{spec\.nodeName=n1\}",verb="list",result="error"\} (\d+)/m;
+    await until(async () => expect(await collector.metric(failed)).toBeGreaterThan(0));
+    server.faults.refusals.count = 0;
+    server.faults.listBytes = 0;
+    await until(() => expect(ready('mine')).toBe(1));
+  });
+
   it('asks the API server for nothing but lists, watches and its own lease', async () => {
     const collector = await startCollector('n1');
     await until(async () => expect(await collector.metric(LEADER)).toBe(1));
