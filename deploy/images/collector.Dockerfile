@@ -24,5 +24,5 @@ USER 65532:65532
 ENV NODE_ENV=production BINNACLE_DATA=/var/lib/binnacle BINNACLE_LISTEN=0.0.0.0:9371
 EXPOSE 9371
 VOLUME /var/lib/binnacle
-# Small heaps: a young generation of 2 MiB is collected more often, and memory is the scarcer of the two on a node.
-ENTRYPOINT ["/app/bin/node", "--max-semi-space-size=2", "--optimize-for-size", "/app/dist/apps/collector/src/main.js"]
+# Small heaps: a young generation of 4 MiB is collected more often, and memory is scarce on a node.
+ENTRYPOINT ["/app/bin/node", "--max-semi-space-size=4", "/app/dist/apps/collector/src/main.js"]

@@ -280,4 +280,4 @@ export function prometheusAgentContender(
 }
 
 /** As in the image. */
-const COLLECTOR_NODE_ARGS: readonly string[] = ['--max-semi-space-size=2', '--optimize-for-size'];
+const COLLECTOR_NODE_ARGS: readonly string[] = ['--max-semi-space-size=4'];

@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { HttpGetError } from './http-get-error.ts';
-import { HARD_MAX_BYTES, tooLarge } from './read-bounded.ts';
+import { isText, LineCounter } from './line-counter.ts';
+import { HARD_MAX_BYTES, joined, tooLarge } from './read-bounded.ts';
 
 /** A whole answer as it came. */
 export interface Answer {
@@ -25,6 +26,9 @@ export class AnswerReader implements Dispatcher.DispatchHandler {
   /** Rejected with what failed, once. */
   readonly answer: Promise<Answer>;
   readonly #maxBytes: number;
+  readonly #maxLines: number;
+  /** Of a body that comes as it is and can be counted. */
+  #counter: LineCounter | null = null;
   readonly #wantsBody: (status: number) => boolean;
   readonly #signal: AbortSignal;
   readonly #onAbort = (): void => this.#fail(this.#signal.reason);
@@ -41,10 +45,12 @@ export class AnswerReader implements Dispatcher.DispatchHandler {
 
   constructor(options: {
     readonly maxBodyBytes: number;
+    readonly maxLines: number;
     readonly wantsBody: (status: number) => boolean;
     readonly signal: AbortSignal;
   }) {
     this.#maxBytes = Math.min(options.maxBodyBytes, HARD_MAX_BYTES);
+    this.#maxLines = options.maxLines;
     this.#wantsBody = options.wantsBody;
     this.#signal = options.signal;
     this.answer = new Promise((resolve, reject) => {
@@ -76,6 +82,8 @@ export class AnswerReader implements Dispatcher.DispatchHandler {
       if (first !== undefined) this.#headers.set(name, first);
     }
     this.#isWanted = this.#wantsBody(status);
+    const isPlain = (this.#headers.get('content-encoding') ?? 'identity') === 'identity';
+    this.#counter = isPlain && isText(this.#headers) ? new LineCounter(this.#maxLines) : null;
     if (this.#isWanted && Number(this.#headers.get('content-length')) > this.#maxBytes) {
       this.#fail(tooLarge());
     }
@@ -84,7 +92,8 @@ export class AnswerReader implements Dispatcher.DispatchHandler {
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#size += chunk.length;
     if (this.#isWanted) {
-      if (this.#size > this.#maxBytes) this.#fail(tooLarge());
+      const problem = this.#size > this.#maxBytes ? tooLarge() : this.#counter?.take(chunk);
+      if (problem instanceof HttpGetError) this.#fail(problem);
       else this.#parts.push(chunk);
     } else if (this.#size > MAX_DISCARDED_BYTES) {
       this.#finish(NO_BODY);
@@ -126,17 +135,4 @@ export class AnswerReader implements Dispatcher.DispatchHandler {
     this.#parts = [];
     this.#signal.removeEventListener('abort', this.#onAbort);
   }
-}
-
-/** Copied even when there is one part: what a socket hands out is a piece of something much larger that would be kept. */
-function joined(parts: Buffer[], size: number): Buffer {
-  const body = Buffer.allocUnsafeSlow(size);
-  let at = 0;
-  for (const [i, part] of parts.entries()) {
-    body.set(part, at);
-    at += part.length;
-    // A large body need not be there twice to its end.
-    parts[i] = NO_BODY;
-  }
-  return body;
 }

@@ -9,6 +9,7 @@ export type HttpGetFailure =
   | 'protocol'
   | 'redirect'
   | 'body-too-large'
+  | 'too-many-lines'
   | 'bad-encoding';
 
 /** A request that failed. The message holds neither URL nor headers, so it may be shown to anyone. */

@@ -3,6 +3,7 @@ import { Agent } from 'undici';
 import { type Answer, AnswerReader } from './answer-reader.ts';
 import { HttpGetError, toHttpGetError } from './http-get-error.ts';
 import type { TlsOptions } from './http-credentials.ts';
+import { isText, LineCounter } from './line-counter.ts';
 import { decodeBody } from './read-bounded.ts';
 
 /** One GET. */
@@ -16,6 +17,8 @@ export interface HttpGetRequest {
   /** Of the body, both as it comes and uncompressed. */
   readonly maxBodyBytes: number;
   readonly followsRedirects: boolean;
+  /** Of a text, lines that do not begin with `#`; one with more is refused while it is read. Default: any number. */
+  readonly maxLines?: number;
   /** Why a redirect is not followed, as a sentence, or null where it may be. */
   readonly redirectRefusal?: (from: URL, to: URL) => string | null;
   /** Whether the body of an answer with this status is wanted; otherwise it is thrown away. Default: 200 only. */
@@ -107,7 +110,9 @@ export class HttpGetter {
       const isRedirect = REDIRECTS.has(status) && location !== undefined;
       if (!isRedirect || !request.followsRedirects) {
         const encoding = headers.get('content-encoding') ?? '';
-        const body = await decodeBody(answer.body, encoding, request.maxBodyBytes);
+        const { maxBodyBytes, maxLines } = request;
+        const counter = isText(headers) ? new LineCounter(maxLines ?? Infinity) : null;
+        const body = await decodeBody(answer.body, encoding, maxBodyBytes, counter);
         const statusText = answer.statusText || (STATUS_CODES[status] ?? '');
         return { status, statusText, headers, body, url: url.href };
       }
@@ -140,9 +145,10 @@ export class HttpGetter {
       bodyTimeout: 0,
     } as const;
     const send = (): Promise<Answer> => {
-      const { followsRedirects, maxBodyBytes } = request;
+      const { followsRedirects, maxBodyBytes, maxLines = Infinity } = request;
       const reader = new AnswerReader({
         maxBodyBytes,
+        maxLines,
         // Where it leads is in its head.
         wantsBody: (status) => wantsBody(status) && !(followsRedirects && REDIRECTS.has(status)),
         signal,

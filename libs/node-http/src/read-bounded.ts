@@ -1,12 +1,10 @@
-import { promisify } from 'node:util';
-import { gunzip, gunzipSync } from 'node:zlib';
+import { createGunzip, gunzipSync } from 'node:zlib';
 import { errorCode } from '#libs/node-files';
 import { HttpGetError } from './http-get-error.ts';
+import type { LineCounter } from './line-counter.ts';
 
 /** No body is ever larger, whatever a limit says. */
 export const HARD_MAX_BYTES = 1024 ** 3;
-
-const gunzipAsync = promisify(gunzip);
 
 /** Up to here a body is unpacked in place, which costs a fraction of handing it to another thread and back. */
 const MAX_SYNC_BYTES = 128 * 1024;
@@ -26,6 +24,7 @@ export async function decodeBody(
   body: Buffer,
   encoding: string,
   maxBytes: number,
+  counter: LineCounter | null = null,
 ): Promise<Buffer> {
   const name = encoding.trim().toLowerCase();
   if (name === '' || name === 'identity') return body;
@@ -38,10 +37,14 @@ export async function decodeBody(
   }
   const maxOutputLength = Math.min(maxBytes, HARD_MAX_BYTES);
   try {
-    if (body.length > MAX_SYNC_BYTES) return await gunzipAsync(body, { maxOutputLength });
-    return gunzipSync(body, { maxOutputLength, chunkSize: unpackedLength(body) });
+    const length = unpackedLength(body);
+    const isSmall = body.length <= MAX_SYNC_BYTES && length < MAX_FIRST_CHUNK;
+    const unpacked = isSmall ? unpackAtOnce(body, length) : null;
+    if (unpacked === null) return await unpackInPieces(body, maxOutputLength, counter);
+    if (unpacked.length > maxOutputLength) throw tooLarge();
+    return unpacked;
   } catch (error) {
-    if (errorCode(error) === 'ERR_BUFFER_TOO_LARGE') throw tooLarge();
+    if (error instanceof HttpGetError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw new HttpGetError('bad-encoding', `gzip: ${reason}`, { cause: error });
   }
@@ -57,3 +60,48 @@ function unpackedLength(body: Buffer): number {
   const told = body.readUInt32LE(body.length - GZIP_LENGTH_BYTES) + 64;
   return Math.max(MIN_CHUNK, Math.min(told, body.length * MAX_DEFLATE_RATIO, MAX_FIRST_CHUNK));
 }
+
+/** @returns null where it is longer than it says, so that it has to be looked at while it is unpacked */
+function unpackAtOnce(body: Buffer, length: number): Buffer | null {
+  try {
+    return gunzipSync(body, { maxOutputLength: length, chunkSize: length });
+  } catch (error) {
+    if (errorCode(error) === 'ERR_BUFFER_TOO_LARGE') return null;
+    throw error;
+  }
+}
+
+/** Ends as soon as there is too much of it. */
+async function unpackInPieces(
+  body: Buffer,
+  maxBytes: number,
+  counter: LineCounter | null,
+): Promise<Buffer> {
+  const unpacked = createGunzip({ chunkSize: 64 * 1024 });
+  unpacked.end(body);
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of unpacked as AsyncIterable<Buffer>) {
+    size += part.length;
+    const problem = size > maxBytes ? tooLarge() : (counter?.take(part) ?? null);
+    // Leaving the loop ends the stream.
+    if (problem !== null) throw problem;
+    parts.push(part);
+  }
+  return joined(parts, size);
+}
+
+/** Copied even when there is one part: what a socket hands out is a piece of something much larger that would be kept. */
+export function joined(parts: Buffer[], size: number): Buffer {
+  const body = Buffer.allocUnsafeSlow(size);
+  let at = 0;
+  for (const [i, part] of parts.entries()) {
+    body.set(part, at);
+    at += part.length;
+    // A large body need not be there twice to its end.
+    parts[i] = NOTHING;
+  }
+  return body;
+}
+
+const NOTHING = Buffer.alloc(0);

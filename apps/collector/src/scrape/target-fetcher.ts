@@ -57,6 +57,7 @@ export class TargetFetcher {
         credentials,
         timeoutMs: target.timeoutMs,
         maxBodyBytes: config.limits.bodyBytes,
+        maxLines: mostLines(config),
         followsRedirects: config.http.followsRedirects,
         ...(config.discovery.some(({ kind }) => kind === 'kubernetes') && {
           redirectRefusal: (from: URL, to: URL) => redirectRefusal(from, to, guard),
@@ -78,11 +79,13 @@ export class TargetFetcher {
         error instanceof SecretFileError ||
         error instanceof KubeObjectError;
       if (!isExpected) throw error;
-      const isTooLarge = error instanceof HttpGetError && error.code === 'body-too-large';
+      const code = error instanceof HttpGetError ? error.code : '';
+      const isFlood = code === 'too-many-lines';
       return {
         kind: 'failure',
-        reason: error.message,
-        ...(isTooLarge && { exceeded: 'body' }),
+        reason: isFlood ? 'sample limit exceeded' : error.message,
+        ...(code === 'body-too-large' && { exceeded: 'body' }),
+        ...(isFlood && { exceeded: 'samples' }),
         durationSeconds: durationSeconds(),
       };
     }
@@ -114,4 +117,12 @@ export class TargetFetcher {
     void current?.http.retire();
     return http;
   }
+}
+
+/** So many times the samples that are allowed are refused while they are read; less may be repetitions, and is counted. */
+const FLOOD_FACTOR = 2;
+
+function mostLines({ limits, metricRelabelRules }: ScrapeConfig): number {
+  // Rules may drop any number of them.
+  return metricRelabelRules.length > 0 ? Number.POSITIVE_INFINITY : limits.samples * FLOOD_FACTOR;
 }
