@@ -1,12 +1,13 @@
-import { FINGERPRINT_BYTES } from './fingerprint.ts';
+import { FINGERPRINT_BYTES, fingerprintOf } from './fingerprint.ts';
 import {
   type Checkpoint,
+  type Fingerprint,
   type FoundLogFile,
   LogFileError,
   type LogFileHandle,
   type LogFiles,
 } from './log-files.ts';
-import { missedRotations } from './rotation.ts';
+import { missedRotations, recentArchives } from './rotation.ts';
 import { folderOf, keyOf, TailedFile } from './tailed-file.ts';
 
 /** A set of files that are read alike. */
@@ -149,9 +150,8 @@ export class FileRoster {
   async finish(file: TailedFile): Promise<void> {
     this.#tailed.delete(file.key);
     this.hasChanged = true;
-    if (isLinked(file)) {
-      this.#done.set(file.key, { ...file.toCheckpoint(true), offset: file.offset });
-    }
+    // Also one without a name: it may have been compressed, and is then known by how it begins.
+    this.#done.set(file.key, { ...file.toCheckpoint(true), offset: file.offset });
     await file.handle.close();
   }
 
@@ -331,9 +331,72 @@ export class FileRoster {
       (file) => keyOf(file) === currentKey,
       sinceMs,
     );
-    let last = first;
+    let last = await this.#adoptArchives(
+      group,
+      path,
+      recentArchives(path, siblings, sinceMs),
+      first,
+      nowMs,
+    );
     for (const sibling of missed) last = await this.#openRotated(group, path, sibling, last, nowMs);
     return last;
+  }
+
+  /** Reads files that were compressed before they were read, or before they were read to their end. */
+  async #adoptArchives(
+    group: TailGroup,
+    path: string,
+    archives: readonly FoundLogFile[],
+    first: TailedFile | null,
+    nowMs: number,
+  ): Promise<TailedFile | null> {
+    let last = first;
+    for (const archive of archives) {
+      const key = keyOf(archive);
+      if (this.#tailed.has(key) || this.#done.has(key)) continue;
+      const handle = await this.#open(group, archive.path);
+      if (handle === null) continue;
+      const isWanted = await this.#recognize(path, handle).catch((error: unknown) => {
+        if (!(error instanceof LogFileError)) throw error;
+        this.#options.counters.readErrors++;
+        return false;
+      });
+      if (!isWanted) {
+        await handle.close();
+        continue;
+      }
+      const file = await this.#adopt(group, path, handle, nowMs);
+      file.state = 'rotated';
+      file.predecessor = last;
+      this.#options.counters.rotations++;
+      last = file;
+    }
+    return last;
+  }
+
+  /**
+   * Finds the file of which an archive was made, by how it begins.
+   * @returns false for one that was or is being read; what was not read to its end is continued
+   */
+  async #recognize(path: string, handle: LogFileHandle): Promise<boolean> {
+    const length = await handle.read(this.#head, 0, FINGERPRINT_BYTES, 0);
+    const isSame = ({ lengthBytes, hash }: Fingerprint): boolean =>
+      lengthBytes > 0 &&
+      lengthBytes <= length &&
+      fingerprintOf(this.#head, lengthBytes).hash === hash;
+    for (const file of this.#tailed.values()) {
+      if (file.path === path && isSame(file.fingerprint)) return false;
+    }
+    for (const checkpoint of this.#done.values()) {
+      if (checkpoint.path === path && isSame(checkpoint.fingerprint)) return false;
+    }
+    for (const [key, checkpoint] of this.#resumable) {
+      if (checkpoint.path !== path || !isSame(checkpoint.fingerprint)) continue;
+      this.#resumable.delete(key);
+      this.#resumable.set(keyOf(handle.id), { ...checkpoint, ...handle.id });
+      break;
+    }
+    return true;
   }
 
   async #openRotated(
@@ -416,14 +479,6 @@ export class FileRoster {
     while (this.#history.size > MAX_PATHS) {
       this.#history.delete(this.#history.keys().next().value!);
     }
-  }
-}
-
-function isLinked(file: TailedFile): boolean {
-  try {
-    return file.handle.stat().isLinked;
-  } catch {
-    return false;
   }
 }
 

@@ -38,6 +38,8 @@ export interface LogFileStat {
 /** An open log file; it stays the same file when its name goes to another. */
 export interface LogFileHandle {
   readonly id: FileId;
+  /** It can be read from the front only, and not on the spot; how large it is shows at its end. */
+  readonly isArchive: boolean;
   /** Answered from memory by the kernel for an open file, hence synchronous. @throws LogFileError */
   stat(): LogFileStat;
   /** Reads up to `length` bytes at `position` of the file into `buffer` at `offset`; 0 at the end. Rejects with LogFileError. */
@@ -58,7 +60,7 @@ export interface LogFiles {
   siblings(path: string): Promise<readonly FoundLogFile[]>;
   /** Whether {@link LogTailer.noteChange} will be called for whatever happens in the folder; if not, its files are looked at often. */
   isWatched(folder: string): boolean;
-  /** Opens for reading. Rejects with LogFileError. */
+  /** Opens for reading; what is compressed (`.gz`) is read as it was before. Rejects with LogFileError. */
   open(group: string, path: string): Promise<LogFileHandle>;
 }
 

@@ -584,3 +584,60 @@ describe('any sequence of writing, rotating and looking', () => {
     );
   });
 });
+
+async function stalled(): Promise<Bench> {
+  const bench = await started();
+  bench.files.append(LOG, 'line 0\n');
+  await bench.poll();
+  return bench;
+}
+
+function rotate(bench: Bench, number: number): string {
+  const rotated = `${LOG}.20260301-08000${number}`;
+  bench.files.rename(LOG, rotated);
+  bench.files.append(LOG, '');
+  return rotated;
+}
+
+describe('rotated files that were compressed before they were read', () => {
+  it('are read, before those that were not, and those that were read are not read again', async () => {
+    const bench = await stalled();
+    bench.files.append(LOG, 'line 1\n');
+    bench.files.compress(rotate(bench, 1));
+    bench.files.append(LOG, 'line 2\n');
+    bench.files.compress(rotate(bench, 2));
+    bench.files.append(LOG, 'line 3\n');
+    rotate(bench, 3);
+    bench.files.append(LOG, 'line 4\n');
+    await bench.settle();
+    expect(bench.lines).toEqual(numbered(0, 5));
+    rotate(bench, 4);
+    bench.files.append(LOG, 'line 5\n');
+    await bench.settle();
+    expect(bench.lines).toEqual(numbered(0, 6));
+  });
+
+  it('are continued by the next run where the last one stopped', async () => {
+    const bench = await stalled();
+    await bench.tailer.stop(bench.nowMs);
+    bench.files.append(LOG, 'line 1\n');
+    bench.files.compress(rotate(bench, 1));
+    bench.files.append(LOG, 'line 2\n');
+    await bench.start();
+    await bench.settle();
+    expect(bench.lines).toEqual(numbered(0, 3));
+    expect(bench.tailer.counters.lostFiles).toBe(0);
+  });
+
+  it('are known when they are compressed after they were read', async () => {
+    const bench = await stalled();
+    const rotated = rotate(bench, 1);
+    bench.files.append(LOG, 'line 1\n');
+    await bench.settle();
+    bench.files.compress(rotated);
+    rotate(bench, 2);
+    bench.files.append(LOG, 'line 2\n');
+    await bench.settle();
+    expect(bench.lines).toEqual(numbered(0, 3));
+  });
+});

@@ -417,7 +417,7 @@ export class LogTailer {
     file.isBusy = true;
     try {
       // A file that was truncated may have grown beyond our offset before we looked again.
-      if (!isVerified && !file.hasSameBeginningNow(this.#head)) {
+      if (!isVerified && !file.handle.isArchive && !file.hasSameBeginningNow(this.#head)) {
         this.#restart(file);
         file.observe(file.handle.stat(), nowMs);
         if (file.isAtEnd) return false;
@@ -448,7 +448,7 @@ export class LogTailer {
     for (;;) {
       const position = file.offset + length;
       // The size is from a moment ago; what came since is little as well, or is read the next time.
-      const isLittle = file.sizeBytes - position <= MAX_READ_NOW_BYTES;
+      const isLittle = !file.handle.isArchive && file.sizeBytes - position <= MAX_READ_NOW_BYTES;
       const most = isLittle ? MAX_READ_NOW_BYTES * 2 : buffer.length;
       const wanted = Math.min(buffer.length - length, limit - position, most);
       const count = isLittle

@@ -52,6 +52,14 @@ export class MemoryLogFiles implements LogFiles {
     this.#names.set(to, file);
   }
 
+  /** As the kubelet does with files that were rotated before: another file with the same lines takes the place of one. */
+  compress(path: string): void {
+    const bytes = this.#names.get(path)?.bytes;
+    if (bytes === undefined) throw new LogFileError('missing', path);
+    this.append(`${path}.gz`, bytes);
+    this.delete(path);
+  }
+
   truncate(path: string): void {
     const file = this.#names.get(path);
     if (file === undefined) throw new LogFileError('missing', path);
@@ -105,12 +113,14 @@ export class MemoryLogFiles implements LogFiles {
 
 class MemoryHandle implements LogFileHandle {
   readonly id: FileId;
+  readonly isArchive: boolean;
   readonly #file: MemoryFile;
   readonly #path: string;
   readonly #files: MemoryLogFiles;
 
   constructor(file: MemoryFile, path: string, files: MemoryLogFiles) {
     this.id = { device: '1', inode: file.inode };
+    this.isArchive = path.endsWith('.gz');
     this.#file = file;
     this.#path = path;
     this.#files = files;

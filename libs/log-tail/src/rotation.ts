@@ -8,6 +8,26 @@ export function isRotatedName(name: string, original: string): boolean {
   return name.startsWith(original) && ROTATED_SUFFIX.test(name.slice(original.length));
 }
 
+/** Whether `name` is what is made of a rotated file of `original` when it is compressed. */
+export function isArchiveName(name: string, original: string): boolean {
+  return name.endsWith('.gz') && isRotatedName(name.slice(0, -3), original);
+}
+
+/** The compressed files beside a path that were written since it was last seen, oldest first. */
+export function recentArchives(
+  path: string,
+  siblings: readonly FoundLogFile[],
+  sinceMs: number,
+): FoundLogFile[] {
+  return siblings
+    .filter(
+      (file) =>
+        isArchiveName(baseName(file.path), baseName(path)) &&
+        file.modifiedMs >= sinceMs - CLOCK_SLACK_MS,
+    )
+    .toSorted((a, b) => a.modifiedMs - b.modifiedMs || (a.path < b.path ? -1 : 1));
+}
+
 /** The last part of a path. */
 function baseName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);

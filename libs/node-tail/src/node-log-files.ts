@@ -10,6 +10,7 @@ import {
   type LogFiles,
   type LogFileStat,
 } from '#libs/log-tail';
+import { GzipLogFileHandle } from './gzip-log-file.ts';
 import { type FolderEntry, PatternWalk } from './pattern-walk.ts';
 
 /** Which files belong to a group. */
@@ -140,10 +141,10 @@ export class NodeLogFiles implements LogFiles {
         await handle.close();
         throw new LogFileError('not_a_file', path);
       }
-      return new NodeLogFileHandle(path, handle, {
-        device: String(stat.dev),
-        inode: String(stat.ino),
-      });
+      const id = { device: String(stat.dev), inode: String(stat.ino) };
+      return path.endsWith('.gz')
+        ? new GzipLogFileHandle(path, handle, id)
+        : new NodeLogFileHandle(path, handle, id);
     } catch (error) {
       throw toLogFileError(error, path);
     }
@@ -215,6 +216,7 @@ export function isAcceptedPattern(pattern: string): boolean {
 
 class NodeLogFileHandle implements LogFileHandle {
   readonly id: FileId;
+  readonly isArchive = false;
   readonly #path: string;
   readonly #handle: FileHandle;
 

@@ -11,7 +11,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Checkpoint } from '#libs/log-tail';
+import { gzipSync } from 'node:zlib';
+import type { Checkpoint, LogFileHandle } from '#libs/log-tail';
 import { type FileGroup, FileCheckpointStore, isAcceptedPattern, NodeLogFiles } from './index.ts';
 
 let folder: string;
@@ -40,6 +41,41 @@ function write(path: string, text: string): string {
 }
 
 describe('files by pattern', () => {
+  it('are found as shells find them, and again when names come and go', async () => {
+    const paths = [
+      'a/b/0.log',
+      'a/c/1.log',
+      'a/c/d/2.log',
+      'e/3.log',
+      '.hidden/4.log',
+      'a/b/x.txt',
+    ];
+    for (const path of paths) write(`logs/${path}`, 'x');
+    const found = async (pattern: string): Promise<string[]> => {
+      const include = [join(folder, 'logs', pattern)];
+      const files = new NodeLogFiles([{ name: 'g', include, exclude: [] }]);
+      const all = await files.find('g');
+      return all.map(({ path }) => path.slice(folder.length + 6)).toSorted();
+    };
+    expect(await found('**/*.log')).toEqual(['a/b/0.log', 'a/c/1.log', 'a/c/d/2.log', 'e/3.log']);
+    expect(await found('a/*/*.log')).toEqual(['a/b/0.log', 'a/c/1.log']);
+    expect(await found('{a/b,e}/[0-3].log')).toEqual(['a/b/0.log', 'e/3.log']);
+    expect(await found('.hidden/?.log')).toEqual(['.hidden/4.log']);
+    expect(await found('a/b/**')).toEqual(['a/b/0.log', 'a/b/x.txt']);
+    expect(await found('e/3.log')).toEqual(['e/3.log']);
+    const files = filesOf();
+    const first = await files.find('g');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    write('logs/e/5.log', 'x');
+    rmSync(join(folder, 'logs/a'), { recursive: true });
+    const second = await files.find('g');
+    expect(first).toHaveLength(4);
+    expect(second.map(({ path }) => path.slice(folder.length + 6)).toSorted()).toEqual([
+      'e/3.log',
+      'e/5.log',
+    ]);
+  });
+
   it('are the regular ones, with their identity, without the excluded', async () => {
     write('logs/a/0.log', 'one\n');
     write('logs/b/new\nline.log', 'two\n');
@@ -113,6 +149,54 @@ describe('an open file', () => {
     await (await files.open('g', fine)).close();
     const allowed = filesOf({ linkTargets: [join(folder, 'elsewhere')] });
     await (await allowed.open('g', link)).close();
+  });
+});
+
+async function opened(bytes: Buffer): Promise<LogFileHandle> {
+  const path = write('logs/0.log.20260301-080000.gz', '');
+  writeFileSync(path, bytes);
+  return filesOf().open('g', path);
+}
+
+describe('a compressed file', () => {
+  const text = Array.from({ length: 400_000 }, (_, i) => `line ${i}\n`).join('');
+
+  it('is read as it was, also a little back and from the front again', async () => {
+    const handle = await opened(gzipSync(text));
+    const buffer = Buffer.alloc(100_000);
+    let found = '';
+    for (let at = 0; ; at += 70_000) {
+      expect(handle.stat().sizeBytes).toBeGreaterThanOrEqual(at);
+      const count = await handle.read(buffer, 0, 70_000, at);
+      found += buffer.toString('latin1', 0, count);
+      if (count < 70_000) break;
+      expect(await handle.read(buffer, 0, 10, at + 60_000)).toBe(10);
+    }
+    expect(found === text).toBe(true);
+    expect(handle.stat()).toMatchObject({ sizeBytes: text.length, isLinked: true });
+    expect(await handle.read(buffer, 0, 10, text.length)).toBe(0);
+    expect(await handle.read(buffer, 0, 7, 0)).toBe(7);
+    expect(buffer.toString('latin1', 0, 7)).toBe('line 0\n');
+    await handle.close();
+  });
+
+  it('that is damaged ends where it is, with an error', async () => {
+    const packed = gzipSync(text);
+    const handle = await opened(packed.subarray(0, packed.length / 2));
+    const buffer = Buffer.alloc(100_000);
+    const read = async (): Promise<number> => {
+      let at = 0;
+      for (;;) {
+        const count = await handle.read(buffer, 0, buffer.length, at);
+        at += count;
+        if (count < buffer.length) return at;
+      }
+    };
+    await expect(read()).rejects.toMatchObject({ code: 'unreadable' });
+    const { sizeBytes } = handle.stat();
+    expect(sizeBytes).toBeGreaterThan(0);
+    expect(sizeBytes).toBeLessThan(text.length);
+    await handle.close();
   });
 });
 
