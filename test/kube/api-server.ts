@@ -274,9 +274,13 @@ export class KubeApiServer {
       throw new Refusal(400, 'specifying resource version is not allowed when using continue');
     }
     const selects = selection(collection, namespace, query);
-    let from = { items: this.store.list(collection.path).filter(selects), version: 0 };
-    from.version = this.store.version;
-    if (token !== '') {
+    let from: { items: StoredObject[]; version: number };
+    if (token === '') {
+      from = {
+        items: this.store.list(collection.path).filter(selects),
+        version: this.store.version,
+      };
+    } else {
       const known = this.#pages.get(token);
       this.#pages.delete(token);
       if (known === undefined || this.faults.expiresTokens) {

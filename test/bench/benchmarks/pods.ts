@@ -48,7 +48,7 @@ export async function podsBenchmark(context: BenchContext): Promise<void> {
       const collector = await MeasuredCollector.start(launch);
       try {
         const startedMs = performance.now();
-        await untilMetric(collector, OBJECTS, (value) => value >= pods);
+        await untilMetric(collector, OBJECTS, (value) => value >= pods, 100);
         const listSeconds = (performance.now() - startedMs) / 1_000;
         await sleep(SETTLE_MS);
         add(context, `after a ${start}, with ${pods} pods`, await collector.peakResidentMiB(), {
@@ -151,10 +151,11 @@ async function untilMetric(
   collector: MeasuredCollector,
   name: string,
   holds: (value: number) => boolean,
+  pollMs = POLL_MS,
 ): Promise<void> {
   const deadlineMs = performance.now() + 300_000;
   while (!holds(await collector.metric(name))) {
     if (performance.now() > deadlineMs) throw new Error(`waited in vain for ${name}`);
-    await sleep(POLL_MS);
+    await sleep(pollMs);
   }
 }
