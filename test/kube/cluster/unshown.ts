@@ -7,6 +7,11 @@
 export const UNSHOWN_PANELS: Readonly<Record<string, string>> = {
   'Binnacle/logs.json: Volume against a day before: B':
     'compares with the day before, and the cluster lives for less than two hours',
+  'Binnacle/logs.json: Left out on purpose: A':
+    'the simulated collectors have no steps that leave lines out',
+  'Binnacle/logs.json: Not as expected: A': 'every simulated line is as expected',
+  'Binnacle/logs.json: Not as expected: B': 'every simulated line is as expected',
+  'Binnacle/logs.json: Not as expected: C': 'every simulated line is as expected',
   'Binnacle/logs.json: Newest lines: A': 'LogQL: asked of a Loki, where there is one',
 };
 
