@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { readdir, stat, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
@@ -122,11 +122,11 @@ describe('the collector', () => {
     });
   }
 
-  function configOf(receiver: string, queue: string): string {
+  function configOf(receiver: string, queue: string, more = ''): string {
     return (
       `scrape_configs:\n- job_name: load\n  scrape_interval: 1s\n  scrape_timeout: 1s\n` +
       `  static_configs: [{targets: ["${target}"]}]\n` +
-      `outputs: {remote_write: [{url: "http://${receiver}/w", queue_config: ${queue}}]}\n`
+      `outputs: {remote_write: [{url: "http://${receiver}/w", ${more}queue_config: ${queue}}]}\n`
     );
   }
 
@@ -147,17 +147,28 @@ describe('the collector', () => {
     expect(missing.slice(failedScrapes)).toEqual([]);
   });
 
-  it('is gone in time when the receiver of its samples hangs', async () => {
+  it.each([
+    ['and has them on disk', '', false],
+    ['and says what is lost without a spool', 'spool: {max_size: 0}, ', true],
+  ])('is gone in time when the receiver of its samples hangs, %s', async (_what, spool, isLost) => {
     const requests: unknown[] = [];
     const receiver = await serve((request) => {
       requests.push(request);
     });
-    const collector = await start('collector', configOf(receiver, '{batch_send_deadline: 20ms}'));
+    const config = configOf(receiver, '{batch_send_deadline: 20ms}', spool);
+    const collector = await start('collector', config);
     await eventually('a request that hangs', () => (requests.length > 0 ? true : null));
     const { code, tookMs } = await terminated(collector);
     expect(code).toBe(0);
     expect(tookMs).toBeLessThan(COLLECTOR_GRACE_MS);
-    expect(collector.process.output()).toContain('samples lost at the stop');
+    expect(collector.process.output().includes('samples lost at the stop')).toBe(isLost);
+    const spools = join(folder.path, 'collector', 'spool');
+    const files = await readdir(spools, { recursive: true, withFileTypes: true }).catch(() => []);
+    const sizes = files.map(async (file) =>
+      file.isFile() ? (await stat(join(file.parentPath, file.name))).size : 0,
+    );
+    const spooledBytes = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+    expect(spooledBytes > 0).toBe(!isLost);
   });
 
   it('takes a good configuration on SIGHUP and keeps it when a bad one follows', async () => {

@@ -83,7 +83,7 @@ describe('binnacle import prometheus', () => {
       'prometheus.yml:6: rule_files[1] (gone.yml): there is no such file here',
     );
     expect(said).toMatch(/prometheus\.yml:15: scrape_configs\[1\] \(cloud\): .*ec2_sd_configs/);
-    expect(left).toHaveLength(8);
+    expect(left).toHaveLength(7);
     const collector = await written('collector.yml');
     expect(collector).toEqual({
       global: { scrape_interval: '20s', external_labels: { cluster: 'eu' } },
@@ -97,7 +97,10 @@ describe('binnacle import prometheus', () => {
         { job_name: 'limited', static_configs: [{ targets: ['b:1'] }] },
       ],
       outputs: {
-        remote_write: [{ url: 'http://127.0.0.1:9370/api/v1/write' }, { url: 'http://mimir/push' }],
+        remote_write: [
+          { url: 'http://127.0.0.1:9370/api/v1/write' },
+          { url: 'http://mimir/push', metadata_config: { send: false } },
+        ],
       },
     });
     expect(await written('engine.yml')).toEqual({
