@@ -9,7 +9,7 @@ export function isRotatedName(name: string, original: string): boolean {
 }
 
 /** Whether `name` is what is made of a rotated file of `original` when it is compressed. */
-export function isArchiveName(name: string, original: string): boolean {
+function isArchiveName(name: string, original: string): boolean {
   return name.endsWith('.gz') && isRotatedName(name.slice(0, -3), original);
 }
 
