@@ -75,7 +75,7 @@ outputs: {remote_write: [{url: "http://127.0.0.1:${port}/w", queue_config: {batc
 kubernetes:
   api_server: ${await server.listen()}
   kubelet: {enabled: false}
-  lease: {duration: 1s, retry: 100ms, namespace: binnacle}
+  lease: {duration: 8s, retry: 100ms, namespace: binnacle}
 probes:
 ${probes}
 `,

@@ -65,7 +65,7 @@ kubernetes:
   api_server: ${apiServer}
   token_file: token
   state: {interval: 1s}
-  lease: {duration: 1s, retry: 100ms, namespace: binnacle}
+  lease: {duration: 8s, retry: 100ms, namespace: binnacle}
 `,
   );
   const dataDir = join(folder.path, node);

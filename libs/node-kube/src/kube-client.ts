@@ -24,7 +24,7 @@ export interface KubeClientOptions {
   readonly baseDir: string;
   readonly userAgent: string;
   readonly nowMs: () => number;
-  /** For a request that is no watch, from connecting to the last byte. */
+  /** For a request that is no watch, from connecting to the last byte; for a watch, until it is answered. */
   readonly timeoutMs: number;
   /** Of one answer to a list, uncompressed; no more than one object of it is in memory at a time. */
   readonly maxListBytes: number;
@@ -137,10 +137,12 @@ export class KubeClient {
     query.set('allowWatchBookmarks', 'true');
     query.set('resourceVersion', from.resourceVersion);
     query.set('timeoutSeconds', String(from.timeoutSeconds));
-    const silence = new Deadline(signal, this.#options.silenceMs, 'the watch fell silent');
+    const { timeoutMs, silenceMs } = this.#options;
+    const silence = new Deadline(signal, timeoutMs, 'no answer to a watch');
     try {
       const path = `${selection.path}?${query.toString()}`;
       const body = await this.#open('GET', path, null, silence.signal);
+      silence.restart(silenceMs, 'the watch fell silent');
       const framer = new WatchFramer(this.#options.maxEventBytes);
       for await (const chunk of body) {
         silence.extend();
@@ -365,13 +367,11 @@ async function readText(body: Readable, maxBytes: number): Promise<string> {
 class Deadline {
   readonly #abort = new AbortController();
   readonly #parent: AbortSignal;
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout;
 
   constructor(parent: AbortSignal, timeoutMs: number, what: string) {
     this.#parent = parent;
-    this.#timer = setTimeout(() => {
-      this.#abort.abort(new KubeRequestError(`${what} within ${timeoutMs} ms`, 0, null));
-    }, timeoutMs);
+    this.#timer = this.#startTimer(timeoutMs, what);
     if (parent.aborted) this.#giveUp();
     parent.addEventListener('abort', this.#giveUp, { once: true });
   }
@@ -384,11 +384,23 @@ class Deadline {
     this.#timer.refresh();
   }
 
+  /** From now on, another one. */
+  restart(timeoutMs: number, what: string): void {
+    clearTimeout(this.#timer);
+    this.#timer = this.#startTimer(timeoutMs, what);
+  }
+
   end(): void {
     clearTimeout(this.#timer);
     this.#parent.removeEventListener('abort', this.#giveUp);
     // Whatever is still open of the exchange is of no use any more.
     this.#abort.abort(new KubeRequestError('the request was given up', 0, null));
+  }
+
+  #startTimer(timeoutMs: number, what: string): NodeJS.Timeout {
+    return setTimeout(() => {
+      this.#abort.abort(new KubeRequestError(`${what} within ${timeoutMs} ms`, 0, null));
+    }, timeoutMs);
   }
 
   readonly #giveUp = (): void => {
