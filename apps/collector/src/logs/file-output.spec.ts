@@ -78,6 +78,15 @@ describe('a file as output', () => {
     ).toEqual(['two\n', 'three\n', 'four\n']);
   });
 
+  it('writes over no file that cannot make room', async () => {
+    const transport = transportTo({ format: 'text', maxBytes: 50 });
+    for (const message of ['one', 'two']) await transport.deliver([chunkOf(message)]);
+    mkdirSync(join(folder, 'out', 'all.log.2', 'not-empty'), { recursive: true });
+    expect(await transport.deliver([chunkOf('three')])).toMatchObject({ kind: 'retry' });
+    expect(read('all.log.1')).toContain('one');
+    expect(read('all.log')).toContain('two');
+  });
+
   it('is begun anew when somebody has taken it away', async () => {
     const transport = transportTo({ format: 'text' });
     await transport.deliver([chunkOf('one')]);

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { errorCode } from '#libs/node-files';
 import { jsonRecord } from './log-bodies.ts';
 import type { LogChunk } from './log-chunk.ts';
 import { entriesOf, isoText } from './log-entries.ts';
@@ -110,7 +111,12 @@ export class FileTransport implements LogTransport {
       return;
     }
     for (let number = maxFiles - 1; number > 0; number--) {
-      await rename(`${path}.${number}`, `${path}.${number + 1}`).catch(() => {});
+      try {
+        await rename(`${path}.${number}`, `${path}.${number + 1}`);
+      } catch (error) {
+        // Anything else, and the next rename would write over records.
+        if (errorCode(error) !== 'ENOENT') throw error;
+      }
     }
     await rename(path, `${path}.1`);
   }
