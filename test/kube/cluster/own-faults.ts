@@ -49,5 +49,7 @@ export const ENGINE_FAULTS: readonly OwnFault[] = [
   growing('binnacle_store_samples_rejected_total{reason="too_old"}'),
   growing('binnacle_store_series_budget_refusals_total'),
   growing('binnacle_notification_drops_total{reason="queue_full"}'),
+  growing('binnacle_alert_time_to_acknowledge_seconds_count'),
+  { series: 'binnacle_alert_time_to_acknowledge_seconds_sum', perMinute: 240 },
   growing('binnacle_query_requests_total{outcome="success"}', 60),
 ];

@@ -4,7 +4,7 @@ import { type SampleBatch, SampleBatchBuilder } from '#libs/samples';
 
 /** What is wrong with one of Binnacle's own processes, in the words of its metrics. */
 export interface OwnFault {
-  /** A series as it stands in the text; its metric must be one that the program has. */
+  /** A series as it stands in the text; the program must have it or its metric. */
   readonly series: string;
   /** What it shows from the beginning of the fault. */
   readonly value?: number;
@@ -47,7 +47,7 @@ export class OwnMetrics {
       if (minutes >= 0) {
         for (const { series, value, perMinute = 0 } of faults) {
           const [name] = series.split('{');
-          if (!text.includes(`# TYPE ${name} `)) {
+          if (!values.has(series) && !text.includes(`# TYPE ${name} `)) {
             throw new Error(`no program has ${name}`);
           }
           values.set(series, value ?? (values.get(series) ?? 0) + perMinute * minutes);

@@ -36,7 +36,7 @@ export const UNSHOWN_ALERTS: Readonly<Record<string, string>> = {
     'the one kubelet with bad certificates shows the warning',
   'KubeletDown critical': 'would take every kubelet, and with them everything else',
   'KubeletTooManyPods info': 'would need 105 pods on one node',
-  'LogRecordsUnenriched warning': 'the collector has no such counter yet',
+  'LogRecordsUnenriched warning': 'every line here is of a pod that is known',
   'LogStreamSilent warning': 'looks back a day, and only where a namespace asks for it',
   'TSDBCompactionsFailing warning': 'waits for four hours',
 };

@@ -58,6 +58,7 @@ export class NotificationMetrics {
   readonly #requests: Counter<'integration'>;
   readonly #requestsFailed: Counter<'integration'>;
   readonly #latency: Histogram<'integration'>;
+  readonly #timeToAcknowledge: Histogram;
   readonly #reloaded: Gauge;
   readonly #reloadedAt: Gauge;
   readonly #configHash: Gauge;
@@ -112,6 +113,12 @@ export class NotificationMetrics {
       help: 'The latency of notifications in seconds.',
       labelNames,
       buckets: [0.05, 0.25, 1, 5, 10, 15, 20],
+      registers,
+    });
+    this.#timeToAcknowledge = new Histogram({
+      name: 'binnacle_alert_time_to_acknowledge_seconds',
+      help: 'From the start of an alert to the first acknowledgement or other silence that somebody made for it.',
+      buckets: [30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400],
       registers,
     });
     this.#reloaded = new Gauge({
@@ -212,6 +219,11 @@ export class NotificationMetrics {
     for (const status of ['firing', 'resolved']) this.received.inc({ status, version: 'v2' }, 0);
     for (const outcome of ['delivered', 'replaced', 'failed']) this.#ended.inc({ outcome }, 0);
     this.#ruleAlerts.inc({ alertmanager: 'built-in' }, 0);
+  }
+
+  /** An alert is acknowledged for the first time. @param afterMs since it began */
+  takenUp(afterMs: number): void {
+    this.#timeToAcknowledge.observe(Math.max(0, afterMs) / 1000);
   }
 
   /** Counts what is asked of the service at the moment somebody looks. */

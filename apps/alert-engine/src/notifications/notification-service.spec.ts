@@ -69,6 +69,7 @@ interface World {
   /** Answers for each receiver; without one it answers at once that all is well. */
   readonly answers: Map<string, (post: HttpRequest) => Promise<HttpAnswer>>;
   readonly ids: string[];
+  readonly registry: Registry;
 }
 
 function createWorld(): World {
@@ -80,6 +81,7 @@ function createWorld(): World {
     history: new MemoryLog([]),
     answers: new Map(),
     ids: [],
+    registry: new Registry(),
   };
 }
 
@@ -90,7 +92,9 @@ function createService({
   history,
   answers,
   ids,
+  registry,
 }: World): NotificationService {
+  registry.clear();
   return new NotificationService({
     config: CONFIG,
     settings: notificationsConfigSchema.parse({}),
@@ -124,7 +128,7 @@ function createService({
       memory: { read: () => null, write: async () => {} },
       tokens: new TokenCache(),
     },
-    metrics: new NotificationMetrics(new Registry()),
+    metrics: new NotificationMetrics(registry),
     logger: AppLogger.create({ app: 'test', level: 'silent' }),
     nowMs: Date.now,
     random: () => 0.5,
@@ -300,6 +304,11 @@ describe('NotificationService', () => {
     service.accept([alert(null)], Date.now());
     await until(() => world.events.includes('fast firing'));
     const id = await service.silences.put(silence({ binnacle_ends_with_alerts: 'true' }));
+    await service.silences.put(silence());
+    expect(await world.registry.metrics()).toContain(
+      'binnacle_alert_time_to_acknowledge_seconds_count 1\n',
+    );
+    await service.silences.expire([...service.silences.all()].at(-1)!.id);
     service.accept([alert(Date.now())], Date.now());
     await until(() => service.silences.get(id)!.endsAtMs <= Date.now());
     expect(world.silences.values.get(id)).toContain(

@@ -73,11 +73,14 @@ export class SilenceService {
    * @throws SilenceError; AlertmanagerApiError where it cannot be written
    */
   put(posted: PostedSilence): Promise<string> {
-    const { keeper, nowMs, newId } = this.#options;
+    const { keeper, metrics, nowMs, newId } = this.#options;
     return this.#inTurn(async () => {
-      const { id, changes } = keeper.planPut(posted, nowMs(), newId());
-      await this.#keep(changes);
-      return id;
+      const putAtMs = nowMs();
+      const plan = keeper.planPut(posted, putAtMs, newId());
+      const takenUp = keeper.takenUpBy(plan, putAtMs);
+      await this.#keep(plan.changes);
+      for (const { startsAtMs } of takenUp) metrics.takenUp(putAtMs - startsAtMs);
+      return plan.id;
     });
   }
 

@@ -19,6 +19,8 @@ class Desk {
   );
   keeper = new SilenceKeeper(this.dispatcher.silences, this.dispatcher, RETENTION);
   nowMs = NOW;
+  /** The alerts that the last silence was the first to hold back. */
+  takenUp: readonly string[] = [];
   #ids = 0;
 
   fire(name: string, forMs = 100 * DAY): void {
@@ -40,6 +42,9 @@ class Desk {
       annotations: Labels.fromRecord(annotations),
     };
     const plan = this.keeper.planPut(posted, this.nowMs, `id-${this.#ids++}`);
+    this.takenUp = this.keeper
+      .takenUpBy(plan, this.nowMs)
+      .map(({ labels }) => labels.get('alertname') ?? '');
     this.dispatcher.silences.commit(plan.changes);
     return plan.id;
   }
@@ -83,6 +88,34 @@ class Desk {
     this.dispatcher.accept([alert], this.nowMs);
   }
 }
+
+describe('taking up', () => {
+  it('is the first silence in force that an alert has, while it fires', () => {
+    const desk = new Desk();
+    desk.fire('a');
+    desk.fire('b');
+    desk.fire('c');
+    desk.resolve('c');
+    desk.silence('team="db"', {}, HOUR, MINUTE);
+    expect(desk.takenUp).toEqual([]);
+    desk.silence('alertname=~"[ac]"', {});
+    expect(desk.takenUp).toEqual(['a']);
+    desk.silence('team="db"', {});
+    expect(desk.takenUp).toEqual(['b']);
+    desk.silence('team="db"', {});
+    expect(desk.takenUp).toEqual([]);
+  });
+
+  it('is not of a notice that a silence ends', () => {
+    const desk = new Desk();
+    desk.fire('a');
+    desk.silence('alertname="a"', { binnacle_notice: '30m' });
+    desk.pass(45 * MINUTE);
+    expect(desk.notices).toHaveLength(1);
+    desk.silence('alertname=~".+"', {});
+    expect(desk.takenUp).toEqual([]);
+  });
+});
 
 describe('an acknowledgement', () => {
   const ACK = { binnacle_ends_with_alerts: 'true' };

@@ -71,6 +71,24 @@ export class SilenceKeeper {
     return plan;
   }
 
+  /**
+   * The alerts that fire and that this plan, once committed, is the first to hold back: those that somebody has now taken
+   * notice of. None for a silence that begins later.
+   */
+  takenUpBy(plan: SilencePlan, nowMs: number): readonly Alert[] {
+    const silence = plan.changes.at(-1)?.silence ?? null;
+    if (silence === null || silenceState(silence, nowMs) !== 'active') return [];
+    const taken: Alert[] = [];
+    for (const alert of this.#known.alerts()) {
+      const { labels } = alert;
+      if (isResolved(alert, nowMs) || labels.has(NOTICE_LABEL)) continue;
+      if (matchesAll(labels, silence.matchers) && !this.#book.holdsBack(labels, nowMs)) {
+        taken.push(alert);
+      }
+    }
+    return taken;
+  }
+
   /** What is due. @param newId gives a fresh UUID each time */
   upkeep(nowMs: number, newId: () => string): SilenceUpkeep {
     const changes: SilenceChange[] = [];
