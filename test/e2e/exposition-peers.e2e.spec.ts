@@ -52,6 +52,15 @@ const PEERS: readonly Peer[] = [
       ),
   },
   { name: 'prometheus-node-exporter', args: (port) => [`--web.listen-address=127.0.0.1:${port}`] },
+  {
+    name: 'etcd',
+    args: (port, folder) => [
+      `--data-dir=${join(folder, 'data')}`,
+      `--listen-client-urls=http://127.0.0.1:${port}`,
+      `--advertise-client-urls=http://127.0.0.1:${port}`,
+      '--listen-peer-urls=http://127.0.0.1:0',
+    ],
+  },
 ];
 
 for (const peer of PEERS) {

@@ -6,8 +6,8 @@ import { describe, it } from '@jest/globals';
 
 const repositoryRoot = resolve(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
-// `npm test` fetches the packages and says where; a single spec run by hand finds what an earlier run fetched.
-const peersRoot =
+/** The programs of the peers. `npm test` fetches the packages and says where; a single spec run by hand finds what an earlier run fetched. */
+export const peersRoot =
   process.env['BINNACLE_PEERS'] ?? join(repositoryRoot, '.cache', 'peers', 'root', 'usr', 'bin');
 
 /** The path of a real program from Debian's packages, or null where it is not on this machine. */

@@ -26,6 +26,8 @@ export function startProcess(
     readonly env?: Readonly<Record<string, string>>;
     /** Whether messages can be sent to it, and by it. */
     readonly takesMessages?: boolean;
+    /** Whom it runs as, where the test runs as root. */
+    readonly user?: number | null;
   } = {},
 ): RunningProcess {
   const streams = ['ignore', 'pipe', 'pipe'] as const;
@@ -33,6 +35,7 @@ export function startProcess(
     stdio: options.takesMessages === true ? [...streams, 'ipc'] : [...streams],
     cwd: options.cwd,
     env: { ...process.env, NODE_OPTIONS: '', ...options.env },
+    ...(typeof options.user === 'number' && { uid: options.user, gid: options.user }),
   });
   let output = '';
   const collect = (chunk: unknown): void => {
@@ -59,7 +62,11 @@ export function startProcess(
 export async function runToEnd(
   command: string,
   args: readonly string[],
-  options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {},
+  options: {
+    readonly cwd?: string;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly user?: number | null;
+  } = {},
 ): Promise<{ readonly code: number | null; readonly output: string }> {
   const running = startProcess(command, args, options);
   return { code: await running.ended, output: running.output() };
