@@ -41,6 +41,11 @@ export class Labels {
     return flat.length === 0 ? Labels.EMPTY : new Labels(flat);
   }
 
+  /** An array that was pushed to has room for more than it holds; a copy has not, and label sets live long. */
+  static #ofBuilt(flat: readonly string[]): Labels {
+    return Labels.fromSortedFlat(flat.slice());
+  }
+
   /**
    * Pairs in any order; empty values are left out.
    * @throws DuplicateLabelError when a name comes twice
@@ -55,7 +60,7 @@ export class Labels {
       if (i > 0 && kept[i - 1]![0] === name) throw new DuplicateLabelError(name);
       flat.push(name, value);
     }
-    return Labels.fromSortedFlat(flat);
+    return Labels.#ofBuilt(flat);
   }
 
   /** The own enumerable entries of a plain object. */
@@ -101,7 +106,12 @@ export class Labels {
   }
 
   equals(other: Labels): boolean {
-    return this === other || this.key === other.key;
+    if (this === other) return true;
+    const left = this.flat;
+    const right = other.flat;
+    if (left.length !== right.length) return false;
+    for (let i = 0; i < left.length; i++) if (left[i] !== right[i]) return false;
+    return true;
   }
 
   /** This set with one label set, or taken away when `value` is empty. */
@@ -118,7 +128,7 @@ export class Labels {
       if (current !== name) flat.push(current, this.flat[i + 1]!);
     }
     if (!isPlaced) flat.push(name, value);
-    return Labels.fromSortedFlat(flat);
+    return Labels.#ofBuilt(flat);
   }
 
   /** This set with all of `other`'s labels, which win where both have a name. */
@@ -142,7 +152,7 @@ export class Labels {
         j += 2;
       }
     }
-    return Labels.fromSortedFlat(flat);
+    return Labels.#ofBuilt(flat);
   }
 
   /** Only the labels for which `keeps` answers true. */
@@ -151,7 +161,7 @@ export class Labels {
     for (let i = 0; i < this.flat.length; i += 2) {
       if (keeps(this.flat[i]!, this.flat[i + 1]!)) flat.push(this.flat[i]!, this.flat[i + 1]!);
     }
-    return flat.length === this.flat.length ? this : Labels.fromSortedFlat(flat);
+    return flat.length === this.flat.length ? this : Labels.#ofBuilt(flat);
   }
 
   /** Only the named labels. */
