@@ -17,7 +17,6 @@ import {
   kubernetesConfigSchema,
 } from '../../apps/collector/src/kubernetes/kubernetes-config.ts';
 import { probesConfigSchema } from '../../apps/collector/src/probes/probes-config.ts';
-import { collectorFile, COMPONENTS_WITH_OUTPUTS } from './collector-files.ts';
 import { collectorRoles, furtherAccess, monitorsRole } from './cluster-role.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -73,12 +72,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     .map(String)
     .filter((file) => file.endsWith('.json'))
     .toSorted();
-  const collector = readFileSync(join(root, BASE_COLLECTOR), 'utf8');
   return new Map([
-    ...COMPONENTS_WITH_OUTPUTS.map(
-      (name) =>
-        [`deploy/components/${name}/collector.yml`, collectorFile(name, collector)] as const,
-    ),
     ['deploy/base/collector/rbac.yaml', collectorRoles(accessOf(BASE_COLLECTOR))],
     ['deploy/components/prometheus-crds/rbac.yaml', monitorsRole(monitorAccess(BASE_COLLECTOR))],
     ['grafana/kustomization.yaml', HEAD + stringify(dashboardMaps(dashboards), FORMAT)],

@@ -56,6 +56,7 @@ export interface PodSpec {
 export interface Container {
   readonly name: string;
   readonly image: string;
+  readonly args?: readonly string[];
   readonly securityContext?: SecurityContext;
   readonly resources?: { readonly requests?: Labels; readonly limits?: Labels };
   readonly volumeMounts?: readonly { readonly name: string; readonly readOnly?: boolean }[];

@@ -28,15 +28,15 @@ export function renderOverlay(name: string): readonly Manifest[] {
   return render(join(deploy, 'overlays', name));
 }
 
-/** The base with components, as an overlay of the user's own would have them. */
-export function renderComponents(names: readonly string[]): readonly Manifest[] {
+/** The base, or an overlay, with components, as an overlay of the user's own would have them. */
+export function renderComponents(names: readonly string[], over = 'base'): readonly Manifest[] {
   mkdirSync(scratch, { recursive: true });
   const folder = mkdtempSync(join(scratch, 'overlay-'));
   try {
     writeFileSync(
       join(folder, 'kustomization.yaml'),
       stringify({
-        resources: [relative(folder, join(deploy, 'base'))],
+        resources: [relative(folder, join(deploy, over))],
         components: names.map((name) => relative(folder, join(deploy, 'components', name))),
       }),
     );

@@ -14,7 +14,8 @@ export const checkInProcess: NonNullable<CommandIo['askService']> = async (
   try {
     const file = join(scratch, 'config.yml');
     await writeFile(file, text);
-    await (app === 'collector' ? readCollectorConfig(file, env) : readEngineConfig(file, env));
+    const files = { configFile: file };
+    await (app === 'collector' ? readCollectorConfig(files, env) : readEngineConfig(files, env));
     return [];
   } catch (error) {
     if (error instanceof ConfigTextError) return error.problems;

@@ -57,7 +57,7 @@ export class AlertEngineModule {
         AppConfigModule.forApp<EngineConfig>({
           token: ENGINE_CONFIG,
           config,
-          readConfig: () => readEngineConfig(options.configFile, env),
+          readConfig: () => readEngineConfig(options, env),
           metricPrefix: 'prometheus',
         }),
         AuthModule,

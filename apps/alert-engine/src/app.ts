@@ -12,6 +12,6 @@ export async function createApp(
   env: Environment,
   logger: AppLogger = AppLogger.create({ app: 'alert-engine', level: options.logLevel }),
 ): Promise<NestFastifyApplication> {
-  const config = await readEngineConfig(options.configFile, env);
+  const config = await readEngineConfig(options, env);
   return createHttpApp(AlertEngineModule.forApp(options, config, env, logger), logger);
 }

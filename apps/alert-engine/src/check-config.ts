@@ -13,13 +13,14 @@ import { configFolder, readAllRuleFiles } from './rules/read-rule-files.ts';
  * @throws ConfigTextError, RuleFileError, PlainError for the first file with something wrong in it
  */
 export async function checkConfig(options: RunOptions, env: Environment): Promise<string> {
-  const { configFile } = options;
-  const config = await readEngineConfig(configFile, env);
+  const { configFile, moreConfigFiles = [] } = options;
+  const config = await readEngineConfig(options, env);
   await readCredentials(config.auth, configFolder(options));
   const files = await readAllRuleFiles(config, configFolder(options));
   const rules = files.flatMap(({ groups }) => groups).flatMap((group) => group.rules);
   const path = alertmanagerConfigPath(config.alertmanager_config, options);
   const alerting = await loadAlertmanagerConfig(path);
   const receivers = alerting.config.receivers.length;
-  return `${configFile ?? '(defaults)'}: good; ${rules.length} rules in ${files.length} files, ${receivers} receivers`;
+  const names = [configFile ?? '(defaults)', ...moreConfigFiles].join(', ');
+  return `${names}: good; ${rules.length} rules in ${files.length} files, ${receivers} receivers`;
 }

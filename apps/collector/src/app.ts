@@ -12,6 +12,6 @@ export async function createApp(
   env: Environment,
   logger: AppLogger = AppLogger.create({ app: 'collector', level: options.logLevel }),
 ): Promise<NestFastifyApplication> {
-  const config = await readCollectorConfig(options.configFile, env);
+  const config = await readCollectorConfig(options, env);
   return createHttpApp(CollectorModule.forApp(options, config, env, logger), logger);
 }

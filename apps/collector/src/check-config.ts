@@ -7,11 +7,13 @@ import { type Environment, readCollectorConfig } from './config/collector-config
  * @throws ConfigTextError, PlainError for the first file with something wrong in it
  */
 export async function checkConfig(options: RunOptions, env: Environment): Promise<string> {
-  const config = await readCollectorConfig(options.configFile, env);
+  const config = await readCollectorConfig(options, env);
   const jobs = config.scrape.jobs?.length ?? 0;
   const { files } = config.logs;
+  const { configFile, moreConfigFiles = [] } = options;
+  const names = [configFile ?? '(defaults)', ...moreConfigFiles].join(', ');
   return (
-    `${options.configFile ?? '(defaults)'}: good; ${jobs} scrape jobs, ${config.probes.probes.length} probes, ` +
+    `${names}: good; ${jobs} scrape jobs, ${config.probes.probes.length} probes, ` +
     `${files.length} groups of log files`
   );
 }

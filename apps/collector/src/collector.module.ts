@@ -51,7 +51,7 @@ export class CollectorModule {
         AppConfigModule.forApp<CollectorConfig>({
           token: COLLECTOR_CONFIG,
           config,
-          readConfig: () => readCollectorConfig(options.configFile, env),
+          readConfig: () => readCollectorConfig(options, env),
           metricPrefix: 'binnacle_collector',
         }),
         DataDirectoryModule,

@@ -1,6 +1,7 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import { Registry } from 'prom-client';
 import { AppLogger } from './app-logger.ts';
+import { findConfigFiles } from './config-file.ts';
 import { ReloadController } from './reload.controller.ts';
 import { ReloadRunner } from './reload.runner.ts';
 import { ReloadService } from './reload-service.ts';
@@ -33,7 +34,7 @@ export class AppConfigModule {
           useFactory: (run: RunOptions, registry: Registry, logger: AppLogger) =>
             new ReloadService<Config>({
               readConfig,
-              configFile: run.configFile,
+              findConfigFiles: () => findConfigFiles(run),
               registry,
               logger,
               nowMs: Date.now,

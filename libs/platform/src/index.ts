@@ -6,7 +6,7 @@ export {
   type LogFields,
   type LogLevel,
 } from './app-logger.ts';
-export { readConfigFile, readTextFile } from './config-file.ts';
+export { type NamedConfigFiles, readConfigFiles, readTextFile } from './config-file.ts';
 export { DataDirectory } from './data-directory.ts';
 export { DataDirectoryModule } from './data-directory.module.ts';
 export { type HealthCheck, HealthState } from './health-state.ts';

@@ -13,14 +13,16 @@ let folder: string;
 let registry: Registry;
 let next: () => Promise<Config>;
 let reloads: ReloadService<Config>;
+let configFiles: readonly string[];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'binnacle-reload-'));
   registry = new Registry();
   next = async () => ({ text: 'first' });
+  configFiles = [];
   reloads = new ReloadService<Config>({
     readConfig: () => next(),
-    configFile: null,
+    findConfigFiles: async () => configFiles,
     registry,
     logger: AppLogger.create({ app: 'test', level: 'silent' }),
     nowMs: () => 1_000,
@@ -86,6 +88,23 @@ describe('ReloadService', () => {
     await reloads.reloadIfChanged();
     expect(log).toEqual(['a=first']);
     await rm(file);
+    await reloads.reloadIfChanged();
+    expect(log).toHaveLength(2);
+  });
+
+  it('reloads when another file of the configuration appears or goes', async () => {
+    const log: string[] = [];
+    const [one, two] = ['c.yml', 'c-more.yml'].map((name) => join(folder, name));
+    await writeFile(one!, 'one');
+    await writeFile(two!, '');
+    reloads.register(part('a', 'bad', log));
+    configFiles = [one!];
+    await reloads.reloadIfChanged();
+    expect(log).toEqual([]);
+    configFiles = [one!, two!];
+    await reloads.reloadIfChanged();
+    expect(log).toHaveLength(1);
+    configFiles = [one!];
     await reloads.reloadIfChanged();
     expect(log).toHaveLength(2);
   });

@@ -13,15 +13,15 @@ export interface Reloadable<Config> {
    * @throws when the new configuration is bad: then no part takes it
    */
   prepare(config: Config): Promise<() => Promise<void> | void>;
-  /** Files beside the main one whose change asks for a reload. Globs are resolved by the part. */
+  /** Files beside the main ones whose change asks for a reload. Globs are resolved by the part. */
   watchedFiles?(): readonly string[] | Promise<readonly string[]>;
 }
 
 export interface ReloadServiceOptions<Config> {
-  /** Reads and checks the main file. @throws when it is bad */
+  /** Reads and checks the main files. @throws when it is bad */
   readonly readConfig: () => Promise<Config>;
-  /** The main file, or null when the app runs on defaults. */
-  readonly configFile: string | null;
+  /** The main files that there are at present; none when the app runs on defaults. */
+  readonly findConfigFiles: () => Promise<readonly string[]>;
   readonly registry: Registry;
   readonly logger: AppLogger;
   readonly nowMs: () => number;
@@ -100,8 +100,7 @@ export class ReloadService<Config> {
   }
 
   async #fingerprint(): Promise<string> {
-    const files = new Set<string>();
-    if (this.#options.configFile !== null) files.add(this.#options.configFile);
+    const files = new Set(await this.#options.findConfigFiles());
     for (const part of this.#parts) {
       for (const file of (await part.watchedFiles?.()) ?? []) files.add(file);
     }

@@ -21,7 +21,15 @@ describe('parseRunOptions', () => {
       logLevel: 'warn',
     });
   });
+  it('takes any number of configuration files, the first of which says where paths start', () => {
+    const args = ['--config', '/etc/c.yml', '--config=/etc/c-*.yml', '--config', 'd.yml'];
+    expect(parseRunOptions(args, { BINNACLE_CONFIG: 'e.yml' }, defaults)).toMatchObject({
+      configFile: '/etc/c.yml',
+      moreConfigFiles: ['/etc/c-*.yml', 'd.yml'],
+    });
+  });
   it.each([
+    [['--config', '/etc/*/c.yml']],
     [['--nope']],
     [['extra']],
     [['--listen', 'x']],

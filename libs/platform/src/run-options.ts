@@ -1,11 +1,17 @@
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { PlainError } from './plain-error.ts';
 import { LOG_LEVELS, type LogLevel } from './app-logger.ts';
 
 /** How a service was started. */
 export interface RunOptions {
-  /** The configuration file, or null for the defaults. */
+  /**
+   * The configuration file, or null for the defaults. Its last part may have a `*`, for any number of files. Relative
+   * paths in the configuration start from its folder.
+   */
   readonly configFile: string | null;
+  /** More such files, which are merged with it. */
+  readonly moreConfigFiles?: readonly string[];
   readonly dataDir: string;
   readonly listen: ListenAddress;
   readonly logLevel: LogLevel;
@@ -31,7 +37,7 @@ export interface RunDefaults {
 }
 
 /**
- * Reads `--config F --data D --listen H:P --log-level L`; what is not given comes from the environment as
+ * Reads `--config F` (any number of them), `--data D --listen H:P --log-level L`; what is not given comes from the environment as
  * `BINNACLE_CONFIG`, `BINNACLE_DATA`, `BINNACLE_LISTEN`, `BINNACLE_LOG_LEVEL`, and then from the defaults.
  * @throws UsageError
  */
@@ -41,16 +47,21 @@ export function parseRunOptions(
   defaults: RunDefaults,
 ): RunOptions {
   const usage =
-    `usage: binnacle ${defaults.app} [--config FILE] [--data DIR] [--listen HOST:PORT] ` +
+    `usage: binnacle ${defaults.app} [--config FILE]… [--data DIR] [--listen HOST:PORT] ` +
     `[--log-level ${LOG_LEVELS.join('|')}]`;
-  let values: Record<string, string | undefined>;
+  let values: {
+    config?: string[];
+    data?: string;
+    listen?: string;
+    'log-level'?: string;
+  };
   try {
     ({ values } = parseArgs({
       args: [...args],
       strict: true,
       allowPositionals: false,
       options: {
-        config: { type: 'string' },
+        config: { type: 'string', multiple: true },
         data: { type: 'string' },
         listen: { type: 'string' },
         'log-level': { type: 'string' },
@@ -63,11 +74,18 @@ export function parseRunOptions(
   if (!isLogLevel(logLevel)) {
     throw new UsageError(`--log-level takes one of ${LOG_LEVELS.join(', ')}\n${usage}`);
   }
+  const [configFile = null, ...moreConfigFiles] =
+    values.config ?? (env['BINNACLE_CONFIG'] === undefined ? [] : [env['BINNACLE_CONFIG']]);
+  for (const file of [configFile ?? '', ...moreConfigFiles]) {
+    if (!dirname(file).includes('*')) continue;
+    throw new UsageError(`--config takes a * in a file's name only, not ${file}\n${usage}`);
+  }
   return {
-    configFile: values['config'] ?? env['BINNACLE_CONFIG'] ?? null,
-    dataDir: values['data'] ?? env['BINNACLE_DATA'] ?? defaults.dataDir,
+    configFile,
+    ...(moreConfigFiles.length > 0 && { moreConfigFiles }),
+    dataDir: values.data ?? env['BINNACLE_DATA'] ?? defaults.dataDir,
     listen: parseListenAddress(
-      values['listen'] ?? env['BINNACLE_LISTEN'] ?? `127.0.0.1:${defaults.port}`,
+      values.listen ?? env['BINNACLE_LISTEN'] ?? `127.0.0.1:${defaults.port}`,
     ),
     logLevel,
   };

@@ -1,5 +1,7 @@
 /** One thing wrong with a configuration text. */
 export interface ConfigProblem {
+  /** The file it is in, where that is not the error's. */
+  readonly file?: string;
   /** 1-based line in the file, or 0 where no line can be named. */
   readonly line: number;
   /** Dotted path of the key, empty for the whole document: `scrape_configs[0].job_name`. */
@@ -21,7 +23,10 @@ export class ConfigTextError extends Error {
   }
 }
 
-function formatProblem(file: string, { line, path, message }: ConfigProblem): string {
+function formatProblem(
+  whole: string,
+  { file = whole, line, path, message }: ConfigProblem,
+): string {
   const place = line > 0 ? `${file}:${line}` : file;
   return path === '' ? `${place}: ${message}` : `${place}: ${path}: ${message}`;
 }

@@ -2,7 +2,12 @@ export { byteSize, ByteSizeSyntaxError, parseByteSize } from './byte-size.ts';
 export { ConfigTextError, type ConfigProblem } from './config-text-error.ts';
 export { durationMs, positiveDurationMs } from './duration-schema.ts';
 export { parsedText } from './parsed-text.ts';
-export { parseYamlConfig, type ParseYamlOptions } from './parse-yaml-config.ts';
+export {
+  type ConfigText,
+  parseYamlConfig,
+  parseYamlConfigs,
+  type ParseYamlOptions,
+} from './parse-yaml-config.ts';
 export { Secret, secretSchema } from './secret.ts';
 export { yamlText } from './yaml-text.ts';
 export {

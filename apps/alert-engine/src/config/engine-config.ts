@@ -1,5 +1,5 @@
 import type { KubeEndpoint } from '#libs/node-kube';
-import { readConfigFile } from '#libs/platform';
+import { type NamedConfigFiles, readConfigFiles } from '#libs/platform';
 import { z } from 'zod';
 import { authSchema, withTokenFolder } from '../auth/auth-config.ts';
 import {
@@ -12,7 +12,7 @@ import { datasourcesSchema } from '../rules/datasources-config.ts';
 import { ruleObjectsEndpoint } from '../rules/objects/rule-objects-config.ts';
 import { ruleFilesSchema, rulesSchema } from '../rules/rules-config.ts';
 
-/** The engine's configuration file. Each section belongs to the duty whose folder defines its schema. */
+/** The engine's configuration. Each section belongs to the duty whose folder defines its schema. */
 export const engineConfigSchema = z.strictObject({
   external_url: z
     .url({
@@ -48,10 +48,10 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** @throws ConfigTextError, PlainError */
 export async function readEngineConfig(
-  file: string | null,
+  files: NamedConfigFiles,
   env: Environment,
 ): Promise<EngineConfig> {
-  const config = await readConfigFile(file, engineConfigSchema, env);
+  const config = await readConfigFiles(files, engineConfigSchema, env);
   return {
     ...config,
     auth: await withTokenFolder(config.auth, env),

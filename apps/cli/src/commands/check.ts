@@ -5,18 +5,19 @@ import { loadTemplates } from '#libs/node-delivery';
 import { type Command, type CommandIo, CommandUsageError, type ExitCode } from '../command.ts';
 import { runService } from './run-service.ts';
 
-/** `binnacle check engine|collector FILE…`: the services read their own files, and start nothing. */
+/** `binnacle check engine|collector FILE…`: the services read their own files, each or as one, and start nothing. */
 export const checkEngineCommand: Command = {
   name: 'check engine',
-  usage: 'FILE…',
-  summary: 'check an engine configuration and the files it names',
+  usage: 'FILE… | --config FILE [--config FILE]…',
+  summary: 'check an engine configuration and the files it names; those after --config are merged',
   run: (args) => checkWithService('alert-engine', args),
 };
 
 export const checkCollectorCommand: Command = {
   name: 'check collector',
-  usage: 'FILE…',
-  summary: 'check a collector configuration and the files it names',
+  usage: 'FILE… | --config FILE [--config FILE]…',
+  summary:
+    'check a collector configuration and the files it names; those after --config are merged',
   run: (args) => checkWithService('collector', args),
 };
 
@@ -34,6 +35,7 @@ export const checkAlertmanagerCommand: Command = {
 };
 
 async function checkWithService(app: string, args: readonly string[]): Promise<ExitCode> {
+  if (args[0]?.startsWith('--config') === true) return runService(app, ['--check', ...args]);
   let worst: ExitCode = 0;
   for (const file of filesOf(args)) {
     const code = await runService(app, ['--check', '--config', file]);

@@ -7,7 +7,7 @@ import type { Command, ExitCode } from '../command.ts';
 function serviceCommand(name: string, folder: string, summary: string): Command {
   return {
     name,
-    usage: '[--config FILE] [--data DIR] [--listen HOST:PORT] [--log-level LEVEL]',
+    usage: '[--config FILE]… [--data DIR] [--listen HOST:PORT] [--log-level LEVEL]',
     summary,
     run: (args) => runService(folder, args),
   };

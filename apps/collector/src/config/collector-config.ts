@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path';
-import { readConfigFile } from '#libs/platform';
+import { type NamedConfigFiles, readConfigFiles } from '#libs/platform';
 import { z } from 'zod';
 import {
   hostMetricsConfigSchema,
@@ -25,7 +25,7 @@ import {
   scrapeSectionShape,
 } from '../scrape/scrape-section.ts';
 
-/** The collector's configuration file. Each section belongs to the duty whose folder defines its schema. */
+/** The collector's configuration. Each section belongs to the duty whose folder defines its schema. */
 export const collectorConfigSchema = z
   .strictObject({
     /** Added to every series that leaves this collector, unless the series has such a label. */
@@ -58,15 +58,16 @@ export const COLLECTOR_CONFIG = Symbol('CollectorConfig');
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Reads the file and those it names.
+ * Reads the files and those they name.
  * @throws ConfigTextError, PlainError
  */
 export async function readCollectorConfig(
-  file: string | null,
+  files: NamedConfigFiles,
   env: Environment,
 ): Promise<CollectorConfig> {
-  const config = await readConfigFile(file, collectorConfigSchema, env);
-  const baseDir = file === null ? process.cwd() : dirname(resolve(file));
+  const config = await readConfigFiles(files, collectorConfigSchema, env);
+  const { configFile } = files;
+  const baseDir = configFile === null ? process.cwd() : dirname(resolve(configFile));
   const cluster = await kubernetesSurroundings(config.kubernetes, env);
   return {
     ...config,

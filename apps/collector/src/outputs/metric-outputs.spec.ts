@@ -59,7 +59,7 @@ function create(text: string): MetricOutputs {
   const registry = new Registry();
   const reload = new ReloadService<CollectorConfig>({
     readConfig: () => Promise.reject(new Error('not asked for here')),
-    configFile: null,
+    findConfigFiles: async () => [],
     registry,
     logger,
     nowMs: Date.now,

@@ -7,7 +7,7 @@ import {
   scrapeConfigsSchema,
   scrapeGlobalSchema,
 } from '#libs/discovery';
-import { readConfigFile } from '#libs/platform';
+import { readConfigFiles } from '#libs/platform';
 import { ConfigTextError, yamlText } from '#libs/yaml-config';
 import { z } from 'zod';
 import { configFingerprint } from '../config/config-fingerprint.ts';
@@ -92,7 +92,7 @@ async function readJobFile(
   const schema = z
     .strictObject({ scrape_configs: scrapeConfigsSchema.default([]) })
     .superRefine((section, context) => checkScrapeSection({ ...section, global }, context));
-  const { scrape_configs: raw } = await readConfigFile(file, schema, env);
+  const { scrape_configs: raw } = await readConfigFiles({ configFile: file }, schema, env);
   return resolveScrapeConfigs(raw, global).configs;
 }
 
