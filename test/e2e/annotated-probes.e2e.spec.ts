@@ -1,77 +1,53 @@
 import 'reflect-metadata';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { AppLogger, listen } from '#libs/platform';
-import { uncompressBlock, WriteV1Decoder } from '#libs/remote-write';
-import { isStaleMarker } from '#libs/samples';
-import { createApp } from '../../apps/collector/src/app.ts';
 import { KubeApiServer } from '../kube/api-server.ts';
-import { eventually, temporaryFolder } from '../support/processes.ts';
+import { type Collector, startCollector } from '../support/collector.ts';
+import { temporaryFolder, untilPasses } from '../support/processes.ts';
+import { WriteReceiver } from '../support/write-receiver.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-let receiver: Server;
+let receiver: WriteReceiver;
 let shop: Server;
 let shopPort: number;
 let server: KubeApiServer;
-/** The newest value of each series, `stale` for one that has ended. */
-let latest: Map<string, number | 'stale'>;
 /** What the probed server was asked. */
 let asked: string[];
-let app: Awaited<ReturnType<typeof createApp>>;
+let collector: Collector;
 
 beforeEach(async () => {
   folder = await temporaryFolder();
-  latest = new Map();
   asked = [];
-  const decoder = new WriteV1Decoder();
-  receiver = createServer((request, response) => {
-    const parts: Buffer[] = [];
-    request.on('data', (part: Buffer) => parts.push(part));
-    request.on('end', () => {
-      const { batch } = decoder.decode(uncompressBlock(Buffer.concat(parts), 1 << 24));
-      batch.labels.forEach((labels, i) => {
-        const at = batch.firstSample[i + 1]! - 1;
-        const value = isStaleMarker(batch.values, at) ? 'stale' : batch.values[at]!;
-        latest.set(labels.toString(), value);
-      });
-      response.writeHead(204).end();
-    });
-  });
+  receiver = await WriteReceiver.start();
   shop = createServer((request, response) => {
     const { host, authorization = 'nobody' } = request.headers;
     asked.push(`${host} ${request.url} by ${authorization}`);
     response.writeHead(request.url === '/sick' ? 500 : 200).end('all is well');
   });
-  for (const one of [receiver, shop]) {
-    one.listen(0, '127.0.0.1');
-    await once(one, 'listening');
-  }
+  shop.listen(0, '127.0.0.1');
+  await once(shop, 'listening');
   shopPort = (shop.address() as AddressInfo).port;
   server = new KubeApiServer();
 });
 
 afterEach(async () => {
-  await app.close();
+  await collector.app.close();
   await server.close();
-  for (const one of [receiver, shop]) {
-    one.closeAllConnections();
-    one.close();
-  }
+  receiver.close();
+  shop.closeAllConnections();
+  shop.close();
   await folder.remove();
 });
 
-async function startCollector(probes: string) {
-  const { port } = receiver.address() as AddressInfo;
-  const configFile = join(folder.path, 'collector.yml');
-  await writeFile(
-    configFile,
+/** @returns where its probes are told of */
+async function startProbing(probes: string): Promise<string> {
+  collector = await startCollector(
+    folder.path,
     `host_metrics: {enabled: false}
 scrape_configs: []
-outputs: {remote_write: [{url: "http://127.0.0.1:${port}/w", queue_config: {batch_send_deadline: 20ms}}]}
+outputs: {remote_write: [{url: "${receiver.url}", queue_config: {batch_send_deadline: 20ms}}]}
 kubernetes:
   api_server: ${await server.listen()}
   kubelet: {enabled: false}
@@ -79,15 +55,9 @@ kubernetes:
 probes:
 ${probes}
 `,
+    { env: { NODE_NAME: 'n1' } },
   );
-  const address = { host: '127.0.0.1', port: 0 };
-  app = await createApp(
-    { configFile, dataDir: folder.path, listen: address, logLevel: 'silent' },
-    { NODE_NAME: 'n1' },
-    AppLogger.create({ app: 'test', level: 'silent' }),
-  );
-  const { port: own } = await listen(app, address);
-  return `http://127.0.0.1:${own}/api/v1/probes`;
+  return `${collector.url}/api/v1/probes`;
 }
 
 function service(name: string, annotations: Readonly<Record<string, string>>, port = shopPort) {
@@ -101,17 +71,7 @@ function service(name: string, annotations: Readonly<Record<string, string>>, po
 
 /** The value of the one series of that name with all of `parts` in its labels. */
 function valueOf(name: string, ...parts: string[]): number | 'stale' | undefined {
-  return [...latest].find(
-    ([series]) => series.startsWith(`${name}{`) && parts.every((part) => series.includes(part)),
-  )?.[1];
-}
-
-async function until(check: () => unknown): Promise<void> {
-  const probe = async () => {
-    await check();
-    return true;
-  };
-  await eventually('what is expected', probe, 30_000);
+  return receiver.valueOf(`${name}{`, ...parts);
 }
 
 const QUICK = '  annotated: {interval: 1s, min_interval: 1s}';
@@ -136,9 +96,9 @@ describe('probes by annotation', () => {
       },
       spec: { rules: [{ host: 'localhost' }] },
     });
-    await startCollector(`${QUICK}\n  allowed_networks: [loopback]`);
+    await startProbing(`${QUICK}\n  allowed_networks: [loopback]`);
     const web = ['namespace="shop"', 'service="web"', 'scope="service"', 'module="http_2xx"'];
-    await until(() => {
+    await untilPasses(() => {
       expect(valueOf('probe_success', ...web)).toBe(1);
       expect(valueOf('probe_http_status_code', ...web)).toBe(200);
       expect(valueOf('probe_success', 'service="port"', 'module="tcp_connect"')).toBe(1);
@@ -149,7 +109,7 @@ describe('probes by annotation', () => {
     // By the Service's own name, at its cluster address.
     expect(asked).toContain(`web.shop.svc:${shopPort} / by nobody`);
     server.put(service('web', {}));
-    await until(() => expect(valueOf('probe_success', ...web)).toBe('stale'));
+    await untilPasses(() => expect(valueOf('probe_success', ...web)).toBe('stale'));
   });
 
   it('go to no address that is not theirs, and use no module with credentials', async () => {
@@ -157,8 +117,8 @@ describe('probes by annotation', () => {
     server.put(service('kubelet', { 'binnacle.dev/probe': 'tcp_connect' }, 10_250));
     server.put(service('thief', { 'binnacle.dev/probe': 'secret' }));
     const secret = '{prober: http, http: {basic_auth: {username: u, password: p}}}';
-    const api = await startCollector(`${QUICK}\n  modules: {secret: ${secret}}`);
-    await until(async () => {
+    const api = await startProbing(`${QUICK}\n  modules: {secret: ${secret}}`);
+    await untilPasses(async () => {
       const { data } = (await (await fetch(api)).json()) as {
         data: { probes: { target: string; failure: unknown }[]; problems: unknown[] };
       };
@@ -182,6 +142,6 @@ describe('probes by annotation', () => {
       ]);
     });
     expect(asked).toEqual([]);
-    await until(() => expect(valueOf('probe_success', 'service="local"')).toBe(0));
+    await untilPasses(() => expect(valueOf('probe_success', 'service="local"')).toBe(0));
   });
 });

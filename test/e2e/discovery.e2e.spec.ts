@@ -5,10 +5,9 @@ import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
-import { AppLogger, listen } from '#libs/platform';
-import { createApp } from '../../apps/collector/src/app.ts';
 import { KubeApiServer } from '../kube/api-server.ts';
 import { podObject } from '../kube/kube-objects.ts';
+import { startCollector } from '../support/collector.ts';
 import { eventually, temporaryFolder } from '../support/processes.ts';
 
 interface ActiveTarget {
@@ -65,10 +64,9 @@ afterEach(async () => {
 });
 
 /** @returns what is scraped, as `/api/v1/targets` has it */
-async function startCollector(scrapeConfigs: string, nodeName = 'n1') {
-  const configFile = join(folder.path, 'collector.yml');
-  await writeFile(
-    configFile,
+async function startScraping(scrapeConfigs: string, nodeName = 'n1') {
+  const { app, url } = await startCollector(
+    folder.path,
     `host_metrics: {enabled: false}
 outputs: {remote_write: []}
 kubernetes:
@@ -78,19 +76,8 @@ kubernetes:
   state: {enabled: false}
 ${scrapeConfigs}`,
   );
-  const app = await createApp(
-    {
-      configFile,
-      dataDir: join(folder.path, 'data'),
-      listen: { host: '127.0.0.1', port: 0 },
-      logLevel: 'silent',
-    },
-    {},
-    AppLogger.create({ app: 'test', level: 'silent' }),
-  );
   running.push(app);
-  const address = await listen(app, { host: '127.0.0.1', port: 0 });
-  own = `http://127.0.0.1:${address.port}`;
+  own = url;
   return async (): Promise<readonly ActiveTarget[]> => {
     const response = await fetch(`${own}/api/v1/targets`);
     const { data } = (await response.json()) as { data: { activeTargets: ActiveTarget[] } };
@@ -130,7 +117,7 @@ it('pods of the node are scraped that ask for it, without any scrape_configs', a
   server.put(scraped('elsewhere', { 'prometheus.io/port': String(port) }, 'n2'));
   server.put(scraped('sly', { 'prometheus.io/port': '10250' }));
   server.put(podObject('quiet', { node: 'n1', ip: '127.0.0.1', port }));
-  const targets = await startCollector('');
+  const targets = await startScraping('');
   const url = `http://127.0.0.1:${port}/custom?module=a+b`;
   const [found] = await untilUrls(targets, [url]);
   expect(found?.labels).toEqual({
@@ -158,7 +145,7 @@ it('pods that point elsewhere than at themselves are refused, counted and listed
   server.put(scraped('web', { 'acme.io/address': `127.0.0.1:${port}` }));
   const address = '__meta_kubernetes_pod_annotation_acme_io_address';
   const annotated = '__meta_kubernetes_pod_annotation_prometheus_io_port';
-  const targets = await startCollector(`scrape_configs:
+  const targets = await startScraping(`scrape_configs:
   - job_name: pods
     scrape_interval: 1s
     kubernetes_sd_configs: [{role: pod}]
@@ -190,7 +177,7 @@ it('pods that point elsewhere than at themselves are refused, counted and listed
 it('pods get no credential of the cluster’s, and lead no scrape to the node', async () => {
   redirectsTo = `http://localhost:${port}/stolen`;
   server.put(scraped('web', { 'prometheus.io/port': String(port) }));
-  const targets = await startCollector('');
+  const targets = await startScraping('');
   const down = await eventually(
     'a scrape',
     async () => (await targets()).find(({ health }) => health === 'down') ?? null,
@@ -206,7 +193,7 @@ it('targets come from files and HTTP servers, and stay while these say nonsense'
   const write = (address: string) =>
     writeFile(file, JSON.stringify([{ targets: [address], labels: { from: 'file' } }]));
   await write('127.0.0.1:1');
-  const targets = await startCollector(`scrape_configs:
+  const targets = await startScraping(`scrape_configs:
   - job_name: both
     file_sd_configs: [{files: ['targets*.json'], refresh_interval: 1s}]
     http_sd_configs: [{url: 'http://127.0.0.1:${port}/targets', refresh_interval: 1s}]
@@ -247,7 +234,7 @@ it('endpoints of a node are its own, services the elected collector’s, one wat
     })),
     ports: [{ name: 'http', port: 8_080, protocol: 'TCP' }],
   });
-  const targets = await startCollector(`scrape_configs:
+  const targets = await startScraping(`scrape_configs:
   - job_name: slices
     kubernetes_sd_configs: [{role: endpointslice}]
     relabel_configs: [{source_labels: [__meta_kubernetes_service_label_team], target_label: team}]

@@ -1,57 +1,34 @@
 import 'reflect-metadata';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { AppLogger, listen } from '#libs/platform';
-import { uncompressBlock, WriteV1Decoder } from '#libs/remote-write';
-import { isStaleMarker } from '#libs/samples';
-import { createApp } from '../../apps/collector/src/app.ts';
 import { HealthServer } from '../../libs/node-probes/testing/health-server.ts';
 import { KubeApiServer } from '../kube/api-server.ts';
 import { eventObject, podObject } from '../kube/kube-objects.ts';
-import { eventually, temporaryFolder } from '../support/processes.ts';
+import { type Collector, startCollector } from '../support/collector.ts';
+import { temporaryFolder, untilPasses } from '../support/processes.ts';
+import { WriteReceiver } from '../support/write-receiver.ts';
 
 /** A pod's own address, as far as one machine has several. */
 const POD_IP = '127.0.0.42';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
-let receiver: Server;
+let receiver: WriteReceiver;
 let shop: Server;
 let shopPort: number;
 let shopStatus: number;
 let server: KubeApiServer;
-/** The newest value of each series, `stale` for one that has ended. */
-let latest: Map<string, number | 'stale'>;
 /** What the pod was asked. */
 let asked: string[];
-let app: Awaited<ReturnType<typeof createApp>> | null;
-let api: string;
+let collector: Collector | null;
 
 beforeEach(async () => {
   folder = await temporaryFolder();
-  latest = new Map();
   asked = [];
-  app = null;
+  collector = null;
   shopStatus = 200;
-  const decoder = new WriteV1Decoder();
-  receiver = createServer((request, response) => {
-    const parts: Buffer[] = [];
-    request.on('data', (part: Buffer) => parts.push(part));
-    request.on('end', () => {
-      const { batch } = decoder.decode(uncompressBlock(Buffer.concat(parts), 1 << 24));
-      batch.labels.forEach((labels, i) => {
-        const at = batch.firstSample[i + 1]! - 1;
-        const value = isStaleMarker(batch.values, at) ? 'stale' : batch.values[at]!;
-        latest.set(labels.toString(), value);
-      });
-      response.writeHead(204).end();
-    });
-  });
-  receiver.listen(0, '127.0.0.1');
-  await once(receiver, 'listening');
+  receiver = await WriteReceiver.start();
   shop = createServer((request, response) => {
     asked.push(`${request.url} ${request.headers['user-agent']?.split('/', 1)[0]}`);
     response.writeHead(shopStatus).end(shopStatus === 200 ? '' : 'no database');
@@ -63,38 +40,28 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await app?.close();
+  await collector?.app.close();
   await server.close();
-  for (const one of [receiver, shop]) {
-    one.closeAllConnections();
-    one.close();
-  }
+  receiver.close();
+  shop.closeAllConnections();
+  shop.close();
   await folder.remove();
 });
 
-async function startCollector(probes: string): Promise<void> {
-  const { port } = receiver.address() as AddressInfo;
-  const configFile = join(folder.path, 'collector.yml');
-  await writeFile(
-    configFile,
+async function startProbing(probes: string): Promise<void> {
+  collector = await startCollector(
+    folder.path,
     `host_metrics: {enabled: false}
 scrape_configs: []
-outputs: {remote_write: [{url: "http://127.0.0.1:${port}/w", queue_config: {batch_send_deadline: 20ms}}]}
+outputs: {remote_write: [{url: "${receiver.url}", queue_config: {batch_send_deadline: 20ms}}]}
 kubernetes:
   api_server: ${await server.listen()}
   kubelet: {enabled: false}
   lease: {namespace: binnacle}
 probes: ${probes}
 `,
+    { env: { NODE_NAME: 'n1' } },
   );
-  const address = { host: '127.0.0.1', port: 0 };
-  app = await createApp(
-    { configFile, dataDir: folder.path, listen: address, logLevel: 'silent' },
-    { NODE_NAME: 'n1' },
-    AppLogger.create({ app: 'test', level: 'silent' }),
-  );
-  const own = await listen(app, address);
-  api = `http://127.0.0.1:${own.port}/api/v1/probes`;
 }
 
 interface Shown {
@@ -108,7 +75,7 @@ interface Shown {
 }
 
 async function shown(query = ''): Promise<Shown> {
-  const answer = await fetch(api + query);
+  const answer = await fetch(`${collector?.url}/api/v1/probes${query}`);
   return ((await answer.json()) as { data: Shown }).data;
 }
 
@@ -166,17 +133,7 @@ const READINESS = {
 
 /** The value of the one series of that name with all of `parts` in its labels. */
 function valueOf(name: string, ...parts: string[]): number | 'stale' | undefined {
-  return [...latest].find(
-    ([series]) => series.startsWith(`${name}{`) && parts.every((part) => series.includes(part)),
-  )?.[1];
-}
-
-async function until(check: () => unknown): Promise<void> {
-  const probe = async () => {
-    await check();
-    return true;
-  };
-  await eventually('what is expected', probe, 30_000);
+  return receiver.valueOf(`${name}{`, ...parts);
 }
 
 const OF_PROBE = ['namespace="shop"', 'pod="web"', 'container="main"', 'probe_type="Readiness"'];
@@ -187,8 +144,8 @@ const result = (source: string) =>
 describe('a node’s pods', () => {
   it('are asked what they declare; failing and recovery are told, compared and kept', async () => {
     server.put(pod(READINESS));
-    await startCollector(ALL);
-    await until(() => {
+    await startProbing(ALL);
+    await untilPasses(() => {
       expect(valueOf('probe_success', 'scope="shadow"', 'module="http"', ...OF_PROBE)).toBe(1);
       expect(valueOf('probe_http_status_code', ...OF_PROBE)).toBe(200);
       expect(
@@ -200,22 +157,22 @@ describe('a node’s pods', () => {
     expect(new Set(asked)).toEqual(new Set(['/ready kube-probe']));
 
     shopStatus = 503;
-    await until(() => {
+    await untilPasses(() => {
       expect(valueOf('probe_success', ...OF_PROBE)).toBe(0);
       expect([result('shadow'), result('kubelet')]).toEqual([0, 1]);
       expect(valueOf('binnacle_pod_probe_mismatch', ...OF_PROBE)).toBe(1);
       expect(valueOf('binnacle_pod_probe_failures_total', 'reason="status"')).toBeGreaterThan(1);
     });
     server.put(pod(READINESS, { isReady: false }));
-    await until(() => {
+    await untilPasses(() => {
       expect(result('kubelet')).toBe(0);
       expect(valueOf('binnacle_pod_probe_mismatch', ...OF_PROBE)).toBe(0);
     });
 
     shopStatus = 200;
     server.put(pod(READINESS));
-    await until(() => expect([result('shadow'), result('kubelet')]).toEqual([1, 1]));
-    await until(async () => {
+    await untilPasses(() => expect([result('shadow'), result('kubelet')]).toEqual([1, 1]));
+    await untilPasses(async () => {
       const told = await story();
       expect(told.slice(0, 6)).toEqual([
         'scheduled on n1',
@@ -245,7 +202,7 @@ describe('a node’s pods', () => {
     expect((await shown('?namespace=other')).pods).toEqual([]);
 
     server.delete(pod(READINESS));
-    await until(async () => {
+    await untilPasses(async () => {
       expect(valueOf('probe_success', ...OF_PROBE)).toBe('stale');
       expect(result('kubelet')).toBe('stale');
       expect((await story()).at(-1)).toBe('deleted');
@@ -260,16 +217,16 @@ describe('a node’s pods', () => {
       livenessProbe: { grpc: { port }, periodSeconds: 1, timeoutSeconds: 30, failureThreshold: 1 },
     };
     server.put(pod(probes));
-    await startCollector(ALL);
+    await startProbing(ALL);
     const failed =
       'probe-failed main Liveness response: the server is NOT_SERVING; accepted is SERVING';
-    await until(async () => expect(await story()).toContain(failed));
+    await untilPasses(async () => expect(await story()).toContain(failed));
     server.put(eventObject('kill', 'Killing', { message: 'failed its liveness probe', count: 2 }));
     server.put(pod(probes, { restarts: 1 }));
-    await until(async () =>
+    await untilPasses(async () =>
       expect(await story()).toContain('killed Killing failed its liveness probe'),
     );
-    await until(async () =>
+    await untilPasses(async () =>
       expect(await story()).toContain('restarted main after its liveness probe had failed'),
     );
     health.close();
@@ -279,13 +236,13 @@ describe('a node’s pods', () => {
     server.put(pod(READINESS));
     const exec = { livenessProbe: { exec: { command: ['true'] }, periodSeconds: 1 } };
     const annotations = { 'binnacle.dev/shadow-probes': 'true' };
-    await startCollector('{}');
-    await until(async () =>
+    await startProbing('{}');
+    await untilPasses(async () =>
       expect(await declared()).toMatchObject([{ type: 'Readiness', shadow: null }]),
     );
     expect(asked).toEqual([]);
     server.put(pod({ ...READINESS, ...exec }, { annotations }));
-    await until(async () =>
+    await untilPasses(async () =>
       expect(await declared()).toMatchObject([
         { type: 'Liveness', check: null, notPossible: expect.stringMatching(/only the kubelet/) },
         // Nothing allows the loopback address here.

@@ -125,6 +125,20 @@ export async function eventually<T>(
   throw new Error(`waited ${timeoutMs} ms in vain for ${what}`, { cause: lastError });
 }
 
+/** Until `check` passes. @throws what it threw last, after `timeoutMs` */
+export async function untilPasses(check: () => unknown, timeoutMs = 60_000): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    try {
+      await check();
+      return;
+    } catch (error) {
+      if (Date.now() >= deadline) throw error;
+    }
+    await sleep(50);
+  }
+}
+
 /** GET as text, or null where nothing answers or the status is not 200. */
 export async function getText(url: string): Promise<string | null> {
   const response = await fetch(url, { signal: AbortSignal.timeout(20_000) }).catch(() => null);
