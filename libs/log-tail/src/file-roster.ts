@@ -94,6 +94,8 @@ export class FileRoster {
     readonly open: number;
   } | null = null;
   #firstScanMs: number | null = null;
+  /** There was an earlier run, and nobody knows how far it came. */
+  #hasForgotten = false;
   #lastScanMs = 0;
 
   constructor(options: FileRosterOptions) {
@@ -101,8 +103,12 @@ export class FileRoster {
     this.#groups = new Map(options.groups.map((group) => [group.name, group]));
   }
 
-  /** Recalls how far an earlier run came. */
-  recall(checkpoints: readonly Checkpoint[]): void {
+  /** Recalls how far an earlier run came; null when that is not known, and all is read once more. */
+  recall(checkpoints: readonly Checkpoint[] | null): void {
+    if (checkpoints === null) {
+      this.#hasForgotten = true;
+      return;
+    }
     for (const checkpoint of checkpoints) {
       if (!this.#groups.has(checkpoint.group)) continue;
       (checkpoint.isDone ? this.#done : this.#resumable).set(keyOf(checkpoint), checkpoint);
@@ -264,7 +270,7 @@ export class FileRoster {
   ): Promise<TailedFile> {
     const key = keyOf(handle.id);
     const checkpoint = this.#resumable.get(key) ?? this.#done.get(key);
-    const isNew = checkpoint === undefined && !this.#history.has(path);
+    const isNew = checkpoint === undefined && !this.#history.has(path) && !this.#hasForgotten;
     const file = new TailedFile(group.name, path, handle, checkpoint?.offset ?? 0, nowMs);
     this.#tailed.set(key, file);
     this.hasChanged = true;

@@ -88,7 +88,8 @@ export interface Checkpoint extends FileId {
 
 /** Where checkpoints survive a restart. */
 export interface CheckpointStore {
-  load(): Promise<readonly Checkpoint[]>;
+  /** Null when there were some and they are not understood: then nothing is known of any file, new or old. */
+  load(): Promise<readonly Checkpoint[] | null>;
   /** Replaces all; resolved when they would survive a power cut. */
   save(checkpoints: readonly Checkpoint[]): Promise<void>;
 }

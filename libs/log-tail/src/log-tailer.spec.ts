@@ -110,6 +110,14 @@ describe('a growing file', () => {
     });
   });
 
+  it('is read from its beginning, whatever is asked for, where an earlier run’s offsets are not understood', async () => {
+    const checkpoints = { load: () => Promise.resolve(null), save: () => Promise.resolve() };
+    const bench = await started({ checkpoints }, { from: 'end' });
+    bench.files.append(LOG, 'one\ntwo\n');
+    await bench.poll();
+    expect(bench.lines).toEqual(['one', 'two']);
+  });
+
   it('is read from its end where that is asked for, but a new one from its beginning', async () => {
     const bench = await started({}, { from: 'end' });
     bench.files.append(LOG, 'old\nhalf of');

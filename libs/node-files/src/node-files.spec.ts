@@ -10,6 +10,7 @@ import {
   FileBlockFiles,
   FileSegmentStore,
   FileSnapshots,
+  FileSpoolFiles,
   lockDirectory,
   writeFileAtomically,
 } from './index.ts';
@@ -275,5 +276,22 @@ describe('FileSnapshots', () => {
     await snapshots().clear();
     expect(await readdir(join(directory, 'copies'))).toEqual(['whole']);
     expect(await readFile(join(directory, 'blocks', '1.block'), 'utf8')).toBe('one');
+  });
+});
+
+describe('FileSpoolFiles', () => {
+  it('sets a segment aside with its number and how far it was acknowledged', async () => {
+    const files = new FileSpoolFiles(directory);
+    await files.append(7, [Buffer.from('seven')]);
+    await files.append(8, [Buffer.from('eight')]);
+    await files.setAside(7, 3);
+    expect(await files.list()).toEqual([{ number: 8, sizeBytes: 5 }]);
+    const again = new FileSpoolFiles(directory);
+    const [aside] = await again.listAside();
+    expect(aside).toMatchObject({ number: 7, fromOffset: 3, sizeBytes: 5 });
+    expect((await again.readAside(aside!.name, 3, 10)).toString()).toBe('en');
+    await again.removeAside(aside!.name);
+    expect(await again.listAside()).toEqual([]);
+    expect((await again.readAside(aside!.name, 0, 10)).length).toBe(0);
   });
 });

@@ -1,4 +1,4 @@
-export { FileCheckpointStore } from './file-checkpoint-store.ts';
+export { type CheckpointFileFault, FileCheckpointStore } from './file-checkpoint-store.ts';
 export {
   type FileChangeListener,
   type FileGroup,

@@ -3,6 +3,7 @@ import {
   appendFileSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -252,15 +253,22 @@ describe('checkpoints in a file', () => {
     expect(await new FileCheckpointStore(path).load()).toEqual([{ ...checkpoint, offset: 43 }]);
   });
 
-  it.each(['', '{"version":1,"checkp', '{"version":9,"checkpoints":[]}', '[1]'])(
-    'are set aside when the file is damaged: %j',
-    async (text) => {
-      const path = write('tail.json', text);
-      const store = new FileCheckpointStore(path);
-      expect(await store.load()).toEqual([]);
-      expect(store.setAside).toBe(`${path}.damaged`);
-      await store.save([checkpoint]);
-      expect(await new FileCheckpointStore(path).load()).toHaveLength(1);
-    },
-  );
+  it.each([
+    ['', 'damaged'],
+    ['{"version":1,"checkp', 'damaged'],
+    ['{"version":9,"checkpoints":[]}', 'newer'],
+    ['{"version":0,"checkpoints":[]}', 'damaged'],
+    ['[1]', 'damaged'],
+  ])('are set aside when the file is not understood: %j', async (text, reason) => {
+    const path = write('tail.json', text);
+    const told: unknown[] = [];
+    const store = new FileCheckpointStore(path, (...what) => told.push(what));
+    expect(await store.load()).toBeNull();
+    expect(told).toEqual([[`${path}.${reason}`, reason]]);
+    expect(readFileSync(`${path}.${reason}`, 'utf8')).toBe(text);
+    // The process may end before anything is saved.
+    expect(await store.load()).toBeNull();
+    await store.save([checkpoint]);
+    expect(await new FileCheckpointStore(path).load()).toHaveLength(1);
+  });
 });

@@ -7,4 +7,4 @@ export {
   type SpoolOptions,
   type SpoolRead,
 } from './spool.ts';
-export type { SpoolFiles, SpoolSegmentFile } from './spool-files.ts';
+export type { SetAsideSegment, SpoolFiles, SpoolSegmentFile } from './spool-files.ts';

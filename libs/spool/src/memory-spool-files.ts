@@ -1,4 +1,4 @@
-import type { SpoolFiles, SpoolSegmentFile } from './spool-files.ts';
+import type { SetAsideSegment, SpoolFiles, SpoolSegmentFile } from './spool-files.ts';
 
 /** Thrown at the step at which a test wants the machine to stop. */
 export class SimulatedCrash extends Error {
@@ -8,6 +8,7 @@ export class SimulatedCrash extends Error {
 /** A disk in memory, on which a test can have every operation fail, in the middle or before, and fill it up. */
 export class MemorySpoolFiles implements SpoolFiles {
   readonly segments = new Map<number, Buffer>();
+  readonly aside = new Map<string, Buffer>();
   cursor: string | null = null;
   /** Operations that write, so far. */
   writes = 0;
@@ -51,6 +52,32 @@ export class MemorySpoolFiles implements SpoolFiles {
   async remove(segment: number): Promise<void> {
     this.#write();
     this.segments.delete(segment);
+  }
+
+  async setAside(segment: number, fromOffset: number): Promise<void> {
+    this.#write();
+    this.aside.set(`${segment}.${fromOffset}`, this.segments.get(segment)!);
+    this.segments.delete(segment);
+  }
+
+  listAside(): Promise<readonly SetAsideSegment[]> {
+    return Promise.resolve(
+      [...this.aside].map(([name, { length }]) => ({
+        name,
+        number: Number.parseInt(name, 10),
+        fromOffset: Number(name.slice(name.indexOf('.') + 1)),
+        sizeBytes: length,
+      })),
+    );
+  }
+
+  readAside(name: string, offset: number, length: number): Promise<Buffer> {
+    return Promise.resolve(Buffer.from(this.aside.get(name)!.subarray(offset, offset + length)));
+  }
+
+  async removeAside(name: string): Promise<void> {
+    this.#write();
+    this.aside.delete(name);
   }
 
   loadCursor(): Promise<string | null> {

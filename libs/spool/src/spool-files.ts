@@ -5,6 +5,15 @@ export interface SpoolSegmentFile {
   readonly sizeBytes: number;
 }
 
+/** A segment that was taken out because it was written in a later version's format. */
+export interface SetAsideSegment {
+  readonly name: string;
+  readonly number: number;
+  /** Everything before it had been acknowledged. */
+  readonly fromOffset: number;
+  readonly sizeBytes: number;
+}
+
 /** Where a spool lives. Everything rejects with what the file system says. */
 export interface SpoolFiles {
   list(): Promise<readonly SpoolSegmentFile[]>;
@@ -13,6 +22,13 @@ export interface SpoolFiles {
   /** Up to `length` bytes at `offset`; fewer at the end, none of a segment that is gone. */
   read(segment: number, offset: number, length: number): Promise<Buffer>;
   remove(segment: number): Promise<void>;
+  /** Takes a segment out of the list, with its bytes and how far it was acknowledged. */
+  setAside(segment: number, fromOffset: number): Promise<void>;
+  /** What was set aside, in the order of its numbers. */
+  listAside(): Promise<readonly SetAsideSegment[]>;
+  /** Like {@link read}, of a segment that was set aside. */
+  readAside(name: string, offset: number, length: number): Promise<Buffer>;
+  removeAside(name: string): Promise<void>;
   /** The text last saved, or null. */
   loadCursor(): Promise<string | null>;
   /** Replaces the text as a whole. */

@@ -60,6 +60,23 @@ describe('a spool', () => {
     expect(files.segments.size).toBe(0);
   });
 
+  it('does not count as dropped what its reader has in hands, though it makes room on disk', async () => {
+    const spool = await open(new MemorySpoolFiles(), 300);
+    await spool.append(Array.from({ length: 8 }, (_, i) => item(`item ${i}`, 2)));
+    const read = await spool.next(13);
+    expect(read!.items).toHaveLength(2);
+    await spool.append(Array.from({ length: 32 }, (_, i) => item(`item ${8 + i}`, 2)));
+    expect(spool.counters.droppedRecords).toBeGreaterThan(10);
+    await spool.acknowledge(read!);
+    const left = await drain(spool);
+    expect(spool.counters.droppedRecords).toBe(2 * (40 - 2 - left.length));
+    expect(spool.counters.droppedBytes).toBe(
+      Array.from({ length: 40 - left.length }, (_, i) => 16 + `item ${i}`.length)
+        .slice(2)
+        .reduce((sum, size) => sum + size, 0),
+    );
+  });
+
   it('drops the oldest, or does not take the newest, when it is full, and counts them', async () => {
     const oldest = await open(new MemorySpoolFiles(), 300, 'drop_oldest');
     const newest = await open(new MemorySpoolFiles(), 300, 'drop_newest');
@@ -154,5 +171,49 @@ describe('a spool', () => {
         },
       ),
     );
+  });
+});
+
+/** As another version might write: the same, under another mark. */
+function marked(segment: Buffer, mark: string): Buffer {
+  return Buffer.from(segment.toString('latin1').replaceAll(/BSP\d/g, mark), 'latin1');
+}
+
+describe('a spool that a later version wrote', () => {
+  it('is set aside, and taken back once it is understood, from where it was acknowledged', async () => {
+    const files = new MemorySpoolFiles();
+    const later = await open(files);
+    await later.append(Array.from({ length: 8 }, (_, i) => item(`item ${i}`)));
+    await later.acknowledge((await later.next(12))!);
+    const written = new Map(files.segments);
+    for (const [number, bytes] of written) files.segments.set(number, marked(bytes, 'BSP2'));
+
+    const earlier = await open(files);
+    expect(earlier.isEmpty).toBe(true);
+    expect(earlier.asideBytes).toBe([...written.values()].reduce((sum, b) => sum + b.length, 0));
+    await earlier.append([item('from the earlier'), item('and one more')]);
+    await earlier.acknowledge((await earlier.next(20))!);
+    // It is opened again and again before the later version is back.
+    expect((await open(files)).asideBytes).toBe(earlier.asideBytes);
+    expect(earlier.counters).toMatchObject({ droppedRecords: 0, damagedBytes: 0 });
+
+    for (const [name, bytes] of files.aside) files.aside.set(name, marked(bytes, 'BSP1'));
+    const back = await open(files);
+    expect(back.asideBytes).toBe(0);
+    expect(files.aside.size).toBe(0);
+    const items = Array.from({ length: 6 }, (_, i) => `item ${2 + i}`);
+    expect(await drain(back)).toEqual(['and one more', ...items]);
+  });
+
+  it('stays aside while there is no room for it', async () => {
+    const files = new MemorySpoolFiles();
+    await (await open(files)).append([item('x'.repeat(90)), item('y'.repeat(90))]);
+    const [first, bytes] = [...files.segments][0]!;
+    files.segments.delete(first);
+    files.aside.set(`${first}.0`, bytes);
+    const spool = await open(files, 150, 'drop_oldest');
+    expect(spool.asideBytes).toBe(bytes.length);
+    expect(await drain(spool)).toEqual(['y'.repeat(90)]);
+    expect(await drain(await open(files, 150))).toEqual(['x'.repeat(90)]);
   });
 });

@@ -46,7 +46,10 @@ interface Segment {
 
 /** Mark, length, count, checksum of length, count and bytes. */
 const HEADER_BYTES = 16;
+/** `BSP` and the version of the format, a digit: raised when an earlier version would misread what is written. */
 const MARK = 0x42_53_50_31;
+/** `BSP9`: the last of the marks that later versions may write. */
+const LAST_MARK = 0x42_53_50_39;
 const MAX_ITEM_BYTES = 64 * 1024 * 1024;
 
 /**
@@ -68,6 +71,10 @@ export class Spool {
   /** Where the first segment goes on. */
   #offset = 0;
   #nextNumber = 1;
+  /** Records that were read and neither acknowledged nor read again: their reader has them in memory. */
+  #inHands: { readonly segment: number; readonly records: number; readonly bytes: number } | null =
+    null;
+  #asideBytes = 0;
   /** Nothing is appended to what an earlier run wrote, nor behind a write that failed. */
   #isSealed = true;
   #last: Promise<unknown> = Promise.resolve();
@@ -82,11 +89,20 @@ export class Spool {
     this.#policy = options.policy;
   }
 
-  /** Opens what an earlier run left. */
+  /** Opens what an earlier run left, also one of a later version, as far as it is understood. */
   static async open(options: SpoolOptions): Promise<Spool> {
     const spool = new Spool(options);
     await spool.#recover();
+    await spool.#takeBack();
     return spool;
+  }
+
+  /**
+   * Bytes of segments that a later version wrote in a format that is not understood. They are kept beside the spool,
+   * whatever `maxBytes` is, until a version opens it that understands them.
+   */
+  get asideBytes(): number {
+    return this.#asideBytes;
   }
 
   get isEmpty(): boolean {
@@ -120,15 +136,24 @@ export class Spool {
         const segment = this.#segments[0];
         if (segment === undefined) return null;
         const read = await this.#read(segment, maxBytes);
-        if (read !== null) return read;
+        if (read !== null) {
+          const records = read.items.reduce((sum, { count }) => sum + count, 0);
+          const bytes = read.endOffset - this.#offset;
+          this.#inHands = { segment: segment.number, records, bytes };
+          return read;
+        }
         await this.#dropFirst();
       }
     });
   }
 
-  /** The items have arrived and are not read again. What was dropped meanwhile to make room stays dropped. */
+  /**
+   * The items have arrived and are not read again. They may have made room on disk meanwhile, which is no loss while
+   * their reader has them, and is not counted as one.
+   */
   acknowledge(read: SpoolRead): Promise<void> {
     return this.#inTurn(async () => {
+      this.#inHands = null;
       const segment = this.#segments[0];
       if (segment === undefined || segment.number !== read.segment) return;
       for (const { count } of read.items) segment.records -= count;
@@ -186,8 +211,9 @@ export class Spool {
     while (total() + size > this.#maxBytes) {
       if (this.#policy === 'drop_newest') return false;
       const first = this.#segments[0]!;
-      this.counters.droppedRecords += first.records;
-      this.counters.droppedBytes += first.sizeBytes - this.#offset;
+      const kept = this.#inHands?.segment === first.number ? this.#inHands : null;
+      this.counters.droppedRecords += first.records - (kept?.records ?? 0);
+      this.counters.droppedBytes += first.sizeBytes - this.#offset - (kept?.bytes ?? 0);
       await this.#dropFirst();
     }
     return true;
@@ -239,6 +265,10 @@ export class Spool {
     for (const { number, sizeBytes } of found) {
       this.#nextNumber = Math.max(this.#nextNumber, number + 1);
       const from = cursor !== null && cursor.segment === number ? cursor.offset : 0;
+      if (await this.#isOfLaterVersion(number, from, sizeBytes)) {
+        await this.#files.setAside(number, from);
+        continue;
+      }
       const segment = await this.#measure(number, Math.min(from, sizeBytes), sizeBytes);
       // A segment before the cursor's was on its way out.
       const isDone = cursor !== null && number < cursor.segment;
@@ -247,6 +277,43 @@ export class Spool {
         if (this.#segments.length === 0) this.#offset = from;
         this.#segments.push(segment);
       }
+    }
+  }
+
+  async #isOfLaterVersion(number: number, from: number, sizeBytes: number): Promise<boolean> {
+    return from < sizeBytes && hasLaterMark(await this.#files.read(number, from, HEADER_BYTES));
+  }
+
+  /**
+   * What an earlier version set aside and this one understands is appended again: not in its place, since the cursor
+   * has only one. A stop in the middle of it has part of it twice.
+   */
+  async #takeBack(): Promise<void> {
+    for (const { name, number, fromOffset, sizeBytes } of await this.#files.listAside()) {
+      this.#nextNumber = Math.max(this.#nextNumber, number + 1);
+      const hasRoom = this.sizeBytes + this.#offset + sizeBytes <= this.#maxBytes;
+      const head = await this.#files.readAside(name, fromOffset, HEADER_BYTES);
+      if (!hasRoom || hasLaterMark(head)) {
+        this.#asideBytes += sizeBytes;
+        continue;
+      }
+      let offset = fromOffset;
+      while (offset < sizeBytes) {
+        const header = await this.#files.readAside(name, offset, HEADER_BYTES);
+        const length = lengthIn(header);
+        const item =
+          length === null
+            ? null
+            : checked(header, await this.#files.readAside(name, offset + HEADER_BYTES, length));
+        if (item === null) {
+          this.counters.damagedPlaces++;
+          this.counters.damagedBytes += sizeBytes - offset;
+          break;
+        }
+        await this.#append(item);
+        offset += HEADER_BYTES + item.bytes.length;
+      }
+      await this.#files.removeAside(name);
     }
   }
 
@@ -281,6 +348,12 @@ function headerOf({ bytes, count }: SpoolItem): Buffer {
   header.writeUInt32BE(count, 8);
   header.writeUInt32BE(crc32(bytes, crc32(header.subarray(0, 12))), 12);
   return header;
+}
+
+function hasLaterMark(header: Buffer): boolean {
+  if (header.length < 4) return false;
+  const mark = header.readUInt32BE(0);
+  return mark > MARK && mark <= LAST_MARK;
 }
 
 /** The length that a header tells, or null when it is none. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { FileSpoolFiles } from '#libs/node-files';
 import type { AppLogger } from '#libs/platform';
-import { Spool } from '#libs/spool';
+import type { Spool } from '#libs/spool';
+import { openOutputSpool } from '../outputs/open-output-spool.ts';
 import type { OutputMetrics } from '../outputs/output-metrics.ts';
 import { DeadLetterFile } from './dead-letter-file.ts';
 import { LogOutput, type LogOutputEvents } from './log-output.ts';
@@ -64,11 +64,12 @@ export function createLogOutput(
         spool.max_size === 0
           ? null
           : (): Promise<Spool> =>
-              Spool.open({
-                files: new FileSpoolFiles(spoolFolder),
-                maxBytes: spool.max_size,
-                policy: spool.when_full,
-              }),
+              openOutputSpool(
+                name,
+                spoolFolder,
+                { maxBytes: spool.max_size, policy: spool.when_full },
+                logger,
+              ),
     },
     events,
   );

@@ -19,6 +19,23 @@ export interface LogOutputEvents {
   stateChanged(isUp: boolean, detail: string): void;
 }
 
+/** How an output tells the time and waits. */
+export interface OutputClock {
+  /** Of a clock that only goes forward. */
+  nowMs(): number;
+  /** Calls once, later. @returns a function that takes it back */
+  after(delayMs: number, body: () => void): () => void;
+}
+
+/** The machine's. */
+const MACHINE_CLOCK: OutputClock = {
+  nowMs: () => performance.now(),
+  after: (delayMs, body) => {
+    const timer = setTimeout(body, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
 export interface LogOutputOptions {
   readonly transport: LogTransport;
   readonly minBackoffMs: number;
@@ -29,6 +46,8 @@ export interface LogOutputOptions {
   readonly openSpool: (() => Promise<Spool>) | null;
   /** For how long a receiver must be failing before records go to the spool. */
   readonly spoolAfterMs: number;
+  /** Default: the machine's. */
+  readonly clock?: OutputClock;
 }
 
 interface Pending {
@@ -61,7 +80,9 @@ export class LogOutput {
   #hasSpillFailed = false;
   #failingSinceMs: number | null = null;
   #backoffMs: number;
-  #timer: NodeJS.Timeout | null = null;
+  readonly #clock: OutputClock;
+  /** Takes back what is to be done later, or null. */
+  #timer: (() => void) | null = null;
   #isUp: boolean | null = null;
   #isClosed = false;
   #isPumpDue = false;
@@ -69,6 +90,7 @@ export class LogOutput {
 
   constructor(options: LogOutputOptions, events: LogOutputEvents) {
     this.#options = options;
+    this.#clock = options.clock ?? MACHINE_CLOCK;
     this.#events = events;
     this.#backoffMs = options.minBackoffMs;
   }
@@ -122,9 +144,9 @@ export class LogOutput {
   async drain(timeoutMs: number): Promise<void> {
     if (this.#queuedRecords === 0 || this.#isClosed) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, timeoutMs);
+      const giveUp = this.#clock.after(timeoutMs, resolve);
       this.#drained = (): void => {
-        clearTimeout(timer);
+        giveUp();
         resolve();
       };
     });
@@ -133,7 +155,7 @@ export class LogOutput {
   /** Stops; what is not safe never will be told so. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer?.();
     this.#timer = null;
     await this.#options.transport.close();
   }
@@ -162,7 +184,7 @@ export class LogOutput {
 
   get #isFailingForLong(): boolean {
     const since = this.#failingSinceMs;
-    return since !== null && performance.now() - since >= this.#options.spoolAfterMs;
+    return since !== null && this.#clock.nowMs() - since >= this.#options.spoolAfterMs;
   }
 
   /** Something with the spool, with nothing else beside it. */
@@ -320,7 +342,7 @@ export class LogOutput {
     }
     if (delivery.kind === 'delivered' || delivery.kind === 'rejected') return;
     if (delivery.kind === 'partial' && again === 0) return;
-    this.#failingSinceMs ??= performance.now();
+    this.#failingSinceMs ??= this.#clock.nowMs();
     this.#events.failed(delivery.kind === 'partial' ? again : records, delivery.detail);
     this.#setUp(false, delivery.detail);
     if (this.#timer !== null) return;
@@ -331,12 +353,12 @@ export class LogOutput {
   }
 
   #later(pauseMs: number, body: () => void): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
+    this.#timer?.();
+    this.#timer = this.#clock.after(pauseMs, () => {
       this.#timer = null;
       body();
       this.#pump();
-    }, pauseMs);
+    });
   }
 
   #setUp(isUp: boolean, detail: string): void {

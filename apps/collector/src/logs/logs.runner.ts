@@ -8,13 +8,12 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import type { TailedFileStatus } from '#libs/log-tail';
-import { FileSpoolFiles } from '#libs/node-files';
 import { FileCheckpointStore, NodeLogFiles } from '#libs/node-tail';
 import { AppLogger, ReloadService, RUN_OPTIONS, type RunOptions } from '#libs/platform';
-import { Spool } from '#libs/spool';
 import { Registry } from 'prom-client';
 import { hasInputs } from '../log-inputs/log-inputs-config.ts';
 import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
+import { openOutputSpool } from '../outputs/open-output-spool.ts';
 import { OutputMetrics } from '../outputs/output-metrics.ts';
 import { hasLogOutputs } from '../outputs/outputs-config.ts';
 import { KubeHubs } from '../kubernetes/kube-hubs.ts';
@@ -193,7 +192,15 @@ export class LogsRunner
       leader: LogLane | null,
       sink: RecordSink,
     ): LaneLoop => {
-      const checkpoints = new FileCheckpointStore(join(this.#dataDir, `${name}.json`));
+      const checkpoints = new FileCheckpointStore(
+        join(this.#dataDir, `${name}.json`),
+        (path, reason) => {
+          this.#logger.error(
+            'offsets of log files are not understood; the files are read from their beginnings',
+            { lane: name, setAside: path, reason },
+          );
+        },
+      );
       const made = new LogLane({
         name,
         groups,
@@ -251,11 +258,12 @@ export class LogsRunner
           output,
           // What is in it was promised to be safe, so it is never full by its own measure.
           openSpool: () =>
-            Spool.open({
-              files: new FileSpoolFiles(folder),
-              maxBytes: inputs.spool_size * 4,
-              policy: 'drop_newest',
-            }),
+            openOutputSpool(
+              name,
+              folder,
+              { maxBytes: inputs.spool_size * 4, policy: 'drop_newest' },
+              this.#logger,
+            ),
           maxSpoolBytes: inputs.spool_size,
           retryMs: INPUT_RETRY_MS,
         },

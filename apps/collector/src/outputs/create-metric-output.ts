@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { FileSpoolFiles } from '#libs/node-files';
 import type { AppLogger } from '#libs/platform';
-import { Spool } from '#libs/spool';
+import type { Spool } from '#libs/spool';
+import { openOutputSpool } from './open-output-spool.ts';
 import { MetricOutput } from './metric-output.ts';
 import type { MetricSpoolConfig } from './metric-spool-config.ts';
 import type { MetricTransport } from './metric-transport.ts';
@@ -75,14 +75,14 @@ function create(
 function openerOf(
   name: string,
   { max_size: maxBytes, when_full: policy }: MetricSpoolConfig,
-  { spoolsFolder, released }: MetricOutputContext,
+  { spoolsFolder, released, logger }: MetricOutputContext,
 ): (() => Promise<Spool>) | null {
   if (spoolsFolder === null || maxBytes === 0) return null;
   const folder = join(spoolsFolder, `metrics-${nameOnDisk(name)}`);
   return async () => {
     // An output that was configured otherwise may still be writing what it had.
     await released(name);
-    return Spool.open({ files: new FileSpoolFiles(folder), maxBytes, policy });
+    return openOutputSpool(name, folder, { maxBytes, policy }, logger);
   };
 }
 
