@@ -41,12 +41,16 @@ export {
   type ScrapeLimits,
   type TargetGroup,
 } from './scrape-config.ts';
+export { specialHost, urlHostname } from './special-addresses.ts';
 export {
+  connectRefusal,
   guardTargets,
   type GuardSurroundings,
+  isGuarded,
   redirectRefusal,
   type RefusalReason,
   type RefusedTarget,
+  urlRefusal,
 } from './target-guard.ts';
 export { parseTargetGroups } from './target-groups.ts';
 export {

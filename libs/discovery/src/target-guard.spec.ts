@@ -2,11 +2,13 @@ import { describe, expect, it } from '@jest/globals';
 import { Labels } from '#libs/labels';
 import {
   buildTargets,
+  connectRefusal,
   guardTargets,
   redirectRefusal,
   resolveScrapeConfigs,
   type ScrapeConfig,
   scrapeConfigsSchema,
+  urlRefusal,
 } from './index.ts';
 
 function job(relabelConfigs: unknown, role = 'pod'): ScrapeConfig {
@@ -136,7 +138,89 @@ describe('what is asked nevertheless', () => {
     const raw = { job_name: 'j', static_configs: [{ targets: ['localhost:10250'] }] };
     const config = resolveScrapeConfigs(scrapeConfigsSchema.parse([raw])).configs[0]!;
     const set = buildTargets(config, config.staticGroups);
-    expect(guardTargets(set, config, { kubelet: null })).toEqual({ set, refused: [] });
+    expect(guardTargets(set, config, { kubelet: null })).toEqual({
+      set,
+      refused: [],
+      trusted: new Set(),
+    });
+  });
+});
+
+describe('a job that somebody else than the operator wrote', () => {
+  const foreign = { kubelet: '10.1.0.1:10999', isForeign: true };
+  const guarded = (raw: object, labels: Readonly<Record<string, string>>, around = foreign) => {
+    const schema = scrapeConfigsSchema.parse([{ job_name: 'j', ...raw }]);
+    const config = resolveScrapeConfigs(schema).configs[0]!;
+    const groups = [{ source: 's', labels: Labels.EMPTY, targets: [Labels.fromRecord(labels)] }];
+    const { refused, trusted } = guardTargets(buildTargets(config, groups), config, around);
+    return refused[0]?.code ?? [...trusted].join(' ');
+  };
+  const written = { static_configs: [{ targets: ['a'] }] };
+  const discovered = { kubernetes_sd_configs: [{ role: 'pod' }] };
+
+  it.each([
+    ['127.0.0.1:9371', 'loopback'],
+    ['[fe80::1]:80', 'link_local'],
+    ['169.254.169.254', 'metadata'],
+    ['10.1.0.7:10250', 'kubelet'],
+    ['10.1.0.7:10999', 'kubelet'],
+    ['10.1.0.7:9100', ''],
+    ['example.com', ''],
+  ])('may list %s only where it is harmless', (address, code) => {
+    expect(guarded(written, { __address__: address })).toBe(code);
+  });
+
+  it('says nothing by labels that look like those of Kubernetes, nor by literal rules', () => {
+    const spoofed = { __address__: '10.1.0.1:10250', __meta_kubernetes_node_name: 'n' };
+    expect(guarded(written, spoofed)).toBe('kubelet');
+    const rules = [{ target_label: '__address__', replacement: '127.0.0.1:9115' }];
+    expect(guarded({ ...discovered, relabel_configs: rules }, POD)).toBe('loopback');
+    expect(
+      guarded({ ...discovered, relabel_configs: rules }, POD, { ...foreign, isForeign: false }),
+    ).toBe('');
+  });
+
+  it('reaches what the API server says and what the operator allows', () => {
+    expect(guarded(discovered, { ...POD, __address__: '127.0.0.1:80' })).toBe('');
+    const around = { ...foreign, isAllowed: (host: string) => host === '127.0.0.1' };
+    expect(guarded(written, { __address__: '127.0.0.1:80' }, around)).toBe('');
+    expect(guarded(written, { __address__: '127.0.0.1:10250' }, around)).toBe('kubelet');
+  });
+
+  it('trusts the names of nodes, and the operator’s own', () => {
+    const node = { __address__: 'n1.example:10250', __meta_kubernetes_node_name: 'n1' };
+    expect(guarded({ kubernetes_sd_configs: [{ role: 'node' }] }, node)).toBe('n1.example');
+    const service = { __address__: 'web.shop.svc:80', __meta_kubernetes_service_name: 'web' };
+    expect(guarded({ kubernetes_sd_configs: [{ role: 'service' }] }, service)).toBe('');
+    const rules = [{ target_label: '__address__', replacement: 'localhost:9115' }];
+    const own = { ...foreign, isForeign: false };
+    expect(guarded({ ...discovered, relabel_configs: rules }, POD, own)).toBe('localhost');
+  });
+});
+
+const connecting = (ip: string, port: number | null) =>
+  connectRefusal({ hostname: 'web.example', ip, port }, { kubelet: '10.1.0.1:10999' });
+
+describe('a connection', () => {
+  it.each(['127.0.0.1', '::1', 'fe80::1%eth0', '::ffff:7f00:1', '64:ff9b::a9fe:a9fe', '0.0.0.0'])(
+    'is not made where a name leads to %s',
+    (ip) => {
+      expect(connecting(ip, null)).toMatch(/^web\.example leads to /);
+    },
+  );
+
+  it('is not made to a port of the kubelet, and else it is', () => {
+    for (const port of [10_250, 10_255, 10_999])
+      expect(connecting('10.0.0.1', port)).not.toBeNull();
+    expect(connecting('10.0.0.1', 80)).toBeNull();
+    expect(connecting('fd00::1', null)).toBeNull();
+  });
+
+  it('is not made to a URL of an object that leads there at once', () => {
+    for (const url of ['http://localhost/', 'http://[::1]/', 'https://10.0.0.1:10250/pods']) {
+      expect(urlRefusal(new URL(url), { kubelet: null })).toMatch(/ is not asked: /);
+    }
+    expect(urlRefusal(new URL('https://sd.example/'), { kubelet: null })).toBeNull();
   });
 });
 

@@ -2,9 +2,15 @@ import type { Labels } from '#libs/labels';
 import type { RelabelRule } from './relabel-config.ts';
 import type { ScrapeConfig } from './scrape-config.ts';
 import type { InvalidTarget, Target, TargetSet } from './targets.ts';
+import {
+  isAddressHost,
+  type SpecialAddress,
+  specialHost,
+  urlHostname,
+} from './special-addresses.ts';
 
 /** Why a target is not asked; the set is closed because it becomes a metric label. */
-export type RefusalReason = 'kubelet' | 'loopback' | 'link_local' | 'metadata';
+export type RefusalReason = 'kubelet' | SpecialAddress;
 
 /** A target of Kubernetes that whoever may create objects there must not have asked. */
 export interface RefusedTarget extends InvalidTarget {
@@ -13,55 +19,85 @@ export interface RefusedTarget extends InvalidTarget {
   readonly key: string;
 }
 
-/** Where the kubelet of this node is. */
+/** What the guard of a job goes by. */
 export interface GuardSurroundings {
-  /** `HOST:PORT`, or null where it is not known. */
+  /** `HOST:PORT` of this node's kubelet, or null where it is not known. */
   readonly kubelet: string | null;
+  /**
+   * Whether somebody with rights in a namespace wrote the job: then every target is looked at, and nothing that the job's
+   * rules or its list of targets say is the operator's word. Default: false.
+   */
+  readonly isForeign?: boolean;
+  /** Whether the operator allows an address, in the form a URL has it. Default: none. */
+  readonly isAllowed?: (hostname: string) => boolean;
 }
 
 /** Those that kubelets have unless told otherwise, the one for reading without credentials included. */
 const KUBELET_PORTS: readonly string[] = ['10250', '10255'];
 
-/** Where clouds hand out credentials to whoever asks from the node. The first is link-local as well. */
-const METADATA: ReadonlySet<string> = new Set([
-  '169.254.169.254',
-  '169.254.170.2',
-  '169.254.170.23',
-  '100.100.100.200',
-  '168.63.129.16',
-  '[fd00:ec2::254]',
-  '[fd00:ec2::23]',
-  '[fd20:ce::254]',
-  'metadata',
-  'metadata.google.internal',
-  'instance-data',
-]);
-
 const META = '__meta_kubernetes_';
+
+/** What a guard leaves of a set. */
+export interface GuardedTargets {
+  readonly set: TargetSet;
+  readonly refused: readonly RefusedTarget[];
+  /** Names in URLs that may lead anywhere, since they are the operator's or those of nodes. */
+  readonly trusted: ReadonlySet<string>;
+}
+
+/** Whether the targets of a job are guarded, and so everything that a request for one connects to. */
+export function isGuarded(config: ScrapeConfig, { isForeign = false }: GuardSurroundings): boolean {
+  return isForeign || config.discovery.some(({ kind }) => kind === 'kubernetes');
+}
 
 /**
  * Takes out of a set what annotations must not lead to: everything on the node that listens for the node alone, the kubelet
  * and the cloud's metadata. It looks at targets that Kubernetes named. What the API server itself says of an object's
- * address holds, and what a job's own rules write down literally (`replacement: 127.0.0.1:9115`) is the operator's word.
+ * address holds, and what a job's own rules write down literally (`replacement: 127.0.0.1:9115`) is the operator's word,
+ * unless the job is not the operator's.
  */
 export function guardTargets(
   set: TargetSet,
   config: ScrapeConfig,
   around: GuardSurroundings,
-): { readonly set: TargetSet; readonly refused: readonly RefusedTarget[] } {
-  if (config.discovery.every(({ kind }) => kind !== 'kubernetes')) return { set, refused: [] };
-  const literals = literalAddresses(config.relabelRules);
+): GuardedTargets {
+  const trusted = new Set<string>();
+  if (!isGuarded(config, around)) return { set, refused: [], trusted };
+  const words = wordsOf(config, around);
   const refused: RefusedTarget[] = [];
   const targets = set.targets.filter((target) => {
-    const code = refusalOf(target, literals, around);
-    if (code === null) return true;
+    const code = refusalOf(target, words, around);
+    if (code === null) {
+      const { hostname } = new URL(target.url);
+      if (!isAddressHost(hostname) && isTrusted(target, words)) trusted.add(hostname);
+      return true;
+    }
     const { jobName, discoveredLabels, url, key } = target;
     const reason = `${new URL(url).host} is not asked: ${REASONS[code]}`;
     refused.push({ jobName, discoveredLabels, reason, code, key });
     return false;
   });
-  if (refused.length === 0) return { set, refused };
-  return { set: { ...set, targets, invalid: [...set.invalid, ...refused] }, refused };
+  if (refused.length === 0) return { set, refused, trusted };
+  return { set: { ...set, targets, invalid: [...set.invalid, ...refused] }, refused, trusted };
+}
+
+/** Whose word counts where it is about an address. */
+interface Words {
+  /** What the operator has written into rules. */
+  readonly literals: readonly string[];
+  /** Whether labels of Kubernetes can only come from there: whoever writes a list of targets may write labels as well. */
+  readonly areLabelsOwn: boolean;
+  readonly isForeign: boolean;
+}
+
+function wordsOf(config: ScrapeConfig, { isForeign = false }: GuardSurroundings): Words {
+  const isDiscovered =
+    config.staticGroups.length === 0 && config.discovery.every(({ kind }) => kind === 'kubernetes');
+  return {
+    literals: isForeign ? [] : literalAddresses(config.relabelRules),
+    areLabelsOwn: !isForeign || isDiscovered,
+    isForeign,
+  };
 }
 
 const REASONS: Readonly<Record<RefusalReason, string>> = {
@@ -78,29 +114,63 @@ const REASONS: Readonly<Record<RefusalReason, string>> = {
 export function redirectRefusal(from: URL, to: URL, around: GuardSurroundings): string | null {
   if (from.host === to.host) return null;
   const code =
-    (from.hostname === to.hostname ? null : specialHost(to.hostname)) ??
+    (from.hostname === to.hostname ? null : specialOf(to.hostname, around)) ??
     (kubeletPorts(around).includes(portOf(to)) ? 'kubelet' : null);
   return code === null ? null : `redirected to ${to.host}: ${REASONS[code]}`;
 }
 
-function refusalOf(
-  { url, discoveredLabels: labels }: Target,
-  literals: readonly string[],
+/** Why a URL that an object names is not asked, as a sentence, or null. */
+export function urlRefusal(url: URL, around: GuardSurroundings): string | null {
+  const isKubelet = kubeletPorts(around).includes(portOf(url));
+  const code = specialOf(url.hostname, around) ?? (isKubelet ? 'kubelet' : null);
+  return code === null ? null : `${url.host} is not asked: ${REASONS[code]}`;
+}
+
+/**
+ * Why no connection is made to an address that a name has led to, as a sentence, or null.
+ * @param port null where it is not known yet
+ */
+export function connectRefusal(
+  place: { readonly hostname: string; readonly ip: string; readonly port: number | null },
   around: GuardSurroundings,
-): RefusalReason | null {
-  if (![...labels].some(([name]) => name.startsWith(META))) return null;
-  const target = new URL(url);
+): string | null {
+  const { hostname, ip, port } = place;
+  const isKubelet = port !== null && kubeletPorts(around).includes(String(port));
+  const code = specialOf(urlHostname(ip), around) ?? (isKubelet ? 'kubelet' : null);
+  return code === null ? null : `${hostname} leads to ${ip}: ${REASONS[code]}`;
+}
+
+function specialOf(hostname: string, { isAllowed }: GuardSurroundings): SpecialAddress | null {
+  const special = specialHost(hostname);
+  return special !== null && isAllowed?.(hostname) === true ? null : special;
+}
+
+function refusalOf(target: Target, words: Words, around: GuardSurroundings): RefusalReason | null {
+  const { discoveredLabels: labels } = target;
+  if (!words.isForeign && ![...labels].some(([name]) => name.startsWith(META))) return null;
+  const url = new URL(target.url);
   const before = URL.parse(`http://${labels.get('__address__')}`);
-  if (!literals.some((literal) => names(literal, target.hostname))) {
-    const special = specialHost(target.hostname);
+  if (!words.literals.some((literal) => names(literal, url.hostname))) {
+    const special = specialOf(url.hostname, around);
     // The API server gives no object such a name, and such an address only where it is the object's own.
-    const isOwn = before?.hostname === target.hostname && isAddress(target.hostname);
-    if (special !== null && !isOwn) return special;
+    const isOwn = before?.hostname === url.hostname && isAddressHost(url.hostname);
+    if (special !== null && !(isOwn && words.areLabelsOwn)) return special;
   }
-  const port = portOf(target);
+  const port = portOf(url);
   if (!kubeletPorts(around).includes(port)) return null;
-  if (literals.some((literal) => literal.endsWith(`:${port}`))) return null;
-  return leadsToKubelet(target, labels, before, around) ? 'kubelet' : null;
+  if (words.literals.some((literal) => literal.endsWith(`:${port}`))) return null;
+  if (!words.areLabelsOwn) return 'kubelet';
+  return leadsToKubelet(url, labels, before, around) ? 'kubelet' : null;
+}
+
+/** Whether the name in a target's URL is the operator's word, or that of a node. */
+function isTrusted({ url, discoveredLabels: labels }: Target, words: Words): boolean {
+  const { hostname } = new URL(url);
+  if (words.literals.some((literal) => names(literal, hostname))) return true;
+  const isNode = labels.get(`${META}node_name`) !== '' && labels.get(`${META}pod_name`) === '';
+  const isEndpoint = labels.get(`${META}service_name`) !== '';
+  const own = URL.parse(`http://${labels.get('__address__')}`)?.hostname;
+  return words.areLabelsOwn && isNode && !isEndpoint && own === hostname;
 }
 
 /** Whether a target with a port of the kubelet is more than a pod that happens to listen there itself. */
@@ -113,8 +183,8 @@ function leadsToKubelet(
   const isUnchanged = before?.host === target.host;
   // Nodes, and endpoints as the API server has them: whoever may write those may do more than point at a kubelet.
   if (labels.get(`${META}pod_name`) === '' && isUnchanged) return false;
-  const nodes = [labels.get(`${META}pod_host_ip`), kubelet === null ? '' : hostOf(kubelet)];
-  const isOnNode = nodes.some((node) => node !== '' && hostOf(node) === target.hostname);
+  const nodes = [labels.get(`${META}pod_host_ip`), kubelet === null ? '' : urlHostname(kubelet)];
+  const isOnNode = nodes.some((node) => node !== '' && urlHostname(node) === target.hostname);
   const isDeclared = labels.get(`${META}pod_container_port_number`) === portOf(target);
   return isOnNode || !(isDeclared || isUnchanged);
 }
@@ -123,37 +193,9 @@ function kubeletPorts({ kubelet }: GuardSurroundings): readonly string[] {
   return kubelet === null ? KUBELET_PORTS : [...KUBELET_PORTS, kubelet.replace(/^.*:/, '')];
 }
 
-/** As a URL has it: IPv6 in brackets and short. */
-function hostOf(address: string): string {
-  const isBare = address.split(':').length > 2 && !address.startsWith('[');
-  return URL.parse(`http://${isBare ? `[${address}]` : address}`)?.hostname ?? address;
-}
-
 function portOf({ port, protocol }: URL): string {
   if (port !== '') return port;
   return protocol === 'https:' ? '443' : '80';
-}
-
-function isAddress(hostname: string): boolean {
-  return hostname.startsWith('[') || /^\d+(\.\d+){3}$/.test(hostname);
-}
-
-/** @param hostname of a URL, so that every way to write an IPv4 address has become the usual one */
-function specialHost(hostname: string): RefusalReason | null {
-  const host = v4Mapped(hostname) ?? hostname.replace(/\.$/, '');
-  if (METADATA.has(host)) return 'metadata';
-  // `0.0.0.0` and `::` connect to the host itself.
-  if (/^(127|0)\.\d+\.\d+\.\d+$|^\[::1?\]$|(^|\.)localhost$/.test(host)) return 'loopback';
-  if (/^169\.254\.|^\[fe[89ab][0-9a-f]:/.test(host)) return 'link_local';
-  return null;
-}
-
-/** The IPv4 address within `[::ffff:7f00:1]` and its like, or null. */
-function v4Mapped(hostname: string): string | null {
-  const match = /^\[(?:::ffff:|64:ff9b::|::)([0-9a-f]{1,4}):([0-9a-f]{1,4})\]$/.exec(hostname);
-  if (match === null) return null;
-  const [high, low] = [match[1]!, match[2]!].map((half) => Number.parseInt(half, 16));
-  return [high! >> 8, high! & 255, low! >> 8, low! & 255].join('.');
 }
 
 /** What the rules put into `__address__` in so many words. */
@@ -165,5 +207,5 @@ function literalAddresses(rules: readonly RelabelRule[]): readonly string[] {
 
 /** Whether an address that was written down is one of this host. */
 function names(literal: string, hostname: string): boolean {
-  return !literal.startsWith('$') && hostOf(literal) === hostname;
+  return !literal.startsWith('$') && urlHostname(literal) === hostname;
 }

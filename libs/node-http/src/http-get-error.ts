@@ -8,6 +8,7 @@ export type HttpGetFailure =
   | 'tls'
   | 'protocol'
   | 'redirect'
+  | 'forbidden'
   | 'body-too-large'
   | 'too-many-lines'
   | 'bad-encoding';

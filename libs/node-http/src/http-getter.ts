@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { Agent } from 'undici';
+import { type ConnectGuard, guardedConnector } from './connect-guard.ts';
 import { type Answer, AnswerReader } from './answer-reader.ts';
 import { HttpGetError, toHttpGetError } from './http-get-error.ts';
 import type { TlsOptions } from './http-credentials.ts';
@@ -45,6 +46,8 @@ export interface HttpGetterOptions {
   readonly keepAliveMs?: number;
   /** Connections to one origin at a time; requests beyond that wait, within their deadline. Default 8. */
   readonly connectionsPerOrigin?: number;
+  /** What connections may be made where a URL has a name; by default all. */
+  readonly guard?: ConnectGuard | null;
 }
 
 const MAX_REDIRECTS = 10;
@@ -60,11 +63,13 @@ export class HttpGetter {
   #hasConnected = false;
 
   constructor(options: HttpGetterOptions = {}) {
-    const { tls = {}, keepAliveMs = 300_000, connectionsPerOrigin = 8 } = options;
-    this.#own = createAgent(tls, keepAliveMs, connectionsPerOrigin);
+    const { tls = {}, keepAliveMs = 300_000, connectionsPerOrigin = 8, guard = null } = options;
+    const agentWith = (some: TlsOptions): Agent =>
+      createAgent(some, { keepAliveMs, connectionsPerOrigin, guard });
+    this.#own = agentWith(tls);
     // Where a redirect leads away from the origin, the client certificate stays at home like every other credential.
     const { cert: _cert, key: _key, servername: _servername, ...anonymous } = tls;
-    this.#foreign = createAgent(anonymous, keepAliveMs, connectionsPerOrigin);
+    this.#foreign = agentWith(anonymous);
   }
 
   /** @throws HttpGetError */
@@ -176,16 +181,21 @@ function isOk(status: number): boolean {
   return status === 200;
 }
 
-function createAgent(tls: TlsOptions, keepAliveMs: number, connections: number): Agent {
+function createAgent(
+  tls: TlsOptions,
+  options: Required<Pick<HttpGetterOptions, 'keepAliveMs' | 'connectionsPerOrigin' | 'guard'>>,
+): Agent {
+  const { keepAliveMs, connectionsPerOrigin, guard } = options;
+  // The request's own deadline decides.
+  const connect = { ...tls, timeout: 0 };
   return new Agent({
-    connections,
+    connections: connectionsPerOrigin,
     pipelining: 1,
     allowH2: false,
     keepAliveTimeout: keepAliveMs,
     keepAliveMaxTimeout: keepAliveMs,
     maxHeaderSize: 32 * 1024,
-    // The request's own deadline decides.
-    connect: { ...tls, timeout: 0 },
+    connect: guard === null ? connect : guardedConnector(connect, guard),
   });
 }
 

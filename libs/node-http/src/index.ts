@@ -1,3 +1,4 @@
+export type { ConnectGuard } from './connect-guard.ts';
 export {
   credentialHeaders,
   readSecret,

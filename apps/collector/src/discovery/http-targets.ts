@@ -1,4 +1,12 @@
-import { type HttpDiscovery, parseTargetGroups, type TargetGroup } from '#libs/discovery';
+import {
+  connectRefusal,
+  type GuardSurroundings,
+  type HttpDiscovery,
+  parseTargetGroups,
+  redirectRefusal,
+  type TargetGroup,
+  urlRefusal,
+} from '#libs/discovery';
 import { credentialHeaders, HttpGetter, tlsConnectionOptions } from '#libs/node-http';
 import { type AppLogger, USER_AGENT } from '#libs/platform';
 import type { DiscoveryMetrics } from './discovery-metrics.ts';
@@ -11,6 +19,7 @@ const MAX_TIMEOUT_MS = 30_000;
 export class HttpTargets implements TargetProvider {
   readonly #config: HttpDiscovery;
   readonly #baseDir: string;
+  readonly #guard: GuardSurroundings | null;
   readonly #metrics: DiscoveryMetrics;
   readonly #logger: AppLogger;
   readonly #abort = new AbortController();
@@ -22,11 +31,14 @@ export class HttpTargets implements TargetProvider {
   constructor(options: {
     readonly config: HttpDiscovery;
     readonly baseDir: string;
+    /** What the server may not be, where an object names it; null for one of the configuration. */
+    readonly guard: GuardSurroundings | null;
     readonly metrics: DiscoveryMetrics;
     readonly logger: AppLogger;
   }) {
     this.#config = options.config;
     this.#baseDir = options.baseDir;
+    this.#guard = options.guard;
     this.#metrics = options.metrics;
     this.#logger = options.logger;
   }
@@ -67,8 +79,14 @@ export class HttpTargets implements TargetProvider {
 
   async #get(): Promise<string> {
     const { url, http, refreshMs } = this.#config;
+    const guard = this.#guard;
+    const refusal = guard === null ? null : urlRefusal(new URL(url), guard);
+    if (refusal !== null) throw new Error(refusal);
     // Once a minute at most: the files are read again, and no connection is worth keeping for so long.
-    const getter = new HttpGetter({ tls: await tlsConnectionOptions(http.tls, this.#baseDir) });
+    const getter = new HttpGetter({
+      tls: await tlsConnectionOptions(http.tls, this.#baseDir),
+      guard: guard === null ? null : (place) => connectRefusal(place, guard),
+    });
     try {
       const { status, headers, body } = await getter.get({
         url,
@@ -81,6 +99,9 @@ export class HttpTargets implements TargetProvider {
         timeoutMs: Math.min(MAX_TIMEOUT_MS, refreshMs),
         maxBodyBytes: MAX_BODY_BYTES,
         followsRedirects: http.followsRedirects,
+        ...(guard !== null && {
+          redirectRefusal: (from: URL, to: URL) => redirectRefusal(from, to, guard),
+        }),
         signal: this.#abort.signal,
       });
       if (status !== 200) throw new Error(`the server answered ${status}; expected 200`);

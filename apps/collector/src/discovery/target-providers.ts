@@ -1,5 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { DiscoveryConfig, HttpDiscovery, KubernetesDiscovery } from '#libs/discovery';
+import type {
+  DiscoveryConfig,
+  GuardSurroundings,
+  HttpDiscovery,
+  KubernetesDiscovery,
+} from '#libs/discovery';
 import type { KubeEndpoint } from '#libs/node-kube';
 import { AppLogger } from '#libs/platform';
 import { Registry } from 'prom-client';
@@ -46,8 +51,12 @@ export class TargetProviders {
     this.#cluster = cluster;
   }
 
-  /** Those of the job's `…_sd_configs`, not started. */
-  for({ config, baseDir, isElected = false }: LoadedJob): TargetProvider[] {
+  /**
+   * Those of the job's `…_sd_configs`, not started.
+   * @param guard of the job, for what an object names
+   */
+  for(job: LoadedJob, guard: GuardSurroundings): TargetProvider[] {
+    const { config, baseDir, isElected = false, isForeign = false } = job;
     const isShared =
       isElected && this.#cluster.endpoint !== null && this.#cluster.nodeName !== null;
     const elected = (make: () => TargetProvider): TargetProvider =>
@@ -57,7 +66,8 @@ export class TargetProviders {
         ? [elected(() => new StaticTargets(config.staticGroups))]
         : [];
     const discovered = config.discovery.flatMap((discovery) => {
-      if (discovery.kind === 'http') return [elected(() => this.#http(discovery, baseDir))];
+      if (discovery.kind === 'http')
+        return [elected(() => this.#http(discovery, baseDir, isForeign ? guard : null))];
       const provider = this.#create(discovery, baseDir);
       if (provider !== null) return [provider];
       this.#logger.error('a job has no targets: there is no API server to ask', {
@@ -74,8 +84,9 @@ export class TargetProviders {
     return new FileTargets({ config, baseDir, metrics: this.#metrics, logger: this.#logger });
   }
 
-  #http(config: HttpDiscovery, baseDir: string): TargetProvider {
-    return new HttpTargets({ config, baseDir, metrics: this.#metrics, logger: this.#logger });
+  #http(config: HttpDiscovery, baseDir: string, guard: GuardSurroundings | null): TargetProvider {
+    const [metrics, logger] = [this.#metrics, this.#logger];
+    return new HttpTargets({ config, baseDir, guard, metrics, logger });
   }
 
   #kubernetes(config: KubernetesDiscovery): TargetProvider | null {

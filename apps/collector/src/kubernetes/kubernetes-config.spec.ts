@@ -18,6 +18,7 @@ describe('the section for Kubernetes', () => {
       endpoint: null,
       nodeName: null,
       namespace: 'default',
+      allowedNetworks: [],
       kubelet: null,
     });
   });

@@ -8,6 +8,7 @@ import {
   type KubeletSurroundings,
   kubeletSurroundings,
 } from './kubelet-config.ts';
+import { networksSchema } from './networks.ts';
 import { monitorsConfigSchema } from '../monitors/monitors-config.ts';
 
 const filePath = z.string().min(1);
@@ -70,6 +71,8 @@ export const kubernetesConfigSchema = z
       .prefault({}),
     kubelet: kubeletConfigSchema.prefault({}),
     monitors: monitorsConfigSchema.prefault({}),
+    /** Where what objects ask to be scraped may be although such addresses are refused. */
+    allowed_networks: networksSchema.default([]),
     /** What happens to objects, told by the collector that speaks for the cluster. */
     events: z
       .strictObject({
@@ -125,6 +128,8 @@ export interface KubernetesSurroundings {
   readonly nodeName: string | null;
   /** Where this collector lives, and its lease. */
   readonly namespace: string;
+  /** Exceptions from what objects may not have asked. */
+  readonly allowedNetworks: readonly string[];
   /** Null where no kubelet is asked. */
   readonly kubelet: KubeletSurroundings | null;
 }
@@ -143,6 +148,7 @@ export async function kubernetesSurroundings(
       given(env['POD_NAMESPACE']) ??
       (await readNamespace(endpoint)) ??
       'default',
+    allowedNetworks: config.allowed_networks,
     kubelet:
       endpoint === null
         ? null

@@ -44,7 +44,7 @@ export function monitorJobs(
   const jobs = translation.jobs.flatMap((job) => {
     const parsed = parseJob(job, config);
     if (typeof parsed !== 'string') {
-      return [{ config: parsed, baseDir: '.', isElected: job.isClusterWide }];
+      return [{ config: parsed, baseDir: '.', isElected: job.isClusterWide, isForeign: true }];
     }
     refusals.push({ path: job.path, reason: parsed });
     return [];

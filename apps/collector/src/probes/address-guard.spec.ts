@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { addressGuard, isNetwork } from './address-guard.ts';
+import { isNetwork } from '../kubernetes/networks.ts';
+import { addressGuard } from './address-guard.ts';
 
 const asked = (ip: string, port = 80, allowed: readonly string[] = []) =>
   addressGuard(allowed)({ ip, family: ip.includes(':') ? 6 : 4 }, port);
@@ -16,6 +17,12 @@ describe('the guard of discovered probes', () => {
     '::',
     '::ffff:127.0.0.1',
     '::ffff:169.254.169.254',
+    '::ffff:7f00:1',
+    '64:ff9b::a9fe:a9fe',
+    '2002:7f00:1::1',
+    '100.100.100.200',
+    '168.63.129.16',
+    'fd00:ec2::23',
     'fe80::1%eth0',
     'fd00:ec2::254',
     'ff02::1',

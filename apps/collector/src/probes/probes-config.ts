@@ -13,7 +13,7 @@ import {
 import { durationMs, positiveDurationMs, yamlText } from '#libs/yaml-config';
 import { z } from 'zod';
 import type { KubernetesConfig } from '../kubernetes/kubernetes-config.ts';
-import { isNetwork, NETWORK_NAMES } from './address-guard.ts';
+import { networksSchema } from '../kubernetes/networks.ts';
 
 /** One configured probe with every default filled in. */
 export interface ProbeConfig {
@@ -53,10 +53,6 @@ const probeSchema = z.strictObject({
 type RawProbe = z.output<typeof probeSchema>;
 type Complain = (path: readonly PropertyKey[], message: string) => void;
 
-const network = z.string().refine(isNetwork, {
-  error: `not a network such as 10.0.0.0/8; accepted are ${NETWORK_NAMES.join(', ')} as well`,
-});
-
 /** Probes of what Services and Ingresses ask for by annotation. */
 const annotatedSchema = z
   .strictObject({
@@ -88,7 +84,7 @@ const sectionSchema = z
     annotated: annotatedSchema,
     shadow: shadowSchema,
     /** Where probes that objects of the API server ask for may go although such addresses are refused. */
-    allowed_networks: z.array(network).default([]),
+    allowed_networks: networksSchema.default([]),
   })
   .transform((raw, context): ProbesConfig => {
     const modules = new Map([...DEFAULT_PROBE_MODULES, ...raw.modules]);

@@ -36,6 +36,7 @@ export class ScrapePool {
   #staticGroups: readonly TargetGroup[] = [];
   #isStopped = false;
   #set = NO_TARGETS;
+  #trusted: ReadonlySet<string> = new Set();
   /** Keys of those refused at the last look: each is counted once. */
   #refused: ReadonlySet<string> = new Set();
 
@@ -58,6 +59,7 @@ export class ScrapePool {
     this.#fetcher = new TargetFetcher({
       ...job,
       guard,
+      trusted: () => this.#trusted,
       userAgent: around.userAgent,
       nowMs: Date.now,
     });
@@ -97,8 +99,10 @@ export class ScrapePool {
     if (this.#isStopped) return;
     const groups = [...this.#staticGroups, ...[...this.#discovered.values()].flat()];
     const { config } = this.#job;
-    const { set, refused } = guardTargets(buildTargets(config, groups), config, this.#guard);
+    const built = buildTargets(config, groups);
+    const { set, refused, trusted } = guardTargets(built, config, this.#guard);
     this.#set = set;
+    this.#trusted = trusted;
     this.#countRefused(refused);
     const wanted = new Set(set.targets.map(({ key }) => key));
     for (const [key, loop] of this.#loops) {

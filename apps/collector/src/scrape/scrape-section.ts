@@ -38,6 +38,8 @@ export interface LoadedJob {
   readonly translate?: BodyTranslation | null;
   /** Whether only one of many collectors has its targets that Kubernetes does not divide among the nodes. */
   readonly isElected?: boolean;
+  /** Whether an object asks for it, so that nothing in it is the operator's word. */
+  readonly isForeign?: boolean;
 }
 
 /** @throws KubeObjectError for a body that makes no sense */
@@ -106,8 +108,14 @@ async function expandGlobs(globs: readonly string[], baseDir: string): Promise<s
 
 /** Equal for jobs that scrape alike, whatever their targets. */
 export function jobFingerprint(job: LoadedJob): string {
-  const { config, baseDir, translate, isElected = false } = job;
+  const { config, baseDir, translate, isElected = false, isForeign = false } = job;
   const { staticGroups, ...rest } = config;
   // Where one of many collectors is elected for them, the groups go through a provider.
-  return configFingerprint([baseDir, rest, translate?.name, isElected ? staticGroups : null]);
+  return configFingerprint([
+    baseDir,
+    rest,
+    translate?.name,
+    isForeign,
+    isElected ? staticGroups : null,
+  ]);
 }

@@ -8,13 +8,14 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { resolveScrapeConfigs, scrapeConfigsSchema } from '#libs/discovery';
+import { type GuardSurroundings, resolveScrapeConfigs, scrapeConfigsSchema } from '#libs/discovery';
 import { AppLogger, ReloadService, USER_AGENT } from '#libs/platform';
 import { Registry } from 'prom-client';
 import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
 import { configFingerprint } from '../config/config-fingerprint.ts';
 import { annotatedPodsJob } from '../discovery/annotated-pods.ts';
 import { TargetProviders } from '../discovery/target-providers.ts';
+import { networkMatcher } from '../kubernetes/networks.ts';
 import { MonitorsRunner } from '../monitors/monitors.runner.ts';
 import { METRIC_SINK, type MetricSink } from '../outputs/metric-sink.ts';
 import { StringPool } from '#libs/scrape';
@@ -169,19 +170,20 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
   }
 
   #newPool(job: LoadedJob): ScrapePool {
-    const { kubelet } = this.#cluster;
+    const guard = guardOf(job, this.#cluster);
     return new ScrapePool(job, {
       around: { ...this.#around, cardinality: cardinalityLimits(this.#limits) },
       fingerprint: this.#fingerprint(job),
-      providers: this.#providers.for(job),
-      guard: { kubelet: kubelet?.kind === 'address' ? kubelet.address : null },
+      providers: this.#providers.for(job, guard),
+      guard,
     });
   }
 
   /** A job that asks Kubernetes depends on which cluster that is. */
   #fingerprint(job: LoadedJob): string {
     const isKubernetes = job.config.discovery.some(({ kind }) => kind === 'kubernetes');
-    const cluster = isKubernetes ? configFingerprint(this.#cluster) : '';
+    const isClusters = isKubernetes || job.isForeign === true;
+    const cluster = isClusters ? configFingerprint(this.#cluster) : '';
     return jobFingerprint(job) + configFingerprint(this.#limits) + cluster;
   }
 
@@ -221,6 +223,18 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     ]);
     return resolveScrapeConfigs(raw).configs.map((config) => ({ config, baseDir: '.' }));
   }
+}
+
+/** What the targets of a job may not lead to. */
+function guardOf(
+  { isForeign = false }: LoadedJob,
+  { kubelet, allowedNetworks }: CollectorConfig['cluster'],
+): GuardSurroundings {
+  return {
+    kubelet: kubelet?.kind === 'address' ? kubelet.address : null,
+    isForeign,
+    isAllowed: networkMatcher(allowedNetworks),
+  };
 }
 
 const WILDCARD_HOSTS: ReadonlyMap<string, string> = new Map([

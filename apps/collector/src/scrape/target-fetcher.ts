@@ -1,10 +1,13 @@
 import {
+  connectRefusal,
   type GuardSurroundings,
+  isGuarded,
   redirectRefusal,
   type ScrapeConfig,
   type Target,
 } from '#libs/discovery';
 import {
+  type ConnectGuard,
   credentialHeaders,
   HttpGetError,
   HttpGetter,
@@ -26,6 +29,8 @@ export interface TargetFetcherOptions {
   readonly translate?: BodyTranslation | null;
   /** What targets may not lead to, where Kubernetes names them. */
   readonly guard: GuardSurroundings;
+  /** Names that may lead anywhere. Default: none. */
+  readonly trusted?: () => ReadonlySet<string>;
   readonly userAgent: string;
   readonly nowMs: () => number;
 }
@@ -59,7 +64,7 @@ export class TargetFetcher {
         maxBodyBytes: config.limits.bodyBytes,
         maxLines: mostLines(config),
         followsRedirects: config.http.followsRedirects,
-        ...(config.discovery.some(({ kind }) => kind === 'kubernetes') && {
+        ...(isGuarded(config, guard) && {
           redirectRefusal: (from: URL, to: URL) => redirectRefusal(from, to, guard),
         }),
         signal,
@@ -96,6 +101,13 @@ export class TargetFetcher {
     this.#getter = null;
   }
 
+  #connectGuard(): ConnectGuard | null {
+    const { config, guard, trusted } = this.#options;
+    if (!isGuarded(config, guard)) return null;
+    return (place) =>
+      trusted?.().has(place.hostname) === true ? null : connectRefusal(place, guard);
+  }
+
   /** The client, built anew when the certificates have changed. */
   async #client(nowMs: number): Promise<HttpGetter> {
     const known = this.#getter;
@@ -111,7 +123,7 @@ export class TargetFetcher {
       this.#getter = { ...current, readAtMs: nowMs };
       return current.http;
     }
-    const http = new HttpGetter({ tls: options });
+    const http = new HttpGetter({ tls: options, guard: this.#connectGuard() });
     this.#getter = { http, tls, readAtMs: nowMs };
     // Scrapes under way finish on their old connections; each has a deadline of its own.
     void current?.http.retire();
