@@ -358,3 +358,93 @@ describe('the forward input', () => {
     expect(messages()).toEqual(new Set(Array.from({ length: 20 }, (_, i) => `m${i}`)));
   });
 });
+
+describe('rules of inputs', () => {
+  const RULES = `rules:
+  - name: shop
+    inputs: [forward, syslog]
+    tags: ['shop.*', syslog]
+    parser: json
+    drop: [{levels: [debug]}, {pattern: healthz}]
+    rate_limit: {lines: 1, burst: 4}
+    redact: {kinds: [emails, secrets]}
+`;
+  const CARD = 'ann@example.org';
+
+  it('take records apart, leave some out, redact and count them', async () => {
+    const port = await freePort();
+    const { base } = await start(
+      `${RULES}forward: [{listen: "127.0.0.1:${port}", labels: {team: shop}}]`,
+      fluentd.port!,
+    );
+    await until(() => isUp(base, 'forward'));
+    const client = new FluentClient('shop', { socket: { port }, ack: {} });
+    const other = new FluentClient('cart', { socket: { port }, ack: {} });
+    const log = JSON.stringify({ msg: `order of ${CARD}`, level: 'error', sku: 7, team: 'mine' });
+    await emit(client, 'order', { log, to: { mail: CARD }, password: 'hunter2' });
+    // What a rule leaves out is acknowledged all the same.
+    await emit(client, 'order', { log: '{"msg":"x","level":"debug"}' });
+    await emit(client, 'order', { message: 'GET /healthz' });
+    for (let i = 0; i < 6; i++) await emit(client, 'order', { message: `line ${i}` });
+    await emit(other, 'item', { message: `to ${CARD}` });
+    await Promise.all([client.disconnect(), other.disconnect()]);
+    await until(() => messages().has(`to ${CARD}`) && messages().has('line 2'));
+    const marker = /^\[binnacle\] \d+ lines dropped: more than 1 a second$/;
+    await until(() => [...messages()].some((message) => marker.test(String(message))));
+    const common = { team: 'shop', source: '127.0.0.1' };
+    expect(entries[0]!.record).toEqual({
+      ...common,
+      level: 'error',
+      sku: 7,
+      log_team: 'mine',
+      to: '{"mail":"[redacted emails]"}',
+      password: '[redacted secrets]',
+      message: 'order of [redacted emails]',
+    });
+    const found = [...messages()].map(String);
+    expect(found.filter((message) => message.startsWith('line'))).toEqual([
+      'line 0',
+      'line 1',
+      'line 2',
+    ]);
+    expect(found.filter((message) => /healthz|^x$/.test(message))).toEqual([]);
+    const group = 'group="shop"';
+    for (const [line, value] of [
+      [`binnacle_log_dropped_lines_total{${group},reason="filtered"}`, 2],
+      [`binnacle_log_dropped_lines_total{${group},reason="rate_limited"}`, 3],
+      [`binnacle_log_redactions_total{${group},kind="emails"}`, 2],
+      [`binnacle_log_lines_total{${group},level="debug",stream=""}`, 1],
+      [`binnacle_log_lines_total{${group},level="error",stream=""}`, 1],
+      [`binnacle_log_lines_total{${group},level="unknown",stream=""}`, 7],
+      [`binnacle_log_unparsed_lines_total{output="metrics",${group}}`, 7],
+      ['binnacle_log_lines_total{group="forward",level="unknown",stream=""}', 1],
+      ['binnacle_log_input_records_total{input="forward",level="debug"}', 1],
+    ] as const) {
+      expect([line, await metric(base, line)]).toEqual([line, value]);
+    }
+  });
+
+  it('hold for syslog, whose senders are told nothing', async () => {
+    const port = await freePort();
+    const { base } = await start(`${RULES}syslog: [{listen: "127.0.0.1:${port}"}]`, fluentd.port!);
+    await until(() => isUp(base, 'syslog'));
+    const socket = createSocket('udp4');
+    socket.send(`<15>1 - web-1 shop - - - debug`, port, '127.0.0.1');
+    socket.send(
+      `<11>1 - web-1 shop - - [o@1 mail="${CARD}"] no mail to ${CARD}`,
+      port,
+      '127.0.0.1',
+    );
+    await until(() => entries.length > 0);
+    socket.close();
+    expect(entries.map(({ record }) => record)).toEqual([
+      expect.objectContaining({
+        level: 'error',
+        message: 'no mail to [redacted emails]',
+        structured_data: '{"o@1":{"mail":"[redacted emails]"}}',
+      }),
+    ]);
+    const line = 'binnacle_log_dropped_lines_total{group="shop",reason="filtered"}';
+    await until(async () => (await metric(base, line)) === 1);
+  });
+});

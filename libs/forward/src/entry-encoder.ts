@@ -4,6 +4,7 @@ import {
   LOG_LEVELS,
   LOG_STREAMS,
   NUMBER_FIELD,
+  PACKED_FIELD,
   type RecordBatch,
   type RecordFields,
 } from '#libs/log-pipeline';
@@ -21,6 +22,8 @@ export interface EncodedEntries {
 const EVENT_TIME_BYTES = 10;
 /** What stands before the message: array of two, EventTime, a map's size, and the length of a text. */
 const MAX_HEADER_BYTES = 1 + EVENT_TIME_BYTES + 3 + 5;
+/** The key `message`, which stands last before it. */
+const MESSAGE_KEY_BYTES = 8;
 /** Integers with more digits would lose the last of them. */
 const MAX_EXACT_DIGITS = 15;
 /** What stands before the name and the value of a field, or a number. */
@@ -36,16 +39,16 @@ export class EntryEncoder {
   /** The record behind its size, up to and with the key `message`, by stream and level. */
   readonly #prefixes: (Buffer | undefined)[] = [];
   readonly #ownCount: number;
-  readonly #hasLevels: boolean;
+  readonly #leavesOutEmpty: boolean;
 
   /**
    * @param attributes fields of every record; `message`, `level` and `stream` among them are not taken
-   * @param hasLevels whether records tell their level
+   * @param leavesOutEmpty whether a record with an empty message has none
    */
-  constructor(attributes: EntryAttributes, hasLevels = true) {
+  constructor(attributes: EntryAttributes, leavesOutEmpty = false) {
     this.#attributes = attributes;
-    this.#hasLevels = hasLevels;
-    this.#ownCount = this.#own().length + 1 + (hasLevels ? 1 : 0);
+    this.#leavesOutEmpty = leavesOutEmpty;
+    this.#ownCount = this.#own().length + 2;
   }
 
   /**
@@ -79,9 +82,9 @@ export class EntryEncoder {
       writer.reserve(MAX_HEADER_BYTES + prefix.length + end - start);
       const { bytes } = writer;
       let at = writer.length;
-      const told = timeSeconds[row]!;
-      const hasTime = told === told;
-      const seconds = hasTime ? Math.min(Math.max(0, told), MAX_UINT32) : nowSeconds;
+      const time = timeSeconds[row]!;
+      const hasTime = time === time;
+      const seconds = hasTime ? Math.min(Math.max(0, time), MAX_UINT32) : nowSeconds;
       const nanos = hasTime ? timeNanos[row]! : nowNanos;
       bytes[at++] = 0x92;
       bytes[at++] = 0xd7;
@@ -94,7 +97,9 @@ export class EntryEncoder {
       bytes[at++] = nanos >>> 16;
       bytes[at++] = nanos >>> 8;
       bytes[at++] = nanos;
-      const size = this.#ownCount + (streams[row] === 0 ? 0 : 1) + (fields?.counts[row] ?? 0);
+      const hasMessage = end > start || !this.#leavesOutEmpty;
+      const told = (streams[row] === 0 ? 0 : 1) + (hasMessage ? 0 : -1);
+      const size = this.#ownCount + told + (fields?.counts[row] ?? 0);
       if (size < 16) bytes[at++] = 0x80 | size;
       else {
         bytes[at++] = 0xde;
@@ -103,9 +108,11 @@ export class EntryEncoder {
       }
       prefix.copy(bytes, at);
       writer.length = at + prefix.length;
-      writer.textHeader(end - start);
-      source.copy(bytes, writer.length, start, end);
-      writer.length += end - start;
+      if (hasMessage) {
+        writer.textHeader(end - start);
+        source.copy(bytes, writer.length, start, end);
+        writer.length += end - start;
+      } else writer.length -= MESSAGE_KEY_BYTES;
       if (fields !== null) writeFields(writer, records, row);
     }
     return { bytes: writer.written, count: to - from };
@@ -139,10 +146,8 @@ export class EntryEncoder {
       writer.text(key);
       writer.value(value);
     }
-    if (this.#hasLevels) {
-      writer.text('level');
-      writer.text(LOG_LEVELS[level]!);
-    }
+    writer.text('level');
+    writer.text(LOG_LEVELS[level]!);
     if (streamName !== '') {
       writer.text('stream');
       writer.text(streamName);
@@ -176,6 +181,7 @@ function writeFields(writer: MsgpackWriter, records: RecordBatch, row: number): 
     if (fields.kinds[i] === NUMBER_FIELD && end - start <= MAX_EXACT_DIGITS) {
       writer.value(Number(value.toString('latin1', start, end)));
     } else if (fields.kinds[i] === JSON_FIELD) writeJson(writer, value, start, end);
+    else if (fields.kinds[i] === PACKED_FIELD) writer.raw(value.subarray(start, end));
     else writeSlice(writer, value, start, end);
   }
 }

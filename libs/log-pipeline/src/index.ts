@@ -7,6 +7,7 @@ export {
   type PipelineCounters,
   type PipelineResult,
 } from './line-pipeline.ts';
+export { type EventCounters, EventPipeline, type EventPipelineOptions } from './event-pipeline.ts';
 export { type LevelCount, LevelCounts } from './level-counts.ts';
 export { levelOfValue, LOG_LEVELS, type LogLevel, UNKNOWN_LEVEL } from './log-level.ts';
 export { type JoinedRecord, LOG_STREAMS, type LogStream, RecordBatch } from './record-batch.ts';
@@ -15,9 +16,10 @@ export {
   type LogIdentity,
   type LogSource,
   logSourceOf,
-  podAttributesOf,
   type PodFields,
   type PodFinder,
+  type RecordSender,
+  senderSourceOf,
 } from './log-source.ts';
 export { PodDirectory, type PodDirectoryOptions, type PodMetadata } from './pod-directory.ts';
 export { type PodLogPath, readPodLogPath } from './pod-log-path.ts';
@@ -27,7 +29,13 @@ export { type MultilineLimits } from './multiline-joiner.ts';
 export { type MultilineSpec, multilineRuleOf, START_STATE } from './multiline-pattern.ts';
 export { MULTILINE_RULES, type MultilineRule } from './multiline-rules.ts';
 export { ParserSet } from './parser-set.ts';
-export { JSON_FIELD, NUMBER_FIELD, RecordFields, TEXT_FIELD } from './record-fields.ts';
+export {
+  JSON_FIELD,
+  NUMBER_FIELD,
+  PACKED_FIELD,
+  RecordFields,
+  TEXT_FIELD,
+} from './record-fields.ts';
 export { labelName, type Measurement, type MeterSpec, RecordMeter } from './record-meter.ts';
 export { PARSER_FORMATS, type ParserSpec, RecordParser } from './record-parser.ts';
 export {

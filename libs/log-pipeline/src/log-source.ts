@@ -69,18 +69,47 @@ export function logSourceOf(
   return { path, podPath, pod, identity, attributes };
 }
 
-/** Everything that records of a pod have in common that do not come from a file: its fields, and the given labels. */
-export function podAttributesOf(
-  pod: PodMetadata,
+/** Who has sent records that do not come from a file; texts are empty where it is not known. */
+export interface RecordSender {
+  /** Tells senders apart. */
+  readonly key: string;
+  /** What else its records say. */
+  readonly fields: Readonly<Record<string, string>>;
+  readonly pod: PodMetadata | null;
+  /** What it says of itself: its container, and where its pod is not known of whom the records are. */
+  readonly told: {
+    readonly namespace: string;
+    readonly pod: string;
+    readonly container: string;
+    readonly workload: string;
+  };
+}
+
+/**
+ * What records of a sender have in common: its fields, what is known of its pod, and the given labels. What identifies the pod
+ * is not to be replaced by a label.
+ */
+export function senderSourceOf(
+  { key, fields: own, pod, told }: RecordSender,
   labels: Readonly<Record<string, string>>,
   fields: PodFields,
-): Readonly<Record<string, unknown>> {
-  return withFields(labels, [
-    ['namespace', pod.namespace],
-    ['pod', pod.name],
-    ['pod_uid', pod.uid],
-    ...aboutPod(pod, fields),
-  ]);
+): LogSource {
+  const identity = {
+    namespace: pod?.namespace ?? told.namespace,
+    pod: pod?.name ?? told.pod,
+    container: told.container,
+    workload: pod === null ? told.workload : pod.workload,
+  };
+  const attributes =
+    pod === null
+      ? { ...labels, ...own }
+      : withFields({ ...own, ...labels }, [
+          ['namespace', pod.namespace],
+          ['pod', pod.name],
+          ['pod_uid', pod.uid],
+          ...aboutPod(pod, fields),
+        ]);
+  return { path: key, podPath: null, pod, identity, attributes };
 }
 
 type Field = readonly [name: string, value: unknown];

@@ -116,6 +116,18 @@ export class RecordBatch {
     return batch;
   }
 
+  /** The same records over the same bytes. What is changed or added in either of them is not in the other. */
+  copy(): RecordBatch {
+    const copy = new RecordBatch(this.lines, this.count);
+    for (let row = 0; row < this.count; row++) copy.addRowOf(this, row);
+    copy.joined.push(...this.joined);
+    // Beyond what is used now each has memory of its own.
+    copy.extra = this.extra.subarray(0, this.#extraLength);
+    copy.#extraLength = this.#extraLength;
+    copy.fields = this.fields?.copy(this.count) ?? null;
+    return copy;
+  }
+
   /** Adds a row of the batch that this one was {@link emptied} from. */
   addRowOf(other: RecordBatch, row: number): void {
     const to = this.reserve();

@@ -5,7 +5,10 @@ export const NUMBER_FIELD = 1;
 /** `true`, `false`, `null`, or an object or array as JSON. */
 export const JSON_FIELD = 2;
 
-/** Most fields of a record; a message with more is not taken apart. */
+/** A value as MessagePack has it, from whoever sent the record; nothing here looks into it. */
+export const PACKED_FIELD = 3;
+
+/** Most fields that are found in a message; a message with more is not taken apart. */
 export const MAX_FIELDS = 128;
 /** Longest name of a field, in bytes. */
 export const MAX_FIELD_NAME_BYTES = 512;
@@ -15,8 +18,8 @@ export const MAX_FIELD_NAME_BYTES = 512;
  * values are slices of the batch's lines or of its `extra`; nothing is made per field.
  */
 export class RecordFields {
-  readonly first: Uint32Array;
-  readonly counts: Uint16Array;
+  first: Uint32Array;
+  counts: Uint16Array;
   nameStarts = new Uint32Array(256);
   nameEnds = new Uint32Array(256);
   valueStarts = new Uint32Array(256);
@@ -33,6 +36,15 @@ export class RecordFields {
     // One row may follow that has none.
     this.first = new Uint32Array(rows + 1);
     this.counts = new Uint16Array(rows + 1);
+  }
+
+  /** Makes room for rows that the batch has got since. */
+  reserveRows(rows: number): void {
+    if (rows < this.first.length) return;
+    this.first = widened(this.first, rows * 2);
+    const counts = new Uint16Array(rows * 2);
+    counts.set(this.counts);
+    this.counts = counts;
   }
 
   /** Fields are added to this row from here on. */
@@ -53,6 +65,41 @@ export class RecordFields {
     if (this.total === this.kinds.length) this.#grow();
     this.counts[row]! += 1;
     return this.total++;
+  }
+
+  /** Adds a field to the row that was begun last, which is what whoever sent the record has said of it. @returns its index */
+  addTold(row: number): number {
+    if (this.total === this.kinds.length) this.#grow();
+    this.counts[row]! += 1;
+    return this.total++;
+  }
+
+  /** Adds to the row that was begun last a field that stands elsewhere. */
+  addCopy(row: number, index: number): void {
+    this.#copy(index, this.addTold(row));
+  }
+
+  /** The row has these fields again, and nothing that was added to it since. */
+  restore(row: number, first: number, count: number): void {
+    this.total = this.first[row]!;
+    this.first[row] = first;
+    this.counts[row] = count;
+  }
+
+  /** The same fields, which can be changed apart. */
+  copy(rows: number): RecordFields {
+    const copy = new RecordFields(rows);
+    copy.first.set(this.first.subarray(0, copy.first.length));
+    copy.counts.set(this.counts.subarray(0, copy.counts.length));
+    copy.nameStarts = this.nameStarts.slice();
+    copy.nameEnds = this.nameEnds.slice();
+    copy.valueStarts = this.valueStarts.slice();
+    copy.valueEnds = this.valueEnds.slice();
+    copy.kinds = this.kinds.slice();
+    copy.isNameExtra = this.isNameExtra.slice();
+    copy.isValueExtra = this.isValueExtra.slice();
+    copy.total = this.total;
+    return copy;
   }
 
   /** Takes a field out of the row that was begun last. */

@@ -4,7 +4,7 @@ import { LOG_LEVELS } from './log-level.ts';
 import type { LogSource } from './log-source.ts';
 import { MAX_MATCHED_BYTES } from './pattern-parser.ts';
 import { LOG_STREAMS, type RecordBatch } from './record-batch.ts';
-import { JSON_FIELD } from './record-fields.ts';
+import { JSON_FIELD, PACKED_FIELD } from './record-fields.ts';
 
 /** What is measured of which records. */
 export interface MeterSpec extends DropSpec {
@@ -105,6 +105,8 @@ function fieldOf(records: RecordBatch, row: number, name: Buffer): string {
     if (fields.nameEnds[i]! - start !== name.length) continue;
     const names = fields.isNameExtra[i] === 1 ? records.extra : records.lines;
     if (name.compare(names, start, start + name.length) !== 0) continue;
+    // A list or a number of many digits, as its sender has packed it.
+    if (fields.kinds[i] === PACKED_FIELD) return '';
     const values = fields.isValueExtra[i] === 1 ? records.extra : records.lines;
     const value = textOf(values, fields.valueStarts[i]!, fields.valueEnds[i]!);
     return fields.kinds[i] === JSON_FIELD && /^[[{]/.test(value) ? '' : value;

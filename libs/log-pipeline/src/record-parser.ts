@@ -100,6 +100,39 @@ export class RecordParser {
     }
   }
 
+  /**
+   * As {@link apply}, of a record whose sender has told fields beside its message. These stay; what the message says under
+   * the name of one of them gets `log_` before its name.
+   */
+  applyBeside(
+    records: RecordBatch,
+    row: number,
+    nowMs: number,
+    counters: ParserCounters,
+    groupLabels: readonly Uint8Array[] = NONE,
+  ): void {
+    const told = records.fields;
+    const count = told?.counts[row] ?? 0;
+    if (told === null || count === 0) {
+      this.apply(records, row, nowMs, counters, groupLabels);
+      return;
+    }
+    const first = told.first[row]!;
+    const unparsed = counters.unparsedLines;
+    this.apply(records, row, nowMs, counters, groupLabels);
+    if (counters.unparsedLines > unparsed) {
+      told.restore(row, first, count);
+      return;
+    }
+    // From behind, since those that are taken out leave gaps that are closed from behind.
+    for (let index = told.total - 1; index >= told.first[row]!; index--) {
+      if (!isNamedLike(records, told, index, first, first + count)) continue;
+      prefix(records, told, index);
+      if (isNamedLike(records, told, index, first, first + count)) told.remove(row, index);
+    }
+    for (let index = first; index < first + count; index++) told.addCopy(row, index);
+  }
+
   #takeTime(
     records: RecordBatch,
     fields: RecordFields,
@@ -198,6 +231,14 @@ function protect(
   const end = fields.nameEnds[index]!;
   const isExtra = fields.isNameExtra[index] === 1;
   if (!isReservedField(isExtra ? records.extra : records.lines, start, end, groupLabels)) return;
+  prefix(records, fields, index);
+}
+
+/** Puts `log_` before the name of a field. */
+function prefix(records: RecordBatch, fields: RecordFields, index: number): void {
+  const start = fields.nameStarts[index]!;
+  const end = fields.nameEnds[index]!;
+  const isExtra = fields.isNameExtra[index] === 1;
   const length = PREFIX.length + end - start;
   const at = records.reserveExtra(length);
   // Making room may have moved the bytes.
@@ -208,4 +249,25 @@ function protect(
   fields.nameStarts[index] = at;
   fields.nameEnds[index] = at + length;
   fields.isNameExtra[index] = 1;
+}
+
+/** Whether one of the fields `from` up to `to` has the name of this one. */
+function isNamedLike(
+  records: RecordBatch,
+  fields: RecordFields,
+  index: number,
+  from: number,
+  to: number,
+): boolean {
+  const start = fields.nameStarts[index]!;
+  const end = fields.nameEnds[index]!;
+  const bytes = fields.isNameExtra[index] === 1 ? records.extra : records.lines;
+  for (let other = from; other < to; other++) {
+    const otherStart = fields.nameStarts[other]!;
+    const otherEnd = fields.nameEnds[other]!;
+    if (otherEnd - otherStart !== end - start) continue;
+    const others = fields.isNameExtra[other] === 1 ? records.extra : records.lines;
+    if (bytes.compare(others, otherStart, otherEnd, start, end) === 0) return true;
+  }
+  return false;
 }

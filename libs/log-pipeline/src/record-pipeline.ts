@@ -13,9 +13,9 @@ import {
 } from './multiline-joiner.ts';
 import type { MultilineRule } from './multiline-rules.ts';
 import type { ParserSet } from './parser-set.ts';
-import { type PodDirectives, podDirectivesOf } from './pod-directives.ts';
-import { LOG_STREAMS, type LogStream, RecordBatch } from './record-batch.ts';
+import { RecordBatch } from './record-batch.ts';
 import type { ParserCounters, RecordParser } from './record-parser.ts';
+import { RecordPlans } from './record-plans.ts';
 import {
   ContainerShipping,
   type ShippingCounters,
@@ -45,12 +45,6 @@ export interface RecordCounters extends PipelineCounters, ParserCounters, Multil
   unknownNames: number;
 }
 
-/** What is done with the records of one stream. */
-interface StreamPlan {
-  readonly parser: RecordParser | null;
-  readonly isExcluded: boolean;
-}
-
 /** What is done with the records of a file. */
 interface FileState {
   source: LogSource;
@@ -67,7 +61,6 @@ interface FileState {
 }
 
 const NO_BYTES = Buffer.alloc(0);
-const NO_ANNOTATIONS: ReadonlyMap<string, string> = new Map();
 
 /**
  * The way from lines to records that can be shipped: understanding the format and joining parts (`LinePipeline`), then what
@@ -79,6 +72,7 @@ export class RecordPipeline {
   readonly #options: RecordPipelineOptions;
   readonly #lines: LinePipeline;
   readonly #labelNames: readonly Uint8Array[];
+  readonly #plans: RecordPlans;
   readonly #rules: ReadonlyMap<string, MultilineRule>;
   readonly #files = new Map<string, FileState>();
   readonly #shippingRules: ShippingRules;
@@ -97,7 +91,7 @@ export class RecordPipeline {
     this.#shippingRules = new ShippingRules(options.shipping);
     this.#labelNames = options.labelNames.map((name) => new TextEncoder().encode(name));
     this.#rules = new Map(options.multilineRules.map((rule) => [rule.name, rule]));
-    if (options.parser !== null) options.parsers.get(options.parser);
+    this.#plans = new RecordPlans(options, () => this.#counters.unknownNames++);
   }
 
   get counters(): Readonly<RecordCounters> {
@@ -224,13 +218,10 @@ export class RecordPipeline {
       this.#files.set(fileKey, state);
     }
     state.source = source;
-    const plans = LOG_STREAMS.map((stream) => this.#planOf(source, stream));
-    const parsers = plans.map(({ parser }) => parser);
-    state.parsers = parsers.every((parser) => parser === null) ? null : parsers;
-    const isExcluded = plans.map((plan) => plan.isExcluded);
-    state.isExcluded = isExcluded.includes(true) ? isExcluded : null;
-    const { rateLimit } = this.#directivesOf(source, '');
-    state.shipping.setRate(rateLimit);
+    const plan = this.#plans.of(source);
+    state.parsers = plan.parsers;
+    state.isExcluded = plan.isExcluded;
+    state.shipping.setRate(plan.rateLimit);
     const names = this.#rulesOf(source);
     // What is held back goes on by the rules it was begun with as long as they are the same.
     if (names.join() !== state.rules && state.multiline?.isHolding !== true) {
@@ -247,28 +238,8 @@ export class RecordPipeline {
     return state;
   }
 
-  #planOf(source: LogSource, stream: LogStream): StreamPlan {
-    const { parsers, parser } = this.#options;
-    const byDefault = parser === null ? null : parsers.get(parser);
-    const wanted = this.#directivesOf(source, stream);
-    const own = wanted.parser === null ? null : this.#parserOf(wanted.parser);
-    return { parser: own ?? byDefault, isExcluded: wanted.isExcluded === true };
-  }
-
-  #directivesOf({ pod, identity }: LogSource, stream: LogStream): PodDirectives {
-    const isHeard = pod !== null && this.#options.obeysAnnotations;
-    return podDirectivesOf(isHeard ? pod.annotations : NO_ANNOTATIONS, identity.container, stream);
-  }
-
-  /** The parser that a pod asks for. */
-  #parserOf(name: string): RecordParser | null {
-    const parser = this.#options.parsers.get(name);
-    if (parser === null) this.#counters.unknownNames++;
-    return parser;
-  }
-
   #rulesOf(source: LogSource): readonly string[] {
-    const wanted = this.#directivesOf(source, '').multiline;
+    const wanted = this.#plans.directivesOf(source, '').multiline;
     if (wanted === null) return this.#options.multiline;
     const names = wanted.includes('auto') ? [...this.#rules.keys()] : wanted;
     const known = names.filter((name) => this.#rules.has(name));

@@ -85,13 +85,17 @@ export class ContainerShipping {
     return this.#limiter?.hasNews(nowMs) === true;
   }
 
+  /** Whether any record might be left out. @param isExcluded by stream */
+  mayDrop(isExcluded: readonly boolean[] | null): boolean {
+    const { drops, samples } = this.#rules;
+    return isExcluded !== null || drops.length > 0 || samples.length > 0 || this.#limiter !== null;
+  }
+
   /** @param isExcluded by stream */
   ship(records: RecordBatch, isExcluded: readonly boolean[] | null, nowMs: number): RecordBatch {
-    const { drops, samples, redactor } = this.#rules;
+    const { redactor } = this.#rules;
     const limiter = this.#limiter;
-    const mayDrop =
-      isExcluded !== null || drops.length > 0 || samples.length > 0 || limiter !== null;
-    if (mayDrop) this.#drop(records, isExcluded, nowMs);
+    if (this.mayDrop(isExcluded)) this.#drop(records, isExcluded, nowMs);
     if (redactor !== null) {
       for (let row = 0; row < records.count; row++) redactor.redact(records, row);
     }

@@ -1,7 +1,7 @@
 import { eventOccurrences, type KubeEvent } from '#libs/kube';
-import { LOG_LEVELS } from '#libs/log-pipeline';
-import { CommonFields, EntryBuilder } from '../logs/entry-builder.ts';
-import { IntakeRefusal, type LogIntake } from '../logs/log-intake.ts';
+import { LOG_LEVELS, type LogSource, senderSourceOf } from '#libs/log-pipeline';
+import { IntakeBatch, IntakeRefusal, type LogIntake } from '../logs/log-intake.ts';
+import { RecordBuilder } from '../logs/record-builder.ts';
 import type { EventMetrics } from './event-metrics.ts';
 
 /** What the tags of events end in. */
@@ -9,6 +9,9 @@ const INPUT = 'kubernetes-events';
 const FLUSH_MS = 200;
 /** Of records that wait; a cluster in trouble makes a thousand events a second. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;
+
+/** Whose records have something in common that is known. */
+const MAX_NAMESPACES = 1_000;
 
 const INFO = LOG_LEVELS.indexOf('info');
 const WARN = LOG_LEVELS.indexOf('warn');
@@ -20,8 +23,9 @@ const WARN = LOG_LEVELS.indexOf('warn');
 export class EventRecords {
   readonly #intake: LogIntake;
   readonly #metrics: EventMetrics;
-  readonly #common: CommonFields;
-  #builder: EntryBuilder;
+  /** By namespace, whose rules may be others. */
+  readonly #sources = new Map<string, LogSource>();
+  #builder = new RecordBuilder();
   #timer: NodeJS.Timeout | null = null;
   #giving: Promise<void> = Promise.resolve();
   #givingBytes = 0;
@@ -29,8 +33,6 @@ export class EventRecords {
   constructor(intake: LogIntake, metrics: EventMetrics) {
     this.#intake = intake;
     this.#metrics = metrics;
-    this.#common = new CommonFields({ source: INPUT });
-    this.#builder = new EntryBuilder(this.#common);
   }
 
   add(event: KubeEvent, times: number): void {
@@ -41,7 +43,8 @@ export class EventRecords {
     const { lastMs } = eventOccurrences(event);
     const { involvedObject: object, source, reportingComponent } = event;
     const builder = this.#builder;
-    builder.begin(Math.floor(lastMs / 1_000), (lastMs % 1_000) * 1_000_000, Date.now());
+    const about = this.#sourceOf(object.namespace);
+    builder.begin(about, Math.floor(lastMs / 1_000), (lastMs % 1_000) * 1_000_000, Date.now());
     builder.level(event.type === 'Warning' ? WARN : INFO);
     builder.field('reason', event.reason);
     builder.field('type', event.type);
@@ -63,24 +66,43 @@ export class EventRecords {
     await this.#giving;
   }
 
+  #sourceOf(namespace: string): LogSource {
+    let source = this.#sources.get(namespace);
+    if (source === undefined) {
+      source = senderSourceOf(
+        {
+          key: namespace,
+          fields: { source: INPUT },
+          pod: null,
+          told: { namespace, pod: '', container: '', workload: '' },
+        },
+        {},
+        { labels: [], annotations: [] },
+      );
+      if (this.#sources.size >= MAX_NAMESPACES) this.#sources.clear();
+      this.#sources.set(namespace, source);
+    }
+    return source;
+  }
+
   #flush(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    const { count } = this.#builder;
-    if (count === 0) return;
-    const entries = this.#builder.take();
-    this.#builder = new EntryBuilder(this.#common);
-    this.#givingBytes += entries.length;
+    if (this.#builder.count === 0) return;
+    const batch = new IntakeBatch(INPUT, null, this.#builder);
+    const { count, byteCount } = batch;
+    this.#builder = new RecordBuilder();
+    this.#givingBytes += byteCount;
     // One behind the other, so that they come in order.
     this.#giving = this.#giving
-      .then(() => this.#intake.take({ input: INPUT, tag: null, entries, count }))
+      .then(() => this.#intake.take(batch))
       .then(() => this.#metrics.recordsTaken(count))
       .catch((error: unknown) => {
         if (!(error instanceof IntakeRefusal)) throw error;
         this.#metrics.recordsDropped(count);
       })
       .finally(() => {
-        this.#givingBytes -= entries.length;
+        this.#givingBytes -= byteCount;
       });
   }
 }

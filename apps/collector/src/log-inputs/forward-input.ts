@@ -3,7 +3,7 @@ import type { ForwardArrival } from '#libs/forward';
 import { ForwardListener, type ForwardListenerSecrets } from '#libs/node-forward';
 import { readSecret } from '#libs/node-http';
 import type { Secret } from '#libs/yaml-config';
-import { EntryBuilder } from '../logs/entry-builder.ts';
+import { RecordBuilder } from '../logs/record-builder.ts';
 import { handOver, type LogInput, type LogInputContext, serverTls } from './log-input.ts';
 import type { ForwardInputConfig } from './log-inputs-config.ts';
 import type { SenderFields } from './sender-fields.ts';
@@ -64,15 +64,15 @@ export class ForwardInput implements LogInput {
 
   async #take({ tag, entries, chunk }: ForwardArrival, remoteAddress: string): Promise<void> {
     const nowMs = Date.now();
-    const common = this.#senders.of(remoteAddress);
-    const builders = [new EntryBuilder(common)];
+    const source = this.#senders.of(remoteAddress);
+    const builders = [new RecordBuilder(entries.bytes)];
     while (entries.next()) {
       let builder = builders.at(-1)!;
       if (builder.byteCount >= MAX_CHUNK_BYTES) {
-        builder = new EntryBuilder(common);
+        builder = new RecordBuilder(entries.bytes);
         builders.push(builder);
       }
-      builder.begin(entries.seconds, entries.nanos, nowMs);
+      builder.begin(source, entries.seconds, entries.nanos, nowMs);
       builder.fieldsFrom(entries.fields(), entries.fieldCount);
       builder.end();
     }

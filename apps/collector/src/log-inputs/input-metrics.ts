@@ -1,7 +1,7 @@
 import { LOG_LEVELS } from '#libs/log-pipeline';
 import type { StreamListenerEvents } from '#libs/node-listen';
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { LevelTally } from '../logs/entry-builder.ts';
+import type { IntakeBatch } from '../logs/log-intake.ts';
 
 /** What came in beside files, and what did not. */
 export class InputMetrics {
@@ -41,7 +41,7 @@ export class InputMetrics {
     );
     this.#truncated = counter(
       'binnacle_log_input_truncated_total',
-      'Messages that were longer than an input takes, and were cut.',
+      'Messages that were longer than an input takes, or had too many fields, and were cut.',
       ['input'],
     );
     this.#connections = new Gauge({
@@ -68,11 +68,11 @@ export class InputMetrics {
     });
   }
 
-  taken(input: string, levels: LevelTally, bytes: number): void {
+  taken({ input, levels, byteCount }: IntakeBatch): void {
     for (const [i, count] of levels.entries()) {
       if (count > 0) this.#records.inc({ input, level: LOG_LEVELS[i]! }, count);
     }
-    this.#bytes.inc({ input }, bytes);
+    this.#bytes.inc({ input }, byteCount);
   }
 
   refused(input: string, reason: string, records: number): void {
@@ -84,7 +84,7 @@ export class InputMetrics {
   }
 
   truncated(input: string, records: number): void {
-    this.#truncated.inc({ input }, records);
+    if (records > 0) this.#truncated.inc({ input }, records);
   }
 
   denied(input: string): void {

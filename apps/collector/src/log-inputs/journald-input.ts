@@ -165,8 +165,9 @@ export class JournaldInput implements LogInput {
       return;
     }
     const nowMs = Date.now();
-    const safe = batcher.add(this.#senders.of(''), (builder) => {
-      builder.begin(entry.seconds, entry.nanos, nowMs);
+    const source = this.#senders.of('');
+    const safe = batcher.add((builder) => {
+      builder.begin(source, entry.seconds, entry.nanos, nowMs);
       for (const [name, value] of entry.fields) builder.field(name, value);
       const level = entry.priority === null ? undefined : LEVELS[entry.priority];
       if (level !== undefined) builder.level(LOG_LEVELS.indexOf(level));

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { isAbsolute, resolve } from 'node:path';
 import type { StreamTls } from '#libs/node-listen';
 import type { AppLogger } from '#libs/platform';
-import type { EntryBuilder } from '../logs/entry-builder.ts';
-import { IntakeRefusal, type LogIntake } from '../logs/log-intake.ts';
+import { IntakeBatch, IntakeRefusal, type LogIntake } from '../logs/log-intake.ts';
+import type { RecordBuilder } from '../logs/record-builder.ts';
 import type { InputMetrics } from './input-metrics.ts';
 import type { ServerTlsConfig } from './log-inputs-config.ts';
 
@@ -36,18 +36,18 @@ export async function handOver(
   { intake, metrics }: LogInputContext,
   input: string,
   tag: string | null,
-  builder: EntryBuilder,
+  records: RecordBuilder,
   isHeard: boolean,
 ): Promise<void> {
-  const entries = builder.take();
-  const { count, levels } = builder;
+  const batch = new IntakeBatch(input, tag, records);
   try {
-    await intake.take({ input, tag, entries, count });
-    metrics.taken(input, levels, entries.length);
+    await intake.take(batch);
+    metrics.taken(batch);
+    metrics.truncated(input, records.cutRecords);
   } catch (error) {
     const reason = error instanceof IntakeRefusal ? error.reason : 'disk';
-    if (isHeard) metrics.refused(input, reason, count);
-    else metrics.dropped(input, reason, count);
+    if (isHeard) metrics.refused(input, reason, batch.count);
+    else metrics.dropped(input, reason, batch.count);
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 import { isValidLegacyName } from '#libs/labels';
 import { byteSize, durationMs, secretSchema } from '#libs/yaml-config';
 import { z } from 'zod';
+import { inputRulesSchema } from '../logs/pipeline-config.ts';
 
 const filePath = z.string().min(1);
 
@@ -42,8 +43,8 @@ export const inputLabels = z
     }),
     z.string().max(1_024),
   )
-  .refine((given) => !('level' in given || 'message' in given), {
-    error: 'level and message are set by the collector itself',
+  .refine((given) => !('level' in given || 'message' in given || 'stream' in given), {
+    error: 'level, message and stream are set by the collector itself',
   })
   .default({});
 
@@ -152,6 +153,8 @@ export const logInputsSchema = z
   .strictObject({
     /** What may wait on disk for each output; beyond it senders have to wait. */
     spool_size: sizeBetween(1024 * 1024, 1024 ** 4).prefault('64MiB'),
+    /** What is done with the records of these inputs, of `otlp` and of Kubernetes' events. */
+    rules: inputRulesSchema,
     forward: z.array(forwardSchema).max(20).default([]),
     syslog: z.array(syslogSchema).max(20).default([]),
     journald: z.array(journaldSchema).max(20).default([]),

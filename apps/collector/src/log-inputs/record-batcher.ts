@@ -1,5 +1,5 @@
-import { type CommonFields, EntryBuilder } from '../logs/entry-builder.ts';
-import { IntakeRefusal } from '../logs/log-intake.ts';
+import { IntakeBatch, IntakeRefusal } from '../logs/log-intake.ts';
+import { RecordBuilder } from '../logs/record-builder.ts';
 import type { LogInputContext } from './log-input.ts';
 
 /** How long records wait for others to go on with. */
@@ -9,7 +9,7 @@ const BATCH_BYTES = 256 * 1024;
 const RETRY_MS = 500;
 
 interface Batch {
-  readonly builder: EntryBuilder;
+  readonly builder: RecordBuilder;
   readonly safe: Promise<void>;
   readonly isSafe: () => void;
   readonly isLost: (error: unknown) => void;
@@ -48,9 +48,8 @@ export class RecordBatcher {
    * Adds what `write` writes.
    * @returns resolved when it is safe; rejected with BatcherStoppedError when it never will be
    */
-  add(common: CommonFields, write: (builder: EntryBuilder) => void): Promise<void> {
-    const batch = (this.#batch ??= this.#begin(common));
-    batch.builder.common = common;
+  add(write: (builder: RecordBuilder) => void): Promise<void> {
+    const batch = (this.#batch ??= this.#begin());
     write(batch.builder);
     if (batch.builder.byteCount >= BATCH_BYTES) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), FLUSH_MS);
@@ -76,23 +75,22 @@ export class RecordBatcher {
     await Promise.all(this.#under);
   }
 
-  #begin(common: CommonFields): Batch {
+  #begin(): Batch {
     const { promise: safe, resolve: isSafe, reject: isLost } = Promise.withResolvers<void>();
     // Not everybody waits for it.
     safe.catch(() => {});
-    return { builder: new EntryBuilder(common), safe, isSafe, isLost };
+    return { builder: new RecordBuilder(), safe, isSafe, isLost };
   }
 
   async #handOver({ builder, isSafe, isLost }: Batch): Promise<void> {
     const { metrics } = this.#context;
-    const entries = builder.take();
-    const { count, levels } = builder;
-    this.#waitingBytes += entries.length;
+    const batch = new IntakeBatch(this.#input, null, builder);
+    this.#waitingBytes += batch.byteCount;
     for (;;) {
       const wasStopping = this.#isStopping;
       try {
-        await this.#context.intake.take({ input: this.#input, tag: null, entries, count });
-        metrics.taken(this.#input, levels, entries.length);
+        await this.#context.intake.take(batch);
+        metrics.taken(batch);
         isSafe();
         break;
       } catch (error) {
@@ -100,7 +98,7 @@ export class RecordBatcher {
           metrics.dropped(
             this.#input,
             error instanceof IntakeRefusal ? error.reason : 'disk',
-            count,
+            batch.count,
           );
           isLost(new BatcherStoppedError('the input stops', { cause: error }));
           break;
@@ -108,7 +106,7 @@ export class RecordBatcher {
         await this.#pause();
       }
     }
-    this.#waitingBytes -= entries.length;
+    this.#waitingBytes -= batch.byteCount;
   }
 
   async #pause(): Promise<void> {

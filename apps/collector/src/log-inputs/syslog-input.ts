@@ -1,7 +1,6 @@
 import { LOG_LEVELS, type LogLevel } from '#libs/log-pipeline';
 import { DatagramListener, StreamListener } from '#libs/node-listen';
 import { parseSyslog, type SyslogElement, SyslogSplitter } from '#libs/syslog';
-import type { EntryBuilder } from '../logs/entry-builder.ts';
 import { type LogInput, type LogInputContext, serverTls } from './log-input.ts';
 import type { SyslogInputConfig } from './log-inputs-config.ts';
 import { RecordBatcher } from './record-batcher.ts';
@@ -128,8 +127,9 @@ export class SyslogInput implements LogInput {
     const nowMs = Date.now();
     const zoneMinutes = this.#config.utc_offset ?? -new Date(nowMs).getTimezoneOffset();
     const parsed = parseSyslog(bytes, { nowMs, zoneMinutes });
-    return batcher.add(this.#senders.of(remoteAddress), (builder: EntryBuilder) => {
-      builder.begin(parsed.seconds, parsed.nanos, nowMs);
+    const source = this.#senders.of(remoteAddress);
+    return batcher.add((builder) => {
+      builder.begin(source, parsed.seconds, parsed.nanos, nowMs);
       builder.field('facility', parsed.facility);
       builder.field('severity', parsed.severity);
       builder.field('hostname', parsed.hostname);

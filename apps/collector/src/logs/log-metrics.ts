@@ -1,8 +1,14 @@
 import type { Spool } from '#libs/spool';
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { DROP_REASONS, type LogIdentity } from '#libs/log-pipeline';
+import {
+  DROP_REASONS,
+  type EventCounters,
+  type LogIdentity,
+  type SourceCounts,
+} from '#libs/log-pipeline';
 import type { TailCounters } from '#libs/log-tail';
 import type { CountingSink } from './counting-sink.ts';
+import type { InputRules } from './input-rules.ts';
 import type { LogLane } from './log-lane.ts';
 
 /** The lane whose lines are counted. */
@@ -37,6 +43,7 @@ const IDENTITY = ['namespace', 'pod', 'container', 'workload'] as const;
 export class LogMetrics {
   #lanes: readonly LogLane[] = [];
   #counts: CountingSink | null = null;
+  #inputs: InputRules | null = null;
   readonly #registry: Registry;
   readonly #pollFailures: Counter;
   readonly #inputBytes: Gauge;
@@ -93,6 +100,11 @@ export class LogMetrics {
     this.#counts = counts;
   }
 
+  /** From here on these are read for records that come beside files. */
+  setInputs(inputs: InputRules | null): void {
+    this.#inputs = inputs;
+  }
+
   /** What inputs have left on disk for an output. */
   inputsSpooled(output: string, { sizeBytes, counters }: Spool): void {
     this.#inputBytes.set({ output }, sizeBytes);
@@ -113,13 +125,10 @@ export class LogMetrics {
       this.#registry.removeSingleMetric(name);
       this.#counter(name, help, labelNames, (counter) => {
         for (const { group, counts: sources } of this.#counts?.groups.values() ?? []) {
-          for (const { identity, counts } of sources.list(Date.now())) {
-            const labels = { group: group.name, ...told(identity), ...group.labels };
-            for (const count of counts) {
-              const { level, stream } = count;
-              counter.inc({ ...labels, level, stream }, count[unit]);
-            }
-          }
+          addCounts(counter, sources, unit, { group: group.name, ...group.labels });
+        }
+        for (const { name: group, counts } of this.#inputs?.groups ?? []) {
+          addCounts(counter, counts, unit, { group });
         }
       });
     }
@@ -218,6 +227,11 @@ export class LogMetrics {
             counter.inc({ output: lane.name, group: group.name }, lines.counters[key]);
           }
         }
+        if (!isOfInputs(key)) return;
+        for (const { name: group, pipeline } of this.#inputs?.groups ?? []) {
+          // They pass once, like everything that is counted.
+          counter.inc({ output: METRICS_LANE, group }, pipeline.counters[key]);
+        }
       });
     }
   }
@@ -236,6 +250,11 @@ export class LogMetrics {
             counter.inc({ group: group.name, reason }, count);
           }
         }
+        for (const { name: group, pipeline } of this.#inputs?.groups ?? []) {
+          for (const reason of DROP_REASONS) {
+            counter.inc({ group, reason }, pipeline.shippingCounters.dropped[reason]);
+          }
+        }
       },
     );
   }
@@ -250,6 +269,11 @@ export class LogMetrics {
         for (const { group, lines } of lane?.groups.values() ?? []) {
           for (const [kind, count] of lines.shippingCounters.redactions) {
             counter.inc({ group: group.name, kind }, count);
+          }
+        }
+        for (const { name: group, pipeline } of this.#inputs?.groups ?? []) {
+          for (const [kind, count] of pipeline.shippingCounters.redactions) {
+            counter.inc({ group, kind }, count);
           }
         }
       },
@@ -292,9 +316,27 @@ export class LogMetrics {
   }
 }
 
+function addCounts(
+  counter: Counter,
+  sources: SourceCounts,
+  unit: 'lines' | 'bytes',
+  group: Readonly<Record<string, string>>,
+): void {
+  for (const { identity, counts } of sources.list(Date.now())) {
+    for (const count of counts) {
+      const { level, stream } = count;
+      counter.inc({ ...told(identity), ...group, level, stream }, count[unit]);
+    }
+  }
+}
+
 /** The labels that say something. */
 function told(identity: LogIdentity): Record<string, string> {
   return Object.fromEntries(
     IDENTITY.map((name) => [name, identity[name]] as const).filter(([, value]) => value !== ''),
   );
+}
+
+function isOfInputs(key: string): key is keyof EventCounters {
+  return key === 'unparsedLines' || key === 'badTimes' || key === 'unknownNames';
 }

@@ -240,7 +240,7 @@ export class LogsRunner
     );
     for (const output of this.#outputs) void output.open();
     for (const loop of this.#loops) loop.start();
-    this.#attachInputs(outputs, pods);
+    this.#attachInputs(outputs, pods, pipelines);
     this.#logger.info('log files are followed', {
       groups: groups.map(({ name }) => name),
       outputs: outputs.map(({ name }) => name),
@@ -248,7 +248,11 @@ export class LogsRunner
   }
 
   /** What comes in beside files goes to the same outputs, from disks of its own. */
-  #attachInputs(outputs: readonly NamedOutput[], pods: PodWatch | null): void {
+  #attachInputs(
+    outputs: readonly NamedOutput[],
+    pods: PodWatch | null,
+    pipelines: PipelineFactory,
+  ): void {
     const { inputs, pods: fields } = this.#sections.logs;
     if (!this.#sections.hasInputs) return;
     const lanes = outputs.map(({ name, tag, output }) => {
@@ -286,7 +290,9 @@ export class LogsRunner
             findByUid: (uid) => pods.findByUid(uid),
             findByAddress: (address) => pods.findByAddress(address),
           };
-    this.#intake.attach(lanes, senders);
+    const rules = pipelines.inputRules(inputs.rules);
+    this.#metrics.setInputs(rules);
+    this.#intake.attach({ lanes, rules, meters: this.#meters, pods: senders });
   }
 
   #createOutputs(): NamedOutput[] {
@@ -340,6 +346,7 @@ export class LogsRunner
     await this.#pods?.close();
     this.#pods = null;
     this.#metrics.setLanes([], null);
+    this.#metrics.setInputs(null);
   }
 
   #absolute(pattern: string): string {

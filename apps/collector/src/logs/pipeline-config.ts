@@ -1,5 +1,6 @@
 import {
   type DropSpec,
+  EventPipeline,
   LOG_LEVELS,
   type LogFormat,
   type LogLevel,
@@ -20,6 +21,7 @@ import {
 } from '#libs/log-pipeline';
 import { byteSize, durationMs } from '#libs/yaml-config';
 import { z } from 'zod';
+import { InputRules } from './input-rules.ts';
 
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/, {
   error: 'accepted are letters, digits, _, . and -',
@@ -222,14 +224,42 @@ function shippingOf({ drop, sample, rate_limit: rate, redact }: RawShipping): Sh
   };
 }
 
-/** The keys of a group of files that say how records are made of its lines. */
-export const groupPipelineShape = {
+/** What may be said of records however they come. */
+const recordPipelineShape = {
   /** A parser of `parsers`, or a built-in one. */
   parser: name.optional(),
-  /** Rules of `multiline_rules` and built-in ones; `auto` is all built-in ones. */
-  multiline: z.array(name).max(50).default([]),
   ...shippingShape,
 };
+
+/** The keys of a group of files that say how records are made of its lines. */
+export const groupPipelineShape = {
+  /** Rules of `multiline_rules` and built-in ones; `auto` is all built-in ones. */
+  multiline: z.array(name).max(50).default([]),
+  ...recordPipelineShape,
+};
+
+const texts = z.array(z.string().min(1).max(1_024)).min(1).max(1_000).optional();
+
+/** What is done with records of inputs, by the first rule that means them. */
+export const inputRulesSchema = z
+  .array(
+    z.strictObject({
+      /** The group that the records are counted in. */
+      name,
+      /** Names of inputs; by default all. */
+      inputs: texts,
+      /** With `*` for any characters. */
+      tags: texts,
+      /** Of the pod that has sent them, or of which they are said to be. */
+      namespaces: texts,
+      ...recordPipelineShape,
+    }),
+  )
+  .max(200)
+  .superRefine(checkNames)
+  .default([]);
+
+export type InputRuleConfig = z.output<typeof inputRulesSchema>[number];
 
 function checkNames(items: readonly { readonly name: string }[], context: z.RefinementCtx): void {
   const seen = new Set<string>();
@@ -290,34 +320,71 @@ export class PipelineFactory {
       obeysAnnotations: pods.obey_annotations,
     });
   }
+
+  /** What is done with records of inputs. */
+  inputRules(rules: readonly InputRuleConfig[]): InputRules {
+    const create = (parser: string | null, shipping: ShippingSpec): EventPipeline =>
+      new EventPipeline({
+        parsers: this.#parsers,
+        parser,
+        shipping,
+        obeysAnnotations: this.#section.pods.obey_annotations,
+      });
+    return new InputRules(
+      rules.map((rule) => ({
+        name: rule.name,
+        match: {
+          inputs: rule.inputs ?? null,
+          tags: rule.tags ?? null,
+          namespaces: rule.namespaces ?? null,
+        },
+        pipeline: create(rule.parser ?? null, shippingOf(rule)),
+      })),
+      () => create(null, NO_SHIPPING_RULES),
+    );
+  }
 }
+
+const NO_SHIPPING_RULES: ShippingSpec = {
+  drop: [],
+  sample: [],
+  rateLimit: null,
+  redact: { kinds: [], patterns: [] },
+};
+
+type NamedPipeline = Pick<PipelineGroup, 'parser'> & RawShipping;
 
 /** Complains about parsers and rules that there are not. */
 export function checkPipelineNames(
   section: Pick<PipelineSection, 'parsers' | 'multiline_rules'> & {
-    readonly files: readonly (Pick<PipelineGroup, 'parser' | 'multiline'> & RawShipping)[];
+    readonly files: readonly (NamedPipeline & Pick<PipelineGroup, 'multiline'>)[];
+    readonly inputs: { readonly rules: readonly NamedPipeline[] };
   },
   context: z.RefinementCtx,
 ): void {
   const parsers = new ParserSet(section.parsers).names;
   const rules = multilineRulesOf(section.multiline_rules).map((rule) => rule.name);
-  section.files.forEach(({ parser, multiline, ...shipping }, index) => {
+  const check = ({ parser, ...shipping }: NamedPipeline, path: (string | number)[]): void => {
     try {
       void new ShippingRules(shippingOf(shipping));
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      context.addIssue({ code: 'custom', path: ['files', index], message });
+      context.addIssue({ code: 'custom', path, message });
     }
     if (parser !== undefined && !parsers.includes(parser)) {
       const message = `no parser is called ${parser}; there are ${parsers.join(', ')}`;
-      context.addIssue({ code: 'custom', path: ['files', index, 'parser'], message });
+      context.addIssue({ code: 'custom', path: [...path, 'parser'], message });
     }
-    for (const [at, rule] of multilineNames(multiline).entries()) {
+  };
+  section.files.forEach((group, index) => {
+    check(group, ['files', index]);
+    for (const [at, rule] of multilineNames(group.multiline).entries()) {
       if (rules.includes(rule)) continue;
       const message = `no multiline rule is called ${rule}; there are auto, ${rules.join(', ')}`;
       context.addIssue({ code: 'custom', path: ['files', index, 'multiline', at], message });
     }
   });
+  section.inputs.rules.forEach((rule, index) => check(rule, ['inputs', 'rules', index]));
 }
 
 function multilineRulesOf(specs: readonly MultilineSpec[]): readonly MultilineRule[] {

@@ -1,6 +1,7 @@
-import { LOG_LEVELS, levelOfValue, UNKNOWN_LEVEL } from '#libs/log-pipeline';
+import { LOG_LEVELS, levelOfValue, type LogSource, UNKNOWN_LEVEL } from '#libs/log-pipeline';
 import type { MappedLogGroup, MappedLogRecord } from '#libs/otlp';
-import type { CommonFields, EntryBuilder } from '../logs/entry-builder.ts';
+import type { ToldBySender } from '../log-inputs/sender-fields.ts';
+import type { RecordBuilder } from '../logs/record-builder.ts';
 
 /** Attributes that have a field of their own here. */
 const FIELD_NAMES: ReadonlyMap<string, string> = new Map([
@@ -15,14 +16,13 @@ const MAX_FIELDS = 256;
 
 /** Writes a record with everything it says; of a name given twice the record's own attribute counts. */
 export function writeLogRecord(
-  builder: EntryBuilder,
-  common: CommonFields,
+  builder: RecordBuilder,
+  source: LogSource,
   resource: MappedLogGroup['resource'],
   record: MappedLogRecord,
   nowMs: number,
 ): void {
-  builder.common = common;
-  builder.begin(record.seconds, record.nanos, nowMs);
+  builder.begin(source, record.seconds, record.nanos, nowMs);
   const fields = new Map<string, unknown>();
   for (const attributes of [resource, record.attributes]) {
     for (const [key, value] of attributes) {
@@ -42,6 +42,31 @@ export function writeLogRecord(
   if (record.body !== null) builder.message(Buffer.from(record.body));
   builder.end();
 }
+
+/** What a resource says of whom its records are. */
+export function toldByResource(resource: MappedLogGroup['resource']): ToldBySender {
+  const text = (name: string): string => {
+    const value = resource.get(name);
+    return typeof value === 'string' ? value : '';
+  };
+  return {
+    podUid: text('k8s.pod.uid'),
+    namespace: text('k8s.namespace.name'),
+    pod: text('k8s.pod.name'),
+    container: text('k8s.container.name'),
+    workload: WORKLOADS.map(text).find((name) => name !== '') ?? '',
+  };
+}
+
+/** The owner that a pod goes by, before those that it has between. */
+const WORKLOADS = [
+  'k8s.deployment.name',
+  'k8s.statefulset.name',
+  'k8s.daemonset.name',
+  'k8s.cronjob.name',
+  'k8s.job.name',
+  'k8s.replicaset.name',
+];
 
 function levelOf({ severityNumber, severityText }: MappedLogRecord): number {
   // Four numbers for each of OpenTelemetry's levels.

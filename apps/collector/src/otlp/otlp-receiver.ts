@@ -16,10 +16,10 @@ import {
 } from '#libs/otlp';
 import { handOver, type LogInputContext } from '../log-inputs/log-input.ts';
 import type { SenderFields } from '../log-inputs/sender-fields.ts';
-import { EntryBuilder } from '../logs/entry-builder.ts';
+import { RecordBuilder } from '../logs/record-builder.ts';
 import type { MetricSink } from '../outputs/metric-sink.ts';
 import { relabelBatch } from '../outputs/relabel-batch.ts';
-import { writeLogRecord } from './otlp-logs.ts';
+import { toldByResource, writeLogRecord } from './otlp-logs.ts';
 import type { OtlpMetrics } from './otlp-metrics.ts';
 import { podLabels, podOf, withPod } from './otlp-pods.ts';
 
@@ -126,18 +126,17 @@ export class OtlpReceiver {
     const { groups, counts } = mapLogs(decodeOtlpLogsBody(body, form));
     const nowMs = Date.now();
     const pause = turns();
-    const builders: EntryBuilder[] = [];
+    const builders: RecordBuilder[] = [];
     for (const { resource, records } of groups) {
-      const uid = resource.get('k8s.pod.uid');
-      const common = senders.of(remoteAddress, typeof uid === 'string' ? uid : '');
-      if (context.intake.pods !== null && !common.names.has('pod_uid')) metrics.unenriched('logs');
+      const source = senders.of(remoteAddress, toldByResource(resource));
+      if (context.intake.pods !== null && source.pod === null) metrics.unenriched('logs');
       for (const record of records) {
         let builder = builders.at(-1);
         if (builder === undefined || builder.byteCount >= CHUNK_BYTES) {
-          builder = new EntryBuilder(common);
+          builder = new RecordBuilder();
           builders.push(builder);
         }
-        writeLogRecord(builder, common, resource, record, nowMs);
+        writeLogRecord(builder, source, resource, record, nowMs);
         const wait = pause();
         if (wait !== null) await wait;
       }
