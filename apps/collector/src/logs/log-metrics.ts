@@ -125,10 +125,10 @@ export class LogMetrics {
       this.#registry.removeSingleMetric(name);
       this.#counter(name, help, labelNames, (counter) => {
         for (const { group, counts: sources } of this.#counts?.groups.values() ?? []) {
-          addCounts(counter, sources, unit, { group: group.name, ...group.labels });
+          addCounts(counter, sources, unit, group.name, group.labels);
         }
         for (const { name: group, counts } of this.#inputs?.groups ?? []) {
-          addCounts(counter, counts, unit, { group });
+          addCounts(counter, counts, unit, group, {});
         }
       });
     }
@@ -320,12 +320,14 @@ function addCounts(
   counter: Counter,
   sources: SourceCounts,
   unit: 'lines' | 'bytes',
-  group: Readonly<Record<string, string>>,
+  group: string,
+  own: Readonly<Record<string, string>>,
 ): void {
   for (const { identity, counts } of sources.list(Date.now())) {
+    const labels = { group, ...told(identity), ...own };
     for (const count of counts) {
       const { level, stream } = count;
-      counter.inc({ ...told(identity), ...group, level, stream }, count[unit]);
+      counter.inc({ ...labels, level, stream }, count[unit]);
     }
   }
 }
