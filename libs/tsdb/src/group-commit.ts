@@ -1,5 +1,3 @@
-import type { SeriesLog } from './series-log.ts';
-
 /** The clock and the alarm a store is run by. */
 export interface Timer {
   /** Milliseconds since the epoch. */
@@ -8,15 +6,23 @@ export interface Timer {
   after(delayMs: number, run: () => void): () => void;
 }
 
+/** A log that gathers what is appended and tells when it is to be written. */
+export interface GatheringLog {
+  /** When the next flush is due, or null if there is nothing to write. */
+  flushDueMs(): number | null;
+  /** Writes and syncs what has gathered. It does not fail. */
+  flush(nowMs: number): Promise<void>;
+}
+
 /** Flushes a log when it says that a flush is due: one at a time, so that writers meanwhile gather for the next. */
 export class GroupCommit {
-  readonly #log: SeriesLog;
+  readonly #log: GatheringLog;
   readonly #timer: Timer;
   #cancel: (() => void) | null = null;
   #isFlushing = false;
   #isStopped = false;
 
-  constructor(log: SeriesLog, timer: Timer) {
+  constructor(log: GatheringLog, timer: Timer) {
     this.#log = log;
     this.#timer = timer;
   }

@@ -35,7 +35,8 @@ export {
   DEFAULT_IMPORT_OPTIONS,
 } from './block/block-import.ts';
 export type { BlockContents, BlockSummary } from './block/block-format.ts';
-export { BlockError } from './block/byte-reader.ts';
+export { BlockError, ByteReader } from './block/byte-reader.ts';
+export { ByteWriter } from './block/byte-writer.ts';
 export { BlockFaultError, MemoryBlockFiles } from './block/memory-block-files.ts';
 export {
   type Exemplar,
@@ -43,9 +44,16 @@ export {
   type ExemplarVerdict,
   type SeriesExemplars,
 } from './exemplar-ring.ts';
-export type { Timer } from './group-commit.ts';
+export { type GatheringLog, GroupCommit, type Timer } from './group-commit.ts';
 export type { CardinalityEntry, CardinalityStatistics } from './cardinality.ts';
 export { DEFAULT_HEAD_OPTIONS, type HeadOptions, type SeriesBudget } from './head-options.ts';
+export {
+  FRAME_HEADER_BYTES,
+  FrameScanner,
+  MAX_PAYLOAD_BYTES,
+  type ScanSummary,
+  writeFrameHeader,
+} from './log-frame.ts';
 export {
   MemorySegmentStore,
   SegmentFaultError,

@@ -1,0 +1,199 @@
+import { crc32 } from 'node:zlib';
+import { BlockError, type BlockFiles } from '#libs/tsdb';
+import type { ChunkRef } from './chunk-ref.ts';
+import type { DecodedChunk } from './decoded-chunk.ts';
+import {
+  type BlockChunkEntry,
+  LOG_FOOTER_BYTES,
+  type LogBlockContents,
+  readLogContents,
+  readLogFooter,
+} from './log-block-format.ts';
+import { toMs } from './nanos.ts';
+import { mayContain } from './needle-filter.ts';
+import { overlapsRange, type TimeRange } from './overlaps.ts';
+import { unpackChunk } from './sealed-chunk.ts';
+import type { StreamRegistry } from './stream-registry.ts';
+
+/** What a block reports about itself while it is read. */
+export interface BlockReading {
+  /** A part is damaged and left out. */
+  onDamage(block: string, error: unknown): void;
+  /** The filters of a block, of which the ones read last are kept. */
+  filters(block: LogBlock, read: () => Promise<Buffer | null>): Promise<Buffer | null>;
+}
+
+const COLUMNS = 9;
+
+/** A block that is open for reading. Its file is opened for each read, so that there can be thousands. */
+export class LogBlock {
+  readonly name: string;
+  readonly bytes: number;
+  readonly firstSegment: number;
+  readonly chunkCount: number;
+  readonly lineCount: number;
+  /** Bytes of its lines. */
+  readonly byteLength: number;
+  /** Of its youngest line. */
+  readonly maxMs: number;
+  /** Of its oldest line. */
+  readonly minMs: number;
+  readonly #files: BlockFiles;
+  readonly #registry: StreamRegistry;
+  readonly #reading: BlockReading;
+  /** The registry's numbers of its streams. */
+  readonly #streamIds: Uint32Array;
+  /** Of each chunk: stream, times, count, bytes, length, checksum. */
+  readonly #columns: Uint32Array;
+  readonly #offsets: Float64Array;
+  /** Where each chunk's filter begins; the last one is where they end. */
+  readonly #filterStarts: Uint32Array;
+  readonly #filtersOffset: number;
+  readonly #filtersChecksum: number;
+  #isDropped = false;
+
+  constructor(
+    name: string,
+    bytes: number,
+    contents: LogBlockContents,
+    files: BlockFiles,
+    registry: StreamRegistry,
+    reading: BlockReading,
+  ) {
+    this.name = name;
+    this.bytes = bytes;
+    this.firstSegment = contents.firstSegment;
+    this.#files = files;
+    this.#registry = registry;
+    this.#reading = reading;
+    this.#streamIds = Uint32Array.from(contents.streams, (labels) => registry.hold(labels));
+    const { chunks } = contents;
+    this.chunkCount = chunks.length;
+    this.#columns = new Uint32Array(COLUMNS * chunks.length);
+    this.#offsets = new Float64Array(chunks.length);
+    this.#filterStarts = new Uint32Array(chunks.length + 1);
+    let [minMs, maxMs, lines, byteLength] = [Infinity, -Infinity, 0, 0];
+    for (const [i, chunk] of chunks.entries()) {
+      this.#columns.set(columnsOf(chunk), COLUMNS * i);
+      this.#offsets[i] = chunk.offset;
+      this.#filterStarts[i + 1] = this.#filterStarts[i]! + chunk.filterLength;
+      minMs = Math.min(minMs, toMs(chunk.minLow, chunk.minHigh));
+      maxMs = Math.max(maxMs, toMs(chunk.maxLow, chunk.maxHigh));
+      lines += chunk.count;
+      byteLength += chunk.byteLength;
+    }
+    this.minMs = minMs;
+    this.maxMs = maxMs;
+    this.lineCount = lines;
+    this.byteLength = byteLength;
+    this.#filtersOffset = contents.filtersOffset;
+    this.#filtersChecksum = contents.filtersChecksum;
+  }
+
+  /** @throws BlockError when it is damaged, and whatever the disk says */
+  static async open(
+    name: string,
+    files: BlockFiles,
+    registry: StreamRegistry,
+    reading: BlockReading,
+  ): Promise<LogBlock> {
+    const handle = await files.open(name);
+    try {
+      const { bytes } = handle;
+      if (bytes < LOG_FOOTER_BYTES) throw new BlockError('a file that ends early');
+      const footer = await handle.read(bytes - LOG_FOOTER_BYTES, LOG_FOOTER_BYTES);
+      const { offset, length } = readLogFooter(footer, bytes);
+      const contents = readLogContents(await handle.read(offset, length));
+      return new LogBlock(name, bytes, contents, files, registry, reading);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Its chunks of the streams that are marked, as far as they may have lines in the range. */
+  chunks(matched: Uint8Array, range: TimeRange): ChunkRef[] {
+    const refs: ChunkRef[] = [];
+    const columns = this.#columns;
+    for (let i = 0; i < this.chunkCount; i++) {
+      const at = COLUMNS * i;
+      const streamId = this.#streamIds[columns[at]!]!;
+      if (matched[streamId] !== 1) continue;
+      const [minLow, minHigh] = [columns[at + 1]!, columns[at + 2]!];
+      const [maxLow, maxHigh] = [columns[at + 3]!, columns[at + 4]!];
+      if (!overlapsRange(minLow, minHigh, maxLow, maxHigh, range)) continue;
+      refs.push({
+        streamId,
+        minLow,
+        minHigh,
+        maxLow,
+        maxHigh,
+        count: columns[at + 5]!,
+        byteLength: columns[at + 6]!,
+        mayContain: (needles) => this.#mayContain(i, needles),
+        load: () => this.#load(i),
+      });
+    }
+    return refs;
+  }
+
+  /** Lets go of its streams. Readers that hold its chunks find them gone. */
+  drop(): void {
+    if (this.#isDropped) return;
+    this.#isDropped = true;
+    for (const id of this.#streamIds) this.#registry.release(id);
+  }
+
+  async #load(index: number): Promise<DecodedChunk | null> {
+    const at = COLUMNS * index;
+    try {
+      const bytes = await this.#read(this.#offsets[index]!, this.#columns[at + 7]!);
+      if (crc32(bytes) !== this.#columns[at + 8]!) throw new BlockError('checksum does not fit');
+      return await unpackChunk(bytes);
+    } catch (error) {
+      if (!this.#isDropped) this.#reading.onDamage(this.name, error);
+      return null;
+    }
+  }
+
+  async #mayContain(index: number, needles: readonly Buffer[]): Promise<boolean> {
+    const filters = await this.#reading.filters(this, () => this.#readFilters());
+    if (filters === null) return true;
+    const filter = filters.subarray(this.#filterStarts[index]!, this.#filterStarts[index + 1]!);
+    return needles.every((needle) => mayContain(filter, needle));
+  }
+
+  async #readFilters(): Promise<Buffer | null> {
+    try {
+      const length = this.#filterStarts[this.chunkCount]!;
+      const filters = await this.#read(this.#filtersOffset, length);
+      if (crc32(filters) !== this.#filtersChecksum) throw new BlockError('damaged filters');
+      return filters;
+    } catch (error) {
+      if (!this.#isDropped) this.#reading.onDamage(this.name, error);
+      return null;
+    }
+  }
+
+  async #read(offset: number, length: number): Promise<Buffer> {
+    const handle = await this.#files.open(this.name);
+    try {
+      return await handle.read(offset, length);
+    } finally {
+      await handle.close();
+    }
+  }
+}
+
+function columnsOf(chunk: BlockChunkEntry): number[] {
+  return [
+    chunk.stream,
+    chunk.minLow,
+    chunk.minHigh,
+    chunk.maxLow,
+    chunk.maxHigh,
+    chunk.count,
+    chunk.byteLength,
+    chunk.length,
+    chunk.checksum,
+  ];
+}
