@@ -68,8 +68,8 @@ export function reversedChunk(chunk: DecodedChunk): DecodedChunk {
   return {
     ...chunk,
     words,
-    starts: chunk.starts.slice(0, count).reverse(),
-    ends: chunk.ends.slice(0, count).reverse(),
-    metadata: chunk.metadata?.slice(0, count).reverse() ?? null,
+    starts: chunk.starts.subarray(0, count).toReversed(),
+    ends: chunk.ends.subarray(0, count).toReversed(),
+    metadata: chunk.metadata?.subarray(0, count).toReversed() ?? null,
   };
 }

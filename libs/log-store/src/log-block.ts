@@ -158,7 +158,7 @@ export class LogBlock {
   async #mayContain(index: number, needles: readonly Buffer[]): Promise<boolean> {
     const filters = await this.#reading.filters(this, () => this.#readFilters());
     if (filters === null) return true;
-    const filter = filters.subarray(this.#filterStarts[index]!, this.#filterStarts[index + 1]!);
+    const filter = filters.subarray(this.#filterStarts[index], this.#filterStarts[index + 1]);
     return needles.every((needle) => mayContain(filter, needle));
   }
 

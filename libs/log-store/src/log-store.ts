@@ -80,7 +80,7 @@ export class LogStore {
   #opening: Promise<LogStoreReport> | null = null;
   #moving: Promise<void> | null = null;
   #movedAtMs = -Infinity;
-  #moveFailure: unknown = null;
+  #moveFailure: Error | null = null;
   #isDiskFull = false;
   #acceptedLines = 0;
   #acceptedBytes = 0;
@@ -114,7 +114,7 @@ export class LogStore {
   }
 
   /** Why lines could not be moved to a block the last time, or null. */
-  get moveFailure(): unknown {
+  get moveFailure(): Error | null {
     return this.#moveFailure;
   }
 
@@ -367,7 +367,7 @@ export class LogStore {
       await this.#log.removeBefore(firstSegment);
     } catch (error) {
       this.#failedMoves++;
-      this.#moveFailure = error;
+      this.#moveFailure = error instanceof Error ? error : new Error(String(error));
     }
     this.#movedAtMs = this.#timer.nowMs();
   }

@@ -34,13 +34,18 @@ export class PackQueue {
       const chunk = this.#waiting.shift();
       if (chunk === undefined) return;
       this.#running++;
-      // Without memory for it the chunk stays as it is, and is tried again when a block is written.
-      const done = (): void => {
-        this.#running--;
-        if (this.#waiting.length < ENOUGH_WAITING) for (const run of this.#onRoom.splice(0)) run();
-        this.#next();
-      };
-      chunk.pack(this.#filters).then(done, done);
+      void this.#pack(chunk);
     }
+  }
+
+  async #pack(chunk: SealedChunk): Promise<void> {
+    try {
+      await chunk.pack(this.#filters);
+    } catch {
+      // Without memory for it the chunk stays as it is, and is tried again when a block is written.
+    }
+    this.#running--;
+    if (this.#waiting.length < ENOUGH_WAITING) for (const run of this.#onRoom.splice(0)) run();
+    this.#next();
   }
 }

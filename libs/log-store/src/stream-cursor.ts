@@ -36,7 +36,7 @@ export class StreamCursor {
   readonly #range: CursorRange;
   readonly #needles: readonly Buffer[];
   /** In the order they are needed. */
-  readonly #waiting: ChunkRef[];
+  readonly #waiting: readonly ChunkRef[];
   #nextWaiting = 0;
   #active: ActiveChunk[] = [];
   /** Which of the waiting came first of those that are active, if nothing was taken of them; or -1. */
@@ -48,14 +48,14 @@ export class StreamCursor {
   /** @param needles chunks whose lines lack one of these are passed over */
   constructor(
     streamId: number,
-    chunks: ChunkRef[],
+    chunks: readonly ChunkRef[],
     range: CursorRange,
     needles: readonly Buffer[],
   ) {
     this.streamId = streamId;
     this.#range = range;
     this.#needles = needles;
-    this.#waiting = chunks.sort(range.isForward ? byFirst : byLast);
+    this.#waiting = chunks.toSorted(range.isForward ? byFirst : byLast);
   }
 
   /** A time that the next line does not come before (backward: is not after). */
