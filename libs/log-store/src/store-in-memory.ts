@@ -24,7 +24,7 @@ class HandTimer implements Timer {
   after(delayMs: number, run: () => void): () => void {
     const alarm = { atMs: this.#nowMs + delayMs, run };
     this.#alarms.push(alarm);
-    if (delayMs <= SOON_MS) queueMicrotask(() => this.#ring(alarm.atMs));
+    if (delayMs <= SOON_MS) void Promise.resolve().then(() => this.#ring(alarm.atMs));
     return () => {
       this.#alarms = this.#alarms.filter((other) => other !== alarm);
     };
