@@ -20,6 +20,9 @@ interface ActiveTarget {
   readonly scrapeUrl: string;
   readonly scrapePool: string;
   readonly health: string;
+  readonly lastError: string;
+  readonly scrapeInterval: string;
+  readonly scrapeTimeout: string;
 }
 
 interface Monitors {
@@ -63,7 +66,7 @@ afterEach(async () => {
   await folder.remove();
 });
 
-async function startCollector(nodeName: string, monitors = '') {
+async function startCollector(nodeName: string, monitors = '', more = '') {
   const configFile = join(folder.path, `${nodeName}.yml`);
   await writeFile(
     configFile,
@@ -78,6 +81,7 @@ kubernetes:
   allowed_networks: [127.0.0.0/8]
   lease: {duration: 8s, retry: 100ms, namespace: binnacle-nodes}
   monitors: {recheck_interval: 200ms, scrape_interval: 1s, scrape_timeout: 1s${monitors}}
+${more}
 `,
   );
   const app = await createApp(
@@ -317,4 +321,62 @@ it('only objects of the chosen namespaces, kinds and labels are read, and no mor
   const { objects } = await collector.monitors();
   expect(objects.map(({ name }) => name)).toEqual(['a', 'd']);
   expect(objects[1]?.refused.at(-1)?.reason).toContain('max_jobs');
+}, 180_000);
+
+it('a probe that names no prober is made by the collector, with the modules that objects may name', async () => {
+  server.customGroups.add(CUSTOM_GROUP);
+  const asked = new Set<string>();
+  target.on('request', ({ url = '', headers }) => asked.add(`${headers.host}${url}`));
+  const site = `http://127.0.0.1:${port}/site`;
+  const probe = (name: string, spec: object, targets = [site]) =>
+    server.put(monitor('Probe', name, { targets: { staticConfig: { static: targets } }, ...spec }));
+  probe('here', { module: 'http_2xx', jobName: 'sites' });
+  probe('unknown', { module: 'secret', prober: { url: 'binnacle' } });
+  probe('kubelet', {}, ['http://127.0.0.1:10250/pods']);
+  const collector = await startCollector('n1', '', 'probes: {allowed_networks: [loopback]}');
+  const pools = async () => {
+    const found = await collector.targets();
+    const known = found.filter(({ health }) => health !== 'unknown');
+    return known.length === 3
+      ? Object.fromEntries(known.map((one) => [one.scrapePool, one]))
+      : null;
+  };
+  const found = await eventually('all to be probed', pools, DEADLINE_MS);
+  expect(found['probe/shop/here']).toMatchObject({
+    health: 'up',
+    labels: { job: 'sites', instance: site, namespace: 'shop' },
+  });
+  expect([...asked]).toEqual([`127.0.0.1:${port}/site`]);
+  expect(found['probe/shop/unknown']).toMatchObject({
+    health: 'down',
+    lastError: expect.stringMatching(/^no module secret for objects; accepted are http_2xx, /),
+  });
+  // A failed probe is an answer.
+  expect(found['probe/shop/kubelet']).toMatchObject({ health: 'up' });
+  const metrics = await collector.metrics();
+  expect(metrics).toMatch(
+    /probes_total\{probe="probe\/shop\/here",module="http_2xx",result="success"\} \d/,
+  );
+  expect(metrics).toMatch(
+    /probes_total\{probe="probe\/shop\/kubelet",module="http_2xx",result="forbidden"\} \d/,
+  );
+}, 180_000);
+
+it('no rule of an object has a target asked more often than it may be', async () => {
+  server.customGroups.add(CUSTOM_GROUP);
+  server.put(
+    monitor('ScrapeConfig', 'hasty', {
+      scrapeInterval: '8s',
+      staticConfigs: [{ targets: [`127.0.0.9:${port}`] }],
+      relabelings: ['interval', 'timeout'].map((name) => ({
+        targetLabel: `__scrape_${name}__`,
+        replacement: '1ms',
+      })),
+    }),
+  );
+  const collector = await startCollector('n1', ', min_interval: 7s');
+  const [only] = await untilScraped(collector, [
+    `scrapeConfig/shop/hasty http://127.0.0.9:${port}/metrics`,
+  ]);
+  expect(only).toMatchObject({ scrapeInterval: '7s', scrapeTimeout: '1ms' });
 }, 180_000);

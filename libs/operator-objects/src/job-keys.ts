@@ -43,20 +43,32 @@ const SECRETS = 'needs a Secret, and no right to read Secrets is ever asked for'
 const FILES = 'names a file of whoever scrapes, which an object of a namespace may not choose';
 const NO_PROXY = 'nothing is scraped through a proxy';
 
+const CREDENTIALS = ['basicAuth', 'authorization', 'bearerTokenSecret', 'oauth2'] as const;
+const PROXY = ['proxyUrl', 'proxyFromEnvironment', 'proxyConnectHeader'] as const;
+
 /** Keys of requests: path, times, TLS. What needs a credential is refused under its name. */
 export function requestKeys(from: Fields): JobKeys {
   const keys: JobKeys = {};
   from.copy(keys, REQUEST_KEYS);
   if (from.has('scheme')) keys['scheme'] = from.text('scheme').toLowerCase();
-  from.refuseAll(['basicAuth', 'authorization', 'bearerTokenSecret', 'oauth2'], SECRETS);
+  from.refuseAll(CREDENTIALS, SECRETS);
   from.refuseAll(['bearerTokenFile'], FILES);
-  from.refuseAll(['proxyUrl', 'proxyFromEnvironment', 'proxyConnectHeader'], NO_PROXY);
+  from.refuseAll(PROXY, NO_PROXY);
   from.skip('noProxy');
   if (from.has('tlsConfig')) {
     const tls = from.fields('tlsConfig');
     keys['tls_config'] = tlsKeys(tls);
     for (const path of tls.unread()) tls.refuse('', `${path} is not known`);
   }
+  return keys;
+}
+
+/** Of the keys of requests those that are left where nobody is asked: the object's other words are for a prober elsewhere. */
+export function probeTimes(from: Fields): JobKeys {
+  const keys: JobKeys = { metrics_path: '/probe' };
+  const times = ['interval', 'scrapeTimeout'] as const;
+  from.copy(keys, new Map(times.map((key) => [key, REQUEST_KEYS.get(key)!])));
+  from.skip(...REQUEST_KEYS.keys(), 'scheme', 'tlsConfig', ...CREDENTIALS, ...PROXY, 'noProxy');
   return keys;
 }
 

@@ -1,8 +1,8 @@
 import type { Fields, JobKeys } from './fields.ts';
-import { requestKeys, sharedKeys } from './job-keys.ts';
+import { probeTimes, requestKeys, sharedKeys } from './job-keys.ts';
 import { discoveryKeys, selectedNamespaces } from './kubernetes-jobs.ts';
 import { META, ownEntries, type RelabelEntry, selectorEntries, setLabel } from './relabelling.ts';
-import type { JobParts, TranslationBuilder } from './translation.ts';
+import { type JobParts, OWN_PROBER, type TranslationBuilder } from './translation.ts';
 
 /** The prober is asked about each target: the target becomes a parameter, and `instance`. */
 function askProber(url: string): RelabelEntry[] {
@@ -16,39 +16,29 @@ function askProber(url: string): RelabelEntry[] {
 export function probeJobs(builder: TranslationBuilder): void {
   const shared = builder.spec((spec) => {
     spec.skip('targets');
-    const prober = spec.fields('prober');
-    const url = prober.text('url');
-    if (url === '') prober.refuse('url', 'is missing: nobody is named who probes');
-    else if (url.includes('/')) prober.refuse('url', 'expected host and port');
-    prober.refuseAll(
-      ['proxyUrl', 'proxyFromEnvironment', 'proxyConnectHeader'],
-      'no prober is asked through a proxy',
-    );
-    prober.skip('noProxy');
+    const prober = proberOf(builder, spec);
     const params = paramsOf(spec);
     const jobName = spec.text('jobName');
     const parts = {
-      url,
+      ...prober,
       keys: {
         ...sharedKeys(spec),
-        ...requestKeys(spec),
-        metrics_path: prober.text('path') || '/probe',
-        ...(prober.has('scheme') && { scheme: prober.text('scheme').toLowerCase() }),
+        ...prober.keys,
         ...(Object.keys(params).length > 0 && { params }),
       },
       job: jobName === '' ? [] : [setLabel('job', jobName)],
       metricRelabelling: ownEntries(spec, 'metricRelabelings'),
       targets: spec.fields('targets'),
     };
-    builder.ignore(prober);
     return parts;
   });
   if (shared === null) return;
-  const { url, keys, job, metricRelabelling, targets } = shared;
+  const { url, isProbedHere, keys, job, metricRelabelling, targets } = shared;
   builder.part(targets, (from): JobParts => {
     const common = {
       name: builder.name('probe'),
       isClusterWide: true,
+      isProbedHere,
       metricRelabelling,
     };
     if (from.has('staticConfig')) {
@@ -76,6 +66,40 @@ export function probeJobs(builder: TranslationBuilder): void {
       relabelling: [...job, ...found.relabelling, ...askProber(url), ...found.own],
     };
   });
+}
+
+interface Prober {
+  /** Host and port. */
+  readonly url: string;
+  readonly isProbedHere: boolean;
+  /** How it is asked. */
+  readonly keys: JobKeys;
+}
+
+/** Who probes, and how that one is asked. */
+function proberOf(builder: TranslationBuilder, spec: Fields): Prober {
+  const { ownProber } = builder.options;
+  const prober = spec.fields('prober');
+  const url = prober.text('url');
+  const isNamed = url !== '' && url !== OWN_PROBER;
+  if (ownProber === 'always' || (ownProber === 'auto' && !isNamed)) {
+    // What another prober would be told says nothing here.
+    return { url: OWN_PROBER, isProbedHere: true, keys: probeTimes(spec) };
+  }
+  if (url === '') prober.refuse('url', 'is missing: nobody is named who probes');
+  else if (url.includes('/')) prober.refuse('url', 'expected host and port');
+  prober.refuseAll(
+    ['proxyUrl', 'proxyFromEnvironment', 'proxyConnectHeader'],
+    'no prober is asked through a proxy',
+  );
+  prober.skip('noProxy');
+  const keys = {
+    ...requestKeys(spec),
+    metrics_path: prober.text('path') || '/probe',
+    ...(prober.has('scheme') && { scheme: prober.text('scheme').toLowerCase() }),
+  };
+  builder.ignore(prober);
+  return { url, isProbedHere: false, keys };
 }
 
 interface ProbeTargets {

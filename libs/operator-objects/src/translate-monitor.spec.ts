@@ -55,7 +55,11 @@ const around: KubernetesSurroundings = {
 /** What the cluster above comes to: the jobs' targets with the labels their series have. */
 function scraped(kind: MonitorKind, spec: object, options = {}) {
   const object = { metadata: { namespace: 'shop', name: 'web' }, spec };
-  const defaults = { namespacesBy: 'relabelling', enforcedNamespaceLabel: '' } as const;
+  const defaults = {
+    namespacesBy: 'relabelling',
+    enforcedNamespaceLabel: '',
+    ownProber: 'never',
+  } as const;
   const { jobs, refusals, ignored } = translateMonitor(kind, object, { ...defaults, ...options });
   const parsed = scrapeConfigsSchema.parse(jobs.map(({ keys }) => keys));
   const { configs, problems } = resolveScrapeConfigs(parsed);
@@ -339,6 +343,34 @@ describe('a Probe', () => {
         ingress: 'front',
       },
     ]);
+  });
+
+  it.each([
+    [
+      'auto' as const,
+      { module: 'tcp_connect' },
+      'http://binnacle/probe?module=tcp_connect&target=a',
+    ],
+    ['auto' as const, { prober: { url: 'binnacle' } }, 'http://binnacle/probe?target=a'],
+    [
+      'always' as const,
+      { prober, basicAuth: { username: { name: 's', key: 'u' } } },
+      'http://binnacle/probe?target=a',
+    ],
+  ])('is probed by whoever reads it (%s, %j)', (ownProber, spec, url) => {
+    const targets = { staticConfig: { static: ['a'] } };
+    const object = { metadata: { namespace: 'shop', name: 'web' }, spec: { ...spec, targets } };
+    const options = { ownProber, namespacesBy: 'relabelling', enforcedNamespaceLabel: '' } as const;
+    const { jobs, refusals, ignored } = translateMonitor('Probe', object, options);
+    expect([refusals, ignored]).toEqual([[], []]);
+    expect(jobs.map(({ isProbedHere }) => isProbedHere)).toEqual([true]);
+    expect(scraped('Probe', { ...spec, targets }, { ownProber }).urls).toEqual([url]);
+  });
+
+  it('asks the prober it names, unless all are probed here', () => {
+    const targets = { staticConfig: { static: ['a'] } };
+    const { urls } = scraped('Probe', { prober, targets }, { ownProber: 'auto' });
+    expect(urls).toEqual(['http://blackbox.monitoring.svc:9115/probe?target=a']);
   });
 
   it.each([

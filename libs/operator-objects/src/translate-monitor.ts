@@ -14,6 +14,7 @@ import {
 export const TRANSLATION_DEFAULTS: TranslationOptions = {
   namespacesBy: 'discovery',
   enforcedNamespaceLabel: '',
+  ownProber: 'never',
 };
 
 const JOBS = {

@@ -20,6 +20,8 @@ export interface TranslatedJob {
   readonly path: string;
   /** Whether its targets belong to no node, so that only one of many collectors may have them. */
   readonly isClusterWide: boolean;
+  /** Whether whoever takes the job is the prober that its URLs ask. */
+  readonly isProbedHere: boolean;
 }
 
 /** What becomes of one object. */
@@ -36,13 +38,19 @@ export interface TranslationOptions {
   readonly namespacesBy: 'discovery' | 'relabelling';
   /** Overwritten with the object's namespace on every target and sample, whatever the object says; '' for none. */
   readonly enforcedNamespaceLabel: string;
+  /** Of which Probe objects the taker of the jobs is the prober: `auto` is those that name none, or {@link OWN_PROBER}. */
+  readonly ownProber: 'auto' | 'always' | 'never';
 }
+
+/** What an object names that means whoever takes the jobs. */
+export const OWN_PROBER = 'binnacle';
 
 /** How a job comes to its targets. */
 export interface JobParts {
   readonly name: string;
   readonly path: string;
   readonly isClusterWide: boolean;
+  readonly isProbedHere?: boolean;
   readonly keys: JobKeys;
   readonly relabelling: readonly RelabelEntry[];
   readonly metricRelabelling: readonly RelabelEntry[];
@@ -85,6 +93,7 @@ export class TranslationBuilder {
     this.#jobs.push({
       path: parts.path,
       isClusterWide: parts.isClusterWide,
+      isProbedHere: parts.isProbedHere === true,
       keys: {
         job_name: parts.name,
         ...parts.keys,

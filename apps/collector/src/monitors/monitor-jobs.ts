@@ -39,12 +39,22 @@ export function monitorJobs(
     // All of them share what is watched, whichever namespaces they are about.
     namespacesBy: 'relabelling',
     enforcedNamespaceLabel: config.enforced_namespace_label,
+    ownProber: config.own_prober,
   });
   const refusals = [...translation.refusals];
   const jobs = translation.jobs.flatMap((job) => {
     const parsed = parseJob(job, config);
     if (typeof parsed !== 'string') {
-      return [{ config: parsed, baseDir: '.', isElected: job.isClusterWide, isForeign: true }];
+      return [
+        {
+          config: parsed,
+          baseDir: '.',
+          isElected: job.isClusterWide,
+          isForeign: true,
+          minIntervalMs: config.min_interval,
+          isProbedHere: job.isProbedHere,
+        },
+      ];
     }
     refusals.push({ path: job.path, reason: parsed });
     return [];

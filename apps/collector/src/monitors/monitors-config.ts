@@ -22,6 +22,10 @@ export const monitorsConfigSchema = z
       .string()
       .refine((name) => name === '' || isValidUtf8Name(name), { error: 'not a valid label name' })
       .default(''),
+    /** Whether this collector is the prober of Probe objects: of those that name none or `binnacle`, of all, of none. */
+    own_prober: z
+      .enum(['auto', 'always', 'never'], { error: 'accepted are auto, always, never' })
+      .default('auto'),
     /** For objects that say nothing; the operator's defaults. */
     scrape_interval: positiveDurationMs().prefault('30s'),
     scrape_timeout: positiveDurationMs().prefault('10s'),

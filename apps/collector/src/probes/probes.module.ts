@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { OutputsModule } from '../outputs/outputs.module.ts';
 import { KubernetesModule } from '../kubernetes/kubernetes.module.ts';
 import { AnnotatedProbes } from './annotated-probes.ts';
+import { OwnProber } from './own-prober.ts';
 import { PodEvents } from './pod-events.ts';
 import { PodProbes } from './pod-probes.ts';
 import { ProbesController } from './probes.controller.ts';
@@ -11,7 +12,7 @@ import { ProbesRunner } from './probes.runner.ts';
 @Module({
   imports: [OutputsModule, KubernetesModule],
   controllers: [ProbesController],
-  providers: [ProbesRunner, AnnotatedProbes, PodProbes, PodEvents],
-  exports: [ProbesRunner, PodProbes],
+  providers: [ProbesRunner, OwnProber, AnnotatedProbes, PodProbes, PodEvents],
+  exports: [ProbesRunner, OwnProber, PodProbes],
 })
 export class ProbesModule {}

@@ -8,6 +8,7 @@ import {
   type OnModuleInit,
 } from '@nestjs/common';
 import { Labels } from '#libs/labels';
+import type { NamedProbeModule } from '#libs/probes';
 import { NodeProbeTransports } from '#libs/node-probes';
 import { ReloadService, RUN_OPTIONS, type RunOptions, USER_AGENT } from '#libs/platform';
 import { Registry } from 'prom-client';
@@ -62,6 +63,11 @@ export class ProbesRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
 
   get metrics(): ProbeMetrics {
     return this.#around.metrics;
+  }
+
+  /** What objects may name. */
+  get modulesForObjects(): ReadonlyMap<string, NamedProbeModule> {
+    return this.#config.annotated.modules;
   }
 
   /** Transports that are kept away from addresses that are not the targets'. */

@@ -7,10 +7,11 @@ import {
   type TargetGroup,
   type TargetSet,
 } from '#libs/discovery';
+import type { OwnProber } from '../probes/own-prober.ts';
 import type { TargetProvider } from '../discovery/target-provider.ts';
 import type { LoadedJob } from './scrape-section.ts';
 import { TargetFetcher } from './target-fetcher.ts';
-import { type LoopSurroundings, TargetLoop } from './target-loop.ts';
+import { type LoopSurroundings, TargetLoop, type TargetSource } from './target-loop.ts';
 
 const NO_TARGETS: TargetSet = {
   targets: [],
@@ -27,7 +28,7 @@ export class ScrapePool {
   readonly fingerprint: string;
   readonly #job: LoadedJob;
   readonly #around: LoopSurroundings;
-  readonly #fetcher: TargetFetcher;
+  readonly #fetcher: TargetSource;
   readonly #loops = new Map<string, TargetLoop>();
   readonly #providers: readonly TargetProvider[];
   readonly #guard: GuardSurroundings;
@@ -47,22 +48,30 @@ export class ScrapePool {
       readonly fingerprint: string;
       readonly providers: readonly TargetProvider[];
       readonly guard: GuardSurroundings;
+      /** Asked instead of the targets, where the job says so. */
+      readonly prober: Pick<OwnProber, 'probe'>;
     },
   ) {
-    const { around, fingerprint, providers, guard } = options;
+    const { around, fingerprint, providers, guard, prober } = options;
     this.#guard = guard;
     this.#providers = providers;
     this.jobName = job.config.jobName;
     this.fingerprint = fingerprint;
     this.#job = job;
     this.#around = around;
-    this.#fetcher = new TargetFetcher({
-      ...job,
-      guard,
-      trusted: () => this.#trusted,
-      userAgent: around.userAgent,
-      nowMs: Date.now,
-    });
+    this.#fetcher =
+      job.isProbedHere === true
+        ? {
+            fetch: (target, signal) => prober.probe({ ...target, jobName: this.jobName }, signal),
+            close: async () => {},
+          }
+        : new TargetFetcher({
+            ...job,
+            guard,
+            trusted: () => this.#trusted,
+            userAgent: around.userAgent,
+            nowMs: Date.now,
+          });
   }
 
   get loops(): readonly TargetLoop[] {
@@ -100,7 +109,8 @@ export class ScrapePool {
     const groups = [...this.#staticGroups, ...[...this.#discovered.values()].flat()];
     const { config } = this.#job;
     const built = buildTargets(config, groups);
-    const { set, refused, trusted } = guardTargets(built, config, this.#guard);
+    const { set: guarded, refused, trusted } = guardTargets(built, config, this.#guard);
+    const set = slowed(guarded, this.#job.minIntervalMs ?? 0);
     this.#set = set;
     this.#trusted = trusted;
     this.#countRefused(refused);
@@ -143,4 +153,13 @@ export class ScrapePool {
     await Promise.all(this.#providers.map((provider) => provider.stop()));
     await this.#fetcher.close();
   }
+}
+
+/** Labels may say an interval too: none is shorter than it may be. */
+function slowed(set: TargetSet, minIntervalMs: number): TargetSet {
+  if (set.targets.every(({ intervalMs }) => intervalMs >= minIntervalMs)) return set;
+  const targets = set.targets.map((target) =>
+    target.intervalMs >= minIntervalMs ? target : { ...target, intervalMs: minIntervalMs },
+  );
+  return { ...set, targets };
 }

@@ -40,6 +40,10 @@ export interface LoadedJob {
   readonly isElected?: boolean;
   /** Whether an object asks for it, so that nothing in it is the operator's word. */
   readonly isForeign?: boolean;
+  /** No target is asked more often, whatever its labels say. */
+  readonly minIntervalMs?: number;
+  /** Whether the collector itself is the prober that each URL asks; nobody is connected to then. */
+  readonly isProbedHere?: boolean;
 }
 
 /** @throws KubeObjectError for a body that makes no sense */
@@ -116,6 +120,8 @@ export function jobFingerprint(job: LoadedJob): string {
     rest,
     translate?.name,
     isForeign,
+    job.minIntervalMs,
+    job.isProbedHere,
     isElected ? staticGroups : null,
   ]);
 }

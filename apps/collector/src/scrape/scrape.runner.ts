@@ -17,6 +17,7 @@ import { annotatedPodsJob } from '../discovery/annotated-pods.ts';
 import { TargetProviders } from '../discovery/target-providers.ts';
 import { networkMatcher } from '../kubernetes/networks.ts';
 import { MonitorsRunner } from '../monitors/monitors.runner.ts';
+import { OwnProber } from '../probes/own-prober.ts';
 import { METRIC_SINK, type MetricSink } from '../outputs/metric-sink.ts';
 import { StringPool } from '#libs/scrape';
 import { ConcurrencyGate } from './concurrency-gate.ts';
@@ -41,6 +42,7 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
   readonly #pools = new Map<string, ScrapePool>();
   readonly #providers: TargetProviders;
   readonly #monitors: MonitorsRunner;
+  readonly #prober: OwnProber;
   #jobs: ReadonlyMap<string, LoadedJob> = new Map();
   #syncing: Promise<void> = Promise.resolve();
   #loaded: LoadedJobs;
@@ -58,7 +60,9 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     http: HttpAdapterHost,
     providers: TargetProviders,
     monitors: MonitorsRunner,
+    prober: OwnProber,
   ) {
+    this.#prober = prober;
     this.#monitors = monitors;
     this.#providers = providers;
     this.#cluster = config.cluster;
@@ -176,6 +180,7 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
       fingerprint: this.#fingerprint(job),
       providers: this.#providers.for(job, guard),
       guard,
+      prober: this.#prober,
     });
   }
 

@@ -17,6 +17,7 @@ import {
 import { KubeObjectError } from '#libs/kube';
 import { scrapeHeaders, type ScrapeOutcome } from '#libs/scrape';
 import type { BodyTranslation } from './scrape-section.ts';
+import type { TargetSource } from './target-loop.ts';
 
 /** How long the files of a `tls_config` are trusted before they are looked at again. */
 const TLS_REREAD_MS = 60_000;
@@ -36,7 +37,7 @@ export interface TargetFetcherOptions {
 }
 
 /** Requests the targets of one job, with its credentials, limits and connections. */
-export class TargetFetcher {
+export class TargetFetcher implements TargetSource {
   readonly #options: TargetFetcherOptions;
   #getter: { readonly http: HttpGetter; readonly tls: string; readonly readAtMs: number } | null =
     null;

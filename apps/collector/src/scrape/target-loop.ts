@@ -14,7 +14,13 @@ import type { MetricSink } from '../outputs/metric-sink.ts';
 import type { ConcurrencyGate } from './concurrency-gate.ts';
 import { PeriodicTimer } from './periodic-timer.ts';
 import type { ScrapeMetrics } from './scrape-metrics.ts';
-import type { TargetFetcher } from './target-fetcher.ts';
+
+/** Brings what a target says. */
+export interface TargetSource {
+  /** Never fails: what goes wrong is an outcome. */
+  fetch(target: Pick<Target, 'url' | 'timeoutMs'>, signal: AbortSignal): Promise<ScrapeOutcome>;
+  close(): Promise<void>;
+}
 
 /** What the loops of a collector share. */
 export interface LoopSurroundings {
@@ -52,7 +58,7 @@ const NEVER: TargetStatus = {
 export class TargetLoop {
   readonly target: Target;
   readonly #jobName: string;
-  readonly #fetcher: TargetFetcher;
+  readonly #fetcher: TargetSource;
   readonly #around: LoopSurroundings;
   readonly #scraper: TargetScraper;
   readonly #timer: PeriodicTimer;
@@ -65,7 +71,7 @@ export class TargetLoop {
   constructor(options: {
     readonly target: Target;
     readonly config: ScrapeConfig;
-    readonly fetcher: TargetFetcher;
+    readonly fetcher: TargetSource;
     readonly around: LoopSurroundings;
   }) {
     const { target, config, fetcher, around } = options;
