@@ -19,13 +19,8 @@ export {
   type LogFiles,
   type LogFileStat,
 } from './log-files.ts';
-export {
-  type LineSink,
-  LogTailer,
-  type LogTailerOptions,
-  type PollResult,
-  type TailedFileStatus,
-} from './log-tailer.ts';
+export { type LineSink, LogTailer, type LogTailerOptions, type PollResult } from './log-tailer.ts';
 export { MemoryCheckpointStore, MemoryLogFiles } from './memory-log-files.ts';
 export { isRotatedName } from './rotation.ts';
 export type { TailedFileState } from './tailed-file.ts';
+export type { TailedFileStatus } from './tailed-file-status.ts';

@@ -1,9 +1,11 @@
 import { assert } from '#libs/invariant';
 import { FileRoster, noteReadError, type TailCounters, type TailGroup } from './file-roster.ts';
 import { FINGERPRINT_BYTES } from './fingerprint.ts';
-import { frameLines, type LineBatch, LineColumns } from './line-batch.ts';
+import type { LineBatch, LineColumns } from './line-batch.ts';
+import { LineReader } from './line-reader.ts';
 import type { CheckpointStore, LogFiles } from './log-files.ts';
-import type { TailedFile, TailedFileState } from './tailed-file.ts';
+import type { TailedFile } from './tailed-file.ts';
+import { failedStatus, statusOf, type TailedFileStatus } from './tailed-file-status.ts';
 
 /** Where lines go. */
 export interface LineSink {
@@ -44,25 +46,6 @@ export interface LogTailerOptions {
   readonly isHeldUp?: (nowMs: number) => boolean;
 }
 
-/** One file as the API shows it. */
-export interface TailedFileStatus {
-  readonly group: string;
-  readonly path: string;
-  readonly device: string;
-  readonly inode: string;
-  readonly fingerprint: string;
-  readonly state: TailedFileState;
-  readonly sizeBytes: number;
-  /** Lines before it were handed out. */
-  readonly readOffset: number;
-  /** Lines before it were acknowledged. */
-  readonly committedOffset: number;
-  readonly lagBytes: number;
-  /** Seconds since when something has been waiting; 0 when nothing is. */
-  readonly lagSeconds: number;
-  readonly lastError: string | null;
-}
-
 /** What the caller should know after a poll. */
 export interface PollResult {
   /** There is more to read at once. */
@@ -77,12 +60,8 @@ interface InFlight {
   readonly byteCount: number;
 }
 
-/** Only one is read into at a time; another is there while a long line needs a larger one. */
-const MAX_POOLED_BUFFERS = 2;
 /** A file of which we are told what happens is looked at so seldom all the same: some file systems tell nothing. */
 const LOOK_INTERVAL_MS = 5_000;
-/** What has just been written to a file is in the kernel's memory; up to so much is read on the spot. */
-const MAX_READ_NOW_BYTES = 64 * 1024;
 
 /**
  * Follows log files through growth, rotation, truncation and deletion and hands their lines out in batches. It is driven
@@ -105,8 +84,7 @@ export class LogTailer {
   readonly #options: Required<LogTailerOptions>;
   readonly #roster: FileRoster;
   readonly #inFlight = new Map<LineBatch, InFlight>();
-  readonly #buffers: Buffer[] = [];
-  readonly #columns: LineColumns[] = [];
+  readonly #reader: LineReader;
   readonly #head = Buffer.alloc(FINGERPRINT_BYTES);
   #inFlightBytes = 0;
   #nowMs = 0;
@@ -127,10 +105,13 @@ export class LogTailer {
       isHeldUp: () => false,
       ...options,
     };
-    const { files, groups, maxFiles } = this.#options;
+    const { files, groups, maxFiles, chunkBytes } = this.#options;
     const names = new Set(groups.map((group) => group.name));
     assert(names.size === groups.length, 'two groups have the same name');
     this.#roster = new FileRoster({ files, groups, maxFiles, counters: this.counters });
+    this.#reader = new LineReader(chunkBytes, this.counters, (file, bytes, columns, firstOffset) =>
+      this.#handOut(file, bytes, columns, firstOffset),
+    );
   }
 
   /** Recalls how far an earlier run came. Before the first poll. */
@@ -268,46 +249,9 @@ export class LogTailer {
   /** All files being read and those that can't be. */
   status(nowMs: number): TailedFileStatus[] {
     const status: TailedFileStatus[] = [];
-    for (const file of this.#roster.files) {
-      status.push({
-        group: file.group,
-        path: file.path,
-        ...file.handle.id,
-        fingerprint: file.fingerprint.hash,
-        state: file.state,
-        sizeBytes: file.sizeBytes,
-        readOffset: file.offset,
-        committedOffset: file.ledger.committed,
-        lagBytes: Math.max(0, file.sizeBytes - file.ledger.committed),
-        lagSeconds:
-          file.behindSinceMs === null ? 0 : Math.max(0, nowMs - file.behindSinceMs) / 1000,
-        lastError: file.lastError,
-      });
-    }
-    for (const { group, path, message } of this.#roster.openFailures.values()) {
-      status.push({
-        group,
-        path,
-        device: '',
-        inode: '',
-        fingerprint: '',
-        state: 'active',
-        sizeBytes: 0,
-        readOffset: 0,
-        committedOffset: 0,
-        lagBytes: 0,
-        lagSeconds: 0,
-        lastError: message,
-      });
-    }
+    for (const file of this.#roster.files) status.push(statusOf(file, nowMs));
+    for (const failure of this.#roster.openFailures.values()) status.push(failedStatus(failure));
     return status;
-  }
-
-  #recycle(buffer: Buffer, columns: LineColumns): void {
-    if (this.#buffers.length >= MAX_POOLED_BUFFERS) return;
-    if (buffer.length !== this.#options.chunkBytes) return;
-    this.#buffers.push(buffer);
-    this.#columns.push(columns);
   }
 
   get #isBlocked(): boolean {
@@ -435,53 +379,12 @@ export class LogTailer {
    * Reads at the file's offset and hands the lines out.
    * @param isFinal take the last line also without its newline
    */
-  async #readLines(file: TailedFile, isFinal: boolean): Promise<boolean> {
+  #readLines(file: TailedFile, isFinal: boolean): Promise<boolean> {
     const { maxLineBytes } = this.#roster.group(file);
     file.takeBack();
     // What the leader has not come to yet will be handed on.
     const limit = isFinal ? Infinity : (this.#ahead(file)?.offset ?? Infinity);
-    let buffer = this.#buffers.pop() ?? Buffer.allocUnsafeSlow(this.#options.chunkBytes);
-    const columns = this.#columns.pop() ?? new LineColumns();
-    columns.count = 0;
-    let length = 0;
-    let isFull = false;
-    for (;;) {
-      const position = file.offset + length;
-      // The size is from a moment ago; what came since is little as well, or is read the next time.
-      const isLittle = !file.handle.isArchive && file.sizeBytes - position <= MAX_READ_NOW_BYTES;
-      const most = isLittle ? MAX_READ_NOW_BYTES * 2 : buffer.length;
-      const wanted = Math.min(buffer.length - length, limit - position, most);
-      const count = isLittle
-        ? file.handle.readNow(buffer, length, wanted, position)
-        : await file.handle.read(buffer, length, wanted, position);
-      length += count;
-      isFull = count === wanted;
-      if (length < buffer.length || length > maxLineBytes || file.isInsideLongLine) break;
-      if (buffer.indexOf(10) >= 0) break;
-      // One line fills the buffer: look at more of it, up to the longest that is taken.
-      const larger = Buffer.allocUnsafeSlow(Math.min(buffer.length * 2, maxLineBytes + 1 + 4096));
-      buffer.copy(larger);
-      buffer = larger;
-    }
-    // Old contents of the buffer lie behind `length` and must not be taken for lines.
-    const result = frameLines(buffer, length, columns, {
-      maxLineBytes,
-      isInsideLongLine: file.isInsideLongLine,
-      isFinal,
-    });
-    this.counters.readBytes += result.consumed;
-    this.counters.readLines += columns.count;
-    this.counters.truncatedLines += result.truncatedLines;
-    this.counters.truncatedBytes += result.truncatedBytes;
-    const firstOffset = file.offset;
-    file.scannedOffset = firstOffset + length;
-    // A short read is the end of the file, whatever its size was a moment ago.
-    file.sizeBytes = isFull ? Math.max(file.sizeBytes, file.scannedOffset) : file.scannedOffset;
-    file.offset = firstOffset + result.consumed;
-    file.isInsideLongLine = result.isInsideLongLine;
-    if (result.consumed > 0) this.#handOut(file, buffer, columns, firstOffset);
-    this.#recycle(buffer, columns);
-    return isFull && !isFinal;
+    return this.#reader.read(file, { maxLineBytes, limit, isFinal });
   }
 
   #handOut(file: TailedFile, bytes: Buffer, columns: LineColumns, firstOffset: number): void {
