@@ -10,6 +10,8 @@ export interface Postgres {
   readonly port: number;
   /** `postgresql://…` of the superuser `postgres`, who needs no password. */
   readonly url: string;
+  /** Its files, `pg_hba.conf` among them. */
+  readonly dataFolder: string;
   /** Runs SQL with `psql`; @returns what it prints, unaligned and without headings */
   sql(text: string): Promise<string>;
   /** Ends the server, and starts it again with what is on its disk. */
@@ -118,6 +120,7 @@ async function startIn(
   return {
     port,
     url,
+    dataFolder: data,
     sql,
     stop,
     async restart(signal = 'SIGINT') {

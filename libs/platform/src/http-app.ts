@@ -8,6 +8,7 @@ import type { AppLogger } from './app-logger.ts';
 import { HealthState } from './health-state.ts';
 import { PlainError } from './plain-error.ts';
 import type { ListenAddress } from './run-options.ts';
+import { StopRequests } from './stop-requests.ts';
 import { traceRequests } from './tracing.ts';
 
 const MIB = 1024 * 1024;
@@ -113,10 +114,9 @@ export function closeOnSignals(
   exit: (code: number) => void,
 ): void {
   let isClosing = false;
-  const close = (signal: NodeJS.Signals): void => {
+  const close = (code: number): void => {
     if (isClosing) return;
     isClosing = true;
-    logger.info('stopping', { signal });
     app.get(HealthState).stop();
     const giveUp = setTimeout(() => {
       logger.error('did not stop in time', { graceMs });
@@ -126,7 +126,7 @@ export function closeOnSignals(
       () => {
         clearTimeout(giveUp);
         logger.info('stopped');
-        exit(0);
+        exit(code);
       },
       (error: unknown) => {
         logger.error('stopped with an error', error);
@@ -134,6 +134,14 @@ export function closeOnSignals(
       },
     );
   };
-  process.on('SIGTERM', close);
-  process.on('SIGINT', close);
+  const closeOn = (signal: NodeJS.Signals): void => {
+    if (!isClosing) logger.info('stopping', { signal });
+    close(0);
+  };
+  process.on('SIGTERM', closeOn);
+  process.on('SIGINT', closeOn);
+  app.get(StopRequests).listen((reason) => {
+    if (!isClosing) logger.error('stopping', { reason });
+    close(1);
+  });
 }

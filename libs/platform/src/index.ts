@@ -16,5 +16,6 @@ export { PlatformModule } from './platform.module.ts';
 export { type Reloadable, ReloadService, type ReloadServiceOptions } from './reload-service.ts';
 export { type ListenAddress, RUN_OPTIONS, type RunOptions } from './run-options.ts';
 export { runService, type ServiceOptions } from './run-service.ts';
+export { StopRequests } from './stop-requests.ts';
 export { withSpan } from './tracing.ts';
 export { USER_AGENT, VERSION } from './version.ts';

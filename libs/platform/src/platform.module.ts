@@ -5,9 +5,10 @@ import { HealthController } from './health.controller.ts';
 import { HealthState } from './health-state.ts';
 import { INDEX_PAGE, IndexPageController } from './index-page.controller.ts';
 import { MetricsController } from './metrics.controller.ts';
+import { StopRequests } from './stop-requests.ts';
 import { RUN_OPTIONS, type RunOptions } from './run-options.ts';
 
-/** What every part of an app may ask for: the log, the metrics registry, the health state and how it was started. */
+/** What every part of an app may ask for: the log, the metrics registry, the health state, how it was started, how it ends. */
 @Global()
 @Module({})
 export class PlatformModule {
@@ -22,8 +23,9 @@ export class PlatformModule {
         { provide: INDEX_PAGE, useValue: indexPage },
         { provide: Registry, useFactory: createRegistry },
         HealthState,
+        StopRequests,
       ],
-      exports: [AppLogger, RUN_OPTIONS, Registry, HealthState],
+      exports: [AppLogger, RUN_OPTIONS, Registry, HealthState, StopRequests],
     };
   }
 }

@@ -1,4 +1,5 @@
 import type { KubeEndpoint } from '#libs/node-kube';
+import { stateConfigSchema } from '#libs/node-state';
 import { type NamedConfigFiles, readConfigFiles } from '#libs/platform';
 import { z } from 'zod';
 import { authSchema, withTokenFolder } from '../auth/auth-config.ts';
@@ -11,6 +12,7 @@ import { storageConfigSchema, storageLimitsSchema } from '../store/store-config.
 import { datasourcesSchema } from '../rules/datasources-config.ts';
 import { ruleObjectsEndpoint } from '../rules/objects/rule-objects-config.ts';
 import { ruleFilesSchema, rulesSchema } from '../rules/rules-config.ts';
+import { withStateFolder } from '../state/state-config.ts';
 
 /** The engine's configuration. Each section belongs to the duty whose folder defines its schema. */
 export const engineConfigSchema = z.strictObject({
@@ -27,6 +29,7 @@ export const engineConfigSchema = z.strictObject({
   alertmanager_config: alertmanagerConfigSchema,
   notifications: notificationsConfigSchema.prefault({}),
   auth: authSchema,
+  state: stateConfigSchema.prefault({}),
   storage: storageConfigSchema.prefault({}),
   limits: z
     .strictObject({
@@ -55,6 +58,7 @@ export async function readEngineConfig(
   return {
     ...config,
     auth: await withTokenFolder(config.auth, env),
+    state: await withStateFolder(config.state, env),
     ruleObjectsEndpoint: await ruleObjectsEndpoint(config.rules.objects, env),
   };
 }

@@ -90,7 +90,7 @@ function outcomeOf(end: {
 
 /**
  * What was sent where, when and how it ended: bounded in number and age, kept over restarts. It is no promise, unlike the log
- * of the dispatcher: what cannot be written is counted and forgotten.
+ * of the dispatcher: what cannot be written for long, or until the end, is counted and forgotten.
  */
 export class NotificationHistory {
   readonly #options: HistoryOptions;
@@ -98,7 +98,7 @@ export class NotificationHistory {
   readonly #entries = new Map<string, string>();
   #changes: KeyedChange[] = [];
   #count = 0;
-  #writing: Promise<void> = Promise.resolve();
+  #writing: Promise<void> | null = null;
 
   constructor(options: HistoryOptions) {
     this.#options = options;
@@ -138,20 +138,40 @@ export class NotificationHistory {
     return found;
   }
 
-  /** Writes what was added, without waiting. */
+  /** Writes what was added, without waiting. What cannot be written now goes with the next call. */
   write(): void {
-    if (this.#changes.length === 0) return;
-    const changes = this.#changes;
-    this.#changes = [];
-    this.#writing = this.#options.store
-      .apply(changes)
-      .catch(() => this.#options.onLost(changes.filter(({ value }) => value !== null).length));
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = null;
+    });
   }
 
-  /** Writes what was added, and waits for it. */
+  /** Writes what was added, and waits for it. What cannot be written then is lost. */
   async flush(): Promise<void> {
+    // What is being written may not be all.
+    await this.#writing;
     this.write();
     await this.#writing;
+    this.#lose(this.#changes.splice(0));
+  }
+
+  async #write(): Promise<void> {
+    while (this.#changes.length > 0) {
+      const changes = this.#changes;
+      this.#changes = [];
+      try {
+        await this.#options.store.apply(changes);
+      } catch {
+        // In front of what was added meanwhile: an entry comes before its end.
+        this.#changes = [...changes, ...this.#changes];
+        this.#lose(this.#changes.splice(0, this.#changes.length - 2 * this.#options.maxEntries));
+        return;
+      }
+    }
+  }
+
+  #lose(changes: readonly KeyedChange[]): void {
+    const lost = changes.filter(({ value }) => value !== null).length;
+    if (lost > 0) this.#options.onLost(lost);
   }
 
   #drop(nowMs: number): void {

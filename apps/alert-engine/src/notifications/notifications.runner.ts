@@ -38,6 +38,7 @@ export class NotificationsRunner
   readonly #memory: StateReceiverMemory;
   #path: string | null;
   #templateFiles: readonly string[];
+  #isStopping = false;
 
   constructor(
     service: NotificationService,
@@ -89,6 +90,8 @@ export class NotificationsRunner
     this.#start().then(
       () => this.#health.set('notifications', true),
       (error: unknown) => {
+        // A state that never came is closed at the end.
+        if (this.#isStopping) return;
         this.#logger.error('the notification log cannot be restored', error);
         this.#health.set('notifications', false, 'the notification log cannot be restored');
       },
@@ -102,12 +105,14 @@ export class NotificationsRunner
 
   /** Messages on the wire may arrive; nothing new is sent. */
   async onModuleDestroy(): Promise<void> {
+    this.#isStopping = true;
     await this.#service.stop();
   }
 
   /** By now rules and clients have said their last. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.#service.flush();
+    await this.#memory.flush();
     await this.#delivery.close();
   }
 }

@@ -41,6 +41,8 @@ export interface SilenceTurn {
 export class SilenceService {
   readonly #options: SilenceServiceOptions;
   #last: Promise<unknown> = Promise.resolve();
+  /** Silences whose write failed. Whether it was made all the same is not known, so what is in force is written over it. */
+  readonly #doubtful = new Set<string>();
 
   constructor(options: SilenceServiceOptions) {
     this.#options = options;
@@ -95,7 +97,9 @@ export class SilenceService {
     const { book, keeper, newId, logger, onChange } = this.#options;
     const { version } = book;
     const { changes, notices, wakeUpMs } = keeper.upkeep(nowMs, newId);
-    if (changes.length === 0) return { notices, wakeUpMs, isWritten: true };
+    if (changes.length === 0 && this.#doubtful.size === 0) {
+      return { notices, wakeUpMs, isWritten: true };
+    }
     try {
       await this.#inTurn(async () => {
         // Somebody was quicker: it has to be worked out anew, in the next turn.
@@ -111,19 +115,25 @@ export class SilenceService {
 
   async #keep(changes: readonly SilenceChange[]): Promise<void> {
     const { book, store, onChange, logger, metrics } = this.#options;
-    if (changes.length === 0) return;
+    const inForce = [...this.#doubtful].map((id) => ({ id, silence: book.get(id) }));
+    if (changes.length + inForce.length === 0) return;
     try {
       await store.apply(
-        changes.map(({ id, silence }) => ({
+        [...inForce, ...changes].map(({ id, silence }) => ({
           key: id,
           value: silence === null ? null : encodeSilence(silence),
         })),
       );
+      this.#doubtful.clear();
     } catch (error) {
+      // The loop goes on by itself once it knows that something is due.
+      if (this.#doubtful.size === 0) onChange();
+      for (const { id } of changes) this.#doubtful.add(id);
       metrics.silenceWriteFailures.inc();
       logger.error('a silence cannot be written', { error: describeError(error) });
       throw AlertmanagerApiError.refused(500, 'the silence could not be written to disk');
     }
+    if (changes.length === 0) return;
     book.commit(changes);
     onChange();
   }

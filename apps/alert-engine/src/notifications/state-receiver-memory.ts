@@ -1,4 +1,4 @@
-import type { StateStore } from '#libs/node-state';
+import type { StateChange, StateStore } from '#libs/node-state';
 import type { ReceiverMemory } from '#libs/notify';
 
 const AREA = 'receivers';
@@ -9,6 +9,8 @@ const MAX_ENTRIES = 20_000;
 export class StateReceiverMemory implements ReceiverMemory {
   readonly #store: StateStore;
   #entries = new Map<string, string>();
+  /** What the store misses, by key; never more than it has entries, and as many that have gone. */
+  readonly #unwritten = new Map<string, string | null>();
 
   constructor(store: StateStore) {
     this.#store = store;
@@ -25,16 +27,39 @@ export class StateReceiverMemory implements ReceiverMemory {
 
   async write(key: string, text: string | null): Promise<void> {
     this.#entries.delete(key);
-    const changes = [{ area: AREA, key, value: text }];
+    this.#unwritten.set(key, text);
     if (text !== null) {
       this.#entries.set(key, text);
       for (const oldest of this.#entries.keys()) {
         if (this.#entries.size <= MAX_ENTRIES) break;
         this.#entries.delete(oldest);
-        changes.push({ area: AREA, key: oldest, value: null });
+        this.#unwritten.set(oldest, null);
       }
     }
-    // It is known in memory already; what the store misses costs a message of its own after a restart.
-    await this.#store.apply(changes).catch(() => {});
+    await this.flush();
+  }
+
+  /**
+   * Writes what the store misses. Where that fails it goes with the next write: it is known in memory already, and after a
+   * restart what is missing costs a message of its own.
+   */
+  async flush(): Promise<void> {
+    const changes = [...this.#unwritten].map(([key, value]): StateChange => ({
+      area: AREA,
+      key,
+      value,
+    }));
+    try {
+      await this.#store.apply(changes);
+    } catch {
+      for (const key of this.#unwritten.keys()) {
+        if (this.#unwritten.size <= 2 * MAX_ENTRIES) break;
+        this.#unwritten.delete(key);
+      }
+      return;
+    }
+    for (const { key, value } of changes) {
+      if (this.#unwritten.get(key) === value) this.#unwritten.delete(key);
+    }
   }
 }

@@ -139,6 +139,7 @@ export class RulesRunner implements OnModuleInit, OnApplicationBootstrap, OnModu
       });
       if (this.#isStopped) return;
     }
+    this.#health.set('rules', false, 'waiting for the state of alerts');
     if (!(await this.#restore())) return;
     this.#isStarted = true;
     await this.#load();
