@@ -24,7 +24,9 @@ export {
   type GoType,
   type GoValue,
   type ParamType,
+  STRING_MAP,
 } from './go-value.ts';
+export { type LogLineScope, logqlFunctions } from './logql-functions.ts';
 export {
   graphLink,
   prometheusFunctions,
