@@ -3,9 +3,8 @@
  * agree fails the run until it is taken out.
  */
 export const SCRAPE_CONFIG_KNOWN_FAILURES: ReadonlySet<string> = new Set([
-  // Discovery other than by Kubernetes, files and HTTP is refused with the reason, a kubeconfig as well.
+  // Discovery other than by Kubernetes, files and HTTP is refused with the reason.
   'conf.good.yml',
-  'kubernetes_kubeconfig_without_apiserver.good.yml',
   'roundtrip.good.yml',
   'scrape_interval_larger.good.yml',
   // Only UTF-8 names, unescaped.

@@ -8,7 +8,9 @@ import {
   KUBE_CLIENT_DEFAULTS,
   KubeClient,
   type KubeClientOptions,
+  readKubeconfig,
   ResourceWatcher,
+  watchability,
 } from '#libs/node-kube';
 import { KubeApiServer } from '../kube/api-server.ts';
 import { podObject } from '../kube/kube-objects.ts';
@@ -48,6 +50,30 @@ function newClient(more: Partial<KubeClientOptions> = {}): KubeClient {
   ends.push(() => client.close());
   return client;
 }
+
+it('an API server is reached as a kubeconfig has it', async () => {
+  server.put(podObject('a', { node: 'n1', ip: '10.0.0.1', port: 80 }));
+  const file = join(dir, 'config');
+  const kubeconfig = {
+    clusters: [{ name: 'c', cluster: { server: url } }],
+    users: [{ name: 'u', user: { tokenFile: 'token' } }],
+    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+    'current-context': 'x',
+  };
+  await writeFile(file, JSON.stringify(kubeconfig));
+  const { endpoint } = await readKubeconfig([file], null);
+  const answer = await watchability(
+    newClient({ endpoint }),
+    RESOURCES.pods,
+    '',
+    AbortSignal.timeout(60_000),
+  );
+  expect(answer).toBe('watchable');
+  await writeFile(join(dir, 'token'), 'wrong');
+  await expect(
+    watchability(newClient({ endpoint }), RESOURCES.pods, '', AbortSignal.timeout(60_000)),
+  ).resolves.not.toBe('watchable');
+});
 
 /** A watcher of pods and what it has told. */
 function watchPods(

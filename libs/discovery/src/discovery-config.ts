@@ -33,6 +33,8 @@ export interface KubernetesDiscovery {
   readonly role: KubernetesRole;
   /** Null for the cluster the collector runs in, or that of its `kubernetes` section. */
   readonly apiServer: string | null;
+  /** As written; whoever reads it puts what it says into `apiServer` and `http`. */
+  readonly kubeconfigFile: string | null;
   readonly http: HttpClientConfig;
   /** Empty for all. */
   readonly namespaces: readonly string[];
@@ -67,9 +69,6 @@ const NO_PROXY = 'this version does not discover through a proxy';
 function cannotDo(key: string): string | null {
   if (/proxy/.test(key)) return NO_PROXY;
   if (key === 'oauth2') return 'this version does not fetch OAuth 2 tokens';
-  if (key === 'kubeconfig_file') {
-    return 'this version reads no kubeconfig; accepted are api_server, authorization and tls_config';
-  }
   return null;
 }
 
@@ -106,6 +105,7 @@ const kubernetesShape = objectOfKnownKeys(
     api_server: yamlText()
       .refine((url) => url === '' || URL.canParse(url), { error: 'expected a URL' })
       .optional(),
+    kubeconfig_file: yamlText().optional(),
     ...httpClientShape,
     namespaces: z
       .strictObject({
@@ -137,9 +137,17 @@ export const kubernetesSdSchema = kubernetesShape
     };
     checkHttpClient(raw, complain);
     const isElsewhere = (raw.api_server ?? '') !== '';
+    const isByFile = (raw.kubeconfig_file ?? '') !== '';
+    if (isByFile && isElsewhere) complain(['kubeconfig_file'], 'not together with api_server');
+    if (isByFile && raw.namespaces.own_namespace) {
+      complain(['namespaces', 'own_namespace'], 'not together with kubeconfig_file');
+    }
     const keys = ['basic_auth', 'authorization', 'bearer_token', 'bearer_token_file', 'tls_config'];
     const given = keys.find((key) => Reflect.get(raw, key) !== undefined);
-    if (!isElsewhere && given !== undefined) complain([given], 'only of use with an api_server');
+    if (isByFile && given !== undefined) complain([given], 'not together with kubeconfig_file');
+    else if (!isElsewhere && given !== undefined) {
+      complain([given], 'only of use with an api_server');
+    }
     if (isElsewhere && raw.namespaces.own_namespace) {
       complain(['namespaces', 'own_namespace'], 'not together with api_server');
     }
@@ -161,6 +169,7 @@ export const kubernetesSdSchema = kubernetesShape
     kind: 'kubernetes',
     role: raw.role,
     apiServer: (raw.api_server ?? '') === '' ? null : raw.api_server!.replace(/\/$/, ''),
+    kubeconfigFile: (raw.kubeconfig_file ?? '') === '' ? null : raw.kubeconfig_file!,
     http: toHttpClientConfig(raw),
     namespaces: raw.namespaces.names,
     includesOwnNamespace: raw.namespaces.own_namespace,

@@ -10,6 +10,7 @@ export {
   type KubeEndpoint,
   type KubeEnvironment,
 } from './kube-config.ts';
+export { kubeconfigFiles, type KubeconfigEndpoint, readKubeconfig } from './kubeconfig.ts';
 export { KubeRequestError } from './kube-request-error.ts';
 export {
   ResourceWatcher,

@@ -68,7 +68,7 @@ export async function readCollectorConfig(
   const config = await readConfigFiles(files, collectorConfigSchema, env);
   const { configFile } = files;
   const baseDir = configFile === null ? process.cwd() : dirname(resolve(configFile));
-  const cluster = await kubernetesSurroundings(config.kubernetes, env);
+  const cluster = await kubernetesSurroundings(config.kubernetes, env, baseDir);
   return {
     ...config,
     // Where a prometheus.yml has them.

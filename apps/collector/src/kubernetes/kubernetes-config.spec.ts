@@ -16,6 +16,7 @@ describe('the section for Kubernetes', () => {
     expect(config.state.resources).not.toContain('leases');
     expect(await kubernetesSurroundings(config, {})).toEqual({
       endpoint: null,
+      files: [],
       nodeName: null,
       namespace: 'default',
       allowedNetworks: [],

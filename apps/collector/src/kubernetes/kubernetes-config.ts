@@ -1,7 +1,14 @@
 import { readFile } from 'node:fs/promises';
-import { inClusterEndpoint, isInCluster, type KubeEndpoint } from '#libs/node-kube';
+import { resolve } from 'node:path';
+import {
+  inClusterEndpoint,
+  isInCluster,
+  kubeconfigFiles,
+  type KubeEndpoint,
+  readKubeconfig,
+} from '#libs/node-kube';
 import { STATE_RESOURCES, type StateResource } from '#libs/kube';
-import { durationMs } from '#libs/yaml-config';
+import { ConfigTextError, durationMs } from '#libs/yaml-config';
 import { z } from 'zod';
 import {
   kubeletConfigSchema,
@@ -48,6 +55,10 @@ export const kubernetesConfigSchema = z
     api_server: z
       .url({ protocol: /^https?$/, error: 'expected a URL such as https://10.0.0.1:6443' })
       .optional(),
+    /** An API server, and who we are to it, as `kubectl` has them. */
+    kubeconfig_file: filePath.optional(),
+    /** Of the kubeconfig; alone it means the kubeconfig that `kubectl` would read. By default the current one. */
+    context: z.string().min(1).optional(),
     token_file: filePath.optional(),
     ca_file: filePath.optional(),
     cert_file: filePath.optional(),
@@ -111,6 +122,11 @@ export const kubernetesConfigSchema = z
       context.addIssue({ code: 'custom', message, path: ['cert_file'] });
     }
     const isElsewhere = config.api_server !== undefined;
+    for (const key of ['kubeconfig_file', 'context'] as const) {
+      if (!isElsewhere || config[key] === undefined) continue;
+      const message = 'not together with api_server';
+      context.addIssue({ code: 'custom', message, path: [key] });
+    }
     for (const key of ['token_file', 'ca_file', 'cert_file', 'server_name'] as const) {
       if (isElsewhere || config[key] === undefined) continue;
       const message = 'only of use together with api_server';
@@ -124,6 +140,8 @@ export type KubernetesConfig = z.output<typeof kubernetesConfigSchema>;
 export interface KubernetesSurroundings {
   /** Null where there is no API server to speak to, or it is not wanted. */
   readonly endpoint: KubeEndpoint | null;
+  /** The kubeconfig files that it was read from. */
+  readonly files: readonly string[];
   /** Null where this collector has no node of its own. */
   readonly nodeName: string | null;
   /** Where this collector lives, and its lease. */
@@ -134,18 +152,27 @@ export interface KubernetesSurroundings {
   readonly kubelet: KubeletSurroundings | null;
 }
 
-/** The configuration's word, then the environment's. */
+/**
+ * The configuration's word, then the environment's.
+ * @param baseDir what relative paths are relative to
+ * @throws ConfigTextError for a kubeconfig that is no good
+ */
 export async function kubernetesSurroundings(
   config: KubernetesConfig,
   env: Readonly<Record<string, string | undefined>>,
+  baseDir = '.',
 ): Promise<KubernetesSurroundings> {
-  const endpoint = config.enabled === false ? null : endpointOf(config, env);
+  const files = config.enabled === false ? [] : kubeconfigsOf(config, env, baseDir);
+  const read = files.length === 0 ? null : await readKubeconfig(files, config.context ?? null);
+  const endpoint = config.enabled === false ? null : (read?.endpoint ?? endpointOf(config, env));
   return {
     endpoint,
+    files,
     nodeName: config.node_name ?? given(env['NODE_NAME']),
     namespace:
       config.lease.namespace ??
       given(env['POD_NAMESPACE']) ??
+      read?.namespace ??
       (await readNamespace(endpoint)) ??
       'default',
     allowedNetworks: config.allowed_networks,
@@ -164,6 +191,20 @@ async function readNamespace(endpoint: KubeEndpoint | null): Promise<string | nu
   if (path === null) return null;
   // A pod without a mounted service account has none; it says so when it asks for something.
   return given((await readFile(path, 'utf8').catch(() => '')).trim());
+}
+
+/** Absolute; empty where no kubeconfig is meant. An environment alone means none: who has one need not mean this program. */
+function kubeconfigsOf(
+  config: KubernetesConfig,
+  env: Readonly<Record<string, string | undefined>>,
+  baseDir: string,
+): readonly string[] {
+  if (config.kubeconfig_file !== undefined) return [resolve(baseDir, config.kubeconfig_file)];
+  if (config.context === undefined) return [];
+  const usual = kubeconfigFiles(env);
+  if (usual !== null) return usual.map((path) => resolve(path));
+  const message = 'needs kubeconfig_file, or KUBECONFIG or HOME in the environment';
+  throw new ConfigTextError('kubernetes', [{ line: 0, path: 'kubernetes.context', message }]);
 }
 
 function endpointOf(

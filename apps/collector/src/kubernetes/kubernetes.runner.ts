@@ -73,6 +73,7 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
     this.#reloads.register({
       name: 'kubernetes',
       prepare: async (config) => () => this.#apply(config),
+      watchedFiles: () => this.#around.files,
     });
   }
 

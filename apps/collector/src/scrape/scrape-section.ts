@@ -1,12 +1,14 @@
 import { glob } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import {
+  type DiscoveryConfig,
   resolveScrapeConfigs,
   type RawScrapeGlobal,
   type ScrapeConfig,
   scrapeConfigsSchema,
   scrapeGlobalSchema,
 } from '#libs/discovery';
+import { readKubeconfig } from '#libs/node-kube';
 import { readConfigFiles } from '#libs/platform';
 import { ConfigTextError, yamlText } from '#libs/yaml-config';
 import { z } from 'zod';
@@ -74,9 +76,9 @@ export async function loadJobs(
     config,
     baseDir,
   }));
-  const files = await expandGlobs(globs ?? [], baseDir);
+  const jobFiles = await expandGlobs(globs ?? [], baseDir);
   const names = new Set(jobs.map(({ config }) => config.jobName));
-  for (const file of files) {
+  for (const file of jobFiles) {
     const configs = await readJobFile(file, global, env);
     for (const config of configs) {
       if (names.has(config.jobName)) {
@@ -87,7 +89,27 @@ export async function loadJobs(
       jobs.push({ config, baseDir: dirname(file) });
     }
   }
-  return { jobs, files };
+  const kubeconfigs = new Set<string>();
+  const known: LoadedJob[] = [];
+  for (const job of jobs) known.push(await withKubeconfigs(job, kubeconfigs));
+  return { jobs: known, files: [...jobFiles, ...kubeconfigs] };
+}
+
+/** The job with what its kubeconfigs say; their files are added to `files`. @throws ConfigTextError */
+async function withKubeconfigs(job: LoadedJob, files: Set<string>): Promise<LoadedJob> {
+  const { config, baseDir } = job;
+  const discovery: DiscoveryConfig[] = [];
+  for (const one of config.discovery) {
+    if (one.kind !== 'kubernetes' || one.kubeconfigFile === null) {
+      discovery.push(one);
+      continue;
+    }
+    const file = resolve(baseDir, one.kubeconfigFile);
+    files.add(file);
+    const { url: apiServer, http } = (await readKubeconfig([file], null)).endpoint;
+    discovery.push({ ...one, apiServer, http });
+  }
+  return { ...job, config: { ...config, discovery } };
 }
 
 async function readJobFile(
