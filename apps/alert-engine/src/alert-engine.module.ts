@@ -12,6 +12,8 @@ import {
 } from './config/engine-config.ts';
 import { FederateModule } from './federate/federate.module.ts';
 import { IngestModule } from './ingest/ingest.module.ts';
+import { LogIngestModule } from './logs/ingest/log-ingest.module.ts';
+import { LogStoreModule } from './logs/store/log-store.module.ts';
 import { NotificationsModule } from './notifications/notifications.module.ts';
 import { QueryModule } from './query/query.module.ts';
 import { RemoteReadModule } from './remote-read/remote-read.module.ts';
@@ -29,6 +31,8 @@ const INDEX_PAGE = `Binnacle alert engine
 /api/v1/targets            scrape targets, as their samples tell
 /api/v1/write              remote write
 /v1/metrics                OTLP metrics over HTTP; also /api/v1/otlp/v1/metrics
+/loki/api/v1/push          log lines, as Loki takes them
+/v1/logs                   OTLP logs over HTTP
 /api/v1/read               remote read
 /federate?match[]=         the youngest samples, to be scraped
 /api/v1/status/tsdb        the store
@@ -65,6 +69,8 @@ export class AlertEngineModule {
         TargetsModule,
         QueryModule,
         IngestModule,
+        LogStoreModule,
+        LogIngestModule,
         FederateModule,
         RemoteReadModule,
         StateModule,

@@ -6,6 +6,8 @@ export {
   LogsUnavailableError,
   type LogsUnavailableReason,
 } from './append-report.ts';
+export { MAX_PUSH_BYTES, PushDecoder } from './decode-push.ts';
+export { decodePushJson } from './decode-push-json.ts';
 export { type LineBatch, LineBatchBuilder, lineBatchOf, type PlainLine } from './line-batch.ts';
 export { LineLogError, type LineLogOptions } from './line-log.ts';
 export { readMetadata, writeMetadata } from './line-metadata.ts';
@@ -18,5 +20,7 @@ export {
   type LogStoreOptions,
 } from './log-store-options.ts';
 export { MAX_TIME_NS, Nanos } from './nanos.ts';
+export { otlpLines, type OtlpLines } from './otlp-lines.ts';
+export { PushError, type PushFailure } from './push-error.ts';
 export type { LineReplayProgress, LineReplayReport } from './replay-lines.ts';
 export { LogReadError } from './stream-cursor.ts';

@@ -15,7 +15,8 @@ const OPEN: ReadonlySet<string> = new Set([
   '/metrics',
 ]);
 
-const INGEST = /^\/(api\/v1\/(write|push|otlp\/.*)|v1\/(metrics|logs|traces)|loki\/api\/v1\/push)$/;
+const INGEST =
+  /^\/(api\/v1\/(write|push|otlp\/.*)|(otlp\/)?v1\/(metrics|logs|traces)|loki\/api\/v1\/push)$/;
 
 /** What is asked by POST because the question is long. */
 const QUESTIONS =

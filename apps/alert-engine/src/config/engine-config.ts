@@ -7,6 +7,7 @@ import {
   alertmanagerConfigSchema,
   notificationsConfigSchema,
 } from '../notifications/notifications-config.ts';
+import { logLimitsSchema } from '../logs/store/log-store-config.ts';
 import { queryLimitsSchema } from '../query/query-config.ts';
 import { storageConfigSchema, storageLimitsSchema } from '../store/store-config.ts';
 import { datasourcesSchema } from '../rules/datasources-config.ts';
@@ -35,6 +36,7 @@ export const engineConfigSchema = z.strictObject({
     .strictObject({
       query: queryLimitsSchema.prefault({}),
       storage: storageLimitsSchema.prefault({}),
+      logs: logLimitsSchema.prefault({}),
     })
     .prefault({}),
 });

@@ -1,11 +1,13 @@
+import type { PushFailure } from '#libs/log-store';
 import type { OtlpFailure } from '#libs/otlp';
 import type { RemoteWriteFailure } from '#libs/remote-write';
 import { type AppendResult, REJECT_REASONS, type RejectReason } from '#libs/tsdb';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
 /** The ways in; closed because they are values of a label. */
-const INGEST_PROTOCOLS = ['remote_write', 'otlp'] as const;
-export type IngestProtocol = (typeof INGEST_PROTOCOLS)[number];
+const SAMPLE_PROTOCOLS = ['remote_write', 'otlp'] as const;
+const LOG_PROTOCOLS = ['loki', 'otlp_logs'] as const;
+export type IngestProtocol = (typeof SAMPLE_PROTOCOLS | typeof LOG_PROTOCOLS)[number];
 
 const EXEMPLAR_RESULTS = [
   'added',
@@ -80,7 +82,8 @@ export class IngestCounters {
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
       registers,
     });
-    for (const protocol of INGEST_PROTOCOLS) {
+    for (const protocol of LOG_PROTOCOLS) this.inFlight.set({ protocol }, 0);
+    for (const protocol of SAMPLE_PROTOCOLS) {
       this.samples.inc({ protocol }, 0);
       for (const reason of REJECT_REASONS) this.rejected.inc({ protocol, reason }, 0);
       for (const result of EXEMPLAR_RESULTS) this.exemplars.inc({ protocol, result }, 0);
@@ -128,7 +131,7 @@ export class IngestMetrics {
     this.#counters.bytes.inc({ protocol: this.#protocol }, bytes);
   }
 
-  malformed(reason: RemoteWriteFailure | OtlpFailure): void {
+  malformed(reason: RemoteWriteFailure | OtlpFailure | PushFailure): void {
     this.#counters.malformed.inc({ protocol: this.#protocol, reason });
   }
 

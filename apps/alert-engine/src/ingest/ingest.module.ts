@@ -37,6 +37,7 @@ const POST = RequestMethod.POST;
     WriteGate,
     OtlpGate,
   ],
+  exports: [IngestBudget, IngestCounters],
 })
 export class IngestModule implements NestModule {
   configure(consumer: MiddlewareConsumer): void {

@@ -8,3 +8,11 @@ const ENOUGH_FREE_BYTES = 10 * 2 ** 30;
 export function isNearlyFull({ freeBytes, totalBytes }: DiskSpace): boolean {
   return freeBytes < Math.min(totalBytes * MIN_FREE_RATIO, ENOUGH_FREE_BYTES);
 }
+
+/** So much earlier than samples, log lines are refused: what wakes somebody goes on for longer. */
+const LOGS_REFUSED_BEFORE = 1.5;
+
+/** Whether so little of the disk is free that log lines have to wait. */
+export function isNearlyFullForLogs({ freeBytes, totalBytes }: DiskSpace): boolean {
+  return isNearlyFull({ freeBytes: freeBytes / LOGS_REFUSED_BEFORE, totalBytes });
+}

@@ -36,6 +36,11 @@ describe('the configuration of the store', () => {
       retention_size: 10 * 2 ** 30,
       out_of_order_time_window: 0,
       exemplars: { max_exemplars: 100_000 },
+      logs: {
+        retention_time: 7 * 86_400_000,
+        retention_size: 10 * 2 ** 30,
+        out_of_order_time_window: 3_600_000,
+      },
       enable_admin_api: false,
     });
   });

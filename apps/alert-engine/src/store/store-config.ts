@@ -6,6 +6,7 @@ import {
 } from '#libs/tsdb';
 import { byteSize, durationMs, positiveDurationMs } from '#libs/yaml-config';
 import { z } from 'zod';
+import { logStorageSchema } from '../logs/store/log-store-config.ts';
 
 /** `storage`: what the engine keeps, and for how long. */
 export const storageConfigSchema = z.strictObject({
@@ -21,6 +22,7 @@ export const storageConfigSchema = z.strictObject({
   exemplars: z
     .strictObject({ max_exemplars: z.int().min(0).max(10_000_000).default(100_000) })
     .prefault({}),
+  logs: logStorageSchema.prefault({}),
   /** `/api/v1/admin/tsdb`: off by default, since whoever may query could fill the disk with it. */
   enable_admin_api: z.boolean().default(false),
 });

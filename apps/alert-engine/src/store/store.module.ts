@@ -8,15 +8,14 @@ import {
   BlockArchive,
   ExemplarRing,
   MetadataCatalogue,
-  type Pace,
   TieredStore,
   TimeSeriesStore,
-  type Timer,
 } from '#libs/tsdb';
 import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
 import { DurableStoreWriter } from './durable-store-writer.ts';
 import { MeasuredSegmentStore } from './measured-segment-store.ts';
 import { STORE } from './store.ts';
+import { createPace, TIMER } from './store-ports.ts';
 import { toStoreOptions, toTieredOptions } from './store-config.ts';
 import { StoreMetrics } from './store-metrics.ts';
 import { Snapshots } from './snapshots.ts';
@@ -26,33 +25,8 @@ import { STORE_WRITER, VOLATILE_STORE_WRITER } from './store-writer.ts';
 import { TsdbAdminController } from './tsdb-admin.controller.ts';
 import { TsdbStatusController } from './tsdb-status.controller.ts';
 
-const timer: Timer = {
-  nowMs: () => Date.now(),
-  after(delayMs, run) {
-    const handle = setTimeout(run, delayMs);
-    return () => clearTimeout(handle);
-  },
-};
-
 /** Where blocks lie under the data directory. */
 const BLOCKS = ['metrics', 'blocks'];
-/** What runs in the background steps back after so long. */
-const TURN_MS = 4;
-
-function createPace(): Pace {
-  let resumedMs = performance.now();
-  return {
-    isDue: () => performance.now() - resumedMs >= TURN_MS,
-    rest: () =>
-      new Promise((resolve) => {
-        setImmediate(() => {
-          resumedMs = performance.now();
-          resolve();
-        });
-      }),
-  };
-}
-
 /**
  * The embedded store: its log lies in `metrics` under the data directory, its blocks in `metrics/blocks`, copies in
  * `snapshots`.
@@ -81,7 +55,7 @@ function createPace(): Pace {
       provide: TimeSeriesStore,
       inject: [MeasuredSegmentStore, ENGINE_CONFIG],
       useFactory: (segments: MeasuredSegmentStore, config: EngineConfig) =>
-        new TimeSeriesStore(segments, timer, toStoreOptions(config.storage, config.limits.storage)),
+        new TimeSeriesStore(segments, TIMER, toStoreOptions(config.storage, config.limits.storage)),
     },
     {
       provide: FileBlockFiles,
@@ -117,7 +91,7 @@ function createPace(): Pace {
           recent,
           archive,
           files,
-          timer,
+          TIMER,
           createPace(),
           toTieredOptions(config.storage),
         ),
