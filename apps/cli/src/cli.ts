@@ -21,6 +21,7 @@ import { queryCommand } from './commands/query.ts';
 import { receiversTestCommand } from './commands/receivers-test.ts';
 import { routesShowCommand, routesTestCommand } from './commands/routes.ts';
 import { collectorCommand, engineCommand } from './commands/run-service.ts';
+import { stateCopyCommand } from './commands/state-copy.ts';
 import { testRulesCommand } from './commands/test-rules.ts';
 
 import {
@@ -55,6 +56,7 @@ const COMMANDS: readonly Command[] = [
   dbInspectCommand,
   dbVerifyCommand,
   dbRepairCommand,
+  stateCopyCommand,
   exportMetricsCommand,
   importMetricsCommand,
   importPrometheusCommand,

@@ -12,4 +12,10 @@ export {
 } from './postgres/postgres-state-store.ts';
 export { parsePostgresUrl } from './postgres/postgres-url.ts';
 export { SqliteStateStore } from './sqlite-state-store.ts';
-export { type StateChange, type StateStore, StateStoreError } from './state-store.ts';
+export { copyState, NotEmptyError } from './copy-state.ts';
+export {
+  type StateArchive,
+  type StateChange,
+  type StateStore,
+  StateStoreError,
+} from './state-store.ts';

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { type StateChange, type StateStore, StateStoreError } from './state-store.ts';
+import { type StateArchive, type StateChange, StateStoreError } from './state-store.ts';
 import type { StateReply, StateRequest, StateWorkerData } from './state-messages.ts';
 
 interface Waiting {
@@ -17,7 +17,7 @@ type Question = StateRequest extends infer Request
 const OPENING = 0;
 
 /** State in an SQLite database that a thread of its own reads and writes. */
-export class SqliteStateStore implements StateStore {
+export class SqliteStateStore implements StateArchive {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   #nextId = OPENING + 1;
@@ -63,6 +63,11 @@ export class SqliteStateStore implements StateStore {
   async load(area: string): Promise<Map<string, string>> {
     const reply = await this.#ask({ kind: 'load', area });
     return new Map(reply.kind === 'loaded' ? reply.entries : []);
+  }
+
+  async areas(): Promise<string[]> {
+    const reply = await this.#ask({ kind: 'areas' });
+    return reply.kind === 'listed' ? reply.areas : [];
   }
 
   async apply(changes: readonly StateChange[]): Promise<void> {

@@ -3,6 +3,7 @@ import type { StateChange } from './state-store.ts';
 /** What the worker is asked. */
 export type StateRequest =
   | { readonly id: number; readonly kind: 'load'; readonly area: string }
+  | { readonly id: number; readonly kind: 'areas' }
   | { readonly id: number; readonly kind: 'apply'; readonly changes: readonly StateChange[] }
   | { readonly id: number; readonly kind: 'close' };
 
@@ -10,6 +11,7 @@ export type StateRequest =
 export type StateReply =
   | { readonly id: number; readonly kind: 'opened'; readonly setAside: readonly string[] }
   | { readonly id: number; readonly kind: 'loaded'; readonly entries: [string, string][] }
+  | { readonly id: number; readonly kind: 'listed'; readonly areas: string[] }
   | { readonly id: number; readonly kind: 'done' }
   | { readonly id: number; readonly kind: 'failed'; readonly reason: string };
 

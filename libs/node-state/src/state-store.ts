@@ -21,6 +21,12 @@ export interface StateStore {
   close(): Promise<void>;
 }
 
+/** A store that can say what it holds, so that all of it can be moved. */
+export interface StateArchive extends StateStore {
+  /** The areas that have keys, sorted. @throws StateStoreError */
+  areas(): Promise<string[]>;
+}
+
 /** State could not be read or written; trying again later may help. */
 export class StateStoreError extends Error {
   override readonly name = 'StateStoreError';

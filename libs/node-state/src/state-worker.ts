@@ -85,6 +85,7 @@ function serve(database: DatabaseSync): void {
       'ON CONFLICT (area, key) DO UPDATE SET value = excluded.value',
   );
   const remove = database.prepare('DELETE FROM state WHERE area = ? AND key = ?');
+  const selectAreas = database.prepare('SELECT DISTINCT area FROM state ORDER BY area');
   const select = database.prepare('SELECT key, value FROM state WHERE area = ?');
   const queue: Extract<StateRequest, { kind: 'apply' }>[] = [];
 
@@ -117,6 +118,15 @@ function serve(database: DatabaseSync): void {
       reply({ id, kind: 'failed', reason: describe(error) });
     }
   };
+  const list = (id: number): void => {
+    write();
+    try {
+      const areas = selectAreas.all().map(({ area }) => String(area));
+      reply({ id, kind: 'listed', areas });
+    } catch (error) {
+      reply({ id, kind: 'failed', reason: describe(error) });
+    }
+  };
   port.on('message', (request: StateRequest) => {
     if (request.kind === 'apply') {
       queue.push(request);
@@ -124,6 +134,8 @@ function serve(database: DatabaseSync): void {
       if (queue.length === 1) setImmediate(write);
     } else if (request.kind === 'load') {
       load(request.id, request.area);
+    } else if (request.kind === 'areas') {
+      list(request.id);
     } else {
       write();
       database.close();

@@ -1,10 +1,16 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { rename, stat } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  copyState,
+  NotEmptyError,
   type PostgresConfig,
   PostgresStateStore,
   type PostgresStateStatus,
+  SqliteStateStore,
   type StateChange,
   type StateStore,
+  StateStoreError,
 } from '#libs/node-state';
 import type { AppLogger, HealthState, StopRequests } from '#libs/platform';
 
@@ -13,11 +19,15 @@ export interface PostgresStateOptions {
   /** What relative paths are relative to. */
   readonly baseDir: string;
   readonly engineId: string;
+  /** What the engine kept its state in before; it goes into a database that is empty. */
+  readonly formerPath: string;
   readonly registry: Registry;
   readonly health: HealthState;
   readonly logger: AppLogger;
   readonly stop: StopRequests;
 }
+
+const TAKE_OVER_AGAIN_MS = 1_000;
 
 /** The state in a PostgreSQL, with what the engine tells of it: readiness, metrics and log. */
 export class PostgresState implements StateStore {
@@ -28,6 +38,7 @@ export class PostgresState implements StateStore {
   readonly #failures: Counter;
   #config: PostgresConfig;
   #told = '';
+  #takenOver: Promise<void> | null = null;
 
   constructor(options: PostgresStateOptions) {
     this.#options = options;
@@ -57,7 +68,10 @@ export class PostgresState implements StateStore {
     });
   }
 
-  load(area: string): Promise<Map<string, string>> {
+  async load(area: string): Promise<Map<string, string>> {
+    // Nobody asks before this engine leads.
+    this.#takenOver ??= this.#takeOver();
+    await this.#takenOver;
     return this.#store.load(area);
   }
 
@@ -77,6 +91,36 @@ export class PostgresState implements StateStore {
   /** From the next connection on. */
   reconfigure(config: PostgresConfig): void {
     this.#config = config;
+  }
+
+  /** Takes over what an engine without a database has kept, if there is any. @throws StateStoreError once it is closed */
+  async #takeOver(): Promise<void> {
+    const { formerPath: path, logger } = this.#options;
+    for (;;) {
+      // Also waits for the lease, without which nothing may be written.
+      const areas = await this.#store.areas();
+      if (!(await isThere(path))) return;
+      if (areas.length > 0) {
+        logger.warn('the database holds a state; the one on disk is not used', { path });
+        return;
+      }
+      try {
+        const former = await SqliteStateStore.open(path);
+        try {
+          const counts = await copyState(former, this.#store, { overwrites: false });
+          logger.info('the state on disk is in the database now', Object.fromEntries(counts));
+        } finally {
+          await former.close();
+        }
+        await rename(path, `${path}.moved`);
+        return;
+      } catch (error) {
+        const isPassing = error instanceof StateStoreError && error.isRetryable;
+        if (!isPassing && !(error instanceof NotEmptyError)) throw error;
+        logger.error('the state on disk cannot be taken over yet', { error: error.message });
+        await sleep(TAKE_OVER_AGAIN_MS);
+      }
+    }
   }
 
   #tell(status: PostgresStateStatus): void {
@@ -111,6 +155,13 @@ export class PostgresState implements StateStore {
       case 'closed':
     }
   }
+}
+
+function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 function textOf(status: PostgresStateStatus): string {

@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { Global, Module } from '@nestjs/common';
@@ -26,6 +25,8 @@ import { configFolder } from '../rules/read-rule-files.ts';
 import { engineIdOf } from './engine-id.ts';
 import { PostgresState } from './postgres-state.ts';
 import { STATE_STORE } from './state-store.ts';
+
+const STATE_DB = 'state.db';
 
 /** Alert states, silences and the notification log: in `state.db` under the data directory, or in a PostgreSQL. */
 @Global()
@@ -74,11 +75,11 @@ async function openState(
     },
   });
   if (postgres === undefined) return openSqlite(directory, registry, logger);
-  await warnOfUnusedState(directory, logger);
   state = new PostgresState({
     config: postgres,
     baseDir: configFolder(options),
     engineId: await engineIdOf(directory.path),
+    formerPath: join(directory.path, STATE_DB),
     registry,
     health,
     logger,
@@ -103,16 +104,6 @@ function placeOf({ place, tls: _tls, ...rest }: PostgresConfig): unknown {
   return { ...rest, host, port, database, user };
 }
 
-async function warnOfUnusedState(directory: DataDirectory, logger: AppLogger): Promise<void> {
-  const path = join(directory.path, 'state.db');
-  const isThere = await stat(path).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere) return;
-  logger.warn('state.db is not used any more; "binnacle state copy" takes it over', { path });
-}
-
 async function openSqlite(
   directory: DataDirectory,
   registry: Registry,
@@ -120,7 +111,7 @@ async function openSqlite(
 ): Promise<SqliteStateStore> {
   let store: SqliteStateStore;
   try {
-    store = await SqliteStateStore.open(join(directory.path, 'state.db'));
+    store = await SqliteStateStore.open(join(directory.path, STATE_DB));
   } catch (error) {
     await directory.onApplicationShutdown();
     if (error instanceof StateStoreError)

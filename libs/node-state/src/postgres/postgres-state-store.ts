@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { type StateChange, type StateStore, StateStoreError } from '../state-store.ts';
+import { type StateArchive, type StateChange, StateStoreError } from '../state-store.ts';
 import type { PostgresConfig } from './postgres-config.ts';
 import { readAreas, readEntries, writeEntries } from './postgres-entries.ts';
 import {
@@ -51,7 +51,7 @@ class DeposedError extends Error {}
  * `load` until they do. While the database is away, `apply` is refused at once, and what it was asked to keep is up to the
  * caller. Each connection begins an epoch, so that a write of an earlier one that is still on its way changes nothing.
  */
-export class PostgresStateStore implements StateStore {
+export class PostgresStateStore implements StateArchive {
   readonly #options: PostgresStateStoreOptions;
   readonly #instance = randomUUID();
   readonly #jobs = new StateJobs();
