@@ -187,6 +187,8 @@ export class SimulatedLogPath {
       checkpoints: this.#checkpoints,
       scanIntervalMs: 2_000,
       maxInFlightBytes: IN_FLIGHT_BYTES,
+      maxOpenFiles: 100,
+      closeQuietMs: 300_000,
       pods: null,
       podFields: config.pods,
       podWaitMs: 0,

@@ -1,3 +1,5 @@
+import { type DescriptorBudget, openCount } from './descriptor-budget.ts';
+import { FileMemory } from './file-memory.ts';
 import { FINGERPRINT_BYTES, fingerprintOf } from './fingerprint.ts';
 import {
   type Checkpoint,
@@ -37,24 +39,13 @@ export interface TailCounters {
   skippedFiles: number;
 }
 
-/** The file that was last seen under a path. */
-interface PathHistory {
-  readonly key: string;
-  readonly seenMs: number;
-}
-
 /** How long after the start files of an earlier run are looked for. */
 const RESUME_WITHIN_MS = 60_000;
-/** Paths whose last file is remembered. */
-const MAX_PATHS = 100_000;
-/** Finished files remembered per path, so that they are not taken for missed ones. */
-const MAX_DONE_PER_PATH = 16;
-const MAX_DONE = 20_000;
-
 export interface FileRosterOptions {
   readonly files: LogFiles;
   readonly groups: readonly TailGroup[];
   readonly maxFiles: number;
+  readonly budget: DescriptorBudget;
   readonly counters: TailCounters;
 }
 
@@ -81,10 +72,7 @@ export class FileRoster {
   readonly #tailed = new Map<string, TailedFile>();
   /** The file under each path now. */
   readonly #active = new Map<string, TailedFile>();
-  /** From an earlier run and not yet met again. */
-  readonly #resumable = new Map<string, Checkpoint>();
-  readonly #done = new Map<string, Checkpoint>();
-  readonly #history = new Map<string, PathHistory>();
+  readonly #memory = new FileMemory();
   readonly #head = Buffer.alloc(FINGERPRINT_BYTES);
   /** Folders with files that are not open because there is nothing in them. */
   readonly #unopened = new Set<string>();
@@ -94,8 +82,6 @@ export class FileRoster {
     readonly open: number;
   } | null = null;
   #firstScanMs: number | null = null;
-  /** There was an earlier run, and nobody knows how far it came. */
-  #hasForgotten = false;
   #lastScanMs = 0;
 
   constructor(options: FileRosterOptions) {
@@ -105,18 +91,7 @@ export class FileRoster {
 
   /** Recalls how far an earlier run came; null when that is not known, and all is read once more. */
   recall(checkpoints: readonly Checkpoint[] | null): void {
-    if (checkpoints === null) {
-      this.#hasForgotten = true;
-      return;
-    }
-    for (const checkpoint of checkpoints) {
-      if (!this.#groups.has(checkpoint.group)) continue;
-      (checkpoint.isDone ? this.#done : this.#resumable).set(keyOf(checkpoint), checkpoint);
-      const known = this.#history.get(checkpoint.path);
-      if (known === undefined || known.seenMs < checkpoint.seenMs) {
-        this.#history.set(checkpoint.path, { key: keyOf(checkpoint), seenMs: checkpoint.seenMs });
-      }
-    }
+    this.#memory.recall(checkpoints, this.#groups);
   }
 
   /** Whether files in a folder were left closed because there was nothing in them to read. */
@@ -129,8 +104,9 @@ export class FileRoster {
     return this.#tailed.values();
   }
 
-  get fileCount(): number {
-    return this.#tailed.size;
+  /** How many files are open. */
+  get openCount(): number {
+    return openCount(this.#tailed);
   }
 
   has(file: TailedFile): boolean {
@@ -147,7 +123,7 @@ export class FileRoster {
 
   /** How far everything is, those included that were not found again yet. */
   checkpoints(): Checkpoint[] {
-    const checkpoints = [...this.#resumable.values(), ...this.#done.values()];
+    const checkpoints = this.#memory.checkpoints();
     for (const file of this.#tailed.values()) checkpoints.push(file.toCheckpoint(false));
     return checkpoints;
   }
@@ -156,19 +132,19 @@ export class FileRoster {
   async finish(file: TailedFile): Promise<void> {
     this.#tailed.delete(file.key);
     this.hasChanged = true;
-    // Also one without a name: it may have been compressed, and is then known by how it begins.
-    this.#done.set(file.key, { ...file.toCheckpoint(true), offset: file.offset });
-    await file.handle.close();
+    this.#memory.finish(file);
+    await file.close();
   }
 
   async closeAll(): Promise<void> {
-    for (const file of this.#tailed.values()) await file.handle.close();
+    for (const file of this.#tailed.values()) await file.close();
     this.#tailed.clear();
     this.#active.clear();
   }
 
   /** Looks at the patterns. Rejects when they can't be looked at. */
   async scan(nowMs: number): Promise<void> {
+    await this.#options.budget.closeQuiet(this.#tailed, nowMs);
     const looks: (readonly FoundLogFile[])[] = [];
     for (const { name } of this.#groups.values()) {
       looks.push(await this.#options.files.find(name));
@@ -192,12 +168,14 @@ export class FileRoster {
         await this.#meet(group, file, nowMs);
       }
     }
-    for (const [path, file] of this.#active) if (!present.has(path)) this.#retire(file, nowMs);
+    for (const [path, file] of this.#active)
+      if (!present.has(path)) await this.#retire(file, nowMs);
     this.#firstScanMs ??= nowMs;
     this.#lastScanMs = nowMs;
-    if (this.#resumable.size > 0) await this.#resumeRenamed(nowMs);
-    this.#forget();
-    const isSteady = !this.#hasMoved && this.#resumable.size === 0 && this.openFailures.size === 0;
+    if (this.#memory.resumable.size > 0) await this.#resumeRenamed(nowMs);
+    this.#memory.forget();
+    const isSteady =
+      !this.#hasMoved && this.#memory.resumable.size === 0 && this.openFailures.size === 0;
     this.#lastLook = isSteady ? { found: looks, open: this.#tailed.size } : null;
   }
 
@@ -216,17 +194,22 @@ export class FileRoster {
     const active = this.#active.get(found.path);
     if (active !== undefined && active.key === keyOf(found)) {
       active.seenMs = nowMs;
+      if (!active.isOpen && active.hasChangedSinceClosed(found)) {
+        await this.#openAgain(group, active, nowMs);
+      }
       return;
     }
     // A pattern such as `*.log*` matches a file again under its rotated name.
     if (this.#isKnown(found)) return;
     // Where there are very many, those in which there is nothing are left for those in which there is.
-    const isCrowded = this.#tailed.size >= this.#options.maxFiles / 2;
+    const isCrowded =
+      this.#tailed.size >= this.#options.maxFiles / 2 ||
+      this.#options.budget.isScarce(this.#tailed);
     if (isCrowded && found.sizeBytes === 0 && active === undefined) {
       this.#unopened.add(folderOf(found.path));
       return;
     }
-    if (this.#tailed.size >= this.#options.maxFiles) {
+    if (this.#tailed.size >= this.#options.maxFiles || !(await this.#hasRoom())) {
       this.#options.counters.skippedFiles++;
       return;
     }
@@ -238,8 +221,8 @@ export class FileRoster {
       await handle.close();
       return;
     }
-    if (active !== undefined) this.#retire(active, nowMs);
-    const history = this.#history.get(found.path);
+    if (active !== undefined) await this.#retire(active, nowMs);
+    const history = this.#memory.lastUnder(found.path);
     let last = this.#lastUnder(found.path);
     if (history === undefined || history.key !== key) {
       // Whatever came before the file just opened has been renamed by now, so this look misses none.
@@ -252,6 +235,44 @@ export class FileRoster {
     const file = await this.#adopt(group, found.path, handle, nowMs);
     file.predecessor = last;
     this.#active.set(found.path, file);
+  }
+
+  /** Whether one more may be open; if not, the next look tries again. */
+  async #hasRoom(): Promise<boolean> {
+    const hasRoom = await this.#options.budget.makeRoom(this.#tailed);
+    if (!hasRoom) this.#hasMoved = true;
+    return hasRoom;
+  }
+
+  /** A file that was closed has been written to. */
+  async #openAgain(group: TailGroup, file: TailedFile, nowMs: number): Promise<void> {
+    if (!(await this.#hasRoom())) {
+      this.#options.counters.skippedFiles++;
+      return;
+    }
+    const handle = await this.#open(group, file.path);
+    if (handle === null) return;
+    // Its name has just gone to another; the next look finds it.
+    if (keyOf(handle.id) === file.key) await this.#attach(file, handle, nowMs);
+    else await handle.close();
+  }
+
+  async #attach(file: TailedFile, handle: LogFileHandle, nowMs: number): Promise<void> {
+    file.attach(handle);
+    file.changedMs = nowMs;
+    file.isBusy = true;
+    try {
+      if (!(await file.hasSameBeginning(this.#head))) {
+        // Truncated, or deleted while it was closed, and its inode given to another.
+        if (file.offset > 0) this.#options.counters.truncations++;
+        file.restart();
+        this.hasChanged = true;
+      }
+    } catch (error) {
+      noteReadError(file, error, this.#options.counters);
+    } finally {
+      file.isBusy = false;
+    }
   }
 
   /** The newest of the files that were under a path and are still being read. */
@@ -269,8 +290,10 @@ export class FileRoster {
     nowMs: number,
   ): Promise<TailedFile> {
     const key = keyOf(handle.id);
-    const checkpoint = this.#resumable.get(key) ?? this.#done.get(key);
-    const isNew = checkpoint === undefined && !this.#history.has(path) && !this.#hasForgotten;
+    const memory = this.#memory;
+    const checkpoint = memory.take(key);
+    const isNew =
+      checkpoint === undefined && memory.lastUnder(path) === undefined && !memory.hasForgotten;
     const file = new TailedFile(group.name, path, handle, checkpoint?.offset ?? 0, nowMs);
     this.#tailed.set(key, file);
     this.hasChanged = true;
@@ -279,8 +302,6 @@ export class FileRoster {
     try {
       file.observe(handle.stat(), nowMs);
       if (checkpoint !== undefined) {
-        this.#resumable.delete(key);
-        this.#done.delete(key);
         file.fingerprint = checkpoint.fingerprint;
         file.isInsideLongLine = checkpoint.isInsideLongLine;
         if (!(await file.hasSameBeginning(this.#head))) {
@@ -311,13 +332,26 @@ export class FileRoster {
   }
 
   /** The file is no longer under its path. */
-  #retire(file: TailedFile, nowMs: number): void {
+  async #retire(file: TailedFile, nowMs: number): Promise<void> {
+    // Its writer may not know yet, or have written more before it was renamed.
+    if (!file.isOpen) await this.#openRenamed(file, nowMs);
     file.state = 'rotated';
     file.changedMs = nowMs;
     this.#hasMoved = true;
     this.#active.delete(file.path);
-    this.#history.set(file.path, { key: file.key, seenMs: file.seenMs });
+    this.#memory.left(file);
     this.#options.counters.rotations++;
+  }
+
+  /** Finds a closed file that was renamed. One that is nowhere stays closed: it was read as far as it was known. */
+  async #openRenamed(file: TailedFile, nowMs: number): Promise<void> {
+    const siblings = await this.#options.files.siblings(file.path);
+    const sibling = siblings.find((candidate) => keyOf(candidate) === file.key);
+    if (sibling === undefined) return;
+    const handle = await this.#open(this.group(file), sibling.path);
+    if (handle === null) return;
+    if (keyOf(handle.id) === file.key) await this.#attach(file, handle, nowMs);
+    else await handle.close();
   }
 
   /** Reads files that were made and renamed while nobody looked. @returns the last in the line */
@@ -359,18 +393,16 @@ export class FileRoster {
     let last = first;
     for (const archive of archives) {
       const key = keyOf(archive);
-      if (this.#tailed.has(key) || this.#done.has(key)) continue;
+      if (this.#tailed.has(key) || this.#memory.isDone(key)) continue;
       const handle = await this.#open(group, archive.path);
       if (handle === null) continue;
-      const isWanted = await this.#recognize(path, handle).catch((error: unknown) => {
+      const use = await this.#recognize(path, handle).catch((error: unknown) => {
         if (!(error instanceof LogFileError)) throw error;
         this.#options.counters.readErrors++;
-        return false;
+        return 'known' as const;
       });
-      if (!isWanted) {
-        await handle.close();
-        continue;
-      }
+      if (use === 'known') await handle.close();
+      if (use !== 'new') continue;
       const file = await this.#adopt(group, path, handle, nowMs);
       file.state = 'rotated';
       file.predecessor = last;
@@ -381,28 +413,26 @@ export class FileRoster {
   }
 
   /**
-   * Finds the file of which an archive was made, by how it begins.
-   * @returns false for one that was or is being read; what was not read to its end is continued
+   * Finds the file of which an archive was made, by how it begins. What was not read to its end is continued.
+   * @returns whether it is a file that was or is being read, one that had been closed and is now read from the archive,
+   *   or one that is new to us
    */
-  async #recognize(path: string, handle: LogFileHandle): Promise<boolean> {
+  async #recognize(path: string, handle: LogFileHandle): Promise<'known' | 'attached' | 'new'> {
     const length = await handle.read(this.#head, 0, FINGERPRINT_BYTES, 0);
     const isSame = ({ lengthBytes, hash }: Fingerprint): boolean =>
       lengthBytes > 0 &&
       lengthBytes <= length &&
       fingerprintOf(this.#head, lengthBytes).hash === hash;
     for (const file of this.#tailed.values()) {
-      if (file.path === path && isSame(file.fingerprint)) return false;
+      if (file.path !== path || !isSame(file.fingerprint)) continue;
+      if (file.isOpen || file.state === 'active') return 'known';
+      file.attach(handle);
+      return 'attached';
     }
-    for (const checkpoint of this.#done.values()) {
-      if (checkpoint.path === path && isSame(checkpoint.fingerprint)) return false;
-    }
-    for (const [key, checkpoint] of this.#resumable) {
-      if (checkpoint.path !== path || !isSame(checkpoint.fingerprint)) continue;
-      this.#resumable.delete(key);
-      this.#resumable.set(keyOf(handle.id), { ...checkpoint, ...handle.id });
-      break;
-    }
-    return true;
+    const isRead = this.#memory.recognizeArchive(path, handle.id, (known) =>
+      isSame(known.fingerprint),
+    );
+    return isRead ? 'known' : 'new';
   }
 
   async #openRotated(
@@ -432,7 +462,7 @@ export class FileRoster {
       (a, b) => a.modifiedMs - b.modifiedMs,
     );
     for (const sibling of siblings) {
-      const checkpoint = this.#resumable.get(keyOf(sibling));
+      const checkpoint = this.#memory.resumable.get(keyOf(sibling));
       if (checkpoint === undefined || checkpoint.path !== path) continue;
       last = await this.#openRotated(group, path, sibling, last, nowMs);
     }
@@ -441,23 +471,19 @@ export class FileRoster {
 
   /** Files of an earlier run whose path has gone altogether, or that can't be found any more. */
   async #resumeRenamed(nowMs: number): Promise<void> {
-    for (const checkpoint of this.#resumable.values()) {
+    for (const checkpoint of this.#memory.resumable.values()) {
       const group = this.#groups.get(checkpoint.group)!;
       await this.#resumeUnder(group, checkpoint.path, nowMs);
     }
     if (nowMs < this.#firstScanMs! + RESUME_WITHIN_MS) return;
     // Neither under their path nor beside it: what was not read of them is lost.
-    this.#options.counters.lostFiles += this.#resumable.size;
-    this.#resumable.clear();
+    this.#options.counters.lostFiles += this.#memory.resumable.size;
+    this.#memory.resumable.clear();
     this.hasChanged = true;
   }
 
   #isKnown(found: FoundLogFile): boolean {
-    const key = keyOf(found);
-    if (this.#tailed.has(key)) return true;
-    const done = this.#done.get(key);
-    // One of another size has grown late, or is another file that got the inode.
-    return done !== undefined && found.sizeBytes === done.offset;
+    return this.#tailed.has(keyOf(found)) || this.#memory.isRead(found);
   }
 
   async #open(group: TailGroup, path: string): Promise<LogFileHandle | null> {
@@ -470,20 +496,6 @@ export class FileRoster {
       this.#options.counters.openErrors++;
       this.openFailures.set(path, { group: group.name, path, message: error.message });
       return null;
-    }
-  }
-
-  /** Finished files are remembered only as long as they could be met again, and paths within bounds. */
-  #forget(): void {
-    const perPath = new Map<string, number>();
-    for (const [key, checkpoint] of [...this.#done].toReversed()) {
-      const count = (perPath.get(checkpoint.path) ?? 0) + 1;
-      perPath.set(checkpoint.path, count);
-      if (count > MAX_DONE_PER_PATH) this.#done.delete(key);
-    }
-    while (this.#done.size > MAX_DONE) this.#done.delete(this.#done.keys().next().value!);
-    while (this.#history.size > MAX_PATHS) {
-      this.#history.delete(this.#history.keys().next().value!);
     }
   }
 }

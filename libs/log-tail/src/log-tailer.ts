@@ -1,4 +1,5 @@
 import { assert } from '#libs/invariant';
+import { DescriptorBudget } from './descriptor-budget.ts';
 import { FileRoster, noteReadError, type TailCounters, type TailGroup } from './file-roster.ts';
 import { FINGERPRINT_BYTES } from './fingerprint.ts';
 import type { LineBatch, LineColumns } from './line-batch.ts';
@@ -31,6 +32,10 @@ export interface LogTailerOptions {
   readonly maxPollBytes?: number;
   /** Most files read at a time; further ones are counted and not read. Default 5,000. */
   readonly maxFiles?: number;
+  /** Most files open at a time; those that have not grown for longest are closed for others. Default 1,000. */
+  readonly maxOpenFiles?: number;
+  /** A file that has not grown for so long is closed until it does. Default 5 min. */
+  readonly closeQuietMs?: number;
   /** How often the patterns are looked at again. Default 1 s. */
   readonly scanIntervalMs?: number;
   /** How long a renamed or deleted file is kept open after it last grew. Default 5 s. */
@@ -98,6 +103,8 @@ export class LogTailer {
       maxInFlightBytes: 16 * 1024 * 1024,
       maxPollBytes: 64 * 1024 * 1024,
       maxFiles: 5_000,
+      maxOpenFiles: 1_000,
+      closeQuietMs: 300_000,
       scanIntervalMs: 1_000,
       rotatedGraceMs: 5_000,
       checkpointIntervalMs: 1_000,
@@ -108,7 +115,13 @@ export class LogTailer {
     const { files, groups, maxFiles, chunkBytes } = this.#options;
     const names = new Set(groups.map((group) => group.name));
     assert(names.size === groups.length, 'two groups have the same name');
-    this.#roster = new FileRoster({ files, groups, maxFiles, counters: this.counters });
+    this.#roster = new FileRoster({
+      files,
+      groups,
+      maxFiles,
+      budget: new DescriptorBudget(this.#options),
+      counters: this.counters,
+    });
     this.#reader = new LineReader(chunkBytes, this.counters, (file, bytes, columns, firstOffset) =>
       this.#handOut(file, bytes, columns, firstOffset),
     );
@@ -126,10 +139,13 @@ export class LogTailer {
 
   /** Something has happened in a folder of which files are watched. */
   noteChange(folder: string): void {
+    let hasClosed = this.#roster.hasUnopened(folder);
     for (const file of this.#roster.files) {
-      if (file.folder === folder) file.lookedMs = Number.NEGATIVE_INFINITY;
+      if (file.folder !== folder) continue;
+      file.lookedMs = Number.NEGATIVE_INFINITY;
+      if (!file.isOpen) hasClosed = true;
     }
-    if (this.#roster.hasUnopened(folder)) this.requestScan();
+    if (hasClosed) this.requestScan();
   }
 
   /** Looks at the patterns if it is time to. Not while {@link poll} is under way. @returns whether it did */
@@ -172,6 +188,7 @@ export class LogTailer {
     const file = this.#roster.get(batch.fileKey);
     const ahead = this.#leading(batch.fileKey);
     if (file === undefined || ahead === undefined || file.isBusy || this.isFull) return false;
+    if (!file.isOpen) return false;
     const isSame = file.group === batch.group && file.path === batch.path;
     if (!isSame || file.offset !== batch.firstOffset || file.lastError !== null) return false;
     if (file.isInsideLongLine || ahead.isInsideLongLine || !isNext(file)) return false;
@@ -241,6 +258,11 @@ export class LogTailer {
     }
   }
 
+  /** How many files are open now. */
+  get openFiles(): number {
+    return this.#roster.openCount;
+  }
+
   /** Bytes handed out and not acknowledged. */
   get inFlightBytes(): number {
     return this.#inFlightBytes;
@@ -271,7 +293,8 @@ export class LogTailer {
 
   /** Whether there is something to read in a file whose turn has come. */
   #hasTurn(file: TailedFile): boolean {
-    if (file.isAtEnd || file.lastError !== null || file.isBusy || !isNext(file)) return false;
+    if (!file.isOpen || file.isAtEnd || file.lastError !== null) return false;
+    if (file.isBusy || !isNext(file)) return false;
     const ahead = this.#ahead(file);
     return ahead === undefined || ahead.offset > file.offset;
   }
@@ -282,7 +305,7 @@ export class LogTailer {
     // All are looked at before any is read: whose turn it is depends on how far its predecessor has come.
     for (const file of this.#roster.files) {
       if (this.#isLookDue(file, nowMs)) this.#look(file, nowMs);
-      else this.#followAhead(file);
+      else if (file.isOpen) this.#followAhead(file);
     }
     let waiting = this.#filesInTurn().filter((file) => this.#hasTurn(file));
     const verified = new Set<TailedFile>();
@@ -326,6 +349,7 @@ export class LogTailer {
 
   /** Whether something may have happened to a file. */
   #isLookDue(file: TailedFile, nowMs: number): boolean {
+    if (!file.isOpen) return false;
     if (!file.isAtEnd || file.lastError !== null || file.state === 'rotated') return true;
     return nowMs - file.lookedMs >= LOOK_INTERVAL_MS || !this.#options.files.isWatched(file.folder);
   }

@@ -9,6 +9,8 @@ export interface TailedFileStatus {
   readonly inode: string;
   readonly fingerprint: string;
   readonly state: TailedFileState;
+  /** It is closed while it is quiet. */
+  readonly isOpen: boolean;
   readonly sizeBytes: number;
   /** Lines before it were handed out. */
   readonly readOffset: number;
@@ -26,9 +28,10 @@ export function statusOf(file: TailedFile, nowMs: number): TailedFileStatus {
   return {
     group: file.group,
     path: file.path,
-    ...file.handle.id,
+    ...file.id,
     fingerprint: file.fingerprint.hash,
     state: file.state,
+    isOpen: file.isOpen,
     sizeBytes: file.sizeBytes,
     readOffset: file.offset,
     committedOffset: file.ledger.committed,
@@ -47,6 +50,7 @@ export function failedStatus({ group, path, message }: OpenFailure): TailedFileS
     inode: '',
     fingerprint: '',
     state: 'active',
+    isOpen: false,
     sizeBytes: 0,
     readOffset: 0,
     committedOffset: 0,

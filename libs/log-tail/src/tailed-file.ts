@@ -1,5 +1,14 @@
+import { assert } from '#libs/invariant';
 import { FINGERPRINT_BYTES, fingerprintOf, NO_FINGERPRINT } from './fingerprint.ts';
-import type { Checkpoint, FileId, Fingerprint, LogFileHandle, LogFileStat } from './log-files.ts';
+import {
+  type Checkpoint,
+  type FileId,
+  type Fingerprint,
+  type FoundLogFile,
+  LogFileError,
+  type LogFileHandle,
+  type LogFileStat,
+} from './log-files.ts';
 import { OffsetLedger } from './offset-ledger.ts';
 
 /**
@@ -8,13 +17,16 @@ import { OffsetLedger } from './offset-ledger.ts';
  */
 export type TailedFileState = 'active' | 'rotated';
 
-/** One file being read. Everything about it is in its offset: an unfinished line is read again when it has grown. */
+/**
+ * One file being read. Everything about it is in its offset: an unfinished line is read again when it has grown. It may be
+ * closed while there is nothing to read.
+ */
 export class TailedFile {
   readonly key: string;
   readonly group: string;
   readonly path: string;
   readonly folder: string;
-  readonly handle: LogFileHandle;
+  readonly id: FileId;
   readonly ledger: OffsetLedger;
   state: TailedFileState;
   fingerprint: Fingerprint = NO_FINGERPRINT;
@@ -42,12 +54,16 @@ export class TailedFile {
   borrowedFrom: number | null = null;
   /** The file this one follows under the same path: read to its end first. */
   predecessor: TailedFile | null = null;
+  #handle: LogFileHandle | null;
+  /** When it had last been written to as it was closed. */
+  #closedModifiedMs = 0;
 
   constructor(group: string, path: string, handle: LogFileHandle, offset: number, nowMs: number) {
     this.group = group;
     this.path = path;
     this.folder = folderOf(path);
-    this.handle = handle;
+    this.#handle = handle;
+    this.id = handle.id;
     this.key = keyOf(handle.id);
     this.offset = offset;
     this.scannedOffset = offset;
@@ -55,6 +71,40 @@ export class TailedFile {
     this.state = 'active';
     this.seenMs = nowMs;
     this.changedMs = nowMs;
+  }
+
+  get isOpen(): boolean {
+    return this.#handle !== null;
+  }
+
+  get handle(): LogFileHandle {
+    assert(this.#handle !== null, 'a file is read that is closed');
+    return this.#handle;
+  }
+
+  /** Opened again. @param handle the same file, or an archive of it */
+  attach(handle: LogFileHandle): void {
+    assert(this.#handle === null, 'a file is opened twice');
+    this.#handle = handle;
+    this.lookedMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** What is known of it stays. */
+  async close(): Promise<void> {
+    const handle = this.#handle;
+    if (handle === null) return;
+    this.#handle = null;
+    try {
+      this.#closedModifiedMs = handle.stat().modifiedMs;
+    } catch (error) {
+      if (!(error instanceof LogFileError)) throw error;
+    }
+    await handle.close();
+  }
+
+  /** Whether it was written to since it was closed. What was found may be from before that. */
+  hasChangedSinceClosed({ sizeBytes, modifiedMs }: FoundLogFile): boolean {
+    return sizeBytes > this.sizeBytes || modifiedMs > this.#closedModifiedMs + TIME_SLACK_MS;
   }
 
   /** Whether there is nothing to hand out until the file grows. */
@@ -126,8 +176,8 @@ export class TailedFile {
     return {
       group: this.group,
       path: this.path,
-      device: this.handle.id.device,
-      inode: this.handle.id.inode,
+      device: this.id.device,
+      inode: this.id.inode,
       fingerprint: this.fingerprint,
       offset: this.ledger.committed,
       isInsideLongLine: this.isInsideLongLine && this.ledger.committed === this.offset,
@@ -136,6 +186,9 @@ export class TailedFile {
     };
   }
 }
+
+/** The same time is told a little differently for an open file and for a name. */
+const TIME_SLACK_MS = 1;
 
 /** Where a path lies. */
 export function folderOf(path: string): string {

@@ -66,7 +66,7 @@ class Bench {
   #rotations = 0;
   #count = 0;
 
-  constructor() {
+  constructor(closeQuietMs: number) {
     for (const [index, sink] of this.receivers.entries()) {
       this.lanes.push(
         new LogLane({
@@ -77,6 +77,8 @@ class Bench {
           checkpoints: new MemoryCheckpointStore(),
           scanIntervalMs: 0,
           maxInFlightBytes: 2_000,
+          maxOpenFiles: 100,
+          closeQuietMs,
           pods: null,
           podFields: { labels: [], annotations: [] },
           podWaitMs: 0,
@@ -130,8 +132,8 @@ class Bench {
   }
 }
 
-async function started(): Promise<Bench> {
-  const bench = new Bench();
+async function started(closeQuietMs = 300_000): Promise<Bench> {
+  const bench = new Bench(closeQuietMs);
   bench.files.append(LOG, '');
   for (const lane of bench.lanes) await lane.start();
   for (const lane of bench.lanes.keys()) await bench.poll(lane);
@@ -190,54 +192,60 @@ describe('lanes in step', () => {
   });
 });
 
-it('lanes that stall and go on, over rotations, each have every message once', async () => {
-  const lane = fc.nat(2);
-  const operation = fc.oneof(
-    { weight: 6, arbitrary: fc.record({ kind: fc.constant('poll' as const), lane }) },
-    {
-      weight: 3,
-      arbitrary: fc.record({
-        kind: fc.constant('write' as const),
-        lines: fc.integer({ min: 1, max: 40 }),
-        parts: fc.integer({ min: 1, max: 3 }),
-      }),
-    },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant('stall' as const), lane }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant('go on' as const), lane }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant('rotate' as const) }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant('part' as const), lane }) },
-  );
-  await fc.assert(
-    fc.asyncProperty(fc.array(operation, { maxLength: 60 }), async (operations) => {
-      const bench = await started();
-      for (const step of operations) {
-        switch (step.kind) {
-          case 'poll':
-            await bench.poll(step.lane);
-            break;
-          case 'write':
-            bench.write(step.lines, step.parts);
-            break;
-          case 'stall':
-            bench.receivers[step.lane]!.isWaiting = true;
-            break;
-          case 'go on':
-            bench.receivers[step.lane]!.goOn();
-            break;
-          case 'rotate':
-            bench.rotate();
-            break;
-          case 'part':
-            bench.beginPart();
-            await bench.poll(0);
-            await bench.poll(step.lane);
-            bench.endPart();
-            break;
+it.each([
+  ['open', 300_000],
+  ['closed', 0],
+])(
+  'lanes that stall and go on, over rotations, each have every message once, quiet files %s',
+  async (_, closeQuietMs) => {
+    const lane = fc.nat(2);
+    const operation = fc.oneof(
+      { weight: 6, arbitrary: fc.record({ kind: fc.constant('poll' as const), lane }) },
+      {
+        weight: 3,
+        arbitrary: fc.record({
+          kind: fc.constant('write' as const),
+          lines: fc.integer({ min: 1, max: 40 }),
+          parts: fc.integer({ min: 1, max: 3 }),
+        }),
+      },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('stall' as const), lane }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('go on' as const), lane }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('rotate' as const) }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('part' as const), lane }) },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(operation, { maxLength: 60 }), async (operations) => {
+        const bench = await started(closeQuietMs);
+        for (const step of operations) {
+          switch (step.kind) {
+            case 'poll':
+              await bench.poll(step.lane);
+              break;
+            case 'write':
+              bench.write(step.lines, step.parts);
+              break;
+            case 'stall':
+              bench.receivers[step.lane]!.isWaiting = true;
+              break;
+            case 'go on':
+              bench.receivers[step.lane]!.goOn();
+              break;
+            case 'rotate':
+              bench.rotate();
+              break;
+            case 'part':
+              bench.beginPart();
+              await bench.poll(0);
+              await bench.poll(step.lane);
+              bench.endPart();
+              break;
+          }
         }
-      }
-      await bench.settle();
-      for (const { messages } of bench.receivers) expect(messages).toEqual(bench.expected);
-    }),
-    { numRuns: 150 },
-  );
-});
+        await bench.settle();
+        for (const { messages } of bench.receivers) expect(messages).toEqual(bench.expected);
+      }),
+      { numRuns: 150 },
+    );
+  },
+);

@@ -43,6 +43,8 @@ function laneOf(podWaitMs: number, hasApi = true) {
     checkpoints,
     scanIntervalMs: 0,
     maxInFlightBytes: 4 * 1024 * 1024,
+    maxOpenFiles: 100,
+    closeQuietMs: 300_000,
     pods: hasApi ? { find: (path: PodLogPath) => (path.podUid === UID ? known.pod : null) } : null,
     podFields: { labels: [], annotations: [] },
     podWaitMs,

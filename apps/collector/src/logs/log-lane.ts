@@ -38,6 +38,10 @@ export interface LogLaneOptions {
   readonly checkpoints: CheckpointStore;
   readonly scanIntervalMs: number;
   readonly maxInFlightBytes: number;
+  /** Most files open at a time. */
+  readonly maxOpenFiles: number;
+  /** A file that has not grown for so long is closed until it does. */
+  readonly closeQuietMs: number;
   /** Null where there is no API server to know pods from. */
   readonly pods: PodFinder | null;
   readonly podFields: PodFields;
@@ -116,6 +120,8 @@ export class LogLane {
       })),
       scanIntervalMs: options.scanIntervalMs,
       maxInFlightBytes: options.maxInFlightBytes,
+      maxOpenFiles: options.maxOpenFiles,
+      closeQuietMs: options.closeQuietMs,
       leader: options.leader === null ? null : options.leader.#tailer,
       isHeldUp: (nowMs) => this.#followers.some((follower) => follower.#holdsUp(nowMs)),
       sink: {
@@ -128,6 +134,11 @@ export class LogLane {
 
   get counters(): TailCounters {
     return this.#tailer.counters;
+  }
+
+  /** How many files are open now. */
+  get openFiles(): number {
+    return this.#tailer.openFiles;
   }
 
   async start(): Promise<void> {

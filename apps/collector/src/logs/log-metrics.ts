@@ -157,7 +157,7 @@ export class LogMetrics {
     this.#registry.registerMetric(
       new Gauge({
         name: 'binnacle_log_files',
-        help: 'Log files that are open.',
+        help: 'Log files that are followed.',
         labelNames: ['output'],
         registers: [],
         collect(): void {
@@ -165,6 +165,18 @@ export class LogMetrics {
           for (const lane of lanes()) {
             this.set({ output: lane.name }, lane.status(Date.now()).length);
           }
+        },
+      }),
+    );
+    this.#registry.registerMetric(
+      new Gauge({
+        name: 'binnacle_log_open_files',
+        help: 'Log files that are open; those that are quiet are closed.',
+        labelNames: ['output'],
+        registers: [],
+        collect(): void {
+          this.reset();
+          for (const lane of lanes()) this.set({ output: lane.name }, lane.openFiles);
         },
       }),
     );

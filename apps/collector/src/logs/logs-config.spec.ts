@@ -42,6 +42,8 @@ describe('the sections for logs', () => {
         },
         poll_interval: 250,
         scan_interval: 2000,
+        max_open_files: 4096,
+        close_quiet: 300_000,
       },
       fluentd: [],
     });

@@ -118,6 +118,10 @@ export const logsConfigSchema = z
     poll_interval: durationMs({ minMs: 10 }).prefault('250ms'),
     /** How often the patterns are looked at. */
     scan_interval: durationMs({ minMs: 100 }).prefault('2s'),
+    /** Most log files open at a time, shared by the outputs and the counting. */
+    max_open_files: z.int().min(16).max(1_000_000).default(4_096),
+    /** A file that has not grown for so long is closed until it does. */
+    close_quiet: durationMs({ minMs: 1_000 }).prefault('5m'),
   })
   .superRefine(checkPipelineNames);
 

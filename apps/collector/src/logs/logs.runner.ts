@@ -208,6 +208,8 @@ export class LogsRunner
         checkpoints,
         scanIntervalMs: logs.scan_interval,
         maxInFlightBytes,
+        maxOpenFiles,
+        closeQuietMs: logs.close_quiet,
         createPipeline: (group) => pipelines.create(group),
         pods,
         podFields: logs.pods,
@@ -220,9 +222,10 @@ export class LogsRunner
       );
       return loop;
     };
+    const outputs = this.#createOutputs();
+    const maxOpenFiles = Math.max(1, Math.floor(logs.max_open_files / (1 + outputs.length)));
     const counts = new CountingSink(groups, this.#meters, this.#live);
     const counting = lane(METRICS_LANE, COUNTING_BYTES, null, counts);
-    const outputs = this.#createOutputs();
     const forwarding = outputs.map(({ name, tag, output }) => {
       const sink = new OutputSink(output, tag, () => {
         loop.wake();
