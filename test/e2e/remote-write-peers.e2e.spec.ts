@@ -10,10 +10,12 @@ import { Labels } from '#libs/labels';
 import { AppLogger } from '#libs/platform';
 import { uncompressBlock, WriteV1Decoder } from '#libs/remote-write';
 import { SampleBatchBuilder, STALE_MARKER } from '#libs/samples';
+import { SpoolBudget } from '#libs/spool';
 import { parseYamlConfig } from '#libs/yaml-config';
 import { OutputMetrics } from '../../apps/collector/src/outputs/output-metrics.ts';
 import { outputsConfigSchema } from '../../apps/collector/src/outputs/outputs-config.ts';
 import { createRemoteWriteOutput } from '../../apps/collector/src/outputs/create-metric-output.ts';
+import { Uplinks } from '../../apps/collector/src/outputs/uplinks.ts';
 import { describeWithPeers } from '../support/peers.ts';
 import {
   eventually,
@@ -54,6 +56,8 @@ describeWithPeers('remote write with a real Prometheus', ['prometheus'], ([prome
     const text = `remote_write: [{url: "${url}/api/v1/write", queue_config: {batch_send_deadline: 10ms}}]`;
     const [config] = parseYamlConfig(text, outputsConfigSchema, { file: 'test' }).remote_write;
     const output = createRemoteWriteOutput(config!, {
+      budget: new SpoolBudget(),
+      uplinks: new Uplinks(),
       spoolsFolder: null,
       released: () => Promise.resolve(),
       baseDir: '.',

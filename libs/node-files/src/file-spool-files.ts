@@ -21,6 +21,8 @@ export class FileSpoolFiles implements SpoolFiles {
     await mkdir(this.#folder, { recursive: true });
     const segments: SpoolSegmentFile[] = [];
     for (const name of await readdir(this.#folder)) {
+      // What an earlier run was writing when it was killed.
+      if (name.endsWith('.tmp')) await rm(join(this.#folder, name), { force: true });
       const match = SEGMENT_NAME.exec(name);
       if (match === null) continue;
       const { size } = await stat(join(this.#folder, name));
@@ -39,6 +41,10 @@ export class FileSpoolFiles implements SpoolFiles {
     } finally {
       await file.close();
     }
+  }
+
+  async replace(segment: number, bytes: readonly Uint8Array[]): Promise<void> {
+    await writeFileAtomically(this.#path(segment), Buffer.concat(bytes));
   }
 
   read(segment: number, offset: number, length: number): Promise<Buffer> {

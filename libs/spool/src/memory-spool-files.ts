@@ -42,6 +42,17 @@ export class MemorySpoolFiles implements SpoolFiles {
     this.segments.set(segment, Buffer.concat([old, added]));
   }
 
+  async replace(segment: number, bytes: readonly Uint8Array[]): Promise<void> {
+    const used = [...this.segments.values()].reduce((sum, { length }) => sum + length, 0);
+    const added = Buffer.concat(bytes);
+    // The old ones are there until the new ones are.
+    if (used + added.length > this.capacityBytes) {
+      throw new Error('ENOSPC: no space left on device');
+    }
+    this.#write();
+    this.segments.set(segment, added);
+  }
+
   read(segment: number, offset: number, length: number): Promise<Buffer> {
     const bytes = this.segments.get(segment);
     return Promise.resolve(

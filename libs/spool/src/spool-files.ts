@@ -19,6 +19,8 @@ export interface SpoolFiles {
   list(): Promise<readonly SpoolSegmentFile[]>;
   /** Appends, making the segment if there is none; resolved when the bytes and the name would survive a power cut. */
   append(segment: number, bytes: readonly Uint8Array[]): Promise<void>;
+  /** Puts these bytes in the place of a segment's; after a power cut it has the old or the new ones. */
+  replace(segment: number, bytes: readonly Uint8Array[]): Promise<void>;
   /** Up to `length` bytes at `offset`; fewer at the end, none of a segment that is gone. */
   read(segment: number, offset: number, length: number): Promise<Buffer>;
   remove(segment: number): Promise<void>;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { MemorySpoolFiles, SimulatedCrash } from './memory-spool-files.ts';
-import { Spool, type SpoolFullPolicy, type SpoolItem } from './spool.ts';
+import { Spool, type SpoolFullPolicy } from './spool.ts';
+import type { SpoolItem } from './spool-item.ts';
 
 function open(
   files: MemorySpoolFiles,

@@ -1,12 +1,15 @@
-import { crc32 } from 'node:zlib';
 import { assert } from '#libs/invariant';
+import type { BudgetMember, SpoolBudget } from './spool-budget.ts';
 import type { SpoolFiles } from './spool-files.ts';
-
-/** What a spool keeps: bytes that mean something to its user, and how many records they hold. */
-export interface SpoolItem {
-  readonly bytes: Buffer;
-  readonly count: number;
-}
+import {
+  checked,
+  hasLaterMark,
+  HEADER_BYTES,
+  headerOf,
+  lengthIn,
+  MAX_ITEM_BYTES,
+  type SpoolItem,
+} from './spool-item.ts';
 
 /** What to give up when the spool is full. */
 export type SpoolFullPolicy = 'drop_oldest' | 'drop_newest';
@@ -18,11 +21,47 @@ export interface SpoolOptions {
   readonly policy: SpoolFullPolicy;
   /** Where a segment ends and the next begins. Default an eighth of `maxBytes`, at most 16 MiB. */
   readonly segmentBytes?: number;
+  /** The disk it shares with others; default: it has one to itself. */
+  readonly share?: SpoolShare;
+  /** What makes room before anything else does; default: nothing. */
+  readonly thinning?: SpoolThinning;
+}
+
+/** What a spool has of a disk that it shares. */
+export interface SpoolShare {
+  readonly budget: SpoolBudget;
+  readonly priority: number;
+  /** Whether it makes room for others. What never may be dropped does not, and is written whatever the budget says. */
+  readonly givesWay: boolean;
+}
+
+/** Takes out of items what matters least. */
+export interface SpoolThinning {
+  /** How often there is something to take out; the first time what matters least. */
+  readonly stages: number;
+  /** What is left of an item at a stage, from 1; the same object where that is all of it, null where it is nothing. */
+  thin(item: SpoolItem, stage: number): SpoolItem | null;
+}
+
+/** Why something was given up: the spool was full, the disk is scarce, or it made room for what matters more. */
+export const SPOOL_DROP_REASONS = ['spool_full', 'disk_budget', 'low_priority'] as const;
+
+export type SpoolDropReason = (typeof SPOOL_DROP_REASONS)[number];
+
+/** Others have what there is of the disk, and this spool has nothing that it could give up instead. */
+export class SpoolScarceError extends Error {
+  override readonly name = 'SpoolScarceError';
+
+  constructor() {
+    super('the disk is scarce: what may wait on it is used by spools that matter more');
+  }
 }
 
 /** What a spool gave up, since it was opened. */
 export interface SpoolCounters {
   droppedRecords: number;
+  /** The same by reason. */
+  readonly droppedFor: Record<SpoolDropReason, number>;
   droppedBytes: number;
   /** Places where the disk had something else than was written, and the bytes that were passed over for it. */
   damagedPlaces: number;
@@ -42,23 +81,20 @@ interface Segment {
   sizeBytes: number;
   /** Records that were not read and acknowledged. */
   records: number;
+  /** The stage up to which it was thinned. */
+  stage: number;
 }
 
-/** Mark, length, count, checksum of length, count and bytes. */
-const HEADER_BYTES = 16;
-/** `BSP` and the version of the format, a digit: raised when an earlier version would misread what is written. */
-const MARK = 0x42_53_50_31;
-/** `BSP9`: the last of the marks that later versions may write. */
-const LAST_MARK = 0x42_53_50_39;
-const MAX_ITEM_BYTES = 64 * 1024 * 1024;
+const MIN_SEGMENT_BYTES = 64 * 1024;
 
 /**
  * A bounded queue on disk. What {@link append} has resolved for survives a power cut and is read in its order, at least
  * once, until it is acknowledged or must make room. Damage costs the rest of its segment and is counted.
  */
-export class Spool {
+export class Spool implements BudgetMember {
   readonly counters: SpoolCounters = {
     droppedRecords: 0,
+    droppedFor: { spool_full: 0, disk_budget: 0, low_priority: 0 },
     droppedBytes: 0,
     damagedPlaces: 0,
     damagedBytes: 0,
@@ -75,6 +111,10 @@ export class Spool {
   #inHands: { readonly segment: number; readonly records: number; readonly bytes: number } | null =
     null;
   #asideBytes = 0;
+  readonly #share: SpoolShare | null;
+  readonly #thinning: SpoolThinning | null;
+  /** Room that others were promised. */
+  #owedBytes = 0;
   /** Nothing is appended to what an earlier run wrote, nor behind a write that failed. */
   #isSealed = true;
   #last: Promise<unknown> = Promise.resolve();
@@ -87,6 +127,8 @@ export class Spool {
     this.#segmentBytes =
       options.segmentBytes ?? Math.min(16 * 1024 * 1024, Math.max(1, Math.floor(maxBytes / 8)));
     this.#policy = options.policy;
+    this.#share = options.share ?? null;
+    this.#thinning = options.thinning ?? null;
   }
 
   /** Opens what an earlier run left, also one of a later version, as far as it is understood. */
@@ -94,7 +136,45 @@ export class Spool {
     const spool = new Spool(options);
     await spool.#recover();
     await spool.#takeBack();
+    spool.#share?.budget.join(spool);
     return spool;
+  }
+
+  /** It shares the disk no more; nothing is appended from here on. */
+  close(): void {
+    this.#share?.budget.leave(this);
+  }
+
+  get priority(): number {
+    return this.#share?.priority ?? 0;
+  }
+
+  get givesWay(): boolean {
+    return this.#share?.givesWay ?? false;
+  }
+
+  /** Bytes on disk, also of what was acknowledged in a segment that is not done. */
+  get diskBytes(): number {
+    return this.#segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  }
+
+  get owedBytes(): number {
+    return this.#owedBytes;
+  }
+
+  /** Bytes that can be appended without anything of this spool being dropped. */
+  get roomBytes(): number {
+    const own = this.#maxBytes - this.diskBytes;
+    return Math.max(0, Math.min(own, this.#share?.budget.roomFor(this) ?? Infinity));
+  }
+
+  /** Gives up so many bytes for others, what matters least first, as soon as it has a turn. */
+  makeRoom(bytes: number): void {
+    this.#owedBytes += bytes;
+    void this.#inTurn(() => this.#payBack()).catch(() => {
+      // The disk does not do what it should; whoever writes to it next will say so.
+      this.#owedBytes = 0;
+    });
   }
 
   /**
@@ -119,7 +199,10 @@ export class Spool {
     return this.#segments.reduce((sum, { records }) => sum + records, 0);
   }
 
-  /** Resolved when the items would survive a power cut; those there is no room for are dropped and counted. */
+  /**
+   * Resolved when the items would survive a power cut; those there is no room for are dropped and counted.
+   * @throws SpoolScarceError
+   */
   append(items: readonly SpoolItem[]): Promise<void> {
     return this.#inTurn(async () => {
       for (const item of items) await this.#append(item);
@@ -170,16 +253,13 @@ export class Spool {
     return result;
   }
 
-  async #append(item: SpoolItem): Promise<void> {
+  async #append(whole: SpoolItem): Promise<void> {
+    const item = await this.#fit(whole);
+    if (item === null) return;
     const size = HEADER_BYTES + item.bytes.length;
-    if (!(await this.#makeRoom(size))) {
-      this.counters.droppedRecords += item.count;
-      this.counters.droppedBytes += item.bytes.length;
-      return;
-    }
     let segment = this.#segments.at(-1);
-    if (segment === undefined || this.#isSealed || segment.sizeBytes >= this.#segmentBytes) {
-      segment = { number: this.#nextNumber++, sizeBytes: 0, records: 0 };
+    if (segment === undefined || this.#isSealed || segment.sizeBytes >= this.#segmentLimit) {
+      segment = { number: this.#nextNumber++, sizeBytes: 0, records: 0, stage: 0 };
       // Until it is known to be whole, nothing may be written behind it.
       this.#isSealed = true;
       await this.#begin(segment.number, item);
@@ -204,19 +284,147 @@ export class Spool {
     }
   }
 
-  /** @returns whether there is room for an item of that size now */
-  async #makeRoom(size: number): Promise<boolean> {
-    if (size > this.#maxBytes || size - HEADER_BYTES > MAX_ITEM_BYTES) return false;
-    const total = (): number => this.#segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    while (total() + size > this.#maxBytes) {
-      if (this.#policy === 'drop_newest') return false;
-      const first = this.#segments[0]!;
-      const kept = this.#inHands?.segment === first.number ? this.#inHands : null;
-      this.counters.droppedRecords += first.records - (kept?.records ?? 0);
-      this.counters.droppedBytes += first.sizeBytes - this.#offset - (kept?.bytes ?? 0);
-      await this.#dropFirst();
+  /** Makes room for an item. @returns what is left of it, null where nothing is */
+  async #fit(whole: SpoolItem): Promise<SpoolItem | null> {
+    let item = whole;
+    let reason = this.#lacksRoom(item);
+    for (let stage = 1; reason !== null && stage <= this.#stages; stage++) {
+      // What comes gives up the same as what is there.
+      const rest = this.#thinning!.thin(item, stage);
+      this.#noteDropped('low_priority', item, rest);
+      if (rest === null) return null;
+      item = rest;
+      reason = this.#lacksRoom(item);
+      while (reason !== null && (await this.#thinOne(stage)) !== null) {
+        reason = this.#lacksRoom(item);
+      }
     }
-    return true;
+    while (reason !== null) {
+      if (reason === 'disk_budget' && this.#segments.length === 0) throw new SpoolScarceError();
+      if (this.#policy === 'drop_newest' || this.#segments.length === 0 || this.#isTooLarge(item)) {
+        this.#noteDropped(reason, item, null);
+        return null;
+      }
+      await this.#giveUpFirst(reason);
+      reason = this.#lacksRoom(item);
+    }
+    return item;
+  }
+
+  /** Room is made segment by segment, so they are small where there is little of it. */
+  get #segmentLimit(): number {
+    const shared = this.#share?.budget.maxBytes ?? Infinity;
+    return Math.min(this.#segmentBytes, Math.max(MIN_SEGMENT_BYTES, shared / 32));
+  }
+
+  get #stages(): number {
+    return this.#thinning?.stages ?? 0;
+  }
+
+  #isTooLarge({ bytes }: SpoolItem): boolean {
+    return HEADER_BYTES + bytes.length > this.#maxBytes || bytes.length > MAX_ITEM_BYTES;
+  }
+
+  /** Why there is no room for an item, or null where there is. */
+  #lacksRoom(item: SpoolItem): 'spool_full' | 'disk_budget' | null {
+    const size = HEADER_BYTES + item.bytes.length;
+    if (this.#isTooLarge(item) || this.diskBytes + size > this.#maxBytes) return 'spool_full';
+    const share = this.#share;
+    if (share === null || share.budget.admit(this, size) || !share.givesWay) return null;
+    return 'disk_budget';
+  }
+
+  #noteDropped(reason: SpoolDropReason, before: SpoolItem, after: SpoolItem | null): void {
+    this.#count(
+      reason,
+      before.count - (after?.count ?? 0),
+      before.bytes.length - (after?.bytes.length ?? 0),
+    );
+  }
+
+  #count(reason: SpoolDropReason, records: number, bytes: number): void {
+    this.counters.droppedRecords += records;
+    this.counters.droppedFor[reason] += records;
+    this.counters.droppedBytes += bytes;
+  }
+
+  async #giveUpFirst(reason: SpoolDropReason): Promise<void> {
+    const first = this.#segments[0]!;
+    const kept = this.#inHands?.segment === first.number ? this.#inHands : null;
+    this.#count(
+      reason,
+      first.records - (kept?.records ?? 0),
+      first.sizeBytes - this.#offset - (kept?.bytes ?? 0),
+    );
+    await this.#dropFirst();
+  }
+
+  async #payBack(): Promise<void> {
+    for (let stage = 1; this.#owedBytes > 0 && stage <= this.#stages; stage++) {
+      while (this.#owedBytes > 0) {
+        const freed = await this.#thinOne(stage);
+        if (freed === null) break;
+        this.#owedBytes = Math.max(0, this.#owedBytes - freed);
+      }
+    }
+    while (this.#owedBytes > 0 && this.#segments.length > 0) {
+      const { sizeBytes } = this.#segments[0]!;
+      await this.#giveUpFirst('disk_budget');
+      this.#owedBytes = Math.max(0, this.#owedBytes - sizeBytes);
+    }
+    this.#owedBytes = 0;
+  }
+
+  /**
+   * Thins the oldest segment that was not thinned so far: not the one that is being written, nor one of which something
+   * was read.
+   * @returns the bytes that are free by it, null where there is no such segment
+   */
+  async #thinOne(stage: number): Promise<number | null> {
+    const segment = this.#segments.find(
+      (candidate, index) =>
+        candidate.stage < stage &&
+        index < this.#segments.length - 1 &&
+        (index > 0 || (this.#offset === 0 && this.#inHands?.segment !== candidate.number)),
+    );
+    if (segment === undefined) return null;
+    segment.stage = stage;
+    const parts: Buffer[] = [];
+    const left = { bytes: 0, records: 0 };
+    for (let offset = 0; offset < segment.sizeBytes;) {
+      const header = await this.#files.read(segment.number, offset, HEADER_BYTES);
+      const length = lengthIn(header);
+      const item =
+        length === null
+          ? null
+          : checked(header, await this.#files.read(segment.number, offset + HEADER_BYTES, length));
+      // Whoever reads it will say that it is damaged.
+      if (item === null) return 0;
+      offset += HEADER_BYTES + item.bytes.length;
+      const rest = this.#thinning!.thin(item, stage);
+      if (rest === null) continue;
+      parts.push(headerOf(rest), rest.bytes);
+      left.bytes += HEADER_BYTES + rest.bytes.length;
+      left.records += rest.count;
+    }
+    const freed = segment.sizeBytes - left.bytes;
+    if (freed === 0) return 0;
+    const dropped = segment.records - left.records;
+    if (left.bytes === 0) {
+      await this.#files.remove(segment.number);
+      this.#segments.splice(this.#segments.indexOf(segment), 1);
+    } else {
+      try {
+        await this.#files.replace(segment.number, parts);
+      } catch {
+        // A disk that is full has no room for less either.
+        return 0;
+      }
+    }
+    this.#count('low_priority', dropped, freed);
+    segment.sizeBytes = left.bytes;
+    segment.records = left.records;
+    return freed;
   }
 
   async #dropFirst(): Promise<void> {
@@ -337,36 +545,8 @@ export class Spool {
       this.counters.damagedPlaces++;
       this.counters.damagedBytes += fileBytes - offset;
     }
-    return { number, sizeBytes: offset, records };
+    return { number, sizeBytes: offset, records, stage: 0 };
   }
-}
-
-function headerOf({ bytes, count }: SpoolItem): Buffer {
-  const header = Buffer.alloc(HEADER_BYTES);
-  header.writeUInt32BE(MARK, 0);
-  header.writeUInt32BE(bytes.length, 4);
-  header.writeUInt32BE(count, 8);
-  header.writeUInt32BE(crc32(bytes, crc32(header.subarray(0, 12))), 12);
-  return header;
-}
-
-function hasLaterMark(header: Buffer): boolean {
-  if (header.length < 4) return false;
-  const mark = header.readUInt32BE(0);
-  return mark > MARK && mark <= LAST_MARK;
-}
-
-/** The length that a header tells, or null when it is none. */
-function lengthIn(header: Buffer): number | null {
-  if (header.length < HEADER_BYTES || header.readUInt32BE(0) !== MARK) return null;
-  const length = header.readUInt32BE(4);
-  return length <= MAX_ITEM_BYTES ? length : null;
-}
-
-function checked(header: Buffer, bytes: Buffer): SpoolItem | null {
-  if (bytes.length !== header.readUInt32BE(4)) return null;
-  const sum = crc32(bytes, crc32(header.subarray(0, 12)));
-  return sum === header.readUInt32BE(12) ? { bytes, count: header.readUInt32BE(8) } : null;
 }
 
 function cursorText(segment: number, offset: number): string {

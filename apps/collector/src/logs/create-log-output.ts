@@ -1,9 +1,12 @@
 import { join } from 'node:path';
 import type { AppLogger } from '#libs/platform';
-import type { Spool } from '#libs/spool';
+import type { Spool, SpoolItem, SpoolThinning } from '#libs/spool';
 import { openOutputSpool } from '../outputs/open-output-spool.ts';
 import type { OutputMetrics } from '../outputs/output-metrics.ts';
+import type { SpoolDisk } from '../outputs/spool-disk.ts';
+import type { Uplinks } from '../outputs/uplinks.ts';
 import { DeadLetterFile } from './dead-letter-file.ts';
+import { withoutLevels } from './log-chunk.ts';
 import { LogOutput, type LogOutputEvents } from './log-output.ts';
 import type { LogTransport } from './log-transport.ts';
 import type { SpoolConfig } from './spool-config.ts';
@@ -14,6 +17,9 @@ export interface LogOutputContext {
   readonly baseDir: string;
   /** Where the outputs' spools lie, each in a folder of its name. */
   readonly spoolsFolder: string;
+  /** What all spools may take together, and what makes room in them. */
+  readonly disk: Pick<SpoolDisk, 'budget' | 'levelsInOrder'>;
+  readonly uplinks: Uplinks;
   readonly userAgent: string;
   readonly metrics: OutputMetrics;
   readonly logger: AppLogger;
@@ -21,6 +27,8 @@ export interface LogOutputContext {
 
 /** What goes to a receiver at once. */
 const MAX_REQUEST_BYTES = 1024 * 1024;
+/** Of a spool, that is read into memory when records of a level make room. */
+const MAX_SEGMENT_BYTES = 4 * 1024 * 1024;
 
 /** What outputs of every kind have in common. */
 export function createLogOutput(
@@ -31,7 +39,7 @@ export function createLogOutput(
     readonly max_backoff: number;
     readonly spool: SpoolConfig;
   },
-  { spoolsFolder, metrics, logger }: LogOutputContext,
+  { spoolsFolder, disk, metrics, logger }: LogOutputContext,
 ): LogOutput {
   const { spool } = config;
   const spoolFolder = join(spoolsFolder, name);
@@ -67,10 +75,24 @@ export function createLogOutput(
               openOutputSpool(
                 name,
                 spoolFolder,
-                { maxBytes: spool.max_size, policy: spool.when_full },
+                {
+                  maxBytes: spool.max_size,
+                  policy: spool.when_full,
+                  segmentBytes: Math.min(MAX_SEGMENT_BYTES, Math.ceil(spool.max_size / 8)),
+                  share: { budget: disk.budget, priority: spool.priority, givesWay: true },
+                  thinning: thinningOf(disk.levelsInOrder),
+                },
                 logger,
               ),
     },
     events,
   );
+}
+
+function thinningOf(levels: readonly (readonly string[])[]): SpoolThinning {
+  const stages = levels.map((names) => new Set(names));
+  return {
+    stages: stages.length,
+    thin: (item: SpoolItem, stage) => withoutLevels(item, stages[stage - 1]!),
+  };
 }

@@ -12,7 +12,15 @@ const MAX_BULK_ANSWER_BYTES = 16 * 1024 * 1024;
 
 /** An output over HTTP: Loki, OpenTelemetry, OpenSearch, or JSON lines. */
 export function createHttpLogsOutput(config: HttpLogsConfig, context: LogOutputContext): LogOutput {
-  const transport = createHttpTransport(config, context);
+  const direct = createHttpTransport(config, context);
+  const transport: LogTransport = {
+    concurrency: direct.concurrency,
+    deliver: async (chunks) => {
+      await context.uplinks.turn(config.url);
+      return direct.deliver(chunks);
+    },
+    close: () => direct.close(),
+  };
   return createLogOutput(`${config.kind}-${config.name}`, transport, config, context);
 }
 

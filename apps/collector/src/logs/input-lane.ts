@@ -26,6 +26,8 @@ interface Waiting {
 
 /** What goes to disk, and to the output, at once. */
 const BATCH_BYTES = 1024 * 1024;
+/** How often it is looked whether there is room for what waits. */
+const ROOM_MS = 250;
 
 /** Nothing more is taken: the collector stops, or its outputs change. */
 class LaneStoppedError extends Error {
@@ -46,6 +48,7 @@ export class InputLane {
   #wake: (() => void) | null = null;
   #running: Promise<void> | null = null;
   #retryTimer: NodeJS.Timeout | null = null;
+  #roomTimer: NodeJS.Timeout | null = null;
   readonly #stopped: Promise<void>;
   #tellStopped: () => void = () => {};
 
@@ -75,18 +78,24 @@ export class InputLane {
     this.#isStopped = true;
     this.#tellStopped();
     if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
+    if (this.#roomTimer !== null) clearTimeout(this.#roomTimer);
     for (const { reject } of this.#waiting.splice(0)) {
       reject(new LaneStoppedError('the collector stops'));
     }
     this.#wake?.();
     await this.#running;
+    this.#spool?.close();
   }
 
   async #pump(): Promise<void> {
     const spool = this.#spool;
     if (spool === null || this.#isAppending || this.#isStopped) return;
     const batch = this.#takeBatch(spool);
-    if (batch.length === 0) return;
+    if (batch.length === 0) {
+      // Room may come of others, who tell nobody.
+      if (this.#waiting.length > 0) this.#lookAgain();
+      return;
+    }
     this.#isAppending = true;
     try {
       await spool.append(itemsOf(batch.map(({ chunk }) => chunk)));
@@ -102,8 +111,15 @@ export class InputLane {
     void this.#pump();
   }
 
+  #lookAgain(): void {
+    this.#roomTimer ??= setTimeout(() => {
+      this.#roomTimer = null;
+      void this.#pump();
+    }, ROOM_MS);
+  }
+
   #takeBatch(spool: Spool): Waiting[] {
-    let room = Math.max(0, this.#options.maxSpoolBytes - spool.sizeBytes);
+    let room = Math.min(this.#options.maxSpoolBytes - spool.sizeBytes, spool.roomBytes);
     let size = 0;
     let count = 0;
     for (const { chunk } of this.#waiting) {

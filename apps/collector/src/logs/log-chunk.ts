@@ -22,6 +22,44 @@ export function fromSpoolItem({ bytes, count }: SpoolItem): LogChunk {
   return { tag: bytes.toString('utf8', 2, 2 + length), entries: bytes.subarray(2 + length), count };
 }
 
+/** An item without its records of some levels: the same where there are none, null where there are no others. */
+export function withoutLevels(item: SpoolItem, levels: ReadonlySet<string>): SpoolItem | null {
+  const { tag, entries } = fromSpoolItem(item);
+  const reader = new MsgpackReader(entries);
+  const parts: Buffer[] = [];
+  let count = 0;
+  let total = 0;
+  for (; !reader.isAtEnd; total++) {
+    const start = reader.position;
+    const isWanted = !levels.has(levelAt(reader));
+    reader.position = start;
+    reader.skip();
+    if (!isWanted) continue;
+    parts.push(entries.subarray(start, reader.position));
+    count++;
+  }
+  if (count === total) return item;
+  return count === 0 ? null : toSpoolItem({ tag, entries: Buffer.concat(parts), count });
+}
+
+/** The level of the record that begins at the reader's position; empty where it tells none. */
+function levelAt(reader: MsgpackReader): string {
+  if (nextKind(reader) !== 'array') return '';
+  reader.skip();
+  if (nextKind(reader) !== 'map') return '';
+  for (let pairs = reader.count; pairs > 0; pairs--) {
+    const isLevel = nextKind(reader) === 'text' && reader.text() === 'level';
+    if (isLevel) return nextKind(reader) === 'text' ? reader.text() : '';
+    reader.skip();
+  }
+  return '';
+}
+
+function nextKind(reader: MsgpackReader): MsgpackReader['kind'] {
+  reader.next();
+  return reader.kind;
+}
+
 /** Some of the records of chunks, by their number over all chunks, in their order. */
 export function pickRecords(
   chunks: readonly LogChunk[],

@@ -157,6 +157,7 @@ export class LogOutput {
     this.#isClosed = true;
     this.#timer?.();
     this.#timer = null;
+    this.#spool?.close();
     await this.#options.transport.close();
   }
 

@@ -77,7 +77,7 @@ describe('the sections for logs', () => {
       max_backoff: 30_000,
       fallbacks: [],
       compress: 'none',
-      spool: { max_size: 512 * 1024 * 1024, when_full: 'drop_oldest', after: 10_000 },
+      spool: { max_size: 512 * 1024 * 1024, when_full: 'drop_oldest', after: 10_000, priority: 50 },
     });
   });
 

@@ -15,6 +15,8 @@ import { hasInputs } from '../log-inputs/log-inputs-config.ts';
 import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
 import { openOutputSpool } from '../outputs/open-output-spool.ts';
 import { OutputMetrics } from '../outputs/output-metrics.ts';
+import { SpoolDisk } from '../outputs/spool-disk.ts';
+import { Uplinks } from '../outputs/uplinks.ts';
 import { hasLogOutputs } from '../outputs/outputs-config.ts';
 import { KubeHubs } from '../kubernetes/kube-hubs.ts';
 import type { KubernetesSurroundings } from '../kubernetes/kubernetes-config.ts';
@@ -47,6 +49,8 @@ const FORWARDING_BYTES = 4 * 1024 * 1024;
 const DRAIN_MS = 4_000;
 /** How long after the disk refused the spool of an input it is tried again. */
 const INPUT_RETRY_MS = 5_000;
+/** Of what waits on disk for outputs of logs by default. */
+const INPUT_PRIORITY = 50;
 
 /** A file and the destination on whose way it is. */
 export interface LaneFileStatus {
@@ -88,6 +92,8 @@ export class LogsRunner
   readonly #metrics: LogMetrics;
   readonly #meters: LogMeters;
   readonly #outputMetrics: OutputMetrics;
+  readonly #disk: SpoolDisk;
+  readonly #uplinks: Uplinks;
   readonly #hubs: KubeHubs;
   readonly #intake: LogIntake;
   readonly #live: LiveView;
@@ -104,6 +110,8 @@ export class LogsRunner
     @Inject(RUN_OPTIONS) options: RunOptions,
     registry: Registry,
     outputMetrics: OutputMetrics,
+    disk: SpoolDisk,
+    uplinks: Uplinks,
     hubs: KubeHubs,
     intake: LogIntake,
     live: LiveView,
@@ -116,6 +124,8 @@ export class LogsRunner
     this.#metrics = new LogMetrics(registry);
     this.#meters = new LogMeters(registry);
     this.#outputMetrics = outputMetrics;
+    this.#disk = disk;
+    this.#uplinks = uplinks;
     this.#hubs = hubs;
     this.#intake = intake;
     this.#live = live;
@@ -268,7 +278,11 @@ export class LogsRunner
             openOutputSpool(
               name,
               folder,
-              { maxBytes: inputs.spool_size * 4, policy: 'drop_newest' },
+              {
+                maxBytes: inputs.spool_size * 4,
+                policy: 'drop_newest',
+                share: { budget: this.#disk.budget, priority: INPUT_PRIORITY, givesWay: false },
+              },
               this.#logger,
             ),
           maxSpoolBytes: inputs.spool_size,
@@ -302,6 +316,8 @@ export class LogsRunner
     const context = {
       baseDir: this.#baseDir,
       spoolsFolder: join(this.#dataDir, 'spool'),
+      disk: this.#disk,
+      uplinks: this.#uplinks,
       userAgent: 'binnacle-collector',
       metrics: this.#outputMetrics,
       logger: this.#logger,

@@ -10,6 +10,8 @@ export const spoolSchema = z.strictObject({
     .default('drop_oldest'),
   /** For how long a receiver must be failing before records go to disk. */
   after: durationMs({ minMs: 0 }).prefault('10s'),
+  /** Where the disk is scarce, spools with a lower one make room first; 0 to 1000. */
+  priority: z.int().min(0).max(1_000).default(50),
 });
 
 export type SpoolConfig = z.output<typeof spoolSchema>;

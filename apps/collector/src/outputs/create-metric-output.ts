@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { AppLogger } from '#libs/platform';
-import type { Spool } from '#libs/spool';
+import type { Spool, SpoolBudget } from '#libs/spool';
 import { openOutputSpool } from './open-output-spool.ts';
 import { MetricOutput } from './metric-output.ts';
 import type { MetricSpoolConfig } from './metric-spool-config.ts';
@@ -11,6 +11,7 @@ import type { OtlpMetricsConfig } from './otlp-metrics-config.ts';
 import { OtlpMetricsClient } from './otlp-metrics-client.ts';
 import type { RemoteWriteConfig } from './outputs-config.ts';
 import { RemoteWriteClient } from './remote-write-client.ts';
+import type { Uplinks } from './uplinks.ts';
 
 /** Where an output lives, and to whom it tells what it does. */
 export interface MetricOutputContext {
@@ -20,6 +21,9 @@ export interface MetricOutputContext {
   readonly spoolsFolder: string | null;
   /** Resolves when nobody else has the spool of that output open. */
   readonly released: (name: string) => Promise<unknown>;
+  /** What all spools may take together. */
+  readonly budget: SpoolBudget;
+  readonly uplinks: Uplinks;
   readonly userAgent: string;
   readonly metrics: OutputMetrics;
   readonly logger: AppLogger;
@@ -67,6 +71,7 @@ function create(
     openSpool: openerOf(name, spool, context),
     spoolAfterMs: spool.after,
     maxAgeMs: spool.max_age,
+    uplinks: context.uplinks,
     metrics: context.metrics,
     logger: context.logger,
   });
@@ -74,15 +79,16 @@ function create(
 
 function openerOf(
   name: string,
-  { max_size: maxBytes, when_full: policy }: MetricSpoolConfig,
-  { spoolsFolder, released, logger }: MetricOutputContext,
+  { max_size: maxBytes, when_full: policy, priority }: MetricSpoolConfig,
+  { spoolsFolder, released, budget, logger }: MetricOutputContext,
 ): (() => Promise<Spool>) | null {
   if (spoolsFolder === null || maxBytes === 0) return null;
   const folder = join(spoolsFolder, `metrics-${nameOnDisk(name)}`);
   return async () => {
     // An output that was configured otherwise may still be writing what it had.
     await released(name);
-    return openOutputSpool(name, folder, { maxBytes, policy }, logger);
+    const share = { budget, priority, givesWay: true };
+    return openOutputSpool(name, folder, { maxBytes, policy, share }, logger);
   };
 }
 

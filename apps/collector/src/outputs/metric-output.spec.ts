@@ -11,11 +11,13 @@ import { Labels } from '#libs/labels';
 import { AppLogger } from '#libs/platform';
 import { decodeWriteV2, uncompressBlock, WriteV1Decoder } from '#libs/remote-write';
 import { type SampleBatch, SampleBatchBuilder } from '#libs/samples';
+import { SpoolBudget } from '#libs/spool';
 import { parseYamlConfig } from '#libs/yaml-config';
 import { OutputMetrics } from './output-metrics.ts';
 import { outputsConfigSchema } from './outputs-config.ts';
 import { createRemoteWriteOutput } from './create-metric-output.ts';
 import type { MetricOutput } from './metric-output.ts';
+import { Uplinks } from './uplinks.ts';
 
 /** One request as the receiver saw it. */
 interface Received {
@@ -68,6 +70,8 @@ function start(settings = ''): MetricOutput {
   const text = `remote_write: [{url: "${url}", ${settings} name: test, queue_config: {max_samples_per_send: 3, min_backoff: 1ms, max_backoff: 20ms, capacity: 100, batch_send_deadline: 10ms}}]`;
   const [config] = parseYamlConfig(text, outputsConfigSchema, { file: 'test' }).remote_write;
   output = createRemoteWriteOutput(config!, {
+    budget: new SpoolBudget(),
+    uplinks: new Uplinks(),
     spoolsFolder,
     released: () => Promise.resolve(),
     baseDir: '.',

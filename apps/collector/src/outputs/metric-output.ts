@@ -19,6 +19,7 @@ import {
   withoutHistograms,
 } from './relabel-batch.ts';
 import { SpoolSender } from './spool-sender.ts';
+import type { Uplinks } from './uplinks.ts';
 
 export interface MetricOutputOptions {
   readonly identity: OutputIdentity;
@@ -34,6 +35,7 @@ export interface MetricOutputOptions {
   readonly spoolAfterMs: number;
   /** Samples that have waited longer are given up. */
   readonly maxAgeMs: number;
+  readonly uplinks: Uplinks;
   readonly metrics: OutputMetrics;
   readonly logger: AppLogger;
 }
@@ -148,6 +150,8 @@ export class MetricOutput {
     this.#book();
     const lost = this.#queue.counts.droppedSamples.shutdown;
     if (lost > 0) this.#logger.warn('samples lost at the stop', { samples: lost });
+    this.#spool?.store.close();
+    this.#options.uplinks.note(this, this.#identity.url, false);
     this.#metrics.forget(this.#identity);
     await this.#transport.close();
   }
@@ -286,11 +290,21 @@ export class MetricOutput {
 
   #book(): void {
     const { counts } = this.#queue;
+    this.#noteBacklog(counts.queuedSamples);
     this.#metrics.book(this.#identity, this.#booked, counts);
     this.#booked = counts;
   }
 
+  /** Samples that have waited go before what matters less, as long as they are taken. */
+  #noteBacklog(queuedSamples: number): void {
+    const isBehind =
+      this.#spool?.isEmpty === false || queuedSamples > this.#options.queue.maxSamplesPerSend * 2;
+    const isTaken = this.#failingSinceMs === null && !this.#abort.signal.aborted;
+    this.#options.uplinks.note(this, this.#identity.url, isBehind && isTaken);
+  }
+
   #bookSpool(): void {
+    this.#noteBacklog(this.#queue.counts.queuedSamples);
     if (this.#spool !== null) this.#metrics.spooled(this.#identity, this.#spool.store);
   }
 

@@ -15,6 +15,8 @@ import { parseYamlConfig } from '#libs/yaml-config';
 import { type CollectorConfig, collectorConfigSchema } from '../config/collector-config.ts';
 import { MetricOutputs, type OutputSections } from './metric-outputs.ts';
 import { OutputMetrics } from './output-metrics.ts';
+import { SpoolDisk } from './spool-disk.ts';
+import { Uplinks } from './uplinks.ts';
 
 let server: Server;
 let base: string;
@@ -71,7 +73,15 @@ function create(text: string): MetricOutputs {
     listen: { host: '', port: 0 },
     logLevel: 'silent',
   } as const;
-  outputs = new MetricOutputs(config, options, new OutputMetrics(registry), logger, reload);
+  const disk = new SpoolDisk(
+    { limits: collectorConfigSchema.parse({}).limits },
+    options,
+    registry,
+    reload,
+    logger,
+  );
+  const metrics = new OutputMetrics(registry);
+  outputs = new MetricOutputs(config, options, metrics, logger, reload, disk, new Uplinks());
   return outputs;
 }
 

@@ -25,6 +25,8 @@ import {
 } from './create-metric-output.ts';
 import type { MetricOutput } from './metric-output.ts';
 import { OutputMetrics } from './output-metrics.ts';
+import { SpoolDisk } from './spool-disk.ts';
+import { Uplinks } from './uplinks.ts';
 import { type LabelChange, relabelBatch, rememberedChange } from './relabel-batch.ts';
 
 /** The parts of the configuration that say where samples go. */
@@ -40,6 +42,8 @@ export class MetricOutputs
 {
   readonly name = 'outputs';
   readonly #metrics: OutputMetrics;
+  readonly #disk: Pick<SpoolDisk, 'budget'>;
+  readonly #uplinks: Uplinks;
   readonly #logger: AppLogger;
   readonly #baseDir: string;
   readonly #dataDir: string;
@@ -55,7 +59,11 @@ export class MetricOutputs
     metrics: OutputMetrics,
     logger: AppLogger,
     reload: ReloadService<CollectorConfig>,
+    disk: SpoolDisk,
+    uplinks: Uplinks,
   ) {
+    this.#disk = disk;
+    this.#uplinks = uplinks;
     this.#metrics = metrics;
     this.#logger = logger;
     this.#dataDir = options.dataDir;
@@ -106,6 +114,8 @@ export class MetricOutputs
       baseDir: this.#baseDir,
       spoolsFolder: join(this.#dataDir, 'spool'),
       released: (name) => this.#released(name),
+      budget: this.#disk.budget,
+      uplinks: this.#uplinks,
       userAgent: 'binnacle-collector',
       metrics: this.#metrics,
       logger: this.#logger,

@@ -12,6 +12,8 @@ export const metricSpoolSchema = z.strictObject({
     .default('drop_oldest'),
   /** For how long a receiver must be failing before samples go to disk. */
   after: durationMs({ minMs: 0 }).prefault('0s'),
+  /** Where the disk is scarce, spools with a lower one make room first; 0 to 1000. */
+  priority: z.int().min(0).max(1_000).default(100),
 });
 
 export type MetricSpoolConfig = z.output<typeof metricSpoolSchema>;

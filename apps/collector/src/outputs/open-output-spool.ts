@@ -1,12 +1,12 @@
 import { FileSpoolFiles } from '#libs/node-files';
 import type { AppLogger } from '#libs/platform';
-import { Spool, type SpoolFullPolicy } from '#libs/spool';
+import { Spool, type SpoolOptions } from '#libs/spool';
 
 /** Opens the spool of an output, and tells when there is something in it that only a later version understands. */
 export async function openOutputSpool(
   output: string,
   folder: string,
-  options: { readonly maxBytes: number; readonly policy: SpoolFullPolicy },
+  options: Omit<SpoolOptions, 'files'>,
   logger: AppLogger,
 ): Promise<Spool> {
   const spool = await Spool.open({ files: new FileSpoolFiles(folder), ...options });

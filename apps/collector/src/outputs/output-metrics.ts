@@ -1,5 +1,5 @@
 import { DROP_REASONS, RETRY_REASONS, type SendQueueCounts } from '#libs/remote-write';
-import type { Spool } from '#libs/spool';
+import { type Spool, SPOOL_DROP_REASONS, type SpoolDropReason } from '#libs/spool';
 import type { SampleBatch } from '#libs/samples';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
@@ -33,7 +33,8 @@ export class OutputMetrics {
   readonly #spoolRecords: Gauge;
   readonly #spoolBytes: Gauge;
   readonly #spoolDamaged: Gauge;
-  readonly #spoolDropped = new Map<string, number>();
+  /** What of the drops of a spool is counted. */
+  readonly #spoolDropped = new WeakMap<Spool, Record<SpoolDropReason, number>>();
   #highestMs = Number.NEGATIVE_INFINITY;
 
   constructor(registry: Registry) {
@@ -222,27 +223,31 @@ export class OutputMetrics {
   }
 
   /** What waits on an output's disk, and what had to make room since the last call. */
-  spooled(output: OutputIdentity, { records, sizeBytes, counters }: Spool): void {
-    const { name } = output;
-    this.#spoolRecords.set({ output: name }, records);
-    this.#spoolBytes.set({ output: name }, sizeBytes);
-    const before = this.#spoolDropped.get(name) ?? 0;
-    this.#spoolDropped.set(name, counters.droppedRecords);
-    if (counters.droppedRecords > before) {
-      this.dropped(output, counters.droppedRecords - before, 'spool_full');
-    }
-    this.#spoolDamaged.set({ output: name }, counters.damagedBytes);
+  spooled(output: OutputIdentity, spool: Spool): void {
+    this.#spooled(output.name, spool);
+    this.#bookDrops(spool, (reason, samples) => this.dropped(output, samples, reason));
   }
 
   /** What waits on disk, and what had to make room since the last call. */
-  logsSpooled(output: string, { records, sizeBytes, counters }: Spool): void {
+  logsSpooled(output: string, spool: Spool): void {
+    this.#spooled(output, spool);
+    this.#bookDrops(spool, (reason, records) => this.logsDropped(output, reason, records));
+  }
+
+  #spooled(output: string, { records, sizeBytes, counters }: Spool): void {
     this.#spoolRecords.set({ output }, records);
     this.#spoolBytes.set({ output }, sizeBytes);
-    const before = this.#spoolDropped.get(output) ?? 0;
-    this.#spoolDropped.set(output, counters.droppedRecords);
-    const dropped = counters.droppedRecords - before;
-    if (dropped > 0) this.logsDropped(output, 'spool_full', dropped);
     this.#spoolDamaged.set({ output }, counters.damagedBytes);
+  }
+
+  #bookDrops(spool: Spool, count: (reason: SpoolDropReason, records: number) => void): void {
+    const { droppedFor } = spool.counters;
+    const before = this.#spoolDropped.get(spool);
+    for (const reason of SPOOL_DROP_REASONS) {
+      const added = droppedFor[reason] - (before?.[reason] ?? 0);
+      if (added > 0) count(reason, added);
+    }
+    this.#spoolDropped.set(spool, { ...droppedFor });
   }
 
   logsQueued(output: string, records: number): void {
@@ -252,7 +257,6 @@ export class OutputMetrics {
   /** An output that is no more has nothing waiting. */
   forget(output: OutputIdentity): void {
     this.#queued.remove({ output: output.name, kind: 'metrics' });
-    this.#spoolDropped.delete(output.name);
     this.#remotePending.remove({ remote_name: output.name, url: output.url });
   }
 }

@@ -4,6 +4,8 @@ import { METRIC_SINK } from './metric-sink.ts';
 import { MetricOutputs } from './metric-outputs.ts';
 import { HeartbeatMetrics } from './heartbeat.metrics.ts';
 import { OutputMetrics } from './output-metrics.ts';
+import { SpoolDisk } from './spool-disk.ts';
+import { Uplinks } from './uplinks.ts';
 
 /** Where samples go: the sink for everything that gathers them, and the remote-write outputs behind it. */
 @Module({
@@ -14,9 +16,11 @@ import { OutputMetrics } from './output-metrics.ts';
       inject: [Registry],
       useFactory: (registry: Registry) => new OutputMetrics(registry),
     },
+    SpoolDisk,
+    { provide: Uplinks, useFactory: () => new Uplinks() },
     MetricOutputs,
     { provide: METRIC_SINK, useExisting: MetricOutputs },
   ],
-  exports: [METRIC_SINK, OutputMetrics],
+  exports: [METRIC_SINK, OutputMetrics, SpoolDisk, Uplinks],
 })
 export class OutputsModule {}
