@@ -459,6 +459,16 @@ describeWithPostgres('the state in a PostgreSQL', (start) => {
       'ERR_TLS_CERT_ALTNAME_INVALID',
       'DEPTH_ZERO_SELF_SIGNED_CERT',
     ]);
+    // The certificate does not have this name of the same address.
+    const otherName = state.url().replace('127.0.0.1', '127.1');
+    const refused = open({ schema, url: otherName, tls_config: { ca_file } });
+    expect(await problemOf(refused)).toBe('ERR_TLS_CERT_ALTNAME_INVALID');
+    const anyName = open({
+      schema: freshSchema(),
+      url: `${otherName}?sslmode=verify-ca`,
+      tls_config: { ca_file },
+    });
+    await leads(anyName.store);
     const unverified = open({ schema, url: `${state.url()}?sslmode=require` });
     await leads(unverified.store);
   });

@@ -38,7 +38,7 @@ export async function readPostgresTarget(
       database,
       user,
       password: new Secret(password),
-      tls: configured ?? tlsOf(sslMode),
+      tls: configured === null ? tlsOf(sslMode) : { ...anyNameFor(sslMode), ...configured },
     };
   }
   const { host, port, database, user, password } = place;
@@ -61,6 +61,11 @@ function asSessionTls({ servername, ...options }: TlsOptions): SessionTls {
   };
 }
 
+/** Only the authority counts where the server's certificate is in the name of something else, as managed ones may be. */
+function anyNameFor(mode: SslMode): Pick<SessionTls, 'checkServerIdentity'> {
+  return mode === 'verify-ca' ? { checkServerIdentity: () => undefined } : {};
+}
+
 /** What libpq does under the same name. */
 function tlsOf(mode: SslMode): SessionTls | null {
   switch (mode) {
@@ -69,7 +74,7 @@ function tlsOf(mode: SslMode): SessionTls | null {
     case 'require':
       return { rejectUnauthorized: false };
     case 'verify-ca':
-      return { rejectUnauthorized: true, checkServerIdentity: () => undefined };
+      return { rejectUnauthorized: true, ...anyNameFor(mode) };
     case 'verify-full':
       return { rejectUnauthorized: true };
   }
