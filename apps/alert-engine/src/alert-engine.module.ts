@@ -13,6 +13,7 @@ import {
 import { FederateModule } from './federate/federate.module.ts';
 import { IngestModule } from './ingest/ingest.module.ts';
 import { LogIngestModule } from './logs/ingest/log-ingest.module.ts';
+import { LogQueryModule } from './logs/query/log-query.module.ts';
 import { LogStoreModule } from './logs/store/log-store.module.ts';
 import { NotificationsModule } from './notifications/notifications.module.ts';
 import { QueryModule } from './query/query.module.ts';
@@ -33,6 +34,7 @@ const INDEX_PAGE = `Binnacle alert engine
 /v1/metrics                OTLP metrics over HTTP; also /api/v1/otlp/v1/metrics
 /loki/api/v1/push          log lines, as Loki takes them
 /v1/logs                   OTLP logs over HTTP
+/loki/api/v1/query_range   LogQL; also query, labels, label/<name>/values, series, tail
 /api/v1/read               remote read
 /federate?match[]=         the youngest samples, to be scraped
 /api/v1/status/tsdb        the store
@@ -71,6 +73,7 @@ export class AlertEngineModule {
         IngestModule,
         LogStoreModule,
         LogIngestModule,
+        LogQueryModule,
         FederateModule,
         RemoteReadModule,
         StateModule,

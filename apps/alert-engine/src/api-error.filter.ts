@@ -5,6 +5,7 @@ import { AppLogger } from '#libs/platform';
 import { keptFormOf } from './ingest/otlp-form.ts';
 import { statusReply } from './ingest/otlp-receiver.ts';
 import { AlertmanagerErrorFilter } from './notifications/alertmanager-error.filter.ts';
+import { LokiErrorFilter } from './logs/query/loki-error.filter.ts';
 import { QueryErrorFilter } from './query/query-error.filter.ts';
 
 /** Which protocol's errors a path has; the first that fits. */
@@ -13,6 +14,7 @@ const PATHS = [
   ['otlp', /^(?:\/api\/v1\/otlp)?\/v1\/metrics\/?$/],
   ['query', /^\/api\/v1(?:\/|$)/],
   ['alertmanager', /^\/api\/v2(?:\/|$)/],
+  ['loki', /^\/loki\/api\/v1(?:\/|$)/],
 ] as const;
 
 /**
@@ -24,12 +26,14 @@ export class ApiErrorFilter extends BaseExceptionFilter {
   readonly #logger: AppLogger;
   readonly #query: QueryErrorFilter;
   readonly #alertmanager: AlertmanagerErrorFilter;
+  readonly #loki: LokiErrorFilter;
 
   constructor(host: HttpAdapterHost, logger: AppLogger) {
     super(host.httpAdapter);
     this.#logger = logger;
     this.#query = new QueryErrorFilter(logger);
     this.#alertmanager = new AlertmanagerErrorFilter(host);
+    this.#loki = new LokiErrorFilter(logger);
   }
 
   override catch(error: unknown, host: ArgumentsHost): void {
@@ -59,6 +63,10 @@ export class ApiErrorFilter extends BaseExceptionFilter {
       case 'alertmanager':
         // oxlint-disable-next-line promise/valid-params, promise/no-promise-in-callback -- a filter's, not a promise's
         this.#alertmanager.catch(error, host);
+        return;
+      case 'loki':
+        // oxlint-disable-next-line promise/valid-params, promise/no-promise-in-callback -- a filter's, not a promise's
+        this.#loki.catch(error, host);
         return;
       case undefined:
     }

@@ -20,6 +20,7 @@ export type {
   VectorMatching,
   VectorOperator,
 } from './ast.ts';
+export { LogFollower } from './execute/log-follower.ts';
 export { type LogEntry, type LogQueryRange } from './execute/log-query.ts';
 export {
   type LogqlAnswer,

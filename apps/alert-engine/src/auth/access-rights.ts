@@ -20,7 +20,7 @@ const INGEST =
 
 /** What is asked by POST because the question is long. */
 const QUESTIONS =
-  /^\/(api\/v1\/(query|query_range|query_exemplars|format_query|parse_query|labels|series|read)|loki\/api\/v1\/(query|query_range|labels|series))$/;
+  /^\/(api\/v1\/(query|query_range|query_exemplars|format_query|parse_query|labels|series|read)|loki\/api\/v1\/(query|query_range|labels?|series|format_query|index\/(stats|volume|volume_range)))$/;
 
 /**
  * @param path of the URL, without its query

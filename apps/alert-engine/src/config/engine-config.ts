@@ -7,6 +7,7 @@ import {
   alertmanagerConfigSchema,
   notificationsConfigSchema,
 } from '../notifications/notifications-config.ts';
+import { logQueryLimitsSchema } from '../logs/query/log-query-config.ts';
 import { logLimitsSchema } from '../logs/store/log-store-config.ts';
 import { queryLimitsSchema } from '../query/query-config.ts';
 import { storageConfigSchema, storageLimitsSchema } from '../store/store-config.ts';
@@ -37,6 +38,7 @@ export const engineConfigSchema = z.strictObject({
       query: queryLimitsSchema.prefault({}),
       storage: storageLimitsSchema.prefault({}),
       logs: logLimitsSchema.prefault({}),
+      log_query: logQueryLimitsSchema.prefault({}),
     })
     .prefault({}),
 });
