@@ -118,3 +118,54 @@ it('a folder of tokens is enough, and an empty one is an error', async () => {
   expect(await status(`${url}/api/v1/rules`, 'Bearer e')).toBe(200);
   expect(await status(`${url}/api/v1/write`, 'Bearer e', 'POST')).toBe(403);
 }, 120_000);
+
+async function hashPassword(password: string, args: readonly string[] = []) {
+  let out = '';
+  let err = '';
+  const code = await runCli(['hash-password', ...args], {
+    out: (text) => void (out += text),
+    err: (text) => void (err += text),
+    env: {},
+    readInput: async () => password,
+  });
+  return { code, out, err };
+}
+
+function basic(pair: string): string {
+  return `Basic ${Buffer.from(pair).toString('base64')}`;
+}
+
+it('a password that is known by its hash is checked without holding up anybody', async () => {
+  const { out: hash } = await hashPassword('hunter2\n', ['--cost', '6']);
+  expect(hash).toMatch(/^\$2b\$06\$\S{53}\n$/);
+  expect((await hashPassword('')).code).toBe(1);
+  expect((await hashPassword('x', ['--cost', '31'])).err).toContain('accepted are 4 to 14');
+  expect((await hashPassword('one\ntwo\n')).code).toBe(2);
+
+  const { out: other } = await hashPassword('hunter3', ['--cost', '4']);
+  const config = join(folder.path, 'engine.yml');
+  await writeFile(join(folder.path, 'hash'), other);
+  await writeFile(
+    config,
+    `auth: {basic_auth_users: {admin: '${hash.trim()}'}, users: [{name: ann, may: [read], password_hash_file: hash}]}\n`,
+  );
+  const { app, url } = await startEngine(join(folder.path, 'data'), config);
+  apps.push(app);
+  const query = `${url}/api/v1/query?query=1`;
+  for (let again = 0; again < 2; again++) {
+    expect(await status(query, basic('admin:hunter2'))).toBe(200);
+    expect(await status(query, basic('admin:hunter3'))).toBe(401);
+    expect(await status(query, basic('nobody:hunter2'))).toBe(401);
+    expect(await status(query, basic('ann:hunter3'))).toBe(200);
+    expect(await status(`${url}/-/reload`, basic('ann:hunter3'), 'POST')).toBe(403);
+    expect(await status(`${url}/-/reload`, basic('admin:hunter2'), 'POST')).toBe(200);
+  }
+
+  // Many guesses at a time: some are compared, the others told to come again, and those who are known get through.
+  const guesses = Array.from({ length: 100 }, (_, index) => status(query, basic(`admin:${index}`)));
+  expect(await status(query, basic('admin:hunter2'))).toBe(200);
+  const answers = await Promise.all(guesses);
+  expect(new Set(answers)).toEqual(new Set([401, 503]));
+  const metrics = (await getText(`${url}/metrics`)) ?? '';
+  expect(metrics).toMatch(/binnacle_http_refused_requests_total\{reason="busy"\} [1-9]/);
+}, 120_000);

@@ -23,6 +23,9 @@ const APPS = [
 
 type App = (typeof APPS)[number];
 
+/** In the place of what a Secret has: `.crt`, `.key`. */
+const CERTIFICATE = join(root, 'test/kube/tls/kubelet');
+
 /** What the environment of the workloads has, as the components and a cluster fill it. */
 const ENV = {
   NODE_NAME: 'node-1',
@@ -35,8 +38,12 @@ const ENV = {
 
 /** The two configurations, as far as components change them. */
 interface Configs {
-  readonly collector: { outputs: Record<string, object[]> };
-  readonly engine: { datasources?: object[] };
+  readonly collector: {
+    outputs: Record<string, object[]>;
+    scrape_configs: { job_name: string }[];
+    probes: { name: string }[];
+  };
+  readonly engine: { datasources?: object[]; tls?: object };
 }
 
 /** What each component that configures something makes of what was there; in the order of their names. */
@@ -74,6 +81,22 @@ const ASKS: Readonly<Record<string, (configs: Configs) => void>> = {
     collector.outputs['loki'] = [
       { name: 'loki', url: 'http://loki.example.com:3100/loki/api/v1/push' },
     ];
+  },
+  tls: ({ collector, engine }) => {
+    const tls = { tls_config: { ca_file: '/etc/binnacle-engine-ca/ca.crt' } };
+    Object.assign(collector.outputs['remote_write']![0]!, tls);
+    Object.assign(
+      collector.scrape_configs.find((job) => job.job_name === 'binnacle-engine')!,
+      {
+        scheme: 'https',
+        tls_config: { ...tls.tls_config, server_name: 'binnacle-engine.binnacle.svc' },
+      },
+    );
+    Object.assign(
+      collector.probes.find(({ name }) => name === 'binnacle-engine')!,
+      { http: tls },
+    );
+    engine.tls = { cert_file: '/etc/binnacle-tls/tls.crt', key_file: '/etc/binnacle-tls/tls.key' };
   },
 };
 
@@ -143,7 +166,7 @@ describeWithKubectl('the configuration in manifests', () => {
     const objects = render();
     for (const app of APPS) {
       for (const [name, text] of Object.entries(keysOf(objects, app))) {
-        writeFileSync(join(folder, name), text);
+        writeFileSync(join(folder, name), text.replaceAll('/etc/binnacle-tls/tls', CERTIFICATE));
       }
       const args = containerArgs(objects, app).filter((arg) => arg.startsWith('--config='));
       expect(args).toHaveLength(2);

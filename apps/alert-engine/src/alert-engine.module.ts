@@ -1,9 +1,15 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
-import { AppConfigModule, type AppLogger, PlatformModule, type RunOptions } from '#libs/platform';
+import {
+  AccessModule,
+  AppConfigModule,
+  type AppLogger,
+  PlatformModule,
+  type RunOptions,
+} from '#libs/platform';
 import { ApiErrorFilter } from './api-error.filter.ts';
-import { AuthModule } from './auth/auth.module.ts';
+import { rightOfPost } from './auth/access-rights.ts';
 import {
   ENGINE_CONFIG,
   type EngineConfig,
@@ -66,7 +72,7 @@ export class AlertEngineModule {
           readConfig: () => readEngineConfig(options, env),
           metricPrefix: 'prometheus',
         }),
-        AuthModule,
+        AccessModule.forApp({ access: config.auth, tls: config.tls, rightOfPost }),
         StoreModule,
         TargetsModule,
         QueryModule,

@@ -1,5 +1,11 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { AppLogger, createHttpApp, type RunOptions } from '#libs/platform';
+import {
+  AppLogger,
+  configFolder,
+  createHttpApp,
+  readTlsAtStart,
+  type RunOptions,
+} from '#libs/platform';
 import { AlertEngineModule } from './alert-engine.module.ts';
 import { type Environment, readEngineConfig } from './config/engine-config.ts';
 
@@ -13,5 +19,6 @@ export async function createApp(
   logger: AppLogger = AppLogger.create({ app: 'alert-engine', level: options.logLevel }),
 ): Promise<NestFastifyApplication> {
   const config = await readEngineConfig(options, env);
-  return createHttpApp(AlertEngineModule.forApp(options, config, env, logger), logger);
+  const module = AlertEngineModule.forApp(options, config, env, logger);
+  return createHttpApp(module, logger, {}, await readTlsAtStart(config, configFolder(options)));
 }

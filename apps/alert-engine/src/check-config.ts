@@ -1,11 +1,10 @@
-import type { RunOptions } from '#libs/platform';
-import { readCredentials } from './auth/auth-config.ts';
+import { checkAccess, configFolder, type RunOptions } from '#libs/platform';
 import { type Environment, readEngineConfig } from './config/engine-config.ts';
 import {
   alertmanagerConfigPath,
   loadAlertmanagerConfig,
 } from './notifications/alertmanager-config-file.ts';
-import { configFolder, readAllRuleFiles } from './rules/read-rule-files.ts';
+import { readAllRuleFiles } from './rules/read-rule-files.ts';
 
 /**
  * Reads everything the engine would read at its start and runs nothing.
@@ -15,7 +14,7 @@ import { configFolder, readAllRuleFiles } from './rules/read-rule-files.ts';
 export async function checkConfig(options: RunOptions, env: Environment): Promise<string> {
   const { configFile, moreConfigFiles = [] } = options;
   const config = await readEngineConfig(options, env);
-  await readCredentials(config.auth, configFolder(options));
+  await checkAccess(config, configFolder(options));
   const files = await readAllRuleFiles(config, configFolder(options));
   const rules = files.flatMap(({ groups }) => groups).flatMap((group) => group.rules);
   const path = alertmanagerConfigPath(config.alertmanager_config, options);

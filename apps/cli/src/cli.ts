@@ -10,6 +10,7 @@ import {
 import { checkRulesCommand } from './commands/check-rules.ts';
 import { dbInspectCommand, dbRepairCommand, dbVerifyCommand } from './commands/db.ts';
 import { exportMetricsCommand } from './commands/export-metrics.ts';
+import { hashPasswordCommand } from './commands/hash-password.ts';
 import {
   importAlertmanagerCommand,
   importManifestsCommand,
@@ -52,6 +53,7 @@ const COMMANDS: readonly Command[] = [
   routesShowCommand,
   routesTestCommand,
   templateRenderCommand,
+  hashPasswordCommand,
   promqltestCommand,
   dbInspectCommand,
   dbVerifyCommand,

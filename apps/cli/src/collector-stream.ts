@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { engineAddress } from './engine-address.ts';
 
 /** A collector cannot be watched; the message is a sentence for the user. */
 export class CollectorStreamError extends Error {
@@ -40,7 +41,7 @@ export async function collectorsBehind(urls: readonly string[]): Promise<string[
 }
 
 /**
- * The lines that a collector streams, for as long as it does.
+ * The lines that a collector streams, for as long as it does. Credentials are in the URL, as they are in an engine's.
  * @throws CollectorStreamError
  */
 export async function* linesOf(
@@ -48,12 +49,12 @@ export async function* linesOf(
   path: string,
   params: URLSearchParams,
 ): AsyncGenerator<string, void, undefined> {
-  const url = new URL(path, collector.endsWith('/') ? collector : `${collector}/`);
+  const { url, headers } = engineAddress(collector, path);
   url.search = params.toString();
   const abort = new AbortController();
   let timer = setTimeout(() => abort.abort(), CONNECT_MS);
   try {
-    const response = await fetch(url, { redirect: 'error', signal: abort.signal });
+    const response = await fetch(url, { headers, redirect: 'error', signal: abort.signal });
     if (!response.ok) {
       const answer = (await response.text()).slice(0, 500);
       throw new CollectorStreamError(`${url.origin} answered ${response.status}: ${answer}`);

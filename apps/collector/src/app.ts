@@ -1,5 +1,11 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { AppLogger, createHttpApp, type RunOptions } from '#libs/platform';
+import {
+  AppLogger,
+  configFolder,
+  createHttpApp,
+  readTlsAtStart,
+  type RunOptions,
+} from '#libs/platform';
 import { CollectorModule } from './collector.module.ts';
 import { type Environment, readCollectorConfig } from './config/collector-config.ts';
 
@@ -13,5 +19,6 @@ export async function createApp(
   logger: AppLogger = AppLogger.create({ app: 'collector', level: options.logLevel }),
 ): Promise<NestFastifyApplication> {
   const config = await readCollectorConfig(options, env);
-  return createHttpApp(CollectorModule.forApp(options, config, env, logger), logger);
+  const module = CollectorModule.forApp(options, config, env, logger);
+  return createHttpApp(module, logger, {}, await readTlsAtStart(config, configFolder(options)));
 }

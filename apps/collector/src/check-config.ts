@@ -1,4 +1,4 @@
-import type { RunOptions } from '#libs/platform';
+import { checkAccess, configFolder, type RunOptions } from '#libs/platform';
 import { type Environment, readCollectorConfig } from './config/collector-config.ts';
 
 /**
@@ -8,6 +8,7 @@ import { type Environment, readCollectorConfig } from './config/collector-config
  */
 export async function checkConfig(options: RunOptions, env: Environment): Promise<string> {
   const config = await readCollectorConfig(options, env);
+  await checkAccess(config, configFolder(options));
   const jobs = config.scrape.jobs?.length ?? 0;
   const { files } = config.logs;
   const { configFile, moreConfigFiles = [] } = options;

@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ScheduleModule } from '@nestjs/schedule';
 import {
+  AccessModule,
   AppConfigModule,
   type AppLogger,
   DataDirectoryModule,
@@ -53,6 +54,12 @@ export class CollectorModule {
           config,
           readConfig: () => readCollectorConfig(options, env),
           metricPrefix: 'binnacle_collector',
+        }),
+        // Nothing here is sent to, so whatever is no question changes something.
+        AccessModule.forApp({
+          access: config.auth,
+          tls: config.tls,
+          rightOfPost: () => 'edit',
         }),
         DataDirectoryModule,
         OutputsModule,

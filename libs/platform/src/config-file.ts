@@ -1,5 +1,5 @@
 import { glob, readFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { errorCode } from '#libs/node-files';
 import { type ConfigText, parseYamlConfig, parseYamlConfigs } from '#libs/yaml-config';
 import type { z } from 'zod';
@@ -8,6 +8,11 @@ import type { RunOptions } from './run-options.ts';
 
 /** The files of a configuration as they were named: see `RunOptions`. */
 export type NamedConfigFiles = Pick<RunOptions, 'configFile' | 'moreConfigFiles'>;
+
+/** What relative paths of a configuration are relative to. */
+export function configFolder({ configFile }: NamedConfigFiles): string {
+  return configFile === null ? process.cwd() : dirname(resolve(configFile));
+}
 
 /** A configuration of very many files is a wildcard that was not meant. */
 const MAX_FILES = 100;

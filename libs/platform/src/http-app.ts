@@ -4,6 +4,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { DynamicModule, Type } from '@nestjs/common';
 import { StandardSchemaValidationPipe } from '@nestjs/common';
 import { errorCode } from '#libs/node-files';
+import type { ServerTls } from './access/server-tls.ts';
 import type { AppLogger } from './app-logger.ts';
 import { HealthState } from './health-state.ts';
 import { PlainError } from './plain-error.ts';
@@ -32,11 +33,13 @@ const DEFAULT_LIMITS: HttpLimits = {
 /**
  * A Nest application on Fastify with the body parsers and limits that both apps share; not listening. Protobuf and octet
  * streams arrive as Buffers, forms as URLSearchParams.
+ * @param tls null for plain HTTP
  */
 export async function createHttpApp(
   rootModule: Type | DynamicModule,
   logger: AppLogger,
   limits: Partial<HttpLimits> = {},
+  tls: ServerTls | null = null,
 ): Promise<NestFastifyApplication> {
   const { maxBinaryBodyBytes, maxTextBodyBytes, drainMs } = { ...DEFAULT_LIMITS, ...limits };
   const adapter = new FastifyAdapter({
@@ -44,6 +47,7 @@ export async function createHttpApp(
     requestTimeout: 60_000,
     keepAliveTimeout: 75_000,
     forceCloseConnections: 'idle',
+    ...(tls !== null && { https: tls }),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 2_048 },
   });
   const fastify = adapter.getInstance();

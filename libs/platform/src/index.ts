@@ -1,3 +1,8 @@
+export { accessSchema, checkAccess, withTokenFolder } from './access/access-config.ts';
+export { AccessGate } from './access/access.gate.ts';
+export { AccessModule } from './access/access.module.ts';
+export type { AccessRight } from './access/access-rights.ts';
+export { readTlsAtStart, serverTlsSchema } from './access/server-tls.ts';
 export { AppConfigModule, type AppConfigOptions } from './app-config.module.ts';
 export {
   AppLogger,
@@ -6,7 +11,12 @@ export {
   type LogFields,
   type LogLevel,
 } from './app-logger.ts';
-export { type NamedConfigFiles, readConfigFiles, readTextFile } from './config-file.ts';
+export {
+  configFolder,
+  type NamedConfigFiles,
+  readConfigFiles,
+  readTextFile,
+} from './config-file.ts';
 export { DataDirectory } from './data-directory.ts';
 export { DataDirectoryModule } from './data-directory.module.ts';
 export { type HealthCheck, HealthState } from './health-state.ts';

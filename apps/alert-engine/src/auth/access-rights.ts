@@ -1,19 +1,4 @@
-/**
- * What a request needs: `read` to ask, `write` to send samples, `edit` to change anything else (silences, alerts, reloads,
- * snapshots, test messages).
- */
-export const ACCESS_RIGHTS = ['read', 'write', 'edit'] as const;
-
-export type AccessRight = (typeof ACCESS_RIGHTS)[number];
-
-/** Asked by kubelets and scrapers, which have no credentials; they tell nothing of what is stored. */
-const OPEN: ReadonlySet<string> = new Set([
-  '/livez',
-  '/readyz',
-  '/-/healthy',
-  '/-/ready',
-  '/metrics',
-]);
+import type { AccessRight } from '#libs/platform';
 
 const INGEST =
   /^\/(api\/v1\/(write|push|otlp\/.*)|(otlp\/)?v1\/(metrics|logs|traces)|loki\/api\/v1\/push)$/;
@@ -22,13 +7,8 @@ const INGEST =
 const QUESTIONS =
   /^\/(api\/v1\/(query|query_range|query_exemplars|format_query|parse_query|labels|series|read)|loki\/api\/v1\/(query|query_range|labels?|series|format_query|index\/(stats|volume|volume_range)))$/;
 
-/**
- * @param path of the URL, without its query
- * @returns null for what is open to everybody
- */
-export function neededRight(method: string, path: string): AccessRight | null {
-  const plain = path.length > 1 ? path.replace(/\/+$/, '') : path;
-  if (method === 'GET' || method === 'HEAD') return OPEN.has(plain) ? null : 'read';
-  if (INGEST.test(plain)) return 'write';
-  return method === 'POST' && QUESTIONS.test(plain) ? 'read' : 'edit';
+/** The right that a request of the engine's APIs needs if it is no GET. */
+export function rightOfPost(method: string, path: string): AccessRight {
+  if (INGEST.test(path)) return 'write';
+  return method === 'POST' && QUESTIONS.test(path) ? 'read' : 'edit';
 }

@@ -1,8 +1,13 @@
 import type { KubeEndpoint } from '#libs/node-kube';
 import { stateConfigSchema } from '#libs/node-state';
-import { type NamedConfigFiles, readConfigFiles } from '#libs/platform';
+import {
+  accessSchema,
+  type NamedConfigFiles,
+  readConfigFiles,
+  serverTlsSchema,
+  withTokenFolder,
+} from '#libs/platform';
 import { z } from 'zod';
-import { authSchema, withTokenFolder } from '../auth/auth-config.ts';
 import {
   alertmanagerConfigSchema,
   notificationsConfigSchema,
@@ -30,7 +35,8 @@ export const engineConfigSchema = z.strictObject({
   datasources: datasourcesSchema,
   alertmanager_config: alertmanagerConfigSchema,
   notifications: notificationsConfigSchema.prefault({}),
-  auth: authSchema,
+  auth: accessSchema,
+  tls: serverTlsSchema,
   state: stateConfigSchema.prefault({}),
   storage: storageConfigSchema.prefault({}),
   limits: z

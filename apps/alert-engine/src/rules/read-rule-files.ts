@@ -1,13 +1,8 @@
 import { glob } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
-import { PlainError, readTextFile, type RunOptions } from '#libs/platform';
+import { resolve } from 'node:path';
+import { PlainError, readTextFile } from '#libs/platform';
 import { parseRuleFile, type RuleFile } from '#libs/rules';
 import type { EngineConfig } from '../config/engine-config.ts';
-
-/** What relative paths of a configuration are relative to. */
-export function configFolder({ configFile }: RunOptions): string {
-  return configFile === null ? process.cwd() : dirname(resolve(configFile));
-}
 
 /**
  * Every rule file of a configuration: those over the embedded store, and those over each datasource.

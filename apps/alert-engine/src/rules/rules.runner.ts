@@ -13,6 +13,7 @@ import {
   RUN_OPTIONS,
   type RunOptions,
   withSpan,
+  configFolder,
 } from '#libs/platform';
 import {
   type AlertingEntry,
@@ -27,7 +28,7 @@ import { StoredSamples } from '../store/stored-samples.ts';
 import { RuleObjects } from './objects/rule-objects.ts';
 import { ReactiveScheduler } from './reactive-scheduler.ts';
 import { Datasources } from './datasources.ts';
-import { configFolder, findRuleFiles, readAllRuleFiles } from './read-rule-files.ts';
+import { findRuleFiles, readAllRuleFiles } from './read-rule-files.ts';
 import { RuleMetrics } from './rule-metrics.ts';
 import { RuleScheduler } from './rule-scheduler.ts';
 import { StoredAlertStates } from './stored-alert-states.ts';

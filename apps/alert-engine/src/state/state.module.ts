@@ -11,6 +11,7 @@ import {
 } from '#libs/node-state';
 import {
   AppLogger,
+  configFolder,
   DataDirectory,
   DataDirectoryModule,
   HealthState,
@@ -21,7 +22,6 @@ import {
   StopRequests,
 } from '#libs/platform';
 import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
-import { configFolder } from '../rules/read-rule-files.ts';
 import { engineIdOf } from './engine-id.ts';
 import { PostgresState } from './postgres-state.ts';
 import { STATE_STORE } from './state-store.ts';

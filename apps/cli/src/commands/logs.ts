@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { collectorsBehind, CollectorStreamError, linesOf } from '../collector-stream.ts';
+import { shownEngine } from '../engine-address.ts';
 import { type Command, type CommandIo, CommandUsageError } from '../command.ts';
 
 const FILTERS = ['namespace', 'pod', 'container', 'level', 'grep'] as const;
@@ -41,7 +42,7 @@ export const logsCommand: Command = {
           print(line, isJson, io);
           await io.outDrained?.();
         }
-        io.err(`binnacle logs: ${collector} has ended\n`);
+        io.err(`binnacle logs: ${shownEngine(collector)} has ended\n`);
       } catch (error) {
         if (!(error instanceof CollectorStreamError)) throw error;
         io.err(`binnacle logs: ${error.message}\n`);

@@ -1,5 +1,11 @@
-import { dirname, resolve } from 'node:path';
-import { type NamedConfigFiles, readConfigFiles } from '#libs/platform';
+import {
+  accessSchema,
+  configFolder,
+  type NamedConfigFiles,
+  readConfigFiles,
+  serverTlsSchema,
+  withTokenFolder,
+} from '#libs/platform';
 import { z } from 'zod';
 import {
   hostMetricsConfigSchema,
@@ -37,6 +43,8 @@ export const collectorConfigSchema = z
     kubernetes: kubernetesConfigSchema.prefault({}),
     logs: logsConfigSchema.prefault({}),
     otlp: otlpConfigSchema,
+    auth: accessSchema,
+    tls: serverTlsSchema,
     limits: collectorLimitsSchema.prefault({}),
   })
   .superRefine(checkScrapeSection);
@@ -66,11 +74,11 @@ export async function readCollectorConfig(
   env: Environment,
 ): Promise<CollectorConfig> {
   const config = await readConfigFiles(files, collectorConfigSchema, env);
-  const { configFile } = files;
-  const baseDir = configFile === null ? process.cwd() : dirname(resolve(configFile));
+  const baseDir = configFolder(files);
   const cluster = await kubernetesSurroundings(config.kubernetes, env, baseDir);
   return {
     ...config,
+    auth: await withTokenFolder(config.auth, env),
     // Where a prometheus.yml has them.
     external_labels: { ...config.global?.external_labels, ...config.external_labels },
     scrape: await loadJobs(config, { baseDir, env }),

@@ -114,6 +114,8 @@ export const logsConfigSchema = z
     inputs: logInputsSchema.prefault({}),
     /** What is told of the pods whose files are followed. */
     pods: podsSchema.prefault({}),
+    /** Whether whoever reaches the collector may watch lines go by, where `auth` knows nobody. */
+    live_view: z.strictObject({ allow_anonymous: z.boolean().default(false) }).prefault({}),
     /** How often files are looked at, besides when the file system tells of a change. */
     poll_interval: durationMs({ minMs: 10 }).prefault('250ms'),
     /** How often the patterns are looked at. */

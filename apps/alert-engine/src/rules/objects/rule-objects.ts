@@ -14,6 +14,7 @@ import {
   ReloadService,
   RUN_OPTIONS,
   type RunOptions,
+  configFolder,
 } from '#libs/platform';
 import {
   readRuleObject,
@@ -26,7 +27,6 @@ import {
 import { Registry } from 'prom-client';
 import { z } from 'zod';
 import { ENGINE_CONFIG, type EngineConfig } from '../../config/engine-config.ts';
-import { configFolder } from '../read-rule-files.ts';
 import { RuleObjectWatch } from './rule-object-watch.ts';
 import { confinementOf, quotaOf } from './rule-objects-config.ts';
 import { RuleObjectsMetrics } from './rule-objects.metrics.ts';
