@@ -8,6 +8,7 @@ import {
 import { type Labels, METRIC_NAME } from '#libs/labels';
 import { BYTES, FIXED64, ProtobufWriter, VARINT } from '#libs/protobuf';
 import { isStaleMarker, type SampleBatch, type SampleExemplar } from '#libs/samples';
+import { ClassicGroups, type ClassicPoint, type Found } from './classic-groups.ts';
 import { CUMULATIVE } from './metrics-request.ts';
 
 /** Samples `start` up to `end` of a batch, `firstSeries` being the series of `start`. */
@@ -18,20 +19,15 @@ export interface OtlpSlice {
   readonly end: number;
 }
 
-/** One sample and what it is of. */
-interface Found {
-  readonly labels: Labels;
-  readonly batch: SampleBatch;
-  readonly sample: number;
-}
-
-type Kind = 'gauge' | 'sum' | 'histogram' | 'exponential';
+/** What a metric's points are; those of `classic` ones and of summaries were put together of several series. */
+type Kind = 'gauge' | 'sum' | 'histogram' | 'exponential' | ClassicPoint['kind'];
 
 interface MetricPoints {
   readonly name: string;
   readonly kind: Kind;
   readonly description: string;
   readonly points: Found[];
+  readonly classics: ClassicPoint[];
 }
 
 /** Fields of the messages between a request and its points (opentelemetry-proto, metrics v1). */
@@ -46,7 +42,9 @@ const KIND_FIELDS: Readonly<Record<Kind, number>> = {
   gauge: 5 * 8 + BYTES,
   sum: 7 * 8 + BYTES,
   histogram: 9 * 8 + BYTES,
+  classic: 9 * 8 + BYTES,
   exponential: 10 * 8 + BYTES,
+  summary: 11 * 8 + BYTES,
 };
 const DATA_POINT = 1 * 8 + BYTES;
 const TEMPORALITY = 2 * 8 + VARINT;
@@ -61,13 +59,23 @@ const ATTRIBUTES: Readonly<Record<Kind, number>> = {
   gauge: 7,
   sum: 7,
   histogram: 9,
+  classic: 9,
   exponential: 1,
+  summary: 7,
 };
-const FLAGS: Readonly<Record<Kind, number>> = { gauge: 8, sum: 8, histogram: 10, exponential: 10 };
-const EXEMPLARS: Readonly<Record<Kind, number>> = {
+const FLAGS: Readonly<Record<Kind, number>> = {
+  gauge: 8,
+  sum: 8,
+  histogram: 10,
+  classic: 10,
+  exponential: 10,
+  summary: 8,
+};
+const EXEMPLARS: Readonly<Record<Exclude<Kind, 'summary'>, number>> = {
   gauge: 5,
   sum: 5,
   histogram: 8,
+  classic: 8,
   exponential: 11,
 };
 const NUMBER_AS_DOUBLE = 4 * 8 + FIXED64;
@@ -84,7 +92,12 @@ const BUCKETS_OFFSET = 1 * 8 + VARINT;
 const BUCKETS_COUNTS = 2 * 8 + BYTES;
 const EXEMPLAR_TIME = 2 * 8 + FIXED64;
 const EXEMPLAR_AS_DOUBLE = 3 * 8 + FIXED64;
+const EXEMPLAR_SPAN = 4 * 8 + BYTES;
+const EXEMPLAR_TRACE = 5 * 8 + BYTES;
 const EXEMPLAR_ATTRIBUTE = 7 * 8 + BYTES;
+const QUANTILE_VALUE = 6 * 8 + BYTES;
+const QUANTILE = 1 * 8 + FIXED64;
+const VALUE_AT_QUANTILE = 2 * 8 + FIXED64;
 /** The point says that its series has ended. */
 const NO_RECORDED_VALUE = 1;
 const NANOS_PER_MS = 1_000_000n;
@@ -94,8 +107,8 @@ const MAX_DENSE_BUCKETS = 10_000;
 /**
  * Samples as an `ExportMetricsServiceRequest`: `job` and `instance` become the resource's service name and instance, names stay
  * as they are. What is known to be a counter is a monotonic sum; native histograms are exponential ones, or explicit ones where
- * they have custom buckets; everything else, the series of classic histograms and summaries too, is a gauge, whose name no
- * receiver changes. Stale markers are points without a recorded value.
+ * they have custom buckets; classic histograms and summaries are put together where the slices have all of their series and
+ * those agree; everything else is a gauge, whose name no receiver changes. Stale markers are points without a recorded value.
  */
 export function encodeOtlpMetrics(slices: readonly OtlpSlice[]): Buffer {
   const writer = new ProtobufWriter();
@@ -122,6 +135,7 @@ export function encodeOtlpMetrics(slices: readonly OtlpSlice[]): Buffer {
 
 interface ResourcePoints {
   readonly labels: Labels;
+  readonly classic: ClassicGroups;
   readonly metrics: Map<string, MetricPoints>;
 }
 
@@ -133,28 +147,56 @@ function byResource(slices: readonly OtlpSlice[]): Map<string, ResourcePoints> {
       const labels = batch.labels[series]!;
       const key = `${labels.get('job')}\xff${labels.get('instance')}`;
       let resource = resources.get(key);
-      if (resource === undefined) resources.set(key, (resource = { labels, metrics: new Map() }));
+      if (resource === undefined) {
+        resource = { labels, classic: new ClassicGroups(), metrics: new Map() };
+        resources.set(key, resource);
+      }
       const seriesEnd = Math.min(batch.firstSample[series + 1]!, end);
-      for (; sample < seriesEnd; sample++) add(resource, { labels, batch, sample }, series);
+      for (; sample < seriesEnd; sample++) {
+        const found = { labels, batch, series, sample };
+        if (!resource.classic.take(found)) add(resource, found);
+      }
     }
+  }
+  for (const resource of resources.values()) {
+    const { points, rest } = resource.classic.split();
+    for (const point of points) addClassic(resource, point);
+    for (const found of rest) add(resource, found);
   }
   return resources;
 }
 
-function add({ metrics }: ResourcePoints, found: Found, series: number): void {
-  const { labels, batch, sample } = found;
+function add(resource: ResourcePoints, found: Found): void {
+  const { labels, batch, series, sample } = found;
   const name = labels.metricName;
   const metadata = batch.metadata?.[series] ?? null;
   const kind = kindOf(name, metadata?.type ?? 'unknown', batch.histograms?.[sample] ?? null);
+  metricOf(resource, kind, name, metadata?.help ?? '').points.push(found);
+}
+
+function addClassic(resource: ResourcePoints, point: ClassicPoint): void {
+  metricOf(resource, point.kind, point.name, point.help).classics.push(point);
+}
+
+function metricOf(
+  { metrics }: ResourcePoints,
+  kind: Kind,
+  name: string,
+  description: string,
+): MetricPoints {
   const key = `${kind} ${name}`;
   let metric = metrics.get(key);
   if (metric === undefined) {
-    metrics.set(key, (metric = { name, kind, description: metadata?.help ?? '', points: [] }));
+    metrics.set(key, (metric = { name, kind, description, points: [], classics: [] }));
   }
-  metric.points.push(found);
+  return metric;
 }
 
-function kindOf(name: string, type: string, histogram: FloatHistogram | null): Kind {
+function kindOf(
+  name: string,
+  type: string,
+  histogram: FloatHistogram | null,
+): Exclude<Kind, ClassicPoint['kind']> {
   if (histogram !== null) {
     return histogram.schema === CUSTOM_BUCKETS_SCHEMA ? 'histogram' : 'exponential';
   }
@@ -191,7 +233,7 @@ function writeAttribute(writer: ProtobufWriter, tag: number, name: string, value
 
 function writeMetric(
   writer: ProtobufWriter,
-  { name, kind, description, points }: MetricPoints,
+  { name, kind, description, points, classics }: MetricPoints,
 ): void {
   writer.writeVarint(METRIC_NAME_FIELD);
   writer.writeString(name);
@@ -207,7 +249,13 @@ function writeMetric(
     writePoint(writer, kind, found);
     writer.endMessage(point);
   }
-  if (kind !== 'gauge') {
+  for (const classic of classics) {
+    writer.writeVarint(DATA_POINT);
+    const point = writer.beginMessage();
+    writeClassic(writer, classic);
+    writer.endMessage(point);
+  }
+  if (kind !== 'gauge' && kind !== 'summary') {
     writer.writeVarint(TEMPORALITY);
     writer.writeVarint(CUMULATIVE);
   }
@@ -218,26 +266,63 @@ function writeMetric(
   writer.endMessage(data);
 }
 
-function writePoint(writer: ProtobufWriter, kind: Kind, { labels, batch, sample }: Found): void {
-  const { flat } = labels;
+/** Whose it is and when, which every kind of point has. */
+function writePlace(
+  writer: ProtobufWriter,
+  kind: Kind,
+  place: { readonly labels: Labels; readonly startMs: number; readonly timeMs: number },
+): void {
+  const { flat } = place.labels;
   for (let i = 0; i < flat.length; i += 2) {
     const name = flat[i]!;
     if (name === METRIC_NAME || name === 'job' || name === 'instance') continue;
     writeAttribute(writer, ATTRIBUTES[kind] * 8 + BYTES, name, flat[i + 1]!);
   }
+  if (place.startMs > 0) writeNanos(writer, START_TIME, place.startMs);
+  writeNanos(writer, TIME, place.timeMs);
+}
+
+function writeEnd(writer: ProtobufWriter, kind: Kind): void {
+  writer.writeVarint(FLAGS[kind] * 8 + VARINT);
+  writer.writeVarint(NO_RECORDED_VALUE);
+}
+
+function writeClassic(writer: ProtobufWriter, point: ClassicPoint): void {
+  const { kind, count, sum, bounds, values, exemplars } = point;
+  writePlace(writer, kind, point);
+  writeFixed64(writer, COUNT, BigInt(count));
+  if (sum !== null) writeDouble(writer, SUM, sum);
+  if (point.isEnded) writeEnd(writer, kind);
+  if (kind === 'summary') {
+    bounds.forEach((quantile, i) => {
+      writer.writeVarint(QUANTILE_VALUE);
+      const message = writer.beginMessage();
+      writeDouble(writer, QUANTILE, quantile);
+      writeDouble(writer, VALUE_AT_QUANTILE, values[i]!);
+      writer.endMessage(message);
+    });
+    return;
+  }
+  writeExplicitBuckets(writer, bounds, values);
+  for (const exemplar of exemplars) {
+    writer.writeVarint(EXEMPLARS[kind] * 8 + BYTES);
+    writeExemplar(writer, exemplar);
+  }
+}
+
+function writePoint(writer: ProtobufWriter, kind: Kind, { labels, batch, sample }: Found): void {
   const startMs = batch.startTimesMs?.[sample] ?? 0;
-  if (startMs > 0) writeNanos(writer, START_TIME, startMs);
-  writeNanos(writer, TIME, batch.timesMs[sample]!);
+  writePlace(writer, kind, { labels, startMs, timeMs: batch.timesMs[sample]! });
   const histogram = batch.histograms?.[sample] ?? null;
   if (histogram !== null) {
     if (kind === 'exponential') writeExponential(writer, histogram);
     else writeExplicit(writer, histogram);
   } else if (isStaleMarker(batch.values, sample)) {
-    writer.writeVarint(FLAGS[kind] * 8 + VARINT);
-    writer.writeVarint(NO_RECORDED_VALUE);
+    writeEnd(writer, kind);
   } else {
     writeDouble(writer, NUMBER_AS_DOUBLE, batch.values[sample]!);
   }
+  if (kind === 'summary') return;
   for (const exemplar of batch.exemplars?.get(sample) ?? []) {
     writer.writeVarint(EXEMPLARS[kind] * 8 + BYTES);
     writeExemplar(writer, exemplar);
@@ -306,21 +391,44 @@ function writeExplicit(writer: ProtobufWriter, histogram: FloatHistogram): void 
   const dense = customValues.map(() => 0);
   dense.push(0);
   indices.forEach((index, i) => (dense[index] = counts[i]!));
+  writeExplicitBuckets(writer, customValues, dense);
+}
+
+/** @param counts one more than bounds */
+function writeExplicitBuckets(
+  writer: ProtobufWriter,
+  bounds: readonly number[],
+  counts: readonly number[],
+): void {
   writer.writeVarint(BUCKET_COUNTS);
   const packedCounts = writer.beginMessage();
-  for (const inBucket of dense) writeRaw64(writer, BigInt(Math.round(inBucket)));
+  for (const inBucket of counts) writeRaw64(writer, BigInt(Math.round(inBucket)));
   writer.endMessage(packedCounts);
-  if (customValues.length === 0) return;
+  if (bounds.length === 0) return;
   writer.writeVarint(EXPLICIT_BOUNDS);
   const packedBounds = writer.beginMessage();
-  const bounds = Float64Array.from(customValues);
-  for (let i = 0; i < bounds.length; i++) writer.writeDouble(bounds, i);
+  const column = Float64Array.from(bounds);
+  for (let i = 0; i < column.length; i++) writer.writeDouble(column, i);
   writer.endMessage(packedBounds);
 }
 
+/** Labels of exemplars that have fields of their own; in any other form they stay what they are. */
+const IDS: ReadonlyMap<string, { readonly pattern: RegExp; readonly tag: number }> = new Map([
+  ['trace_id', { pattern: /^[0-9a-f]{32}$/, tag: EXEMPLAR_TRACE }],
+  ['span_id', { pattern: /^[0-9a-f]{16}$/, tag: EXEMPLAR_SPAN }],
+]);
+
 function writeExemplar(writer: ProtobufWriter, { labels, value, timeMs }: SampleExemplar): void {
   const message = writer.beginMessage();
-  for (const [name, text] of labels) writeAttribute(writer, EXEMPLAR_ATTRIBUTE, name, text);
+  for (const [name, text] of labels) {
+    const id = IDS.get(name);
+    if (id?.pattern.test(text) === true) {
+      writer.writeVarint(id.tag);
+      const bytes = writer.beginMessage();
+      writer.append(Buffer.from(text, 'hex'));
+      writer.endMessage(bytes);
+    } else writeAttribute(writer, EXEMPLAR_ATTRIBUTE, name, text);
+  }
   writeNanos(writer, EXEMPLAR_TIME, timeMs);
   writeDouble(writer, EXEMPLAR_AS_DOUBLE, value);
   writer.endMessage(message);

@@ -1,3 +1,4 @@
+export { maySeparate } from './classic-groups.ts';
 export {
   decodeOtlpBody,
   decodeOtlpLogsBody,

@@ -50,6 +50,11 @@ function sendOf(queue: SendQueue, nowMs: number): PendingSend {
   return action.send;
 }
 
+/** `m1` to `m4` belong together. */
+function isApart(_before: Labels, after: Labels): boolean {
+  return !['m2', 'm3', 'm4'].includes(after.metricName);
+}
+
 describe('SendQueue', () => {
   it('sends a full request at once and a small one when its oldest sample has waited long enough', () => {
     const queue = queueOf();
@@ -60,6 +65,19 @@ describe('SendQueue', () => {
     queue.completed(ACCEPTED, 510);
     expect(queue.nextAction(510)).toEqual({ kind: 'wait', untilMs: 1_500 });
     expect(valuesOf(sendOf(queue, 1_500))).toEqual([5]);
+  });
+  it('takes a few samples more where series must not be separated', () => {
+    for (const perSeries of [1, 2]) {
+      const queue = new SendQueue(OPTIONS, () => 1, isApart);
+      const values = Array.from({ length: 7 * perSeries }, (_, i) => i);
+      queue.push(batchOf(values.slice(0, 10), perSeries), 0);
+      const sizes: number[] = [];
+      while (!queue.isEmpty) {
+        sizes.push(sendOf(queue, 1_000).sampleCount);
+        queue.completed(ACCEPTED, 1_000);
+      }
+      expect(sizes).toEqual(perSeries === 1 ? [5, 2] : [10]);
+    }
   });
   it('sends what is urgent early, together with what waits before it', () => {
     const queue = queueOf();

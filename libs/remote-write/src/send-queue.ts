@@ -1,4 +1,5 @@
 import { assert } from '#libs/invariant';
+import type { Labels } from '#libs/labels';
 import type { SampleBatch } from '#libs/samples';
 import type { SampleSlice } from './sample-slice.ts';
 import type { RetryReason, WriteAnswer } from './write-answer.ts';
@@ -38,6 +39,9 @@ export type SendAction =
   /** Nothing until samples are pushed or the request under way is completed. */
   | { readonly kind: 'idle' };
 
+/** Series that a request takes beyond its size, at most, so that they are not separated. */
+const MAX_TOGETHER = 2_000;
+
 /** Why samples were given up; the set is closed because it becomes a metric label. */
 export type DropReason = 'queue_full' | 'rejected' | 'shutdown';
 
@@ -73,6 +77,7 @@ interface QueuedBatch {
 export class SendQueue {
   readonly #options: SendQueueOptions;
   readonly #random: () => number;
+  readonly #maySeparate: ((before: Labels, after: Labels) => boolean) | null;
   /** Pushed batches as a chain, oldest first. */
   #oldest: QueuedBatch | null = null;
   #newest: QueuedBatch | null = null;
@@ -97,12 +102,20 @@ export class SendQueue {
     timeout: 0,
   };
 
-  /** @param random answers numbers from 0 up to 1, for the jitter of retries */
-  constructor(options: SendQueueOptions, random: () => number) {
+  /**
+   * @param random answers numbers from 0 up to 1, for the jitter of retries
+   * @param maySeparate whether a request may end between two neighbouring series; null where it may anywhere
+   */
+  constructor(
+    options: SendQueueOptions,
+    random: () => number,
+    maySeparate: ((before: Labels, after: Labels) => boolean) | null = null,
+  ) {
     assert(options.maxSamplesPerSend > 0, 'a request needs room for a sample');
     assert(options.maxSamples >= options.maxSamplesPerSend, 'the queue has no room for a request');
     this.#options = options;
     this.#random = random;
+    this.#maySeparate = maySeparate;
   }
 
   /** Takes a batch, which must not change afterwards. Over the bound the oldest samples are dropped and counted. */
@@ -219,13 +232,13 @@ export class SendQueue {
     return { slices, sampleCount: this.#options.maxSamplesPerSend - room };
   }
 
-  /** Up to `maxCount` samples of the oldest batch. */
+  /** Up to `maxCount` samples of the oldest batch, or a few more that must not be separated. */
   #takeSlice(maxCount: number): SampleSlice {
     const queued = this.#oldest;
     assert(queued !== null, 'samples wait, so a batch does');
     const { batch } = queued;
     const start = queued.nextSample;
-    const end = Math.min(start + maxCount, batch.sampleCount);
+    const end = this.#endOfSlice(queued, Math.min(start + maxCount, batch.sampleCount));
     const slice = { batch, firstSeries: queued.nextSeries, start, end };
     this.#waitingSamples -= end - start;
     if (end === batch.sampleCount) {
@@ -236,6 +249,20 @@ export class SendQueue {
     queued.nextSample = end;
     while (batch.firstSample[queued.nextSeries + 1]! <= end) queued.nextSeries++;
     return slice;
+  }
+
+  /** Where a slice ends that would end before the sample `end`. */
+  #endOfSlice({ batch, nextSeries }: QueuedBatch, end: number): number {
+    if (this.#maySeparate === null || end === batch.sampleCount) return end;
+    const { labels, firstSample } = batch;
+    let series = nextSeries;
+    while (firstSample[series + 1]! <= end) series++;
+    // Within a series that has more samples; the next one begins behind it.
+    if (firstSample[series]! < end) series++;
+    for (let moved = 0; moved < MAX_TOGETHER && series < labels.length; moved++, series++) {
+      if (this.#maySeparate(labels[series - 1]!, labels[series]!)) break;
+    }
+    return firstSample[series]!;
   }
 
   #makeRoom(): void {

@@ -80,7 +80,7 @@ export class MetricOutput {
     const { identity, metrics, logger, relabelRules } = options;
     this.#options = options;
     this.#identity = identity;
-    this.#queue = new SendQueue(options.queue, Math.random);
+    this.#queue = new SendQueue(options.queue, Math.random, options.transport.maySeparate);
     this.#transport = options.transport;
     this.#metrics = metrics;
     this.#logger = logger.with({ output: identity.name });

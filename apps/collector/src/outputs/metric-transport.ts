@@ -1,3 +1,4 @@
+import type { Labels } from '#libs/labels';
 import type { SampleSlice, WriteAnswer } from '#libs/remote-write';
 import type { SeriesMetadata } from '#libs/samples';
 
@@ -22,6 +23,8 @@ export interface PackedSamples {
 
 /** The way to one receiver of samples. */
 export interface MetricTransport {
+  /** Whether a request may end between two neighbouring series; null where it may anywhere. */
+  readonly maySeparate: ((before: Labels, after: Labels) => boolean) | null;
   /** Makes a request of samples, without sending it. */
   pack(slices: readonly SampleSlice[]): PackedSamples;
   /** Makes a request of metadata alone, or null where they travel with their series. */

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { HttpPoster } from '#libs/node-http';
-import { encodeOtlpMetrics } from '#libs/otlp';
+import { encodeOtlpMetrics, maySeparate } from '#libs/otlp';
 import { answerOf, type SampleSlice, type WriteAnswer } from '#libs/remote-write';
 import {
   type MetricTransport,
@@ -17,6 +17,8 @@ const RETRIED: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
 /** Posts OTLP metrics over HTTP, as protocol buffers compressed with gzip. Redirects are not followed. */
 export class OtlpMetricsClient implements MetricTransport {
+  /** Histograms are put together of series that come in one request. */
+  readonly maySeparate = maySeparate;
   readonly #config: OtlpMetricsConfig;
   readonly #poster: HttpPoster;
 

@@ -49,6 +49,7 @@ export interface RemoteWriteClientOptions {
  * is spoken to in version 1 from then on.
  */
 export class RemoteWriteClient implements MetricTransport {
+  readonly maySeparate = null;
   readonly #config: RemoteWriteConfig;
   readonly #logger: AppLogger;
   readonly #poster: HttpPoster;
