@@ -53,6 +53,9 @@ const ASKS: Readonly<Record<string, (configs: Configs) => void>> = {
       authorization: { credentials_file: '/etc/binnacle-auth/write' },
     });
   },
+  'engine-logs': ({ collector }) => {
+    collector.outputs['engine_logs'] = [{ name: 'engine' }];
+  },
   'existing-prometheus': ({ collector, engine }) => {
     collector.outputs['remote_write']!.push({
       name: 'existing-prometheus',

@@ -26,7 +26,7 @@ export interface LogOutputContext {
 }
 
 /** What goes to a receiver at once. */
-const MAX_REQUEST_BYTES = 1024 * 1024;
+const REQUEST_BYTES = 1024 * 1024;
 /** Of a spool, that is read into memory when records of a level make room. */
 const MAX_SEGMENT_BYTES = 4 * 1024 * 1024;
 
@@ -40,6 +40,7 @@ export function createLogOutput(
     readonly spool: SpoolConfig;
   },
   { spoolsFolder, disk, metrics, logger }: LogOutputContext,
+  maxRequestBytes = REQUEST_BYTES,
 ): LogOutput {
   const { spool } = config;
   const spoolFolder = join(spoolsFolder, name);
@@ -66,7 +67,7 @@ export function createLogOutput(
       transport,
       minBackoffMs: config.min_backoff,
       maxBackoffMs: config.max_backoff,
-      maxRequestBytes: MAX_REQUEST_BYTES,
+      maxRequestBytes,
       spoolAfterMs: spool.after,
       openSpool:
         spool.max_size === 0

@@ -56,6 +56,22 @@ const lokiSchema = z.strictObject({
     .default(['namespace', 'pod', 'container', 'level', 'stream']),
 });
 
+/** Of an engine that is told elsewhere. */
+export const NO_URL = '';
+
+const engineSchema = z.strictObject({
+  ...shape,
+  /** Without it the one of the `remote_write` output that has the same name, with its credentials and TLS. */
+  url: shape.url.optional(),
+  /** Of every stream. */
+  labels: z.record(labelName, z.string().max(1024)).default({}),
+  /** What is known of the source of records that becomes a label; all else becomes structured metadata. */
+  label_fields: z
+    .array(labelName)
+    .max(12)
+    .default(['namespace', 'workload', 'pod', 'container', 'app', 'level']),
+});
+
 const otlpSchema = z.strictObject({
   ...shape,
   /** Attributes of the resource. */
@@ -81,6 +97,10 @@ const openSearchSchema = z.strictObject({
 /** An output over HTTP, with what the requests are made with. */
 export type HttpLogsConfig = (
   | ({ readonly kind: 'loki' } & Omit<z.output<typeof lokiSchema>, keyof typeof clientShape>)
+  | ({ readonly kind: 'engine' } & Omit<
+      z.output<typeof engineSchema>,
+      keyof typeof clientShape | 'url'
+    > & { readonly url: string })
   | ({ readonly kind: 'otlp' } & Omit<z.output<typeof otlpSchema>, keyof typeof clientShape>)
   | ({ readonly kind: 'opensearch' } & Omit<
       z.output<typeof openSearchSchema>,
@@ -100,6 +120,24 @@ export const lokiOutputsSchema = z
       .transform((raw, context): HttpLogsConfig => ({
         ...raw,
         kind: 'loki',
+        http: clientOf(raw, context),
+      })),
+  )
+  .max(20)
+  .superRefine(checkNames);
+
+/** The outputs' key `engine_logs`. */
+export const engineLogsOutputsSchema = z
+  .array(
+    engineSchema
+      .refine(({ labels, label_fields: fields }) => countOf(labels) + fields.length < MAX_LABELS, {
+        error: `a stream has at most ${MAX_LABELS} labels, of which one is the tag; give fewer labels and label_fields`,
+        path: ['label_fields'],
+      })
+      .transform((raw, context): HttpLogsConfig => ({
+        ...raw,
+        url: raw.url ?? NO_URL,
+        kind: 'engine',
         http: clientOf(raw, context),
       })),
   )
@@ -142,7 +180,10 @@ export const httpLogsOutputsSchema = z
   .max(20)
   .superRefine(checkNames);
 
-function clientOf(raw: z.output<typeof linesSchema>, context: z.RefinementCtx): HttpClientConfig {
+function clientOf(
+  raw: Omit<z.output<typeof linesSchema>, 'url'>,
+  context: z.RefinementCtx,
+): HttpClientConfig {
   const client = { ...raw, follow_redirects: false };
   checkHttpClient(client, (path, message) => {
     context.addIssue({ code: 'custom', message, path: [...path] });

@@ -1,4 +1,5 @@
 import { BULK_FILTER, bulkLines, judgeBulk } from './bulk-body.ts';
+import { EngineBody } from './engine-body.ts';
 import { HttpLogTransport } from './http-log-transport.ts';
 import type { HttpLogsConfig } from './http-logs-config.ts';
 import { jsonLines, type LogBody, lokiJson, lokiProtobuf, otlpProtobuf } from './log-bodies.ts';
@@ -7,10 +8,13 @@ import { createLogOutput, type LogOutputContext } from './create-log-output.ts';
 import type { LogTransport } from './log-transport.ts';
 import type { LogOutput } from './log-output.ts';
 
+const PUSH_PATH = '/loki/api/v1/push';
+/** Each request waits for the engine's disk, so fewer and larger ones are quicker. */
+const ENGINE_REQUEST_BYTES = 4 * 1024 * 1024;
 /** Results of a request of one megabyte, each of a record. */
 const MAX_BULK_ANSWER_BYTES = 16 * 1024 * 1024;
 
-/** An output over HTTP: Loki, OpenTelemetry, OpenSearch, or JSON lines. */
+/** An output over HTTP: the engine, Loki, OpenTelemetry, OpenSearch, or JSON lines. */
 export function createHttpLogsOutput(config: HttpLogsConfig, context: LogOutputContext): LogOutput {
   const direct = createHttpTransport(config, context);
   const transport: LogTransport = {
@@ -21,7 +25,14 @@ export function createHttpLogsOutput(config: HttpLogsConfig, context: LogOutputC
     },
     close: () => direct.close(),
   };
-  return createLogOutput(`${config.kind}-${config.name}`, transport, config, context);
+  const maxRequestBytes = config.kind === 'engine' ? ENGINE_REQUEST_BYTES : undefined;
+  return createLogOutput(
+    `${config.kind}-${config.name}`,
+    transport,
+    config,
+    context,
+    maxRequestBytes,
+  );
 }
 
 /** The way to its receiver. */
@@ -31,7 +42,7 @@ export function createHttpTransport(
 ): LogTransport {
   return new HttpLogTransport({
     poster: {
-      url: config.kind === 'opensearch' ? bulkUrl(config.url) : config.url,
+      url: urlOf(config),
       http: config.http,
       baseDir: context.baseDir,
       userAgent: context.userAgent,
@@ -57,6 +68,10 @@ function bodyMaker(config: HttpLogsConfig): (chunks: readonly LogChunk[]) => Log
         ? (chunks) => lokiJson(chunks, options)
         : (chunks) => lokiProtobuf(chunks, options);
     }
+    case 'engine': {
+      const body = new EngineBody({ labels: config.labels, labelFields: config.label_fields });
+      return (chunks) => body.of(chunks);
+    }
     case 'otlp':
       return (chunks) => otlpProtobuf(chunks, config.resource);
     case 'opensearch':
@@ -64,6 +79,19 @@ function bodyMaker(config: HttpLogsConfig): (chunks: readonly LogChunk[]) => Log
     case 'http':
       return jsonLines;
   }
+}
+
+function urlOf({ kind, url }: HttpLogsConfig): string {
+  if (kind === 'opensearch') return bulkUrl(url);
+  return kind === 'engine' ? pushUrl(url) : url;
+}
+
+/** Where an engine takes lines, given where it is. */
+function pushUrl(base: string): string {
+  const url = new URL(base);
+  const path = url.pathname.replace(/\/+$/, '');
+  if (!path.endsWith(PUSH_PATH)) url.pathname = path + PUSH_PATH;
+  return url.href;
 }
 
 /** Where a server takes bulk requests, given where it is. */

@@ -31,17 +31,19 @@ export function entriesOf({ entries }: LogChunk): LogEntry[] {
     // An event of fields alone is best read as a whole.
     const { message = JSON.stringify(record), ...others } = record;
     const fields: [string, string][] = [];
-    for (const [name, value] of Object.entries(others)) {
-      if (!GROUPS.has(name) || typeof value !== 'object' || value === null) {
-        fields.push([name, textOf(value)]);
-      } else {
-        for (const [key, part] of Object.entries(value))
-          fields.push([`${name}.${key}`, textOf(part)]);
-      }
-    }
+    for (const [name, value] of Object.entries(others)) addFields(fields, name, value);
     found.push({ seconds, nanos, message: textOf(message), fields, record: others });
   }
   return found;
+}
+
+/** A field of a record as text; each part of a group is one of its own. */
+export function addFields(fields: [string, string][], name: string, value: unknown): void {
+  if (!GROUPS.has(name) || typeof value !== 'object' || value === null) {
+    fields.push([name, textOf(value)]);
+    return;
+  }
+  for (const [key, part] of Object.entries(value)) fields.push([`${name}.${key}`, textOf(part)]);
 }
 
 /** Nanoseconds since the epoch in digits. */

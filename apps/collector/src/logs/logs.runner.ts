@@ -374,7 +374,8 @@ export class LogsRunner
 }
 
 function sectionsOf(config: CollectorConfig): Sections {
-  const { fluentd, loki, otlp_logs: otlp, opensearch, http_logs: lines, files } = config.outputs;
+  const { fluentd, engine_logs: engine, loki, otlp_logs: otlp } = config.outputs;
+  const { opensearch, http_logs: lines, files } = config.outputs;
   const hasSenders = hasInputs(config.logs.inputs) || config.otlp !== undefined;
   const { enabled, records } = config.kubernetes.events;
   return {
@@ -386,7 +387,7 @@ function sectionsOf(config: CollectorConfig): Sections {
     hasSenders,
     cluster: config.cluster,
     fluentd,
-    http: [...loki, ...otlp, ...opensearch, ...lines],
+    http: [...engine, ...loki, ...otlp, ...opensearch, ...lines],
     files,
   };
 }

@@ -66,3 +66,31 @@ remote_write:
     expect(() => parse(text)).not.toThrow('hunter2');
   });
 });
+
+describe('an output of logs to the engine', () => {
+  const samples = `remote_write:
+  - name: engine
+    url: https://engine.example.com/api/v1/write
+    authorization: {credentials_file: token}
+`;
+  it('goes where the samples of the same name go, as they do', () => {
+    const { engine_logs: logs, remote_write: writers } = parse(
+      `${samples}engine_logs: [{name: engine}]`,
+    );
+    expect(logs).toMatchObject([{ kind: 'engine', url: 'https://engine.example.com/' }]);
+    expect(logs[0]!.http.auth).not.toEqual({ kind: 'none' });
+    expect(logs[0]!.http).toBe(writers[0]!.http);
+  });
+  it('goes where it says', () => {
+    const { engine_logs: logs } = parse(
+      `${samples}engine_logs: [{name: engine, url: 'http://other.example.com:9370'}]`,
+    );
+    expect(logs).toMatchObject([{ url: 'http://other.example.com:9370' }]);
+    expect(logs[0]!.http).not.toEqual(parse(samples).remote_write[0]!.http);
+  });
+  it('needs a URL where no samples go to an engine of its name', () => {
+    expect(() => parse(`${samples}engine_logs: [{name: other}]`)).toThrow(
+      'expected the URL of an engine, or the name of an output in remote_write',
+    );
+  });
+});

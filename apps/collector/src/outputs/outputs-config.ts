@@ -17,6 +17,8 @@ import { z } from 'zod';
 import {
   httpLogsOutputsSchema,
   openSearchOutputsSchema,
+  engineLogsOutputsSchema,
+  NO_URL,
   lokiOutputsSchema,
   otlpLogsOutputsSchema,
 } from '../logs/http-logs-config.ts';
@@ -183,33 +185,49 @@ function queueOptionsOf({ queue_config: queue }: RawRemoteWrite): SendQueueOptio
  * The `outputs` section. `remote_write` has Prometheus's keys; without it samples go to the engine on this machine, and
  * an empty list sends them nowhere.
  */
-export const outputsConfigSchema = z.strictObject({
-  remote_write: z
-    .array(checkedRemoteWrite)
-    .superRefine((outputs, context) => {
-      const seen = new Set<string>();
-      outputs.forEach((output, index) => {
-        if (seen.has(output.name)) {
-          const message = 'another output has this name or URL; give each a name of its own';
-          context.addIssue({ code: 'custom', message, path: [index, 'name'] });
-        }
-        seen.add(output.name);
-      });
-    })
-    .prefault([{ url: DEFAULT_URL, protobuf_message: 'io.prometheus.write.v2.Request' }]),
-  otlp_metrics: otlpMetricsOutputsSchema.prefault([]),
-  fluentd: fluentdOutputsSchema.prefault([]),
-  loki: lokiOutputsSchema.prefault([]),
-  otlp_logs: otlpLogsOutputsSchema.prefault([]),
-  opensearch: openSearchOutputsSchema.prefault([]),
-  http_logs: httpLogsOutputsSchema.prefault([]),
-  files: fileOutputsSchema.prefault([]),
-});
+export const outputsConfigSchema = z
+  .strictObject({
+    remote_write: z
+      .array(checkedRemoteWrite)
+      .superRefine((outputs, context) => {
+        const seen = new Set<string>();
+        outputs.forEach((output, index) => {
+          if (seen.has(output.name)) {
+            const message = 'another output has this name or URL; give each a name of its own';
+            context.addIssue({ code: 'custom', message, path: [index, 'name'] });
+          }
+          seen.add(output.name);
+        });
+      })
+      .prefault([{ url: DEFAULT_URL, protobuf_message: 'io.prometheus.write.v2.Request' }]),
+    otlp_metrics: otlpMetricsOutputsSchema.prefault([]),
+    fluentd: fluentdOutputsSchema.prefault([]),
+    engine_logs: engineLogsOutputsSchema.prefault([]),
+    loki: lokiOutputsSchema.prefault([]),
+    otlp_logs: otlpLogsOutputsSchema.prefault([]),
+    opensearch: openSearchOutputsSchema.prefault([]),
+    http_logs: httpLogsOutputsSchema.prefault([]),
+    files: fileOutputsSchema.prefault([]),
+  })
+  .transform((outputs, context) => ({
+    ...outputs,
+    engine_logs: outputs.engine_logs.map((output, index) => {
+      if (output.url !== NO_URL) return output;
+      const samples = outputs.remote_write.find(({ name }) => name === output.name);
+      if (samples !== undefined) {
+        return { ...output, url: new URL('/', samples.url).href, http: samples.http };
+      }
+      const message = 'expected the URL of an engine, or the name of an output in remote_write';
+      context.addIssue({ code: 'custom', message, path: ['engine_logs', index, 'url'] });
+      return output;
+    }),
+  }));
 
 export type OutputsConfig = z.output<typeof outputsConfigSchema>;
 
 /** Whether there is somebody who takes log records. */
 export function hasLogOutputs(config: OutputsConfig): boolean {
-  const { fluentd, loki, otlp_logs: otlp, opensearch, http_logs: lines, files } = config;
-  return [fluentd, loki, otlp, opensearch, lines, files].some(({ length }) => length > 0);
+  const { fluentd, engine_logs: engine, loki, otlp_logs: otlp, opensearch } = config;
+  const { http_logs: lines, files } = config;
+  return [fluentd, engine, loki, otlp, opensearch, lines, files].some(({ length }) => length > 0);
 }
