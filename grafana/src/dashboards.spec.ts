@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { parseLogql, parseLogSelector } from '#libs/logql';
 import { parseExpr, PromqlSyntaxError } from '#libs/promql';
 import { allDashboards, dashboardJson } from './dashboards.ts';
 import { UID } from './links.ts';
@@ -120,6 +121,19 @@ describe('the queries', () => {
       }
     }
     expect(unknown).toEqual([]);
+  });
+
+  it('are LogQL where they read lines, of streams that our collectors send', () => {
+    const labels = new Set<string>();
+    for (const [, dashboard] of dashboards) {
+      for (const { expr, language } of queriesOf(dashboard)) {
+        if (language !== 'logql') continue;
+        parseLogql(withAllChosen(expr));
+        const selector = /\{[^}]*\}/.exec(withAllChosen(expr))?.[0] ?? '';
+        for (const { name } of parseLogSelector(selector)) labels.add(name);
+      }
+    }
+    expect([...labels].toSorted()).toEqual(['namespace', 'pod', 'tag']);
   });
 
   it('would be refused with a typing error, in the syntax and in a name', async () => {

@@ -43,6 +43,7 @@ export function withAllChosen(expr: string): string {
   return expr
     .replaceAll('$__rate_interval', '5m')
     .replaceAll('$__interval', '1m')
+    .replaceAll('$__auto', '1m')
     .replaceAll('$__range', '1h')
     .replaceAll(/\$\{?(?!__)[a-z]+\}?/g, '.*');
 }

@@ -123,6 +123,32 @@ export function lines(
   queries: readonly Query[],
   options: LinesOptions = {},
 ): PanelBuilder {
+  const panel = emptyLines(title, description, unit, options);
+  queries.forEach(([expr, legend], i) => {
+    panel.withTarget(rangeQuery(refId(i), expr, legend));
+  });
+  return panel;
+}
+
+/** What LogQL counts over lines, over time. */
+export function countedLines(
+  title: string,
+  description: string,
+  unit: string,
+  [expr, legend]: Query,
+  options: LinesOptions = {},
+): PanelBuilder {
+  return emptyLines(title, description, unit, options)
+    .datasource(LOGS)
+    .withTarget(new LokiQueryBuilder().refId('A').expr(expr).legendFormat(legend).range(true));
+}
+
+function emptyLines(
+  title: string,
+  description: string,
+  unit: string,
+  options: LinesOptions,
+): TimeSeriesBuilder {
   const { width = 12, height = 8, stacked = false, links = [] } = options;
   const panel = new TimeSeriesBuilder()
     .title(title)
@@ -159,9 +185,6 @@ export function lines(
       );
   }
   if (links.length > 0) panel.dataLinks(toLinks(links));
-  queries.forEach(([expr, legend], i) => {
-    panel.withTarget(rangeQuery(refId(i), expr, legend));
-  });
   return panel;
 }
 

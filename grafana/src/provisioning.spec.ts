@@ -16,14 +16,14 @@ async function provisioning<T>(file: string): Promise<T> {
 }
 
 describe('the provisioning files', () => {
-  it('know the engine as Prometheus and as Alertmanager, and the log lines as Loki', async () => {
+  it('know the engine as Prometheus, as Alertmanager and as Loki', async () => {
     const { datasources } = await provisioning<{ datasources: DataSource[] }>(
       'datasources/binnacle.yaml',
     );
     expect(datasources.map(({ type, url }) => [type, url])).toEqual([
       ['prometheus', '${BINNACLE_URL}'],
       ['alertmanager', '${BINNACLE_URL}'],
-      ['loki', '${BINNACLE_LOGS_URL}'],
+      ['loki', '${BINNACLE_URL}'],
     ]);
     expect(new Set(datasources.map(({ uid }) => uid)).size).toBe(3);
     expect(datasources.filter(({ isDefault }) => isDefault === true)).toHaveLength(1);

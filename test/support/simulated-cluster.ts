@@ -71,6 +71,31 @@ export class SimulatedClusterEngine {
     return this.#ask('query', { query, time: String(this.run.endMs / 1_000) });
   }
 
+  /**
+   * Asks as a panel of log lines over the last hour does.
+   * @returns how many streams or series there are, or the engine's error
+   */
+  async lines(query: string): Promise<number | string> {
+    const { endMs } = this.run;
+    const body = new URLSearchParams({
+      query,
+      start: `${endMs - HOUR_S * 1_000}000000`,
+      // The last line is at the very end.
+      end: `${endMs + 1}000000`,
+      step: String(STEP_S),
+      limit: '500',
+    });
+    const response = await fetch(`${this.run.url}/loki/api/v1/query_range`, {
+      method: 'POST',
+      body,
+      headers: { 'x-loki-response-encoding-flags': 'categorize-labels' },
+    });
+    const text = await response.text();
+    if (response.status !== 200) return text;
+    const { data } = JSON.parse(text) as ApiAnswer;
+    return data === undefined ? text : data.result.length;
+  }
+
   async #ask(path: string, form: Readonly<Record<string, string>>): Promise<number | string> {
     const body = new URLSearchParams(form);
     const response = await fetch(`${this.run.url}/api/v1/${path}`, { method: 'POST', body });

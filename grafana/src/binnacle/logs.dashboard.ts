@@ -1,11 +1,21 @@
 import { dashboard, type PlacedDashboard } from '../dashboard.ts';
 import { rowLink, seriesLink } from '../links.ts';
-import { BAD_FROM_ONE, lines, logLines, stat, steps, WARN_FROM_ONE } from '../panels.ts';
+import {
+  BAD_FROM_ONE,
+  countedLines,
+  lines,
+  logLines,
+  stat,
+  steps,
+  WARN_FROM_ONE,
+} from '../panels.ts';
 import { CLUSTER, POD, RATE } from '../scopes.ts';
 import { table } from '../table.ts';
 
 const pod = { namespace: 'namespace', pod: 'pod' };
 const counted = (level = ''): string => `binnacle_log_lines_total{${level}${POD}}`;
+/** A selector needs something that not every stream has; the collector gives every stream a tag. */
+const STORED = '{tag=~".+", namespace=~"$namespace", pod=~"$pod"}';
 const ERRORS = 'level=~"error|fatal", ';
 
 /** How much is logged, by whom, with how many errors, and does any of it get lost? */
@@ -193,10 +203,29 @@ export function logsDashboard(): PlacedDashboard {
       [
         'What do they say?',
         [
+          countedLines(
+            'Stored lines by level',
+            'Lines per second, counted over the stored lines themselves.',
+            'cps',
+            [`sum by (level) (rate(${STORED} [$__auto]))`, '{{level}}'],
+            { stacked: true },
+          ),
+          countedLines(
+            'Stored bytes by namespace',
+            'Bytes per second of the ten that have most, over the stored lines themselves.',
+            'Bps',
+            [`topk(10, sum by (namespace) (bytes_rate(${STORED} [$__auto])))`, '{{namespace}}'],
+            { links: [seriesLink('Lines', 'logs', { namespace: 'namespace' })] },
+          ),
+          logLines(
+            'Newest errors',
+            'The newest 500 lines of level error or fatal of the chosen pods.',
+            `${STORED} | level=~"error|fatal"`,
+          ),
           logLines(
             'Newest lines',
-            'The newest 500 lines of the chosen pods, from the data source that the variable Logs names; needs Loki or what speaks its API.',
-            '{namespace=~"$namespace", pod=~"$pod"}',
+            'The newest 500 lines of the chosen pods, from the data source that the variable Logs names: the engine, a Loki, or what speaks its API.',
+            STORED,
           ),
         ],
       ],

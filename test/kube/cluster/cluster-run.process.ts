@@ -179,6 +179,29 @@ const report = await runCluster(
   },
 );
 
+// What some pods said in the last hour, as the collector sends it. Lines come a minute apart, the last of them at the end.
+const LINES = 60;
+for (const [namespace, pod] of [
+  ['shop', 'web-0'],
+  ['shop', 'api-0'],
+  ['accounts', 'redis-2'],
+] as const) {
+  for (const level of ['info', 'error']) {
+    const values = Array.from({ length: LINES }, (_, i) => [
+      `${report.endMs - (LINES - 1 - i) * 60_000}000000`,
+      `level=${level} msg="request ${i}" duration=${i}ms`,
+      { trace_id: `t${i}` },
+    ]);
+    const stream = { cluster: 'sim', tag: 'kube.pods', namespace, pod, container: 'main', level };
+    const response = await fetch(`${engine.url}/loki/api/v1/push`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ streams: [{ stream, values }] }),
+    });
+    if (response.status !== 204) throw new Error(`lines not taken: ${await response.text()}`);
+  }
+}
+
 const plain = (labels: Labels): Record<string, string> => labels.toRecord();
 process.stdout.write(
   `${JSON.stringify({

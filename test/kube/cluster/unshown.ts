@@ -12,7 +12,6 @@ export const UNSHOWN_PANELS: Readonly<Record<string, string>> = {
   'Binnacle/logs.json: Not as expected: A': 'every simulated line is as expected',
   'Binnacle/logs.json: Not as expected: B': 'every simulated line is as expected',
   'Binnacle/logs.json: Not as expected: C': 'every simulated line is as expected',
-  'Binnacle/logs.json: Newest lines: A': 'LogQL: asked of a Loki, where there is one',
 };
 
 /** Alerts that do not fire, by name and severity. */
