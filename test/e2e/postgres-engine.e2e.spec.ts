@@ -1,5 +1,8 @@
 import 'reflect-metadata';
+import { once } from 'node:events';
 import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { SqliteStateStore } from '#libs/node-state';
@@ -45,6 +48,11 @@ const readiness = async (url: string): Promise<string> => (await fetch(`${url}/r
 
 const metricOf = async (url: string, name: string): Promise<string | undefined> =>
   new RegExp(`^${name} (.*)$`, 'm').exec((await getText(`${url}/metrics`)) ?? '')?.[1];
+
+const rule = (name: string): string =>
+  JSON.stringify({
+    groups: [{ name: 'g', interval: '1s', rules: [{ alert: name, expr: 'vector(1)' }] }],
+  });
 
 describeWithPostgres('an engine with its state in a PostgreSQL', (start) => {
   let server: Postgres;
@@ -165,6 +173,70 @@ describeWithPostgres('an engine with its state in a PostgreSQL', (start) => {
     await eventually('the second to take over', () => getText(`${second}/readyz`));
     expect(await silencesOf(second)).toEqual(['kept']);
     expect(await metricOf(second, 'binnacle_engine_leader')).toBe('1');
+  });
+
+  it('evaluates and notifies while the database takes everything and answers nothing', async () => {
+    const proxy = await TcpProxy.start(server.port);
+    cleanups.push(() => proxy.close());
+    const told: string[] = [];
+    const hook = createServer((request, response) => {
+      let body = '';
+      request.setEncoding('utf8');
+      request.on('data', (part: string) => (body += part));
+      request.on('end', () => {
+        const { alerts } = JSON.parse(body) as { alerts: { labels: { alertname: string } }[] };
+        told.push(...alerts.map(({ labels }) => labels.alertname));
+        response.end();
+      });
+    });
+    hook.listen(0, '127.0.0.1');
+    await once(hook, 'listening');
+    cleanups.push(async () => {
+      hook.closeAllConnections();
+      hook.close();
+      await once(hook, 'close');
+    });
+    const rules = join(folder.path, 'now.rules.yml');
+    await writeFile(rules, rule('Before'));
+    const { port: hookPort } = hook.address() as AddressInfo;
+    await writeFile(
+      join(folder.path, 'am.yml'),
+      JSON.stringify({
+        route: {
+          receiver: 'hook',
+          group_by: ['alertname'],
+          group_wait: '0s',
+          repeat_interval: '4h',
+        },
+        receivers: [{ name: 'hook', webhook_configs: [{ url: `http://127.0.0.1:${hookPort}/` }] }],
+      }),
+    );
+    const config = await configure(
+      proxy.port,
+      'alertmanager_config: am.yml\nrule_files: [now.rules.yml]\n',
+    );
+    const { url, close } = await startReady(config);
+    await eventually('the first alert', () => (told.includes('Before') ? true : null));
+    proxy.fallSilent();
+    await writeFile(rules, rule('Meanwhile'));
+    await fetch(`${url}/-/reload`, { method: 'POST' });
+    await eventually('the second alert', () => (told.includes('Meanwhile') ? true : null));
+    proxy.mend();
+    await eventually('the database to be used', async () =>
+      (await metricOf(url, 'binnacle_state_database_up')) === '1' ? true : null,
+    );
+    await close();
+    // Told once each, and the next engine knows it.
+    const next = await startReady(config);
+    await eventually('a round of rules', async () => {
+      const text = await getText(`${next.url}/api/v1/alerts`);
+      return text?.includes('Meanwhile') === true ? true : null;
+    });
+    await eventually('the notifications to be settled', async () => {
+      const text = await getText(`${next.url}/api/v1/notifications`);
+      return text?.includes('"owed":[]') === true ? true : null;
+    });
+    expect(told.filter((name) => name === 'Meanwhile')).toHaveLength(1);
   });
 
   it('refuses a reload that moves the state, and takes one with another password', async () => {

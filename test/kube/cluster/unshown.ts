@@ -37,6 +37,7 @@ export const UNSHOWN_ALERTS: Readonly<Record<string, string>> = {
   'KubeletTooManyPods info': 'would need 105 pods on one node',
   'LogRecordsUnenriched warning': 'every line here is of a pod that is known',
   'LogStreamSilent warning': 'looks back a day, and only where a namespace asks for it',
+  'StateDatabaseUnreachable warning': 'this engine keeps its state to itself (docs/adr/0030)',
   'TSDBCompactionsFailing warning': 'waits for four hours',
 };
 

@@ -101,6 +101,8 @@ export class NotificationService implements AlertSink {
   readonly #unwritten = new Map<string, string | null>();
   /** How messages that are owed fare, by id. */
   readonly #progress = new Map<string, DeliveryProgress>();
+  /** Why the log could not be written the last time, or null if it could. */
+  #logProblem: string | null = null;
   #integrations: ReadonlyMap<string, Integration>;
   #ports: DeliveryPorts;
   #context: Omit<DeliveryContext, 'nowMs'>;
@@ -374,9 +376,16 @@ export class NotificationService implements AlertSink {
       await log.apply(changes);
     } catch (error) {
       metrics.logFailures.inc();
-      logger.error('the notification log cannot be written', { error: describeError(error) });
+      // It is tried every second; that it goes on is no news.
+      const problem = describeError(error);
+      if (problem !== this.#logProblem) {
+        logger.error('the notification log cannot be written', { error: problem });
+      }
+      this.#logProblem = problem;
       return false;
     }
+    if (this.#logProblem !== null) logger.info('the notification log is written again');
+    this.#logProblem = null;
     for (const { key, value } of changes) {
       if (this.#unwritten.get(key) === value) this.#unwritten.delete(key);
     }
