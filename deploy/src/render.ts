@@ -25,7 +25,7 @@ function foldersOf(folder: string): string[] {
 
 /** @throws Error with kubectl's own words */
 export function renderOverlay(name: string): readonly Manifest[] {
-  return render(join(deploy, 'overlays', name));
+  return renderFolder(join(deploy, 'overlays', name));
 }
 
 /** The base, or an overlay, with components, as an overlay of the user's own would have them. */
@@ -40,13 +40,14 @@ export function renderComponents(names: readonly string[], over = 'base'): reado
         components: names.map((name) => relative(folder, join(deploy, 'components', name))),
       }),
     );
-    return render(folder);
+    return renderFolder(folder);
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
-function render(folder: string): readonly Manifest[] {
+/** @param folder of an overlay. @throws Error with kubectl's own words */
+export function renderFolder(folder: string): readonly Manifest[] {
   const { status, stdout, stderr, error } = spawnSync('kubectl', ['kustomize', folder], {
     encoding: 'utf8',
     maxBuffer: 64 * 1024 * 1024,

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { type Command, type CommandIo, CommandUsageError, type ExitCode } from '../command.ts';
 import { readNamedFile, UnreadableFileError } from '../command-files.ts';
@@ -8,14 +9,19 @@ import { importAlertmanager } from '../import/import-alertmanager.ts';
 import { importManifests } from '../import/import-manifests.ts';
 import { importPrometheus, type ImportTask } from '../import/import-prometheus.ts';
 import { ImportReport } from '../import/import-report.ts';
+import { addKustomization, isGenerated } from '../import/kustomization.ts';
 import { OutputFolder } from '../import/output-folder.ts';
 import { askService } from '../import/service-check.ts';
 
-const OPTIONS = '[--out DIR] [--engine URL] [--force]';
+const OPTIONS = '[--out DIR] [--engine URL] [--overlay NAME|DIR|none] [--force]';
 const DEFAULT_FOLDER = 'imported';
 const MAX_FILES = 10_000;
 /** What one import after the other adds to. */
 const MERGEABLE = ['engine.yml'];
+/** Where the manifests' own overlays lie, as seen from the program: built, or its source. */
+const OVERLAYS = ['../../../../../', '../../../../'].map((root) =>
+  fileURLToPath(new URL(`${root}deploy/overlays`, import.meta.url)),
+);
 
 /** `binnacle import prometheus FILE`. */
 export const importPrometheusCommand: Command = {
@@ -59,6 +65,8 @@ interface CommonOptions {
   readonly out: string;
   readonly engineUrl: string;
   readonly force: boolean;
+  /** Null where nothing for kustomize is wanted, '' for a component. */
+  readonly overlay: string | null;
 }
 
 type CommonTask = Omit<ImportTask, 'file' | 'path' | 'text'>;
@@ -85,7 +93,7 @@ async function importFile(
 
 /** Writes nothing unless the whole import comes to its end. */
 async function withOutput(
-  { out, engineUrl, force }: CommonOptions,
+  { out, engineUrl, force, overlay }: CommonOptions,
   io: CommandIo,
   run: (task: CommonTask) => Promise<void>,
 ): Promise<ExitCode> {
@@ -100,7 +108,11 @@ async function withOutput(
     io.err(`${error.message}\n`);
     return 1;
   }
-  await output.write(MERGEABLE);
+  if (overlay !== null) {
+    const base = overlay === '' ? null : relative(folder, await overlayFolder(overlay, io));
+    await addKustomization({ overlay: base, engineUrl, output, report });
+  }
+  await output.write(MERGEABLE, isGenerated);
   for (const name of output.names) io.out(`written: ${join(out, name)}\n`);
   return report.print(io);
 }
@@ -116,6 +128,7 @@ function parseOptions(
         out: { type: 'string', default: DEFAULT_FOLDER },
         engine: { type: 'string' },
         force: { type: 'boolean', default: false },
+        overlay: { type: 'string' },
       },
       allowPositionals: true,
     });
@@ -124,10 +137,24 @@ function parseOptions(
       throw new CommandUsageError('--engine takes a URL such as http://127.0.0.1:9370');
     }
     const engineUrl = url.replace(/\/+$/, '');
-    return { positionals, common: { out: values.out, engineUrl, force: values.force } };
+    const { out, force, overlay = null } = values;
+    const common = { out, engineUrl, force, overlay: overlay === 'none' ? '' : overlay };
+    return { positionals, common };
   } catch (error) {
     throw new CommandUsageError(error instanceof Error ? error.message : String(error));
   }
+}
+
+/** An overlay by its path, or one of the manifests' own by its name. @throws CommandUsageError */
+async function overlayFolder(overlay: string, io: CommandIo): Promise<string> {
+  const own = overlay.includes('/') ? [] : OVERLAYS.map((folder) => join(folder, overlay));
+  for (const folder of [inFolder(overlay, io), ...own]) {
+    const found = await stat(join(folder, 'kustomization.yaml')).catch(() => null);
+    if (found !== null) return folder;
+  }
+  throw new CommandUsageError(
+    `--overlay takes the folder of an overlay, the name of one in deploy/overlays, or none; there is no ${overlay}`,
+  );
 }
 
 /** @throws CommandUsageError where there is nothing of that name */

@@ -38,13 +38,17 @@ export class OutputFolder {
 
   /**
    * @param mergeable files that hold what was there before
+   * @param isReplaced whether a text may be written over in any case
    * @throws CommandUsageError where a file is there that says something else
    */
-  async write(mergeable: readonly string[]): Promise<void> {
+  async write(
+    mergeable: readonly string[],
+    isReplaced: (before: string) => boolean = () => false,
+  ): Promise<void> {
     for (const [name, text] of this.#files) {
       if (this.#overwrites || mergeable.includes(name)) continue;
       const before = await this.#onDisk(name);
-      if (before !== null && before !== text) {
+      if (before !== null && before !== text && !isReplaced(before)) {
         const file = join(this.path, name);
         throw new CommandUsageError(`${file} is there already; --force writes over it`);
       }
