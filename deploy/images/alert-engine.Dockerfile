@@ -9,7 +9,9 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY apps apps
 COPY libs libs
-RUN node node_modules/@typescript/native/bin/tsc -p tsconfig.build.json
+COPY scripts scripts
+RUN node node_modules/@typescript/native/bin/tsc -p tsconfig.build.json \
+  && node --experimental-import-meta-resolve scripts/pack.mjs dist
 # What runs: the compiled apps, their dependencies and the runtime that the lockfile pins, not the build image's.
 RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
   && mkdir -p /app/bin \

@@ -12,6 +12,8 @@ export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const OLDEST_RUNTIME = [24, 15];
 const INSTALL_STAMP = join(root, 'node_modules', '.binnacle-install');
 const BUILD_STAMP = '.binnacle-build';
+const PACKER = join('scripts', 'pack.mjs');
+const PACKED_LOADER = join('scripts', 'lib', 'packed-loader.cjs');
 
 /** A failure whose message is all the user needs to read. */
 export class PlainError extends Error {}
@@ -83,7 +85,7 @@ export async function ensureInstalled() {
   say(`dependencies installed in ${seconds(startMs)} s`);
 }
 
-/** Compiles the sources to `dist` unless they are compiled already. */
+/** Compiles the sources to `dist`, and packs the collector there, unless that is done already. */
 export async function ensureBuilt() {
   const wanted = fingerprintOf(sourceFiles());
   if (readStamp(join(root, 'dist', BUILD_STAMP)) === wanted) return;
@@ -95,6 +97,10 @@ export async function ensureBuilt() {
     const args = ['-p', 'tsconfig.build.json', '--outDir', fresh];
     const code = await runTool('@typescript/native/bin/tsc', args);
     if (code !== 0) throw new PlainError('the build failed; the compiler says why above.');
+    const packing = ['--experimental-import-meta-resolve', join(root, PACKER), fresh];
+    if ((await run(runtimePath(), packing)) !== 0) {
+      throw new PlainError('the collector could not be packed; it says why above.');
+    }
     writeFileSync(join(fresh, BUILD_STAMP), wanted);
     rmSync(join(root, 'dist'), { recursive: true, force: true });
     renameSync(fresh, join(root, 'dist'));
@@ -143,9 +149,13 @@ function readStamp(file) {
 }
 
 function sourceFiles() {
-  const files = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json'].map((name) =>
-    join(root, name),
-  );
+  const files = [
+    'package-lock.json',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    PACKER,
+    PACKED_LOADER,
+  ].map((name) => join(root, name));
   for (const folder of ['apps', 'libs']) {
     for (const entry of readdirSync(join(root, folder), { recursive: true, withFileTypes: true })) {
       if (!entry.isFile() || !entry.name.endsWith('.ts') || entry.name.endsWith('.spec.ts'))

@@ -21,6 +21,7 @@ export interface Launch {
   readonly args: (port: number) => readonly string[];
   readonly configOf: (ruleFiles: readonly string[]) => Readonly<Record<string, unknown>>;
   readonly readyPath: string;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** One of the two stores that are compared: a running process, and what can be read of it from outside. */
@@ -51,13 +52,13 @@ export class Contender {
 
   /** Starts it on the data that its folder holds. @returns seconds until it was ready */
   async start(): Promise<number> {
-    const { folder, args, program, readyPath } = this.#launch;
+    const { folder, args, program, readyPath, env = {} } = this.#launch;
     await mkdir(this.dataDir, { recursive: true });
     await this.#writeConfig();
     const port = await freePort();
     this.#url = `http://127.0.0.1:${port}`;
     const startedMs = performance.now();
-    const running = startProcess(program, args(port), { cwd: folder });
+    const running = startProcess(program, args(port), { cwd: folder, env });
     this.#process = running;
     // Not even a harness that fails leaves a server behind.
     process.once('exit', () => running.child.kill('SIGKILL'));
@@ -241,7 +242,6 @@ export function collectorContender(
     program: process.execPath,
     folder: own,
     args: (port) => [
-      ...COLLECTOR_NODE_ARGS,
       ...nodeArgs,
       collector,
       '--config',
@@ -253,6 +253,7 @@ export function collectorContender(
     ],
     configOf: () => config,
     readyPath: '/readyz',
+    env: COLLECTOR_ENV,
   });
 }
 
@@ -279,5 +280,5 @@ export function prometheusAgentContender(
   });
 }
 
-/** As in the image. */
-const COLLECTOR_NODE_ARGS: readonly string[] = ['--max-semi-space-size=4'];
+/** As in the image and wherever our own programs start it. */
+export const COLLECTOR_ENV: Readonly<Record<string, string>> = { MALLOC_ARENA_MAX: '1' };

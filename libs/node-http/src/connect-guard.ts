@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
-import { buildConnector } from 'undici';
+import { buildConnector } from './agent.ts';
 import { HttpGetError } from './http-get-error.ts';
 
 /**

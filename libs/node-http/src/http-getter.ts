@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { Agent } from 'undici';
+import { Agent } from './agent.ts';
 import { type ConnectGuard, guardedConnector } from './connect-guard.ts';
 import { type Answer, AnswerReader } from './answer-reader.ts';
 import { HttpGetError, toHttpGetError } from './http-get-error.ts';

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { Agent } from 'undici';
+import { Agent } from './agent.ts';
 import type { HttpClientConfig } from '#libs/discovery';
 import { credentialHeaders, tlsConnectionOptions } from './http-credentials.ts';
 import { HttpGetError, toHttpGetError } from './http-get-error.ts';

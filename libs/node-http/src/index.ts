@@ -1,3 +1,4 @@
+export { Agent } from './agent.ts';
 export type { ConnectGuard } from './connect-guard.ts';
 export {
   credentialHeaders,

@@ -13,8 +13,8 @@ import {
   ListFramer,
   WatchFramer,
 } from '#libs/kube';
-import { credentialHeaders, tlsConnectionOptions } from '#libs/node-http';
-import { Agent, type Dispatcher } from 'undici';
+import { Agent, credentialHeaders, tlsConnectionOptions } from '#libs/node-http';
+import type { Dispatcher } from 'undici';
 import { KubeRequestError, toKubeRequestError } from './kube-request-error.ts';
 import type { KubeEndpoint } from './kube-config.ts';
 

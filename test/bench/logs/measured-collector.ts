@@ -7,6 +7,7 @@ import {
   type RunningProcess,
   startProcess,
 } from '../../support/processes.ts';
+import { COLLECTOR_ENV } from '../contender.ts';
 
 /** CPU time of a process is counted in these; Linux says 100 to a second to all programs. */
 const TICKS_PER_SECOND = 100;
@@ -44,7 +45,9 @@ export class MeasuredCollector {
     const dataDir = join(folder, 'data');
     const port = await freePort();
     const args = ['--config', configFile, '--data', dataDir, '--listen', `127.0.0.1:${port}`];
-    const running = startProcess(process.execPath, [...nodeArgs, program, ...args]);
+    const running = startProcess(process.execPath, [...nodeArgs, program, ...args], {
+      env: COLLECTOR_ENV,
+    });
     // Not even a harness that fails leaves it behind.
     process.once('exit', () => running.child.kill('SIGKILL'));
     const url = `http://127.0.0.1:${port}`;
