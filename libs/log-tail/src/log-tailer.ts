@@ -28,7 +28,7 @@ export interface LogTailerOptions {
   readonly chunkBytes?: number;
   /** Most bytes handed out and not acknowledged; reading stops there. Default 16 MiB. */
   readonly maxInFlightBytes?: number;
-  /** Most bytes read in one poll. Default 64 MiB. */
+  /** Most bytes read in one poll, before files are looked at again. Default 8 MiB. */
   readonly maxPollBytes?: number;
   /** Most files read at a time; further ones are counted and not read. Default 5,000. */
   readonly maxFiles?: number;
@@ -101,7 +101,7 @@ export class LogTailer {
     this.#options = {
       chunkBytes: 256 * 1024,
       maxInFlightBytes: 16 * 1024 * 1024,
-      maxPollBytes: 64 * 1024 * 1024,
+      maxPollBytes: 8 * 1024 * 1024,
       maxFiles: 5_000,
       maxOpenFiles: 1_000,
       closeQuietMs: 300_000,

@@ -28,7 +28,7 @@ export interface FileGroup {
 }
 
 /** Most files of one group that are looked at. */
-const MAX_FOUND = 100_000;
+const MAX_FOUND = 250_000;
 /** Most folders that are watched; beyond it, polling has to do. */
 const MAX_WATCHED_FOLDERS = 1_000;
 /** What is known of a file whose folder has not changed is looked at again after so long. */
