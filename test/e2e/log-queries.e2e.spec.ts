@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { runCli } from '../../apps/cli/src/cli.ts';
 import { startEngine } from '../support/engine.ts';
 import { temporaryFolder, untilPasses } from '../support/processes.ts';
 
@@ -315,6 +316,55 @@ describe('lists', () => {
       status: 'success',
       data: '{app="x"} |= "y"',
     });
+  });
+});
+
+async function cli(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  let out = '';
+  let err = '';
+  const engine = url.replace('http://', 'http://:grafana-secret@');
+  const code = await runCli(['query', ...args, '--engine', engine], {
+    out: (text) => void (out += text),
+    err: (text) => void (err += text),
+    env: {},
+  });
+  return { code, out, err };
+}
+
+/** When line `i` was written. */
+function timeOf(i: number): string {
+  return new Date(Number((startNs + BigInt(i + 1) * 1_000_000_000n) / 1_000_000n)).toISOString();
+}
+
+describe('binnacle query --logs', () => {
+  it('prints lines, the oldest first, and numbers', async () => {
+    const lines = await cli('--logs', '{app="db"} |= "n=11"', '--since', '10m', '--limit', '3');
+    expect(lines).toEqual({
+      code: 0,
+      err: '',
+      out: [117, 118, 119]
+        .map((i) => `${timeOf(i)} {app="db", pod="db-0"} level=warn msg="slow query" n=${i}\n`)
+        .join(''),
+    });
+    const at = String(endNs);
+    expect(
+      await cli('--logs', 'sum(count_over_time({app="db"}[10s]))', '--time', at),
+    ).toMatchObject({
+      code: 0,
+      out: `{} 10 @${endNs / 1_000_000_000n}\n`,
+    });
+  });
+
+  it('says what is wrong', async () => {
+    expect(await cli('--logs', '{app="db"')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('binnacle query: parse error at line 1, col 10'),
+    });
+    expect(await cli('--logs', '{app="db"}', '--limit', '9999')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('the engine answered 400: max entries limit'),
+    });
+    expect((await cli('up', '--since', '1h')).code).toBe(2);
   });
 });
 

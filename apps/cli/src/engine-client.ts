@@ -64,10 +64,15 @@ export async function askEngine(
   try {
     body = text === '' ? undefined : JSON.parse(text);
   } catch (error) {
-    throw new EngineRequestError(
-      `${url.origin} answered ${response.status} with something that is no JSON`,
-      { cause: error, status: response.status },
-    );
+    // Loki's API says what is wrong as a text.
+    const isText = response.headers.get('content-type')?.startsWith('text/plain') === true;
+    if (response.ok || !isText) {
+      throw new EngineRequestError(
+        `${url.origin} answered ${response.status} with something that is no JSON`,
+        { cause: error, status: response.status },
+      );
+    }
+    body = text.trim();
   }
   if (!response.ok) {
     const detail = detailOf(body) ?? (text === '' ? 'nothing' : text);

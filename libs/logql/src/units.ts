@@ -14,6 +14,17 @@ const DURATION_UNITS: ReadonlyMap<string, number> = new Map([
 const DURATION = /^[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h|d|w|y))+$/;
 const DURATION_PART = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h|d|w|y)/g;
 
+const MAX_DURATION_NS = 2 ** 63 - 1;
+
+/** Without the rounding of each part where the parts come to more than a double holds. */
+function exactSum(text: string): number {
+  let sum = 0n;
+  for (const [, digits = '', unit = ''] of text.matchAll(DURATION_PART)) {
+    sum += BigInt(digits) * BigInt(DURATION_UNITS.get(unit)!);
+  }
+  return Number(sum);
+}
+
 /** Reads `1h30m`, `1.5s`, `-10ms` and the like, days, weeks and years included. @returns nanoseconds, or NaN */
 export function parseDurationNs(text: string): number {
   if (text === '0') return 0;
@@ -22,6 +33,9 @@ export function parseDurationNs(text: string): number {
   for (const [, digits = '', unit = ''] of text.matchAll(DURATION_PART)) {
     sum += Number(digits) * DURATION_UNITS.get(unit)!;
   }
+  // As Go's, which are 64 bits of nanoseconds.
+  if (sum > MAX_DURATION_NS) return Number.NaN;
+  if (sum > Number.MAX_SAFE_INTEGER && !text.includes('.')) sum = exactSum(text);
   return text.startsWith('-') ? -sum : sum;
 }
 

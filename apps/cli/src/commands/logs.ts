@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { collectorsBehind, CollectorStreamError, linesOf } from '../collector-stream.ts';
 import { shownEngine } from '../engine-address.ts';
 import { type Command, type CommandIo, CommandUsageError } from '../command.ts';
+import { printable } from '../printable.ts';
 
 const FILTERS = ['namespace', 'pod', 'container', 'level', 'grep'] as const;
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'];
@@ -122,13 +123,4 @@ function print(line: string, isJson: boolean, io: CommandIo): void {
   const place = [namespace, pod, container].filter((part) => part !== '').join('/');
   const head = [time, place, level.toUpperCase()].filter((part) => part !== '').join(' ');
   io.out(`${printable(head)} ${printable(message)}\n`);
-}
-
-/** What a pod writes must not move the terminal's cursor, or worse. */
-function printable(text: string): string {
-  return text.replaceAll(
-    // oxlint-disable-next-line no-control-regex -- these are what is looked for
-    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g,
-    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  );
 }

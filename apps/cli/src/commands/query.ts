@@ -1,6 +1,8 @@
 import { Labels } from '#libs/labels';
+import { LogqlSyntaxError, parseLogql } from '#libs/logql';
 import { z } from 'zod';
 import { type Command, type CommandIo, CommandUsageError, type ExitCode } from '../command.ts';
+import { printable } from '../printable.ts';
 import { askEngine, EngineRequestError, parseEngineArguments } from '../engine-client.ts';
 
 const sample = z.tuple([z.number(), z.string()]);
@@ -13,6 +15,15 @@ const answerSchema = z.object({
       result: z.array(z.object({ metric: labelRecord, value: sample.optional() })),
     }),
     z.object({
+      resultType: z.literal('streams'),
+      result: z.array(
+        z.object({
+          stream: labelRecord,
+          values: z.array(z.tuple([z.string().regex(/^\d{1,19}$/), z.string()])),
+        }),
+      ),
+    }),
+    z.object({
       resultType: z.literal('matrix'),
       result: z.array(z.object({ metric: labelRecord, values: z.array(sample).optional() })),
     }),
@@ -21,18 +32,36 @@ const answerSchema = z.object({
   infos: z.array(z.string()).optional(),
 });
 
-/** `binnacle query EXPR`: asks a running engine and prints `{labels} value @seconds` a line. */
+interface LogStreamAnswer {
+  readonly stream: Readonly<Record<string, string>>;
+  readonly values: readonly (readonly [string, string])[];
+}
+
+/** `binnacle query EXPR`, `binnacle query --logs EXPR`: asks a running engine and prints `{labels} value @seconds` a line. */
 export const queryCommand: Command = {
   name: 'query',
-  usage: 'EXPR [--time T] [--start T --end T --step D] [--engine URL] [--json]',
-  summary: 'evaluate a PromQL expression in a running engine',
+  usage:
+    'EXPR | --logs EXPR [--since D] [--limit N]  [--time T] [--start T --end T --step D] [--engine URL] [--json]',
+  summary: 'evaluate PromQL, or with --logs LogQL, in a running engine',
   async run(args, io) {
     const { engineUrl, isJson, values, positionals } = parseEngineArguments(args, io, [
       'time',
       'start',
       'end',
       'step',
+      'logs',
+      'since',
+      'limit',
     ]);
+    if (values.logs !== undefined) {
+      if (positionals.length > 0) {
+        throw new CommandUsageError('takes one expression (quote it for the shell)');
+      }
+      return queryLogs({ engineUrl, isJson, expr: values.logs, values }, io);
+    }
+    if (values.since !== undefined || values.limit !== undefined) {
+      throw new CommandUsageError('--since and --limit are for --logs');
+    }
     const [expr] = positionals;
     if (expr === undefined || positionals.length > 1) {
       throw new CommandUsageError('takes one expression (quote it for the shell)');
@@ -54,6 +83,54 @@ export const queryCommand: Command = {
     );
   },
 };
+
+interface LogQuestion {
+  readonly engineUrl: string;
+  readonly isJson: boolean;
+  readonly expr: string;
+  readonly values: Readonly<
+    Partial<Record<'time' | 'start' | 'end' | 'step' | 'since' | 'limit', string>>
+  >;
+}
+
+/** Lines of a log query, the oldest first; or numbers, of one time unless a step makes it a range. */
+async function queryLogs(
+  { engineUrl, isJson, expr, values }: LogQuestion,
+  io: CommandIo,
+): Promise<ExitCode> {
+  const { time, step } = values;
+  const params: Record<string, string> = { query: expr };
+  for (const name of ['start', 'end', 'since', 'step', 'limit'] as const) {
+    const value = values[name];
+    if (value !== undefined) params[name] = value;
+  }
+  let isLines: boolean;
+  try {
+    isLines = parseLogql(expr).kind === 'log';
+  } catch (error) {
+    if (!(error instanceof LogqlSyntaxError)) throw error;
+    io.err(`binnacle query: ${error.message}\n`);
+    return 1;
+  }
+  if (!isLines && step === undefined) {
+    const instant = { query: expr, ...(time === undefined ? {} : { time }) };
+    return printAnswer(engineUrl, 'loki/api/v1/query', instant, isJson, io);
+  }
+  return printAnswer(engineUrl, 'loki/api/v1/query_range', params, isJson, io);
+}
+
+/** `TIME {labels} line` each, the oldest first. */
+function printLines(streams: readonly LogStreamAnswer[], io: CommandIo): void {
+  const lines = streams.flatMap(({ stream, values }) => {
+    const labels = Labels.fromRecord(stream).toString();
+    return values.map(([timeNs, line]) => ({ timeNs: BigInt(timeNs), labels, line }));
+  });
+  lines.sort((a, b) => (a.timeNs === b.timeNs ? 0 : a.timeNs < b.timeNs ? -1 : 1));
+  for (const { timeNs, labels, line } of lines) {
+    const time = new Date(Number(timeNs / 1_000_000n)).toISOString();
+    io.out(`${time} ${printable(labels)} ${printable(line)}\n`);
+  }
+}
 
 async function printAnswer(
   engineUrl: string,
@@ -80,6 +157,9 @@ async function printAnswer(
     case 'scalar':
     case 'string':
       io.out(`${data.result[1]}\n`);
+      break;
+    case 'streams':
+      printLines(data.result, io);
       break;
     case 'vector':
       for (const { metric, value } of data.result) {

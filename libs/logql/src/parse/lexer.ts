@@ -86,10 +86,16 @@ export class Lexer {
   #quantity(start: number): Token {
     const duration = this.#match(DURATION);
     if (duration !== null) {
-      return this.#token('duration', start, duration, parseDurationNs(duration));
+      const durationNs = parseDurationNs(duration);
+      if (Number.isNaN(durationNs)) throw this.#error(start, 'duration out of range');
+      return this.#token('duration', start, duration, durationNs);
     }
     const bytes = this.#match(BYTES);
-    if (bytes !== null) return this.#token('bytes', start, bytes, parseByteSize(bytes));
+    if (bytes !== null) {
+      const size = parseByteSize(bytes);
+      if (!Number.isSafeInteger(size)) throw this.#error(start, 'size out of range');
+      return this.#token('bytes', start, bytes, size);
+    }
     const number = this.#match(NUMBER);
     const value = number === null ? null : parseFloatStrictly(number);
     if (number === null || value === null) {
