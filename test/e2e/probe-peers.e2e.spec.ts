@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { createServer, type Server as HttpServer } from 'node:http';
+import { createSecureServer } from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
 import { join } from 'node:path';
@@ -71,6 +72,16 @@ const MODULES: Readonly<
   trusting: {
     prober: 'http',
     settings: `{preferred_ip_protocol: ip4, fail_if_not_ssl: true, tls_config: {ca_file: "${TESTDATA}/localhost.cert.pem"}}`,
+  },
+  old: {
+    prober: 'http',
+    settings:
+      '{preferred_ip_protocol: ip4, enable_http2: false, valid_http_versions: [HTTP/1.1], tls_config: {insecure_skip_verify: true}}',
+  },
+  newer: {
+    prober: 'http',
+    settings:
+      '{preferred_ip_protocol: ip4, valid_http_versions: [HTTP/2.0], tls_config: {insecure_skip_verify: true}}',
   },
   connect: { prober: 'tcp', settings: '{preferred_ip_protocol: ip4}' },
   banner: {
@@ -219,6 +230,12 @@ describeWithPeers(
         }),
       );
       await listen(
+        'http2',
+        createSecureServer({ ...TLS, allowHTTP1: true }, (_request, response) => {
+          response.writeHead(200, { 'Content-Length': 2 }).end('ok');
+        }),
+      );
+      await listen(
         'mail',
         createTcpServer((socket) => {
           socket.on('error', () => {});
@@ -325,6 +342,10 @@ describeWithPeers(
       ['gzip', 'http://@http/gzip', 1],
       ['gzip', 'http://@http/ok', 0],
       ['blind', 'https://@https/', 1],
+      ['blind', 'https://@http2/', 1],
+      ['newer', 'https://@http2/', 1],
+      ['newer', 'https://@https/', 0],
+      ['old', 'https://@http2/', 1],
       ['trusting', 'https://localhost:https/', 1],
       ['trusting', 'http://@http/ok', 0],
       ['plain', 'https://@https/', 0],

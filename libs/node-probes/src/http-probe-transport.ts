@@ -1,5 +1,7 @@
 import { type IncomingMessage, request as requestHttp } from 'node:http';
+import { TLSSocket } from 'node:tls';
 import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { brotliDecompress, gunzip, inflateRaw } from 'node:zlib';
 import type { HttpClientConfig } from '#libs/discovery';
@@ -15,6 +17,7 @@ import {
   ProbeFailureError,
   type TlsObservation,
 } from '#libs/probes';
+import { type AnswerHead, sendHttp2 } from './http2-exchange.ts';
 import {
   nowMonotonicMs,
   observeTls,
@@ -59,7 +62,8 @@ export class NodeHttpProbeTransport implements HttpProbeTransport {
     const credentials = isTrusted
       ? await credentialHeaders(this.#config, this.#options.baseDir)
       : [];
-    const tls = isTls ? await this.#tls(isTrusted) : {};
+    const ALPNProtocols = request.takesHttp2 ? ['h2', 'http/1.1'] : ['http/1.1'];
+    const tls = isTls ? { ...(await this.#tls(isTrusted)), ALPNProtocols } : {};
     const port = Number(url.port) || (isTls ? 443 : 80);
 
     attempt.address = await attempt.time('resolve', () =>
@@ -75,12 +79,15 @@ export class NodeHttpProbeTransport implements HttpProbeTransport {
       seen = observeTls(secured);
     }
     const { socket } = attempt;
+    const isHttp2 = socket instanceof TLSSocket && socket.alpnProtocol === 'h2';
     const response = await attempt.time('processing', () =>
-      send(socket, url, request, credentials),
+      isHttp2
+        ? sendHttp2(socket, url, request, [...request.headers, ...credentials])
+        : send(socket, url, request, credentials),
     );
     attempt.answer = toAnswer(response, Buffer.alloc(0), seen);
     await attempt.time('transfer', async () => {
-      const body = await readBody(response, request);
+      const body = await readBody(response.body, request);
       attempt.answer = toAnswer(response, body, seen);
     });
   }
@@ -119,7 +126,7 @@ function send(
   url: URL,
   request: HttpProbeRequest,
   credentials: readonly (readonly [string, string])[],
-): Promise<IncomingMessage> {
+): Promise<AnswerHead> {
   const headers: string[] = [];
   const given = [...request.headers, ...credentials];
   if (!given.some(([name]) => name.toLowerCase() === 'host')) headers.push('Host', url.host);
@@ -138,12 +145,12 @@ function send(
     outgoing.once('upgrade', () => reject(new Error('the server wants another protocol')));
     outgoing.end(request.body);
   });
-  return untilAborted(response, request.signal).catch((error: unknown) => {
+  return untilAborted(response, request.signal).then(headOf, (error: unknown) => {
     throw toProbeFailure(error, 'protocol', 'waiting for the answer', request.signal);
   });
 }
 
-async function readBody(response: IncomingMessage, request: HttpProbeRequest): Promise<Buffer> {
+async function readBody(response: Readable, request: HttpProbeRequest): Promise<Buffer> {
   const parts: Buffer[] = [];
   let size = 0;
   const reading = new Promise<void>((resolve, reject) => {
@@ -188,7 +195,7 @@ function tooLarge(maxBytes: number): ProbeFailureError {
   return new ProbeFailureError({ code: 'body-too-large', message });
 }
 
-function toAnswer(response: IncomingMessage, body: Buffer, tls: TlsObservation | null): HttpAnswer {
+function headOf(response: IncomingMessage): AnswerHead {
   const headers: [string, string][] = [];
   for (let i = 0; i + 1 < response.rawHeaders.length; i += 2) {
     headers.push([response.rawHeaders[i]!, response.rawHeaders[i + 1]!]);
@@ -198,7 +205,10 @@ function toAnswer(response: IncomingMessage, body: Buffer, tls: TlsObservation |
     statusText: response.statusMessage ?? '',
     httpVersion: response.httpVersion,
     headers,
-    body,
-    tls,
+    body: response,
   };
+}
+
+function toAnswer(head: AnswerHead, body: Buffer, tls: TlsObservation | null): HttpAnswer {
+  return { ...head, body, tls };
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { createSecureServer } from 'node:http2';
 import { createServer as createHttpsServer } from 'node:https';
 import {
   type AddressInfo,
@@ -231,5 +232,68 @@ tls_config: {ca_file: localhost.cert.pem, server_name: localhost}`;
     const verdict = await probeTcp('{}', '127.0.0.1:1');
     expect(verdict.failure).toEqual({ code: 'connect', message: 'connection refused' });
     expect(metric(verdict, 'probe_failed_due_to_regex')).toBeUndefined();
+  });
+});
+
+/** Says back what it was asked. */
+const echo = () =>
+  listening(
+    createSecureServer({ key: KEY, cert: CERT, allowHTTP1: true }, (request, response) => {
+      const parts: Buffer[] = [];
+      request.on('data', (part: Buffer) => parts.push(part));
+      request.on('end', () => {
+        const { method, url, headers, httpVersion } = request;
+        const { authorization, 'x-a': own, 'user-agent': agent } = headers;
+        const host = headers[':authority'] ?? headers.host;
+        const said = [httpVersion, method, url, host, agent, authorization, own].join(' ');
+        response.setHeader('Set-Cookie', ['a=1', 'b=2']);
+        response.end(`${said} ${Buffer.concat(parts).toString()}`);
+      });
+    }),
+  );
+
+describe('HTTP/2', () => {
+  const TRUSTING = 'tls_config: {ca_file: localhost.cert.pem}';
+
+  it('is spoken where the server offers it, with headers, credentials and body', async () => {
+    const port = await echo();
+    const said = `^2\\.0 POST /x\\?y=1 localhost:${port} B/1 Basic dTpw v body$`;
+    const verdict = await probeHttp(
+      `{${TRUSTING}, method: POST, body: body, headers: {X-A: v, Connection: close}, basic_auth: {username: u, password: p}, valid_http_versions: [HTTP/2.0], fail_if_header_not_matches: [{header: set-cookie, regexp: 'b=2'}], fail_if_body_not_matches_regexp: ['${said}']}`,
+      `https://localhost:${port}/x?y=1`,
+    );
+    expect(verdict.failure).toBeNull();
+    expect(metric(verdict, 'probe_http_version')).toBe(2);
+    expect(metric(verdict, 'probe_http_status_code')).toBe(200);
+    expect(metric(verdict, 'probe_http_duration_seconds{phase="processing"}')).toBeGreaterThan(0);
+  });
+
+  it('is not spoken where the module does not want it', async () => {
+    const url = `https://localhost:${await echo()}/`;
+    const verdict = await probeHttp(`{${TRUSTING}, enable_http2: false}`, url);
+    expect(metric(verdict, 'probe_http_version')).toBe(1.1);
+    const strict = await probeHttp(`{${TRUSTING}, valid_http_versions: [HTTP/1.1]}`, url);
+    expect(strict.failure).toEqual({
+      code: 'version',
+      message: 'answered with HTTP/2.0; accepted is HTTP/1.1',
+    });
+  });
+
+  it('has the same bounds: of the body, of time, and of what a server may do', async () => {
+    const large = await listening(
+      createSecureServer({ key: KEY, cert: CERT }, (request, response) => {
+        if (request.url === '/silent') return;
+        if (request.url === '/cut') response.stream.destroy();
+        else response.end(Buffer.alloc(100_000));
+      }),
+    );
+    const url = `https://localhost:${large}`;
+    const bounded = `{${TRUSTING}, body_size_limit: 1KB}`;
+    expect((await probeHttp(bounded, `${url}/`)).failure?.code).toBe('body-too-large');
+    expect((await probeHttp(`{${TRUSTING}}`, `${url}/silent`, 200)).failure).toEqual({
+      code: 'timeout',
+      message: 'timed out while waiting for the answer',
+    });
+    expect((await probeHttp(`{${TRUSTING}}`, `${url}/cut`)).failure?.code).toBe('protocol');
   });
 });

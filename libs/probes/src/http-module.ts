@@ -23,7 +23,7 @@ export interface HeaderCondition {
 export interface HttpProbeModule {
   /** Empty for any of 200 to 299. */
   readonly validStatusCodes: readonly number[];
-  /** `HTTP/1.1`; empty for any. */
+  /** `HTTP/1.1`, `HTTP/2.0`; empty for any. */
   readonly validHttpVersions: readonly string[];
   readonly preferredFamily: 4 | 6;
   readonly hasFamilyFallback: boolean;
@@ -40,6 +40,8 @@ export interface HttpProbeModule {
   readonly failsIfHeaderNotMatches: readonly HeaderCondition[];
   readonly compression: 'none' | 'gzip' | 'br' | 'deflate' | 'identity';
   readonly maxBodyBytes: number;
+  /** Whether HTTP/2 is offered where TLS is spoken. */
+  readonly takesHttp2: boolean;
   /** Redirects, credentials, TLS. */
   readonly http: HttpClientConfig;
 }
@@ -72,7 +74,7 @@ const CANNOT: ReadonlyMap<string, string> = new Map([
   ['proxy_connect_header', 'this version does not probe through a proxy'],
   ['no_proxy', 'this version does not probe through a proxy'],
   ['skip_resolve_phase_with_proxy', 'this version does not probe through a proxy'],
-  ['enable_http3', 'this version speaks HTTP/1.1 only'],
+  ['enable_http3', 'this version speaks HTTP/1.1 and HTTP/2'],
   ['body_file', 'this version takes the body from the configuration; accepted is body'],
   [
     'fail_if_body_json_matches_cel',
@@ -89,7 +91,7 @@ const rawHttpModule = objectOfKnownKeys(
     ...httpClientShape,
     ...ipProtocolShape,
     valid_status_codes: z.array(z.int().min(100).max(599)).default([]),
-    valid_http_versions: z.array(z.enum(['HTTP/1.0', 'HTTP/1.1'])).default([]),
+    valid_http_versions: z.array(z.enum(['HTTP/1.0', 'HTTP/1.1', 'HTTP/2.0'])).default([]),
     method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']).default('GET'),
     headers: z.record(headerName, headerValue).default({}),
     body: yamlText().default(''),
@@ -141,6 +143,7 @@ export const httpModuleSchema = rawHttpModule
       failsIfHeaderNotMatches: raw.fail_if_header_not_matches,
       compression: raw.compression === '' ? 'none' : raw.compression,
       maxBodyBytes: raw.body_size_limit || DEFAULT_BODY_LIMIT,
+      takesHttp2: raw.enable_http2 ?? true,
       http: { ...http, followsRedirects },
     };
   });

@@ -60,6 +60,7 @@ export async function observeHttp(
       isTrusted,
       compression: module.compression,
       maxBodyBytes: module.maxBodyBytes,
+      takesHttp2: module.takesHttp2,
       preferredFamily: module.preferredFamily,
       hasFamilyFallback: module.hasFamilyFallback,
       sourceIp: null,

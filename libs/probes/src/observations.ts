@@ -87,6 +87,8 @@ export interface HttpProbeRequest extends ProbeConnectOptions {
   /** The encoding that the body is taken to be in, whatever its headers say. */
   readonly compression: 'none' | 'gzip' | 'br' | 'deflate' | 'identity';
   readonly maxBodyBytes: number;
+  /** Whether HTTP/2 is offered where TLS is spoken. */
+  readonly takesHttp2: boolean;
 }
 
 /** Makes HTTP requests; implemented by the adapters. */
