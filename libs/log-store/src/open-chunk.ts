@@ -5,7 +5,7 @@ import { MetadataTable } from './line-metadata.ts';
 import { firstNotBefore, isBefore } from './nanos.ts';
 
 /** Rough bytes that a line takes besides its text: time, end, metadata. */
-export const LINE_COLUMN_BYTES = 16;
+const LINE_COLUMN_BYTES = 16;
 
 const FIRST_BYTES = 512;
 const FIRST_LINES = 8;

@@ -10,7 +10,7 @@ const GENERATION = 4_096;
  * A stream's labels as LogQL writes them: `{app="web", level="error"}`, values in the quotes of Go.
  * @throws PushError
  */
-export function parseStreamText(text: string): Labels {
+function parseStreamText(text: string): Labels {
   const trimmed = text.trim();
   if (!trimmed.startsWith('{') || !trimmed.endsWith('}')) throw malformed(text);
   const inner = trimmed.slice(1, -1).trim();
