@@ -165,7 +165,10 @@ export class NotificationService implements AlertSink {
   /** @throws AlertmanagerApiError while what the process before knew is not known yet */
   checkRestored(): void {
     if (this.isRestored) return;
-    throw AlertmanagerApiError.refused(503, 'the alerts of the process before are being restored');
+    throw AlertmanagerApiError.refused(
+      503,
+      'the state of alerts is not known yet; /readyz says why',
+    );
   }
 
   get alertLimit(): number {

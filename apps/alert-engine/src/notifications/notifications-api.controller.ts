@@ -98,7 +98,10 @@ export class NotificationsApiController {
 
   #checkRestored(): void {
     if (this.#service.isRestored) return;
-    throw new QueryApiError('unavailable', 'what the process before knew is being restored');
+    throw new QueryApiError(
+      'unavailable',
+      'the state of alerts is not known yet; /readyz says why',
+    );
   }
 }
 

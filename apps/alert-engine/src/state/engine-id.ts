@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describeFileError, errorCode, writeFileAtomically } from '#libs/node-files';
 import { PlainError } from '#libs/platform';
@@ -7,12 +8,19 @@ import { PlainError } from '#libs/platform';
 const UUID = /^[0-9a-f-]{36}$/;
 
 /**
- * What tells the engine of a data directory from all others, in the file `engine-id` there. Whoever comes back with it has
- * the directory's lock, so the process before is gone.
+ * What tells the engine of a data directory from all others: the file `engine-id` there, and where that lies, so that a copy of
+ * the directory is another engine. Whoever comes back with it has the directory's lock, so the process before is gone.
  * @throws PlainError
  */
 export async function engineIdOf(dataDir: string): Promise<string> {
   const path = join(dataDir, 'engine-id');
+  const id = await idIn(path);
+  const { ino } = await stat(path);
+  return `${id} ${ino} ${hostname()}`;
+}
+
+/** Reads the file, or makes it. */
+async function idIn(path: string): Promise<string> {
   try {
     const kept = (await readFile(path, 'utf8')).trim();
     if (UUID.test(kept)) return kept;

@@ -3,9 +3,10 @@ import type { HeldLease, LeaseOptions } from './postgres-lease.ts';
 import { fromPostgresText, toPostgresText } from './postgres-text.ts';
 import type { PostgresSession } from './postgres-session.ts';
 
-/** Most changes in one statement, so that each is done well within its time. */
+/** Most changes in one statement, and about the most characters, so that each is done well within its time. */
 const STATEMENT_CHANGES = 5_000;
-const PAGE_ROWS = 5_000;
+const STATEMENT_LENGTH = 8 * 1024 * 1024;
+const PAGE_ROWS = 1_000;
 /** Below every hash. */
 const FIRST_HASH = '';
 
@@ -20,12 +21,11 @@ export async function writeEntries(
   lease: HeldLease,
   changes: readonly StateChange[],
 ): Promise<boolean> {
-  const last = lastOfEachKey(changes);
-  if (last.length <= STATEMENT_CHANGES) return writeSome(session, options, lease, last);
+  const parts = partsOf(lastOfEachKey(changes));
+  if (parts.length === 1) return writeSome(session, options, lease, parts[0]!);
   await session.query('BEGIN');
   try {
-    for (let start = 0; start < last.length; start += STATEMENT_CHANGES) {
-      const some = last.slice(start, start + STATEMENT_CHANGES);
+    for (const some of parts) {
       if (!(await writeSome(session, options, lease, some))) {
         await session.query('ROLLBACK');
         return false;
@@ -110,6 +110,25 @@ export async function readAreas(
     [id],
   );
   return rows.map(([area]) => fromPostgresText(area!));
+}
+
+/** What goes into one statement each; at least one part. */
+function partsOf(changes: readonly StateChange[]): StateChange[][] {
+  let part: StateChange[] = [];
+  const parts = [part];
+  let length = 0;
+  for (const change of changes) {
+    const more = change.key.length + (change.value?.length ?? 0);
+    const isFull = part.length >= STATEMENT_CHANGES || length + more > STATEMENT_LENGTH;
+    if (isFull && part.length > 0) {
+      part = [];
+      parts.push(part);
+      length = 0;
+    }
+    part.push(change);
+    length += more;
+  }
+  return parts;
 }
 
 /** PostgreSQL changes a row once per statement. */

@@ -31,6 +31,18 @@ export interface LeaseOptions {
   readonly holder: LeaseHolder;
 }
 
+/** Makes the row of the lease, held by nobody, where it is not there. @throws SessionError */
+export async function makeLease(
+  session: PostgresSession,
+  { schema, name }: LeaseOptions,
+): Promise<void> {
+  await session.query(
+    `INSERT INTO ${schema}.lease (name) SELECT $1
+     WHERE NOT EXISTS (SELECT FROM ${schema}.lease WHERE name = $1) ON CONFLICT (name) DO NOTHING`,
+    [name],
+  );
+}
+
 /**
  * Takes the lease where it has run out or is this process's own, which begins an epoch: what an earlier connection still has
  * under way is then either done or without effect. The server's clock alone counts.
@@ -43,10 +55,6 @@ export async function takeLease(
   { schema, name, leaseMs, holder }: LeaseOptions,
   { succeeds }: { readonly succeeds: boolean },
 ): Promise<HeldLease | null> {
-  await session.query(
-    `INSERT INTO ${schema}.lease (name) VALUES ($1) ON CONFLICT (name) DO NOTHING`,
-    [name],
-  );
   const [row] = await session.query(
     `UPDATE ${schema}.lease SET epoch = epoch + 1, engine = $2, instance = $3, host = $4,
        expires_at = clock_timestamp() + $5 * interval '1 millisecond'

@@ -6,6 +6,7 @@ import { readAreas, readEntries, writeEntries } from './postgres-entries.ts';
 import {
   type HeldLease,
   type LeaseOptions,
+  makeLease,
   readLease,
   releaseLease,
   renewLease,
@@ -149,7 +150,7 @@ export class PostgresStateStore implements StateArchive {
           pauseMs = FIRST_PAUSE_MS;
         });
       } catch (error) {
-        if (error instanceof DeposedError) break;
+        if (error instanceof DeposedError || this.#isClosing) break;
         const problem = error instanceof Error ? error.message : String(error);
         this.#turn({ kind: this.#lease === null ? 'connecting' : 'away', problem });
         await this.#pause(pauseMs);
@@ -187,6 +188,7 @@ export class PostgresStateStore implements StateArchive {
       });
       const { isDurable } = await checkServer(session);
       await prepareSchema(session, options.schema);
+      await makeLease(session, options);
       const lease = await this.#lead(session, options, onUse);
       if (lease === null) return;
       onUse();
