@@ -191,4 +191,45 @@ describe('log files', () => {
     const warnings = 'binnacle_log_lines_total{group="more",tier="x",level="warn",stream=""}';
     await until(async () => (await metric(base, warnings)) === 1);
   });
+
+  it('measure what was written against what was shipped', async () => {
+    const server = fluentd;
+    const { base } = await start(server.port!);
+    const path = join(folder, 'logs', 'flow.log');
+    let written = 0;
+    const write = (from: number, to: number): void => {
+      const text = Array.from({ length: to - from }, (_, i) => cri(`line ${from + i}`)).join('');
+      appendFileSync(path, text);
+      written += Buffer.byteLength(text);
+    };
+    const flow = async (unit: string, output: string): Promise<number | null> =>
+      metric(base, `binnacle_log_${unit}_bytes_total{output="${output}",group="app"}`);
+    write(0, 1_000);
+    await until(async () => (await flow('shipped', 'fluentd-test')) === written);
+    renameSync(path, `${path}.20260301-080000`);
+    write(1_000, 2_000);
+    await until(async () => (await flow('shipped', 'fluentd-test')) === written);
+    for (const output of ['metrics', 'fluentd-test']) {
+      expect(await flow('seen', output)).toBe(written);
+      expect(await flow('shipped', output)).toBe(written);
+      expect(await metric(base, `binnacle_log_lag_bytes{output="${output}",group="app"}`)).toBe(0);
+    }
+    // Nobody takes the lines, and they are not on disk yet; then their file is gone.
+    await server.close();
+    const before = written;
+    write(2_000, 3_000);
+    await until(async () => (await flow('seen', 'fluentd-test')) === written);
+    expect(await flow('shipped', 'fluentd-test')).toBe(before);
+    await until(async () => (await flow('shipped', 'metrics')) === written);
+    rmSync(path);
+    await apps.pop()!.close();
+    const text = readFileSync(join(folder, 'data', 'logs', 'fluentd-test.json'), 'utf8');
+    const { checkpoints } = JSON.parse(text) as {
+      checkpoints: { offset: number; seenBytes: number }[];
+    };
+    const unread = checkpoints.filter(({ offset, seenBytes }) => seenBytes > offset);
+    // So that after the next start it is known how much is lost.
+    expect(unread.map(({ offset, seenBytes }) => seenBytes - offset)).toEqual([written - before]);
+    await startFluentd(0);
+  });
 });

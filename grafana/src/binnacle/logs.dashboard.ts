@@ -169,6 +169,21 @@ export function logsDashboard(): PlacedDashboard {
             { steps: steps('green', [30, 'orange'], [300, 'red']) },
           ),
           lines(
+            'Written and not shipped',
+            'Bytes by which log files grew in an hour, less what was shipped of them in that hour: what is behind, and what was lost.',
+            'bytes',
+            [
+              [
+                `sum by (output) (increase(binnacle_log_seen_bytes_total{${POD}}[1h])) - sum by (output) (increase(binnacle_log_shipped_bytes_total{${POD}}[1h]))`,
+                '{{output}}',
+              ],
+              [
+                `sum by (output) (binnacle_log_lag_bytes{output!="metrics", ${CLUSTER}})`,
+                '{{output}} behind now',
+              ],
+            ],
+          ),
+          lines(
             'Left out on purpose',
             'Records per second that were counted and not shipped: excluded by their pod, filtered, sampled, over their rate.',
             'cps',

@@ -1,3 +1,4 @@
+import type { ByteFlow } from './byte-flow.ts';
 import { type DescriptorBudget, openCount } from './descriptor-budget.ts';
 import { FileMemory } from './file-memory.ts';
 import { FINGERPRINT_BYTES, fingerprintOf } from './fingerprint.ts';
@@ -31,7 +32,7 @@ export interface TailCounters {
   truncatedBytes: number;
   /** Files that an earlier run had been reading and that could not be found again. */
   lostFiles: number;
-  /** Bytes that were overwritten by a truncation before they were read, as far as is known. */
+  /** Bytes that were overwritten, or gone at a restart, before they were read, as far as is known. */
   lostBytes: number;
   openErrors: number;
   readErrors: number;
@@ -47,6 +48,7 @@ export interface FileRosterOptions {
   readonly maxFiles: number;
   readonly budget: DescriptorBudget;
   readonly counters: TailCounters;
+  readonly flowOf: (group: string, path: string) => ByteFlow;
 }
 
 /** A path that was found and could not be opened. */
@@ -132,6 +134,7 @@ export class FileRoster {
   async finish(file: TailedFile): Promise<void> {
     this.#tailed.delete(file.key);
     this.hasChanged = true;
+    file.count();
     this.#memory.finish(file);
     await file.close();
   }
@@ -265,7 +268,7 @@ export class FileRoster {
       if (!(await file.hasSameBeginning(this.#head))) {
         // Truncated, or deleted while it was closed, and its inode given to another.
         if (file.offset > 0) this.#options.counters.truncations++;
-        file.restart();
+        this.#options.counters.lostBytes += file.restart();
         this.hasChanged = true;
       }
     } catch (error) {
@@ -294,7 +297,9 @@ export class FileRoster {
     const checkpoint = memory.take(key);
     const isNew =
       checkpoint === undefined && memory.lastUnder(path) === undefined && !memory.hasForgotten;
-    const file = new TailedFile(group.name, path, handle, checkpoint?.offset ?? 0, nowMs);
+    const begin = { offset: checkpoint?.offset ?? 0, seenBytes: checkpoint?.seenBytes ?? 0 };
+    const flow = this.#options.flowOf(group.name, path);
+    const file = new TailedFile(group.name, path, handle, begin, flow, nowMs);
     this.#tailed.set(key, file);
     this.hasChanged = true;
     this.#hasMoved = true;
@@ -307,7 +312,7 @@ export class FileRoster {
         if (!(await file.hasSameBeginning(this.#head))) {
           // Another file got the inode of the one we knew, or the same one was truncated.
           if (!checkpoint.isDone && checkpoint.offset > 0) this.#options.counters.truncations++;
-          file.restart();
+          this.#options.counters.lostBytes += file.restart();
         }
       } else if (isNew && this.#firstScanMs === null && group.from === 'end') {
         await this.#skipToEnd(file);
@@ -324,9 +329,7 @@ export class FileRoster {
     const end = file.sizeBytes;
     if (end === 0) return;
     const last = await file.handle.read(this.#head, 0, 1, end - 1);
-    file.offset = end;
-    file.scannedOffset = end;
-    file.ledger.reset(end);
+    file.skipTo(end);
     // What was begun before us is not told, not even its second half.
     file.isInsideLongLine = last === 1 && this.#head[0] !== 10;
   }
@@ -477,7 +480,13 @@ export class FileRoster {
     }
     if (nowMs < this.#firstScanMs! + RESUME_WITHIN_MS) return;
     // Neither under their path nor beside it: what was not read of them is lost.
-    this.#options.counters.lostFiles += this.#memory.resumable.size;
+    const { counters, flowOf } = this.#options;
+    for (const { group, path, offset, seenBytes = offset } of this.#memory.resumable.values()) {
+      const lost = Math.max(0, seenBytes - offset);
+      counters.lostFiles++;
+      counters.lostBytes += lost;
+      flowOf(group, path).lostBytes += lost;
+    }
     this.#memory.resumable.clear();
     this.hasChanged = true;
   }

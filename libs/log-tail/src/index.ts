@@ -1,3 +1,4 @@
+export { type ByteFlow, noFlow } from './byte-flow.ts';
 export type { TailCounters, TailGroup } from './file-roster.ts';
 export { fingerprintOf, FINGERPRINT_BYTES } from './fingerprint.ts';
 export {

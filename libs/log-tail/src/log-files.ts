@@ -84,6 +84,8 @@ export interface Checkpoint extends FileId {
   readonly isDone: boolean;
   /** When the file was last seen under its path. */
   readonly seenMs: number;
+  /** How much of it was seen, be it read or not; absent where an earlier version wrote it. */
+  readonly seenBytes?: number | undefined;
 }
 
 /** Where checkpoints survive a restart. */

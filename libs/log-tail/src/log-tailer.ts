@@ -1,4 +1,5 @@
 import { assert } from '#libs/invariant';
+import { type ByteFlow, noFlow } from './byte-flow.ts';
 import { DescriptorBudget } from './descriptor-budget.ts';
 import { FileRoster, noteReadError, type TailCounters, type TailGroup } from './file-roster.ts';
 import { FINGERPRINT_BYTES } from './fingerprint.ts';
@@ -49,6 +50,8 @@ export interface LogTailerOptions {
   readonly leader?: LogTailer | null;
   /** Whether reading has to wait a moment for somebody else; default: never. */
   readonly isHeldUp?: (nowMs: number) => boolean;
+  /** Where the bytes of a file are counted; default: nowhere. */
+  readonly flowOf?: (group: string, path: string) => ByteFlow;
 }
 
 /** What the caller should know after a poll. */
@@ -110,6 +113,7 @@ export class LogTailer {
       checkpointIntervalMs: 1_000,
       leader: null,
       isHeldUp: () => false,
+      flowOf: noFlow,
       ...options,
     };
     const { files, groups, maxFiles, chunkBytes } = this.#options;
@@ -121,6 +125,7 @@ export class LogTailer {
       maxFiles,
       budget: new DescriptorBudget(this.#options),
       counters: this.counters,
+      flowOf: this.#options.flowOf,
     });
     this.#reader = new LineReader(chunkBytes, this.counters, (file, bytes, columns, firstOffset) =>
       this.#handOut(file, bytes, columns, firstOffset),
@@ -263,6 +268,11 @@ export class LogTailer {
     return this.#roster.openCount;
   }
 
+  /** Counts what was seen and shipped up to now. */
+  countFlows(): void {
+    for (const file of this.#roster.files) file.count();
+  }
+
   /** Bytes handed out and not acknowledged. */
   get inFlightBytes(): number {
     return this.#inFlightBytes;
@@ -374,9 +384,7 @@ export class LogTailer {
 
   #restart(file: TailedFile): void {
     this.counters.truncations++;
-    // The unfinished line that was there is overwritten.
-    this.counters.lostBytes += file.scannedOffset - file.offset;
-    file.restart();
+    this.counters.lostBytes += file.restart();
     this.#roster.hasChanged = true;
   }
 

@@ -1,4 +1,5 @@
 import { assert } from '#libs/invariant';
+import type { ByteFlow } from './byte-flow.ts';
 import { FINGERPRINT_BYTES, fingerprintOf, NO_FINGERPRINT } from './fingerprint.ts';
 import {
   type Checkpoint,
@@ -54,11 +55,32 @@ export class TailedFile {
   borrowedFrom: number | null = null;
   /** The file this one follows under the same path: read to its end first. */
   predecessor: TailedFile | null = null;
+  /** Shared by the files whose bytes are counted together. */
+  readonly #flow: ByteFlow;
+  /** Up to here bytes were counted as seen. */
+  #countedSeen: number;
+  /** Up to here they were counted as shipped. */
+  #countedShipped: number;
+  /** Its size tells nothing of what is in it. */
+  #isArchive: boolean;
   #handle: LogFileHandle | null;
   /** When it had last been written to as it was closed. */
   #closedModifiedMs = 0;
 
-  constructor(group: string, path: string, handle: LogFileHandle, offset: number, nowMs: number) {
+  /** @param begin how far an earlier run came, and how much of the file it has seen */
+  constructor(
+    group: string,
+    path: string,
+    handle: LogFileHandle,
+    begin: { readonly offset: number; readonly seenBytes: number },
+    flow: ByteFlow,
+    nowMs: number,
+  ) {
+    const { offset } = begin;
+    this.#flow = flow;
+    this.#countedSeen = Math.max(offset, begin.seenBytes);
+    this.#countedShipped = offset;
+    this.#isArchive = handle.isArchive;
     this.group = group;
     this.path = path;
     this.folder = folderOf(path);
@@ -86,6 +108,7 @@ export class TailedFile {
   attach(handle: LogFileHandle): void {
     assert(this.#handle === null, 'a file is opened twice');
     this.#handle = handle;
+    this.#isArchive = handle.isArchive;
     this.lookedMs = Number.NEGATIVE_INFINITY;
   }
 
@@ -119,14 +142,52 @@ export class TailedFile {
     return stat.sizeBytes < this.offset;
   }
 
-  /** Begins again at the front: the same file holds other bytes now. */
-  restart(): void {
+  /** What was there before is not wanted. */
+  skipTo(offset: number): void {
+    this.offset = offset;
+    this.scannedOffset = offset;
+    this.ledger.reset(offset);
+    this.#countedSeen = offset;
+    this.#countedShipped = offset;
+  }
+
+  /** Counts what was seen and shipped since the last time. */
+  count(): void {
+    const seen = this.#isArchive
+      ? this.scannedOffset
+      : Math.max(this.sizeBytes, this.scannedOffset);
+    if (seen > this.#countedSeen) {
+      this.#flow.seenBytes += seen - this.#countedSeen;
+      this.#countedSeen = seen;
+    }
+    this.#countShipped(this.ledger.committed);
+  }
+
+  #countShipped(upTo: number): void {
+    if (upTo <= this.#countedShipped) return;
+    this.#flow.shippedBytes += upTo - this.#countedShipped;
+    this.#countedShipped = upTo;
+  }
+
+  /**
+   * Begins again at the front: the same file holds other bytes now.
+   * @returns how many bytes of the old ones are known and were not read
+   */
+  restart(): number {
+    // What was handed out arrives, though nothing tells so any more.
+    this.#countShipped(this.offset);
+    const lost = Math.max(0, Math.max(this.#countedSeen, this.scannedOffset) - this.offset);
+    this.#flow.seenBytes += Math.max(0, this.scannedOffset - this.#countedSeen);
+    this.#flow.lostBytes += lost;
+    this.#countedSeen = 0;
+    this.#countedShipped = 0;
     this.offset = 0;
     this.scannedOffset = 0;
     this.isInsideLongLine = false;
     this.borrowedFrom = null;
     this.fingerprint = NO_FINGERPRINT;
     this.ledger.reset(0);
+    return lost;
   }
 
   /**
@@ -170,6 +231,7 @@ export class TailedFile {
     const isDelivered = this.isAtEnd && this.ledger.isEmpty;
     if (isDelivered) this.behindSinceMs = null;
     else this.behindSinceMs ??= nowMs;
+    this.count();
   }
 
   toCheckpoint(isDone: boolean): Checkpoint {
@@ -183,6 +245,7 @@ export class TailedFile {
       isInsideLongLine: this.isInsideLongLine && this.ledger.committed === this.offset,
       isDone,
       seenMs: this.seenMs,
+      seenBytes: Math.max(this.#countedSeen, this.ledger.committed),
     };
   }
 }

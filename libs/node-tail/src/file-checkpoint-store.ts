@@ -25,6 +25,7 @@ const fileSchema = z.object({
       isInsideLongLine: z.boolean(),
       isDone: z.boolean(),
       seenMs: z.number(),
+      seenBytes: z.int().min(0).optional(),
     }),
   ),
 });

@@ -15,6 +15,7 @@ import {
   type TailCounters,
   type TailedFileStatus,
 } from '#libs/log-tail';
+import { type LaneFlow, LaneFlows } from './lane-flows.ts';
 import type { LogFileGroup } from './logs-config.ts';
 
 /** Where the records of a lane go. */
@@ -91,6 +92,7 @@ export class LogLane {
   readonly #options: LogLaneOptions;
   readonly #tailer: LogTailer;
   readonly #sink: RecordSink;
+  readonly #flows = new LaneFlows();
   readonly #followers: LogLane[] = [];
   /** Nothing was left to read when this lane last looked. */
   #isInStep = false;
@@ -123,6 +125,7 @@ export class LogLane {
       maxOpenFiles: options.maxOpenFiles,
       closeQuietMs: options.closeQuietMs,
       leader: options.leader === null ? null : options.leader.#tailer,
+      flowOf: (group, path) => this.#flows.of(group, path),
       isHeldUp: (nowMs) => this.#followers.some((follower) => follower.#holdsUp(nowMs)),
       sink: {
         accept: (batch) => this.#accept(batch, Date.now()),
@@ -193,6 +196,12 @@ export class LogLane {
 
   status(nowMs: number): TailedFileStatus[] {
     return this.#tailer.status(nowMs);
+  }
+
+  /** What was seen of files and what came of it, by container. */
+  flows(nowMs: number): LaneFlow[] {
+    this.#tailer.countFlows();
+    return this.#flows.list(this.#tailer.status(nowMs), nowMs);
   }
 
   /** Goes on with what has waited long enough. */

@@ -32,12 +32,14 @@ const TAIL_COUNTERS: readonly (readonly [keyof TailCounters, string, string])[] 
   [
     'lostBytes',
     'binnacle_log_lost_bytes_total',
-    'Bytes of log files that were overwritten before they were a whole line.',
+    'Bytes of log files that were overwritten before they were read, or gone after a restart.',
   ],
 ];
 
 /** Labels of containers' lines beside those of their group. */
 const IDENTITY = ['namespace', 'pod', 'container', 'workload'] as const;
+
+const FLOW_IDENTITY = ['namespace', 'pod', 'container'] as const;
 
 /** What following the log files came to, read from the lanes when somebody asks. */
 export class LogMetrics {
@@ -87,6 +89,7 @@ export class LogMetrics {
       },
     );
     this.#gauges();
+    this.#flows();
     this.#pipelineCounters();
     this.#unenriched();
     this.#dropped();
@@ -156,6 +159,23 @@ export class LogMetrics {
     );
     this.#registry.registerMetric(
       new Gauge({
+        name: 'binnacle_log_lag_bytes',
+        help: 'Bytes of the files of a group that are waiting to be delivered.',
+        labelNames: ['output', 'group'],
+        registers: [],
+        collect(): void {
+          this.reset();
+          for (const lane of lanes()) {
+            for (const name of lane.groups.keys()) this.set({ output: lane.name, group: name }, 0);
+            for (const { group, lagBytes } of lane.status(Date.now())) {
+              this.inc({ output: lane.name, group }, lagBytes);
+            }
+          }
+        },
+      }),
+    );
+    this.#registry.registerMetric(
+      new Gauge({
         name: 'binnacle_log_files',
         help: 'Log files that are followed.',
         labelNames: ['output'],
@@ -192,6 +212,32 @@ export class LogMetrics {
         },
       }),
     );
+  }
+
+  /** Loss is what was seen, was not shipped, and does not lag. */
+  #flows(): void {
+    for (const [name, help, unit] of [
+      [
+        'binnacle_log_seen_bytes_total',
+        'Bytes by which log files have grown, be they read or not, as far as each way of their lines has seen it.',
+        'seenBytes',
+      ],
+      [
+        'binnacle_log_shipped_bytes_total',
+        'Bytes of log files that have arrived, are in a spool, or that a rule leaves out.',
+        'shippedBytes',
+      ],
+    ] as const) {
+      this.#counter(name, help, ['output', 'group', ...FLOW_IDENTITY], (counter) => {
+        for (const lane of this.#lanes) {
+          for (const { group, identity, flow } of lane.flows(Date.now())) {
+            const own = FLOW_IDENTITY.filter((label) => identity[label] !== '');
+            const labels = Object.fromEntries(own.map((label) => [label, identity[label]]));
+            counter.inc({ output: lane.name, group, ...labels }, flow[unit]);
+          }
+        }
+      });
+    }
   }
 
   #pipelineCounters(): void {
