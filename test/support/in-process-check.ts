@@ -11,14 +11,17 @@ export const checkInProcess: NonNullable<CommandIo['askService']> = async (
   { text, folder, env },
 ) => {
   const scratch = await mkdtemp(join(folder, '.import-'));
+  const file = join(scratch, 'config.yml');
   try {
-    const file = join(scratch, 'config.yml');
     await writeFile(file, text);
     const files = { configFile: file };
     await (app === 'collector' ? readCollectorConfig(files, env) : readEngineConfig(files, env));
     return [];
   } catch (error) {
-    if (error instanceof ConfigTextError) return error.problems;
+    if (error instanceof ConfigTextError) {
+      const { file: other, problems } = error;
+      return other === file ? problems : problems.map((one) => Object.assign({ file: other }, one));
+    }
     throw error;
   } finally {
     await rm(scratch, { recursive: true });

@@ -213,7 +213,7 @@ function restOf(source: ConfigDocument, key: string): string {
 }
 
 /** Asks a service, whose environment has everything that the text wants of it; what that is becomes a note. */
-export function askChecked(
+export async function askChecked(
   app: 'collector' | 'alert-engine',
   text: string,
   { askService, output, report }: Pick<ImportTask, 'askService' | 'output' | 'report'>,
@@ -223,7 +223,11 @@ export function askChecked(
     // Prometheus takes such a text as it stands, but for external labels.
     report.note(`\${${name}} is taken from the environment, except in rules of relabelling`);
   }
-  return askService(app, { text, folder: output.path, env });
+  const problems = await askService(app, { text, folder: output.path, env });
+  for (const { file, message } of problems) {
+    if (file !== undefined) report.note(`not looked at, as a file is missing here: ${message}`);
+  }
+  return problems.filter(({ file }) => file === undefined);
 }
 
 /** The smallest part of a collector's file that can be left out. */

@@ -11,7 +11,7 @@ interface CheckedConfig {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** What a service says about a configuration text. */
+/** What a service says about a configuration text; a problem with a `file` is in one that the text names. */
 export type ServiceCheck = (
   app: 'collector' | 'alert-engine',
   config: CheckedConfig,
@@ -38,7 +38,10 @@ export const askService: ServiceCheck = async (app, { text, folder, env }) => {
       .map((line) => line.replace(/^binnacle: /, ''))
       .filter((line) => line.startsWith(file))
       .map((line) => problemOf(line.slice(file.length)));
-    return problems.length > 0 ? problems : [{ line: 0, path: '', message: said.trim() }];
+    if (problems.length > 0) return problems;
+    const [, other] = /^(?:binnacle: )?(\/[^:\n]+): /.exec(said) ?? [];
+    const message = said.trim();
+    return [{ line: 0, path: '', message, ...(other !== undefined && { file: other }) }];
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
