@@ -21,7 +21,8 @@ import {
 import { logsConfigSchema } from '../logs/logs-config.ts';
 import { otlpConfigSchema } from '../otlp/otlp-config.ts';
 import { outputsConfigSchema } from '../outputs/outputs-config.ts';
-import { probesConfigSchema } from '../probes/probes-config.ts';
+import { moduleFilesOfConfig, readModuleFiles } from '../probes/module-files.ts';
+import { probesSchemaWith } from '../probes/probes-config.ts';
 import { collectorLimitsSchema } from '../scrape/scrape-limits.ts';
 import {
   checkScrapeSection,
@@ -31,27 +32,32 @@ import {
   scrapeSectionShape,
 } from '../scrape/scrape-section.ts';
 
+const collectorSchemaWith = (fileModules: Parameters<typeof probesSchemaWith>[0]) =>
+  z
+    .strictObject({
+      /** Added to every series that leaves this collector, unless the series has such a label. */
+      external_labels: z.record(z.string(), z.string()).default({}),
+      outputs: outputsConfigSchema.prefault({}),
+      ...scrapeSectionShape,
+      probes: probesSchemaWith(fileModules).prefault({}),
+      host_metrics: hostMetricsConfigSchema.prefault({}),
+      kubernetes: kubernetesConfigSchema.prefault({}),
+      logs: logsConfigSchema.prefault({}),
+      otlp: otlpConfigSchema,
+      auth: accessSchema,
+      tls: serverTlsSchema,
+      limits: collectorLimitsSchema.prefault({}),
+    })
+    .superRefine(checkScrapeSection);
+
 /** The collector's configuration. Each section belongs to the duty whose folder defines its schema. */
-export const collectorConfigSchema = z
-  .strictObject({
-    /** Added to every series that leaves this collector, unless the series has such a label. */
-    external_labels: z.record(z.string(), z.string()).default({}),
-    outputs: outputsConfigSchema.prefault({}),
-    ...scrapeSectionShape,
-    probes: probesConfigSchema.prefault({}),
-    host_metrics: hostMetricsConfigSchema.prefault({}),
-    kubernetes: kubernetesConfigSchema.prefault({}),
-    logs: logsConfigSchema.prefault({}),
-    otlp: otlpConfigSchema,
-    auth: accessSchema,
-    tls: serverTlsSchema,
-    limits: collectorLimitsSchema.prefault({}),
-  })
-  .superRefine(checkScrapeSection);
+export const collectorConfigSchema = collectorSchemaWith(new Map());
 
 export type CollectorConfig = z.output<typeof collectorConfigSchema> & {
   /** The jobs of `scrape_configs` and of the files of `scrape_config_files`, with every default filled in. */
   readonly scrape: LoadedJobs;
+  /** The files of `probes.module_files`. */
+  readonly moduleFiles: readonly string[];
   /** Where the host whose metrics are collected is seen from, and its name. */
   readonly host: HostSurroundings;
   /** Which API server is watched, and for which node. */
@@ -73,8 +79,10 @@ export async function readCollectorConfig(
   files: NamedConfigFiles,
   env: Environment,
 ): Promise<CollectorConfig> {
-  const config = await readConfigFiles(files, collectorConfigSchema, env);
   const baseDir = configFolder(files);
+  const { probes: moduleFiles = [] } = await readConfigFiles(files, moduleFilesOfConfig, env);
+  const read = await readModuleFiles(moduleFiles, baseDir);
+  const config = await readConfigFiles(files, collectorSchemaWith(read.modules), env);
   const cluster = await kubernetesSurroundings(config.kubernetes, env, baseDir);
   return {
     ...config,
@@ -83,6 +91,7 @@ export async function readCollectorConfig(
     external_labels: { ...config.global?.external_labels, ...config.external_labels },
     scrape: await loadJobs(config, { baseDir, env }),
     host: hostSurroundings(config.host_metrics, env),
+    moduleFiles: read.files,
     cluster,
     kubelet: kubeletJobs(config.kubernetes, cluster, baseDir),
   };

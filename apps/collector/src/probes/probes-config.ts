@@ -77,52 +77,63 @@ const shadowSchema = z
   })
   .prefault({});
 
-const sectionSchema = z
-  .strictObject({
-    modules: probeModulesSchema.prefault({}),
-    targets: z.array(probeSchema).default([]),
-    annotated: annotatedSchema,
-    shadow: shadowSchema,
-    /** Where probes that objects of the API server ask for may go although such addresses are refused. */
-    allowed_networks: networksSchema.default([]),
-  })
-  .transform((raw, context): ProbesConfig => {
-    const modules = new Map([...DEFAULT_PROBE_MODULES, ...raw.modules]);
-    const complain = complaintsOf(context);
-    const allowed = new Set(raw.annotated.modules);
-    for (const name of DEFAULT_PROBE_MODULES.keys()) if (!raw.modules.has(name)) allowed.add(name);
-    raw.annotated.modules.forEach((name, index) => {
-      const path = ['annotated', 'modules', index];
-      const named = modules.get(name);
-      if (named === undefined) complain(path, unknownModule(modules, []));
-      else if (holdsCredentials(named.module)) {
-        complain(path, 'the module holds credentials, which no annotation may direct elsewhere');
+type Modules = ReadonlyMap<string, NamedProbeModule>;
+
+/** Files with `modules`, as blackbox_exporter has them; relative to the configuration's folder. */
+const moduleFilesSchema = z.array(yamlText().min(1)).max(100);
+
+const sectionSchemaWith = (fileModules: Modules) =>
+  z
+    .strictObject({
+      modules: probeModulesSchema.prefault({}),
+      module_files: moduleFilesSchema.default([]),
+      targets: z.array(probeSchema).default([]),
+      annotated: annotatedSchema,
+      shadow: shadowSchema,
+      /** Where probes that objects of the API server ask for may go although such addresses are refused. */
+      allowed_networks: networksSchema.default([]),
+    })
+    .transform((raw, context): ProbesConfig => {
+      const written = new Map([...fileModules, ...raw.modules]);
+      const modules = new Map([...DEFAULT_PROBE_MODULES, ...written]);
+      const complain = complaintsOf(context);
+      for (const name of raw.modules.keys()) {
+        if (fileModules.has(name)) complain(['modules', name], 'a file of module_files has it too');
       }
+      const allowed = new Set(raw.annotated.modules);
+      for (const name of DEFAULT_PROBE_MODULES.keys()) if (!written.has(name)) allowed.add(name);
+      raw.annotated.modules.forEach((name, index) => {
+        const path = ['annotated', 'modules', index];
+        const named = modules.get(name);
+        if (named === undefined) complain(path, unknownModule(modules, []));
+        else if (holdsCredentials(named.module)) {
+          complain(path, 'the module holds credentials, which no annotation may direct elsewhere');
+        }
+      });
+      const {
+        interval,
+        min_interval: minIntervalMs,
+        timeout,
+        max_targets: maxTargets,
+      } = raw.annotated;
+      if (minIntervalMs > interval) {
+        complain(['annotated', 'min_interval'], 'must not be greater than the interval');
+      }
+      return {
+        probes: resolveProbes(raw.targets, modules, complain, ['targets']),
+        modules,
+        annotated: {
+          isEnabled: raw.annotated.enabled ?? null,
+          intervalMs: interval,
+          minIntervalMs,
+          timeoutMs: Math.min(timeout, interval),
+          maxTargets,
+          modules: new Map([...modules].filter(([name]) => allowed.has(name))),
+        },
+        shadow: { pods: raw.shadow.pods ?? null, maxProbes: raw.shadow.max_probes },
+        allowedNetworks: raw.allowed_networks,
+      };
     });
-    const {
-      interval,
-      min_interval: minIntervalMs,
-      timeout,
-      max_targets: maxTargets,
-    } = raw.annotated;
-    if (minIntervalMs > interval) {
-      complain(['annotated', 'min_interval'], 'must not be greater than the interval');
-    }
-    return {
-      probes: resolveProbes(raw.targets, modules, complain, ['targets']),
-      modules,
-      annotated: {
-        isEnabled: raw.annotated.enabled ?? null,
-        intervalMs: interval,
-        minIntervalMs,
-        timeoutMs: Math.min(timeout, interval),
-        maxTargets,
-        modules: new Map([...modules].filter(([name]) => allowed.has(name))),
-      },
-      shadow: { pods: raw.shadow.pods ?? null, maxProbes: raw.shadow.max_probes },
-      allowedNetworks: raw.allowed_networks,
-    };
-  });
 
 /** The `probes` section: what is probed, how and how often. */
 export interface ProbesConfig {
@@ -163,16 +174,22 @@ export function shadowedPods(
   return shadow.pods ?? (isToldOfPods ? 'annotated' : 'none');
 }
 
-const NO_PROBES = sectionSchema.parse({});
+const NO_PROBES = sectionSchemaWith(new Map()).parse({});
 
-/** A list of probes, or a mapping with everything there is to say. */
-export const probesConfigSchema = z.union([
-  sectionSchema,
-  z.array(probeSchema).transform((raw, context): ProbesConfig => {
-    const complain = complaintsOf(context);
-    return { ...NO_PROBES, probes: resolveProbes(raw, DEFAULT_PROBE_MODULES, complain, []) };
-  }),
-]);
+/**
+ * A list of probes, or a mapping with everything there is to say.
+ * @param fileModules those of the section's `module_files`
+ */
+export const probesSchemaWith = (fileModules: Modules) =>
+  z.union([
+    sectionSchemaWith(fileModules),
+    z.array(probeSchema).transform((raw, context): ProbesConfig => {
+      const complain = complaintsOf(context);
+      return { ...NO_PROBES, probes: resolveProbes(raw, DEFAULT_PROBE_MODULES, complain, []) };
+    }),
+  ]);
+
+export const probesConfigSchema = probesSchemaWith(new Map());
 
 function complaintsOf(context: z.RefinementCtx): Complain {
   return (path, message) => context.addIssue({ code: 'custom', message, path: [...path] });

@@ -34,6 +34,7 @@ export class ProbesRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
   readonly #open: NodeProbeTransports;
   #guarded: NodeProbeTransports;
   #config: ProbesConfig;
+  #moduleFiles: readonly string[];
   /** Jobs that are not written down, by who knows of them. */
   readonly #discovered = new Map<string, readonly ProbeJob[]>();
   #loops = new Map<string, ProbeLoop>();
@@ -47,6 +48,7 @@ export class ProbesRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     reloads: ReloadService<CollectorConfig>,
   ) {
     this.#config = config.probes;
+    this.#moduleFiles = config.moduleFiles;
     this.#reloads = reloads;
     this.#baseDir = configFile === null ? process.cwd() : dirname(resolve(configFile));
     this.#open = new NodeProbeTransports({ baseDir: this.#baseDir, guard: null });
@@ -84,12 +86,14 @@ export class ProbesRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     this.#reloads.register({
       name: 'probes',
       prepare:
-        async ({ probes }) =>
+        async ({ probes, moduleFiles }) =>
         () => {
+          this.#moduleFiles = moduleFiles;
           this.#config = probes;
           this.#guarded = this.#guardedTransports();
           this.#sync();
         },
+      watchedFiles: () => this.#moduleFiles,
     });
   }
 
