@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { readFileSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -266,3 +266,23 @@ it('without the right the engine goes on with its own rules and says what is mis
   server.allows = allowedByRole();
   expect(await engine.untilRules('own:rule', 'shop:one')).toHaveLength(2);
 }, 180_000);
+
+it('a token that cannot be read is told of, and is read once it can be', async () => {
+  await rm(join(folder.path, 'token'));
+  await mkdir(join(folder.path, 'token'));
+  const { url } = await start();
+  const untilState = (state: string): Promise<string> =>
+    eventually(
+      `objects to be ${state}`,
+      async () => {
+        const text = await (await fetch(`${url}/metrics`)).text();
+        const line = `binnacle_rule_object_places{resource="configmaps",state="${state}"} 1`;
+        return text.includes(line) ? state : null;
+      },
+      DEADLINE_MS,
+    );
+  expect(await untilState('unreachable')).toBe('unreachable');
+  await rm(join(folder.path, 'token'), { recursive: true });
+  await writeFile(join(folder.path, 'token'), 'secret');
+  expect(await untilState('watchable')).toBe('watchable');
+});

@@ -17,6 +17,7 @@ export async function watchability(
   { api, plural }: Pick<KubeResource, 'api' | 'plural'>,
   namespace: string,
   signal: AbortSignal,
+  failed: (error: Error) => void = () => {},
 ): Promise<Watchability> {
   const within = namespace === '' ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
   const selection = { path: `${api}${within}/${plural}`, fieldSelector: '', labelSelector: '' };
@@ -26,6 +27,7 @@ export async function watchability(
     await client.list(selection, page, () => {}, signal);
     return 'watchable';
   } catch (error) {
+    if (error instanceof Error) failed(error);
     if (error instanceof KubeObjectError) return 'unreachable';
     if (!(error instanceof KubeRequestError)) throw error;
     if (error.status === 403 || error.status === 401) return 'forbidden';

@@ -44,7 +44,9 @@ export function createLogOutput(
 ): LogOutput {
   const { spool } = config;
   const spoolFolder = join(spoolsFolder, name);
-  const deadLetters = new DeadLetterFile(join(spoolFolder, 'rejected.ndjson'));
+  const deadLetters = new DeadLetterFile(join(spoolFolder, 'rejected.ndjson'), (records) =>
+    metrics.deadLettersOverwritten(name, records),
+  );
   const events: LogOutputEvents = {
     sent: (records) => metrics.logsSent(name, records),
     failed: (records) => metrics.logsRetried(name, records),

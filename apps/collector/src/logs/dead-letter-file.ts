@@ -1,6 +1,8 @@
+import { createReadStream } from 'node:fs';
 import { appendFile, mkdir, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { MsgpackReader } from '#libs/forward';
+import { errorCode } from '#libs/node-files';
 import type { LogChunk } from './log-chunk.ts';
 
 const MAX_BYTES = 8 * 1024 * 1024;
@@ -11,10 +13,13 @@ const MAX_BYTES = 8 * 1024 * 1024;
  */
 export class DeadLetterFile {
   readonly #path: string;
+  readonly #overwritten: (records: number) => void;
   #last: Promise<void> = Promise.resolve();
 
-  constructor(path: string) {
+  /** @param overwritten told of records that make room for others */
+  constructor(path: string, overwritten: (records: number) => void = () => {}) {
     this.#path = path;
+    this.#overwritten = overwritten;
   }
 
   /** @param reason what the receiver said, in a line */
@@ -38,8 +43,23 @@ export class DeadLetterFile {
       () => 0,
     );
     if (size + lines.length > MAX_BYTES && size > 0) {
+      const overwritten = await countLines(`${this.#path}.1`);
       await rename(this.#path, `${this.#path}.1`);
+      if (overwritten > 0) this.#overwritten(overwritten);
     }
     await appendFile(this.#path, lines);
   }
+}
+
+/** Lines of a file; none of one that there is not. */
+async function countLines(path: string): Promise<number> {
+  let lines = 0;
+  try {
+    for await (const bytes of createReadStream(path) as AsyncIterable<Buffer>) {
+      for (let at = bytes.indexOf(10); at >= 0; at = bytes.indexOf(10, at + 1)) lines++;
+    }
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+  }
+  return lines;
 }

@@ -19,6 +19,7 @@ export class OutputMetrics {
   readonly #failed: Counter;
   readonly #retried: Counter;
   readonly #dropped: Counter;
+  readonly #overwritten: Counter;
   readonly #queued: Gauge;
   readonly #remoteIn: Counter;
   readonly #remoteSent: Counter;
@@ -64,6 +65,11 @@ export class OutputMetrics {
       ...ours,
       'reason',
     ]);
+    this.#overwritten = counter(
+      'binnacle_output_rejected_overwritten_total',
+      'Rejected log records that were kept in a file and made room there for others.',
+      ['output'],
+    );
     this.#queued = gauge('binnacle_output_queued', 'Items waiting to be sent or under way.', ours);
     this.#spoolRecords = gauge(
       'binnacle_output_spool_records',
@@ -207,6 +213,11 @@ export class OutputMetrics {
   /** Log records that were given up. */
   logsDropped(output: string, reason: string, records: number): void {
     this.#dropped.inc({ output, kind: 'logs', reason }, records);
+  }
+
+  /** Rejected records that were kept, and make room for others. */
+  deadLettersOverwritten(output: string, records: number): void {
+    this.#overwritten.inc({ output }, records);
   }
 
   /** Samples that arrived after they had waited on disk. */

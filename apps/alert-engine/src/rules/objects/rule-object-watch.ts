@@ -21,6 +21,9 @@ interface Place {
   readonly resource: RuleResource;
   readonly namespace: string;
   state: Watchability;
+  /** Why it could not be asked the last time, and what of that was told; empty for nothing. */
+  lastError: string;
+  toldError: string;
   watch: Watch | null;
 }
 
@@ -66,6 +69,8 @@ export class RuleObjectWatch {
         resource,
         namespace,
         state: 'unreachable',
+        lastError: '',
+        toldError: '',
         watch: null,
       })),
     );
@@ -118,7 +123,9 @@ export class RuleObjectWatch {
     for (const place of this.#places) {
       const { signal } = this.#abort;
       const resource = RESOURCES[place.resource];
-      const state = await watchability(this.#client, resource, place.namespace, signal);
+      const state = await watchability(this.#client, resource, place.namespace, signal, (error) => {
+        place.lastError = error.message;
+      });
       if (signal.aborted) return;
       await this.#enter(place, state);
     }
@@ -133,9 +140,18 @@ export class RuleObjectWatch {
     const { resource, namespace } = place;
     if (state === 'watchable') {
       if (place.watch !== null) return;
+      place.toldError = '';
       place.watch = this.#follow(place);
       logger.info('rules are read from objects', { resource, namespace });
     } else {
+      if (state === 'unreachable' && place.toldError !== place.lastError) {
+        place.toldError = place.lastError;
+        logger.warn('rules in objects cannot be read: the API server cannot be asked', {
+          resource,
+          namespace,
+          error: place.lastError,
+        });
+      }
       if (!isNew) return;
       await this.#leave(place);
       if (state === 'forbidden') {

@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { isValidUtf8Name } from '#libs/labels';
+import { errorCode } from '#libs/node-files';
 import { inClusterEndpoint, type KubeEndpoint } from '#libs/node-kube';
 import type { RuleConfinement, RuleQuota } from '#libs/rules';
 import { durationMs } from '#libs/yaml-config';
@@ -72,9 +73,20 @@ export async function ruleObjectsEndpoint(
   const { auth } = endpoint.http;
   const token =
     auth.kind === 'header' && auth.credentials.kind === 'file' ? auth.credentials : null;
-  // A pod without a mounted token has not been given the right either.
-  const hasToken = token !== null && (await readFile(token.path).catch(() => null)) !== null;
-  return hasToken ? endpoint : null;
+  // A pod without a mounted token has not been given the right either. One that is there and cannot be read is another
+  // matter: whoever asks with it says so.
+  return token !== null && (await isThere(token.path)) ? endpoint : null;
+}
+
+/** Whether there is a file, be it readable or not. */
+export async function isThere(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch (error) {
+    const code = errorCode(error);
+    return code !== 'ENOENT' && code !== 'ENOTDIR';
+  }
 }
 
 function endpointOf(

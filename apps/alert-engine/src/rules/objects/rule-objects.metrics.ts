@@ -1,3 +1,4 @@
+import type { Watchability } from '#libs/node-kube';
 import type { RuleObjectOutcome } from '#libs/rules';
 import { Counter, Gauge, type Registry } from 'prom-client';
 
@@ -9,7 +10,11 @@ export class RuleObjectsMetrics {
   readonly #refused: Gauge;
   readonly #refusals: Counter;
 
-  constructor(registry: Registry) {
+  /** @param places where objects are looked for now */
+  constructor(
+    registry: Registry,
+    places: () => readonly { readonly resource: string; readonly state: Watchability }[],
+  ) {
     const registers = [registry];
     const labelNames = ['kind'];
     this.#objects = new Gauge({
@@ -24,6 +29,18 @@ export class RuleObjectsMetrics {
       labelNames,
       registers,
     });
+    registry.registerMetric(
+      new Gauge({
+        name: 'binnacle_rule_object_places',
+        help: 'Namespaces, or all as one, in which objects with rules are looked for, by whether they can be watched.',
+        labelNames: ['resource', 'state'],
+        registers: [],
+        collect(): void {
+          this.reset();
+          for (const { resource, state } of places()) this.inc({ resource, state });
+        },
+      }),
+    );
     this.#refusals = new Counter({
       name: 'binnacle_rule_object_refusals_total',
       help: 'Times that an object was refused when it came or changed.',

@@ -84,7 +84,7 @@ export class RuleObjects implements OnModuleInit, OnApplicationBootstrap, OnModu
     this.#config = config;
     this.#logger = logger;
     this.#reloads = reloads;
-    this.#metrics = new RuleObjectsMetrics(registry);
+    this.#metrics = new RuleObjectsMetrics(registry, () => this.places);
     this.#baseDir = configFolder(options);
     this.#keptFile = join(options.dataDir, KEPT_FILE);
   }
