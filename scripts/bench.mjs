@@ -27,7 +27,8 @@ await main(async () => {
   }
   const names = args.filter((arg) => /^[a-z]+$/.test(arg));
   // What log files cost is compared with figures taken before, and of pods our own memory is asked.
-  const needsNoPeer = names.length > 0 && names.every((name) => ['logs', 'pods'].includes(name));
+  const needsNoPeer =
+    names.length > 0 && names.every((name) => ['logql', 'logs', 'pods'].includes(name));
   const peers = needsNoPeer ? '' : ensurePeers();
   if (peers === null)
     throw new PlainError('the benchmarks need a real Prometheus to compare with.');

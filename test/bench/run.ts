@@ -6,6 +6,7 @@ import { firesBenchmark } from './benchmarks/fires.ts';
 import { instantBenchmark } from './benchmarks/instant.ts';
 import { linearBenchmark } from './benchmarks/linear.ts';
 import { logsBenchmark } from './benchmarks/logs.ts';
+import { logqlBenchmark } from './benchmarks/logql.ts';
 import { loopBenchmark } from './benchmarks/loop.ts';
 import { millionBenchmark } from './benchmarks/million.ts';
 import { teamsBenchmark } from './benchmarks/teams.ts';
@@ -34,6 +35,7 @@ const BENCHMARKS = new Map([
   ['fires', firesBenchmark],
   ['notify', notifyBenchmark],
   ['logs', logsBenchmark],
+  ['logql', logqlBenchmark],
   ['pods', podsBenchmark],
   ['scrape', scrapeBenchmark],
   ['node', nodeBenchmark],

@@ -28,6 +28,8 @@ function exactSum(text: string): number {
 /** Reads `1h30m`, `1.5s`, `-10ms` and the like, days, weeks and years included. @returns nanoseconds, or NaN */
 export function parseDurationNs(text: string): number {
   if (text === '0') return 0;
+  const simple = parseSimpleDurationNs(text);
+  if (simple >= 0) return simple;
   if (text.length > 64 || !DURATION.test(text)) return Number.NaN;
   let sum = 0;
   for (const [, digits = '', unit = ''] of text.matchAll(DURATION_PART)) {
@@ -37,6 +39,23 @@ export function parseDurationNs(text: string): number {
   if (sum > MAX_DURATION_NS) return Number.NaN;
   if (sum > Number.MAX_SAFE_INTEGER && !text.includes('.')) sum = exactSum(text);
   return text.startsWith('-') ? -sum : sum;
+}
+
+/** A whole number and one unit, as most durations in lines are; -1 for any other text. */
+function parseSimpleDurationNs(text: string): number {
+  let at = 0;
+  let value = 0;
+  while (at < 9) {
+    const digit = text.charCodeAt(at) - 48;
+    if (!(digit >= 0 && digit <= 9)) break;
+    value = value * 10 + digit;
+    at++;
+  }
+  // Longer units than two letters there are none.
+  if (at === 0 || text.length - at > 2) return -1;
+  const unit = DURATION_UNITS.get(text.slice(at));
+  const durationNs = unit === undefined ? -1 : value * unit;
+  return durationNs <= Number.MAX_SAFE_INTEGER ? durationNs : -1;
 }
 
 const PRINTED_UNITS = ['h', 'm', 's', 'ms', 'us', 'ns'] as const;

@@ -19,9 +19,13 @@ export async function panelsBenchmark(context: BenchContext): Promise<void> {
     const panels = allDashboards().flatMap(([file, dashboard]) =>
       panelsOf(dashboard).map((panel) => ({
         name: `${file}: ${panel.title}`,
-        queries: queriesOf({ ...dashboard, panels: [panel] })
-          .filter(({ language }) => language === 'promql')
-          .map(({ expr, isInstant }) => ({ expr: withAllChosen(expr), isInstant })),
+        queries: queriesOf({ ...dashboard, panels: [panel] }).map(
+          ({ expr, isInstant, language }) => ({
+            expr: withAllChosen(expr),
+            isInstant,
+            language,
+          }),
+        ),
         times: [] as number[],
       })),
     );
@@ -29,9 +33,10 @@ export async function panelsBenchmark(context: BenchContext): Promise<void> {
       for (const { queries, times } of panels) {
         const before = performance.now();
         await Promise.all(
-          queries.map(({ expr, isInstant }) =>
-            isInstant ? engine.instant(expr) : engine.range(expr),
-          ),
+          queries.map(({ expr, isInstant, language }) => {
+            if (language === 'logql') return engine.lines(expr);
+            return isInstant ? engine.instant(expr) : engine.range(expr);
+          }),
         );
         // The first round warms up.
         if (round > 0) times.push(performance.now() - before);

@@ -10,7 +10,8 @@ import { LogqlQueryError } from './logql-query-error.ts';
 import { type PaneKind, Panes, WindowJoiner } from './panes.ts';
 import { compileSample } from './sample-values.ts';
 import { SampleColumns } from './sample-columns.ts';
-import { type QueryRun, scanLines } from './scan.ts';
+import { checkSignal, type QueryRun, scanLines } from './scan.ts';
+import { ValuePanes } from './value-panes.ts';
 import { RelativeTimes, Windows } from './windows.ts';
 
 /** The steps of a query, in milliseconds. */
@@ -27,7 +28,7 @@ export interface EvaluatedRange {
   readonly promql: string;
 }
 
-const KINDS: Readonly<Record<RangeOperator, PaneKind | 'samples'>> = {
+const KINDS: Readonly<Record<RangeOperator, PaneKind | 'samples' | 'values'>> = {
   rate: 'sum',
   rate_counter: 'samples',
   count_over_time: 'count',
@@ -42,7 +43,7 @@ const KINDS: Readonly<Record<RangeOperator, PaneKind | 'samples'>> = {
   last_over_time: 'last',
   stddev_over_time: 'variance',
   stdvar_over_time: 'variance',
-  quantile_over_time: 'samples',
+  quantile_over_time: 'values',
 };
 
 /**
@@ -71,6 +72,7 @@ export async function evaluateRange(
   const by = operator === 'absent_over_time' ? { isWithout: false, labels: [] } : grouping;
   const collect = { run, aggregation, pipeline, windows, grouping: by };
   if (kind === 'samples') return evaluateSamples(collect);
+  if (kind === 'values') return { series: await evaluateQuantiles(collect, steps), promql: '$' };
   const series = await evaluatePanes(collect, kind, steps);
   if (operator !== 'absent_over_time') return { series, promql: '$' };
   return { series: [absentSeries(aggregation, series, steps)], promql: '$' };
@@ -236,10 +238,54 @@ function absentSeries(
   };
 }
 
-/** Collects samples, to which PromQL's function of the same meaning is applied. */
+async function evaluateQuantiles(
+  collect: Collect,
+  steps: Steps,
+): Promise<readonly EvaluatedSeries[]> {
+  const { run, aggregation, windows, grouping } = collect;
+  const { maxCells, maxSeries } = run.limits;
+  let cells = 0;
+  const table = new LeafSeries(grouping, maxSeries, () => {
+    cells += windows.paneCount * 2 + steps.count * 2;
+    checkCells(cells, maxCells);
+    return new ValuePanes(windows.paneCount);
+  });
+  await collectSamples(collect, table, (panes, pane, value) => {
+    cells += 2;
+    checkCells(cells, maxCells);
+    panes.add(pane, value);
+  });
+  const result: EvaluatedSeries[] = [];
+  for (const { labels, series } of table.all) {
+    series.sort();
+    const timesMs = new Float64Array(steps.count);
+    const values = new Float64Array(steps.count);
+    let length = 0;
+    for (let step = 0; step < steps.count; step++) {
+      const count = series.countIn(windows, step);
+      if (count === 0) continue;
+      timesMs[length] = steps.startMs + step * steps.stepMs;
+      values[length] = series.quantile(windows, step, count, aggregation.parameter ?? 0);
+      length++;
+      const turn = run.pause();
+      if (turn !== null) {
+        await turn;
+        checkSignal(run.signal);
+      }
+    }
+    result.push({
+      labels,
+      timesMs: timesMs.subarray(0, length),
+      values: values.subarray(0, length),
+    });
+  }
+  return result;
+}
+
+/** Collects samples, to which PromQL's `rate` is applied. */
 async function evaluateSamples(collect: Collect): Promise<EvaluatedRange> {
   const { run, aggregation, windows, grouping } = collect;
-  const { operator, parameter, rangeNs, offsetNs } = aggregation;
+  const { rangeNs, offsetNs } = aggregation;
   const { maxCells, maxSeries } = run.limits;
   let samples = 0;
   const table = new LeafSeries(grouping, maxSeries, () => new SampleColumns());
@@ -256,10 +302,7 @@ async function evaluateSamples(collect: Collect): Promise<EvaluatedRange> {
   const rangeMs = Math.max(1, Math.round(rangeNs / 1_000_000));
   return {
     series: table.all.map(({ labels, series }) => series.finish(labels, toMs)),
-    promql:
-      operator === 'rate_counter'
-        ? `rate($[${rangeMs}ms])`
-        : `quantile_over_time(${promqlNumber(parameter ?? 0)}, $[${rangeMs}ms])`,
+    promql: `rate($[${rangeMs}ms])`,
   };
 }
 

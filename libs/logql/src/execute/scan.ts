@@ -41,7 +41,7 @@ export type LineVisitor = (line: Line, batch: LogBatch, index: number) => boolea
 const LINES_PER_PAUSE = 256;
 
 /** @throws LogqlQueryError when the query's time is over or nobody waits for it */
-function checkSignal(signal: AbortSignal | undefined): void {
+export function checkSignal(signal: AbortSignal | undefined): void {
   if (signal === undefined || !signal.aborted) return;
   const reason: unknown = signal.reason;
   const isTimeout = reason instanceof Error && reason.name === 'TimeoutError';
