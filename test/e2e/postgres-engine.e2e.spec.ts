@@ -75,12 +75,12 @@ describeWithPostgres('an engine with its state in a PostgreSQL', (start) => {
     await folder.remove();
   });
 
-  async function configure(port: number, more = ''): Promise<string> {
+  const placeOf = (port: number, lease = '30s'): string =>
+    `{postgres: {url: "${state.url(port)}", schema: s${schemas}, lease: ${lease}, timeout: 5s}}`;
+
+  async function configure(port: number, more = '', lease?: string): Promise<string> {
     const file = join(folder.path, 'engine.yml');
-    await writeFile(
-      file,
-      `state: {postgres: {url: "${state.url(port)}", schema: s${schemas}, lease: 6s, timeout: 5s}}\n${more}`,
-    );
+    await writeFile(file, `state: ${placeOf(port, lease)}\n${more}`);
     return file;
   }
 
@@ -248,10 +248,7 @@ describeWithPostgres('an engine with its state in a PostgreSQL', (start) => {
     expect(await reload()).not.toContain('state');
     await writeFile(configFile, '{}');
     expect(await reload()).toContain('state: a change of where the state lies takes a restart.');
-    await writeFile(
-      configFile,
-      `state: {postgres: {url: "${state.url().replace(PASSWORD, 'other')}", schema: s${schemas}, lease: 6s, timeout: 5s}}`,
-    );
+    await writeFile(configFile, `state: ${placeOf(server.port).replace(PASSWORD, 'other')}`);
     expect(await reload()).not.toContain('state');
     expect(await postSilence(url, 'still connected')).toBe(200);
   });
@@ -268,7 +265,7 @@ describeWithPostgres('an engine with its state in a PostgreSQL', (start) => {
   });
 
   it('is copied there and back by the command, but not under a running engine', async () => {
-    const configFile = await configure(server.port, 'external_labels: {a: b}\n');
+    const configFile = await configure(server.port, 'external_labels: {a: b}\n', '12s');
     const texts = new Map(
       Array.from({ length: 12_000 }, (_, i) => [`key "${i}"\0`, `v\uD800${i}`]),
     );

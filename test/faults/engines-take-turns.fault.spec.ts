@@ -109,7 +109,7 @@ describeWithPostgres('engines that share a database', (start) => {
   });
 
   async function startNamed(name: string, port = server.port): Promise<Engine> {
-    const postgres = { url: state.url(port), schema: `s${schemas}`, lease: '6s', timeout: '5s' };
+    const postgres = { url: state.url(port), schema: `s${schemas}`, lease: '15s', timeout: '10s' };
     const config = JSON.stringify({ alertmanager_config: 'am.yml', state: { postgres } });
     const engine = await startEngine(join(folder.path, name), { config });
     running.push(engine);

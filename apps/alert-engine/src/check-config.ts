@@ -1,5 +1,6 @@
-import { checkAccess, configFolder, type RunOptions } from '#libs/platform';
-import { type Environment, readEngineConfig } from './config/engine-config.ts';
+import { readPostgresTarget } from '#libs/node-state';
+import { checkAccess, configFolder, PlainError, type RunOptions } from '#libs/platform';
+import { type EngineConfig, type Environment, readEngineConfig } from './config/engine-config.ts';
 import {
   alertmanagerConfigPath,
   loadAlertmanagerConfig,
@@ -15,6 +16,7 @@ export async function checkConfig(options: RunOptions, env: Environment): Promis
   const { configFile, moreConfigFiles = [] } = options;
   const config = await readEngineConfig(options, env);
   await checkAccess(config, configFolder(options));
+  await checkState(config, configFolder(options));
   const files = await readAllRuleFiles(config, configFolder(options));
   const rules = files.flatMap(({ groups }) => groups).flatMap((group) => group.rules);
   const path = alertmanagerConfigPath(config.alertmanager_config, options);
@@ -22,4 +24,15 @@ export async function checkConfig(options: RunOptions, env: Environment): Promis
   const receivers = alerting.config.receivers.length;
   const names = [configFile ?? '(defaults)', ...moreConfigFiles].join(', ');
   return `${names}: good; ${rules.length} rules in ${files.length} files, ${receivers} receivers`;
+}
+
+/** Reads the URL, the password and the certificates, and connects to nothing. */
+async function checkState({ state }: EngineConfig, folder: string): Promise<void> {
+  if (state.postgres === undefined) return;
+  try {
+    await readPostgresTarget(state.postgres, folder);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new PlainError(`state: ${reason}.`, { cause: error });
+  }
 }

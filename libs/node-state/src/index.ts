@@ -10,6 +10,7 @@ export {
   type PostgresStateStoreOptions,
   type PostgresStateStatus,
 } from './postgres/postgres-state-store.ts';
+export { readPostgresTarget } from './postgres/postgres-target.ts';
 export { parsePostgresUrl } from './postgres/postgres-url.ts';
 export { SqliteStateStore } from './sqlite-state-store.ts';
 export { copyState, NotEmptyError } from './copy-state.ts';

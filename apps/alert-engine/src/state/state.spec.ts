@@ -2,6 +2,7 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { checkConfig } from '../check-config.ts';
 import { engineIdOf } from './engine-id.ts';
 import { withStateFolder } from './state-config.ts';
 
@@ -59,6 +60,27 @@ describe('BINNACLE_STATE_DIR', () => {
   it('is an error without a URL in it', async () => {
     await expect(withStateFolder({}, env())).rejects.toThrow(
       `BINNACLE_STATE_DIR: ${folder} has no file uri.`,
+    );
+  });
+});
+
+const check = async (state: string): Promise<string> => {
+  const configFile = join(folder, 'engine.yml');
+  await writeFile(configFile, `state: {postgres: ${state}}`);
+  const listen = { host: '127.0.0.1', port: 0 };
+  return checkConfig({ configFile, dataDir: folder, listen, logLevel: 'silent' }, {});
+};
+
+describe('the check of a configuration', () => {
+  it('reads the files of the state', async () => {
+    await writeFile(join(folder, 'url'), 'postgresql://app:secret@alerts-rw.db/app\n');
+    expect(await check('{url_file: url}')).toContain('good');
+    await expect(check('{host: db, password_file: none}')).rejects.toThrow(
+      `state: unable to read ${join(folder, 'none')}: ENOENT.`,
+    );
+    await writeFile(join(folder, 'url'), 'alerts-rw.db:secret');
+    await expect(check('{url_file: url}')).rejects.toThrow(
+      /^state: expected a URL such as (?!.*secret)/,
     );
   });
 });
