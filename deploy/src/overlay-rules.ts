@@ -1,4 +1,5 @@
 import type { ApiAccess } from '../../apps/collector/src/kubernetes/api-access.ts';
+import { driftFindings } from './drift.ts';
 import { KUBERNETES_VERSIONS, schemaFindings } from './kubernetes-schema.ts';
 import { containersOf, type Labels, type Manifest, nameOf } from './manifest.ts';
 import { podFindings } from './rules-of-pods.ts';
@@ -70,6 +71,7 @@ function ownFindings(object: Manifest): string[] {
   if (object.metadata.labels?.['app.kubernetes.io/part-of'] !== 'binnacle') {
     findings.push('has no label app.kubernetes.io/part-of: binnacle, by which it is uninstalled');
   }
+  findings.push(...driftFindings(object));
   return findings.map((finding) => `${nameOf(object)}: ${finding}`);
 }
 

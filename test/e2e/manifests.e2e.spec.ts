@@ -296,6 +296,16 @@ const REFUSED: readonly [name: string, breakIt: (objects: Objects) => unknown, w
     'must be a quantity',
   ],
   [
+    'what the API server writes otherwise',
+    (all) => (pod(all, 'DaemonSet')!.spec.containers[0]!.resources!.limits = { memory: '1024Mi' }),
+    'limits.memory is 1024Mi, which the API server writes in another form',
+  ],
+  [
+    'a null',
+    (all) => Object.assign(pod(all, 'DaemonSet')!.spec.volumes![0]!, { emptyDir: null }),
+    'emptyDir is null, which the API server drops',
+  ],
+  [
     'a list that is none',
     (all) => Object.assign(one(all, 'Service').spec!, { ports: { port: 1 } }),
     '.spec.ports must be a list',
