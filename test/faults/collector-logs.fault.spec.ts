@@ -62,6 +62,12 @@ async function start(
   return collector;
 }
 
+/** An output that has nothing but the files to read again. */
+function withoutSpool(): unknown {
+  const output = { name: 'sink', port: sink.port, ack_timeout: '2s', max_backoff: '200ms' };
+  return { fluentd: [{ ...output, spool: { max_size: 0 } }] };
+}
+
 function lineOf(message: string): string {
   return `2026-03-01T08:00:00.000000000Z stdout F ${message}\n`;
 }
@@ -146,11 +152,22 @@ describe('files that rotate', () => {
     expect(sink.doubled()).toEqual([]);
   });
 
-  it('five times in a second', async () => {
+  // Seen to lose lines without FileRoster's look for files that came and went between two looks: all five of a burst do.
+  it('five times in a second, and in a moment', async () => {
     await start();
     const writer = startWriter(5_000, 5, 5_000);
     await untilEnded(writer);
     await untilAllArrive(withLate(5_000, 5));
+    const expected: string[] = [];
+    for (let burst = 0; burst < 4; burst++) {
+      for (let i = 0; i <= 5; i++) {
+        const messages = Array.from({ length: 100 }, (_, line) => `burst ${burst} ${i} ${line}`);
+        appendFileSync(file, messages.map(lineOf).join(''));
+        expected.push(...messages);
+        if (i < 5) rotate();
+      }
+      await untilAllArrive(expected);
+    }
     expect(sink.doubled()).toEqual([]);
   });
 
@@ -170,8 +187,10 @@ describe('files that rotate', () => {
     expect(sink.doubled()).toEqual([]);
   });
 
+  // Seen to lose lines where offsets are saved as lines are handed out: the spool, which would have them, is off.
   it('four times while the collector is dead', async () => {
-    const { process: running } = await start();
+    const outputs = withoutSpool();
+    const { process: running } = await start(outputs);
     write(20_000);
     await untilAllArrive();
     // Offsets are saved meanwhile, and may not be those of lines that nobody has acknowledged.
@@ -185,7 +204,7 @@ describe('files that rotate', () => {
       rotate();
       write(1_000);
     }
-    await start();
+    await start(outputs);
     write(1_000);
     await untilAllArrive();
     expect(sink.acknowledged.size).toBe(count);
@@ -311,8 +330,10 @@ describeOnLoopDisk('the disk under spool and offsets', () => {
     expect(sink.acknowledged.size).toBe(count);
   });
 
+  // Seen to lose lines where offsets are saved as lines are handed out: the spool, which would have them, is off.
   it('loses its power at any moment, and no line that was not acknowledged', async () => {
-    await start(undefined, join(disk.path, 'data'));
+    const outputs = withoutSpool();
+    await start(outputs, join(disk.path, 'data'));
     for (let round = 0; round < 3; round++) {
       write(3_000);
       await untilAllArrive();
@@ -323,12 +344,12 @@ describeOnLoopDisk('the disk under spool and offsets', () => {
       const place = await disk.mountAfterPowerCut();
       await running.stop('SIGKILL');
       sink.mood = 'well';
-      await start(undefined, join(place, 'data'));
+      await start(outputs, join(place, 'data'));
       write(1_000);
       await untilAllArrive();
       await collector!.process.stop('SIGKILL');
       await disk.unmount(place);
-      if (round < 2) await start(undefined, join(disk.path, 'data'));
+      if (round < 2) await start(outputs, join(disk.path, 'data'));
     }
     expect(sink.acknowledged.size).toBe(count);
   });
