@@ -6,7 +6,7 @@ const RANKS = [
   ['invariant'],
   ['calendar', 'labels'],
   ['yaml-config'],
-  ['histogram', 'protobuf'],
+  ['aws-signature', 'histogram', 'protobuf'],
   ['samples'],
   ['exposition'],
   ['remote-write', 'otlp'],

@@ -12,12 +12,12 @@ import {
   parseAlertmanagerConfig,
 } from '#libs/dispatch';
 import { Labels } from '#libs/labels';
+import { signAwsRequest } from '#libs/aws-signature';
 import {
   deliver,
   type EmailMessage,
   type HttpRequest,
   MessageTemplates,
-  signAwsRequest,
   TokenCache,
   type WebhookAlert,
   type WebhookPayload,

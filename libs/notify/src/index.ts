@@ -23,7 +23,6 @@ export { DEFAULT_RETRY_POLICY, type RetryPolicy } from './delivery/retry-policy.
 export { judgeSmtpResponse } from './delivery/smtp-verdict.ts';
 export { withoutSecrets } from './delivery/without-secrets.ts';
 export { TokenCache } from './http/token-cache.ts';
-export { type AwsCredentials, type AwsRequest, signAwsRequest } from './receivers/aws-signature.ts';
 export { toMessageData } from './message/message-data.ts';
 export { MessageTemplates, type TemplateFault } from './message/message-templates.ts';
 export {

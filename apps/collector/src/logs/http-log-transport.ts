@@ -12,10 +12,18 @@ const MAX_SHOWN = 300;
  */
 const REJECTING: ReadonlySet<number> = new Set([400, 413, 422]);
 
+/** The headers of a request at the moment it is sent. */
+export type RequestSigner = (
+  body: LogBody,
+  nowMs: number,
+) => Promise<readonly (readonly [string, string])[]>;
+
 export interface HttpLogTransportOptions {
   readonly poster: HttpPosterOptions;
   readonly timeoutMs: number;
   readonly headers: readonly (readonly [string, string])[];
+  /** Instead of the body's own headers of the same names. */
+  readonly sign?: RequestSigner | undefined;
   readonly bodyOf: (chunks: readonly LogChunk[]) => LogBody;
   /** What an accepting answer says of each record, for receivers that say so. @throws Error for an answer that makes no sense */
   readonly judge?: (answer: Buffer, chunks: readonly LogChunk[]) => LogDelivery;
@@ -38,9 +46,13 @@ export class HttpLogTransport implements LogTransport {
   async deliver(chunks: readonly LogChunk[]): Promise<LogDelivery> {
     const { bodyOf, headers: own, timeoutMs } = this.#options;
     try {
-      const { headers, body } = bodyOf(chunks);
+      const made = bodyOf(chunks);
+      const { body } = made;
+      const signed = (await this.#options.sign?.(made, Date.now())) ?? [];
+      const isReplaced = new Set(signed.map(([name]) => name.toLowerCase()));
+      const headers = made.headers.filter(([name]) => !isReplaced.has(name.toLowerCase()));
       const answer = await this.#poster.post({
-        headers: [...headers, ...own],
+        headers: [...headers, ...own, ...signed],
         body,
         timeoutMs,
         maxAnswerBytes: this.#options.maxAnswerBytes ?? MAX_ANSWER_BYTES,

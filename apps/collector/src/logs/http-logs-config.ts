@@ -5,7 +5,7 @@ import {
   toHttpClientConfig,
 } from '#libs/discovery';
 import { isValidLegacyName } from '#libs/labels';
-import { durationMs } from '#libs/yaml-config';
+import { durationMs, secretSchema } from '#libs/yaml-config';
 import { z } from 'zod';
 import { spoolSchema } from './spool-config.ts';
 
@@ -80,8 +80,35 @@ const otlpSchema = z.strictObject({
 
 const linesSchema = z.strictObject(shape);
 
+/** How requests to OpenSearch in AWS are signed. */
+const sigv4Schema = z
+  .strictObject({
+    region: z
+      .string()
+      .regex(/^[a-z0-9-]{1,40}$/, { error: 'expected a region, such as eu-central-1' }),
+    /** `es` for domains, `aoss` for collections without servers. */
+    service: z.enum(['es', 'aoss'], { error: 'accepted are es, aoss' }).default('es'),
+    access_key: z.string().min(1).max(128),
+    secret_key: secretSchema.optional(),
+    /** Read anew for each request. */
+    secret_key_file: z.string().min(1).optional(),
+    session_token: secretSchema.optional(),
+    session_token_file: z.string().min(1).optional(),
+  })
+  .refine((keys) => (keys.secret_key === undefined) !== (keys.secret_key_file === undefined), {
+    error: 'give secret_key or secret_key_file, one of them',
+    path: ['secret_key'],
+  })
+  .refine((keys) => keys.session_token === undefined || keys.session_token_file === undefined, {
+    error: 'give session_token or session_token_file, not both',
+    path: ['session_token'],
+  });
+
+export type Sigv4Config = z.output<typeof sigv4Schema>;
+
 const openSearchSchema = z.strictObject({
   ...shape,
+  sigv4: sigv4Schema.optional(),
   /** The index or data stream: `%Y`, `%m`, `%d`, `%H` of the record's time, `{field}` of the record. */
   index: z
     .string()
@@ -159,11 +186,15 @@ export const otlpLogsOutputsSchema = z
 /** The outputs' key `opensearch`. */
 export const openSearchOutputsSchema = z
   .array(
-    openSearchSchema.transform((raw, context): HttpLogsConfig => ({
-      ...raw,
-      kind: 'opensearch',
-      http: clientOf(raw, context),
-    })),
+    openSearchSchema.transform((raw, context): HttpLogsConfig => {
+      const { sigv4, basic_auth: basic, authorization, bearer_token: token } = raw;
+      const others = [basic, authorization, token, raw.bearer_token_file];
+      if (sigv4 !== undefined && others.some((given) => given !== undefined)) {
+        const message = 'give sigv4 or other credentials, not both';
+        context.addIssue({ code: 'custom', message, path: ['sigv4'] });
+      }
+      return { ...raw, kind: 'opensearch', http: clientOf(raw, context) };
+    }),
   )
   .max(20)
   .superRefine(checkNames);

@@ -7,6 +7,7 @@ import type { LogChunk } from './log-chunk.ts';
 import { createLogOutput, type LogOutputContext } from './create-log-output.ts';
 import type { LogTransport } from './log-transport.ts';
 import type { LogOutput } from './log-output.ts';
+import { sigv4Signer } from './sigv4-signer.ts';
 
 const PUSH_PATH = '/loki/api/v1/push';
 /** Each request waits for the engine's disk, so fewer and larger ones are quicker. */
@@ -53,6 +54,10 @@ export function createHttpTransport(
         ? [['x-scope-orgid', config.tenant_id]]
         : [],
     bodyOf: bodyMaker(config),
+    sign:
+      config.kind === 'opensearch' && config.sigv4 !== undefined
+        ? sigv4Signer(urlOf(config), config.sigv4, context.baseDir)
+        : undefined,
     ...(config.kind === 'opensearch' && {
       judge: judgeBulk,
       maxAnswerBytes: MAX_BULK_ANSWER_BYTES,

@@ -1,3 +1,4 @@
+import { createHash, createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -20,6 +21,7 @@ interface StoredDocument {
 class BulkServer {
   readonly stored: StoredDocument[] = [];
   readonly requests: IncomingMessage[] = [];
+  readonly bodies: Buffer[] = [];
   /** Documents for which there is no room now. */
   isBusyWith: (document: Readonly<Record<string, unknown>>) => boolean = () => false;
   /** Instead of an answer. */
@@ -45,6 +47,7 @@ class BulkServer {
     this.requests.push(request);
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part as Buffer);
+    this.bodies.push(Buffer.concat(parts));
     const { pathname } = new URL(request.url!, 'http://server');
     const isBulk = request.method === 'POST' && pathname === '/base/_bulk';
     const isTyped = request.headers['content-type'] === 'application/x-ndjson';
@@ -100,6 +103,35 @@ function chunkOf(...records: readonly Readonly<Record<string, unknown>>[]): LogC
     writer.value(record);
   }
   return { tag: 'binnacle.pods', entries: Buffer.from(writer.written), count: records.length };
+}
+
+/** The signature that AWS would compute of what it was sent; written down apart from ours. */
+function awsSignature(request: IncomingMessage, body: Buffer, secretKey: string): string {
+  const [, scope, names] = /Credential=\w+\/(\S+), SignedHeaders=(\S+),/.exec(
+    request.headers.authorization!,
+  ) as unknown as [string, string, string];
+  const hash = createHash('sha256').update(body).digest('hex');
+  const [path, query] = request.url!.split('?') as [string, string];
+  const parameters = query
+    .split('&')
+    .map((pair) => pair.split('=').map((part) => decodeURIComponent(part.replaceAll('+', ' '))))
+    .map((pair) => pair.map((part) => encodeURIComponent(part).replaceAll('*', '%2A')).join('='));
+  const canonical = [
+    'POST',
+    path,
+    parameters.toSorted().join('&'),
+    ...names.split(';').map((name) => `${name}:${String(request.headers[name])}`),
+    '',
+    names,
+    hash,
+  ].join('\n');
+  const time = String(request.headers['x-amz-date']);
+  const digest = createHash('sha256').update(canonical).digest('hex');
+  let key: string | Buffer = `AWS4${secretKey}`;
+  for (const part of scope.split('/')) key = createHmac('sha256', key).update(part).digest();
+  return createHmac('sha256', key)
+    .update(['AWS4-HMAC-SHA256', time, scope, digest].join('\n'))
+    .digest('hex');
 }
 
 const closing: (() => Promise<void> | void)[] = [];
@@ -204,5 +236,51 @@ describe('the name of an index', () => {
   it.each(['Logs', 'a b', 'a,b', 'a*', ''])('is not made from %j', (index) => {
     const given = [{ name: 'x', url: 'http://a', index }];
     expect(openSearchOutputsSchema.safeParse(given).success).toBe(false);
+  });
+});
+
+describe('records for OpenSearch in AWS', () => {
+  const sigv4 = { region: 'eu-central-1', access_key: 'AKID', secret_key: 'secret' };
+
+  it.each([
+    ['a domain', { ...sigv4 }, 'es'],
+    [
+      'a collection, with keys that are lent',
+      { ...sigv4, service: 'aoss', session_token: 'lent' },
+      'aoss',
+    ],
+  ])('are signed for %s', async (_, keys, service) => {
+    const { server, transport } = await started({ sigv4: keys });
+    expect(await transport.deliver([chunkOf({ message: 'one' })])).toEqual({ kind: 'delivered' });
+    const [request] = server.requests;
+    const { authorization, 'x-amz-security-token': token } = request!.headers;
+    expect(authorization).toMatch(
+      new RegExp(`^AWS4-HMAC-SHA256 Credential=AKID/\\d{8}/eu-central-1/${service}/aws4_request, `),
+    );
+    expect(authorization).toContain(
+      `Signature=${awsSignature(request!, server.bodies[0]!, 'secret')}`,
+    );
+    expect(token).toBe('session_token' in keys ? 'lent' : undefined);
+    expect(request!.headers['content-type']).toBe('application/x-ndjson');
+  });
+
+  it.each([
+    [{ ...sigv4, secret_key: undefined }, 'give secret_key or secret_key_file, one of them'],
+    [{ ...sigv4, secret_key_file: 'x' }, 'give secret_key or secret_key_file, one of them'],
+    [{ ...sigv4, region: 'eu central' }, 'expected a region, such as eu-central-1'],
+  ])('need a region and one secret: %j', (keys, message) => {
+    const parsed = openSearchOutputsSchema.safeParse([
+      { name: 'main', url: 'https://search.example.com', sigv4: keys },
+    ]);
+    expect(parsed.error?.issues.map((issue) => issue.message)).toEqual([message]);
+  });
+
+  it('have no other credentials', () => {
+    const parsed = openSearchOutputsSchema.safeParse([
+      { name: 'main', url: 'https://s.example.com', sigv4, bearer_token_file: 'token' },
+    ]);
+    expect(parsed.error?.issues.map((issue) => issue.message)).toEqual([
+      'give sigv4 or other credentials, not both',
+    ]);
   });
 });

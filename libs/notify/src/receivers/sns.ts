@@ -1,3 +1,4 @@
+import { type AwsCredentials, signAwsRequest } from '#libs/aws-signature';
 import { Secret } from '#libs/yaml-config';
 import { DeliveryError } from '../delivery/delivery-error.ts';
 import { type HttpAnswer, judgeHttpAnswer } from '../delivery/http-verdict.ts';
@@ -5,7 +6,6 @@ import type { HttpReceiver, ReceiverCall } from '../http/http-receiver.ts';
 import type { MessageScope } from '../http/message-scope.ts';
 import { byteLength, clipBytes, clipCharacters } from '../message/clip.ts';
 import { withoutBreaks } from '../message/one-line.ts';
-import { type AwsCredentials, signAwsRequest } from './aws-signature.ts';
 import { groupKeyHash } from './group-key-hash.ts';
 import type { SettingsOf } from './settings-of.ts';
 

@@ -11,41 +11,45 @@ export interface AwsCredentials {
 
 export interface AwsRequest {
   readonly url: URL;
-  readonly body: string;
+  readonly body: string | Uint8Array;
   readonly contentType: string;
   readonly region: string;
-  /** `sns`, `sts`. */
+  /** `sns`, `sts`, `es`, `aoss`. */
   readonly service: string;
   readonly nowMs: number;
   /** Further headers to sign, in lower case. */
   readonly headers?: readonly (readonly [string, string])[];
+  /** Also tell and sign what the body's hash is, which some services ask for. */
+  readonly tellsHash?: boolean;
 }
 
 type Headers = readonly (readonly [string, string | Secret])[];
 
 /** The headers that sign a POST (AWS Signature Version 4). */
 export function signAwsRequest(request: AwsRequest, credentials: AwsCredentials): Headers {
-  const { url, body, contentType, region, service, nowMs } = request;
+  const { url, body, contentType, region, service, nowMs, tellsHash = false } = request;
   const time = formatRfc3339(Math.floor(nowMs / 1_000) * 1_000).replaceAll(/[-:]/g, '');
   const day = time.slice(0, 8);
   const { sessionToken } = credentials;
+  const hash = sha256(body);
   const headers: (readonly [string, string])[] = [
     ...(request.headers ?? []),
     ['content-type', contentType],
     ['host', url.host],
+    ...(tellsHash ? [['x-amz-content-sha256', hash] as const] : []),
     ['x-amz-date', time],
     ...(sessionToken === null ? [] : [['x-amz-security-token', sessionToken] as const]),
   ];
-  headers.sort(([a], [b]) => (a < b ? -1 : 1));
+  headers.sort(([a], [b]) => compare(a, b));
   const signed = headers.map(([name]) => name).join(';');
   const canonical = [
     'POST',
-    url.pathname,
-    url.searchParams.toString(),
+    canonicalPath(url.pathname),
+    canonicalQuery(url.searchParams),
     ...headers.map(([name, value]) => `${name}:${value.trim()}`),
     '',
     signed,
-    sha256(body),
+    hash,
   ].join('\n');
   const scope = `${day}/${region}/${service}/aws4_request`;
   const toSign = ['AWS4-HMAC-SHA256', time, scope, sha256(canonical)].join('\n');
@@ -55,6 +59,7 @@ export function signAwsRequest(request: AwsRequest, credentials: AwsCredentials)
   return [
     ['Content-Type', contentType],
     ['X-Amz-Date', time],
+    ...(tellsHash ? [['X-Amz-Content-Sha256', hash] as const] : []),
     ...(sessionToken === null ? [] : [['X-Amz-Security-Token', new Secret(sessionToken)] as const]),
     [
       'Authorization',
@@ -63,8 +68,32 @@ export function signAwsRequest(request: AwsRequest, credentials: AwsCredentials)
   ];
 }
 
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+/** Each segment of a path as it is sent, encoded once more. */
+function canonicalPath(pathname: string): string {
+  return pathname.split('/').map(encode).join('/');
+}
+
+function canonicalQuery(parameters: URLSearchParams): string {
+  const pairs = [...parameters].map(([name, value]) => [encode(name), encode(value)] as const);
+  pairs.sort(([a, av], [b, bv]) => compare(a, b) || compare(av, bv));
+  return pairs.map(([name, value]) => `${name}=${value}`).join('&');
+}
+
+/** As RFC 3986 says: all but letters, digits and `-._~`. */
+function encode(text: string): string {
+  return encodeURIComponent(text).replaceAll(
+    /[!'()*]/g,
+    (character) => `%${character.codePointAt(0)!.toString(16).toUpperCase()}`,
+  );
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+function sha256(bytes: string | Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 function hmac(key: string | Buffer, text: string): Buffer {

@@ -1,0 +1,1 @@
+export { type AwsCredentials, type AwsRequest, signAwsRequest } from './aws-signature.ts';
