@@ -161,9 +161,9 @@ describe('files that rotate', () => {
     const expected: string[] = [];
     for (let burst = 0; burst < 4; burst++) {
       for (let i = 0; i <= 5; i++) {
-        const messages = Array.from({ length: 100 }, (_, line) => `burst ${burst} ${i} ${line}`);
-        appendFileSync(file, messages.map(lineOf).join(''));
-        expected.push(...messages);
+        const lines = Array.from({ length: 100 }, (_, line) => `burst ${burst} ${i} ${line}`);
+        appendFileSync(file, lines.map(lineOf).join(''));
+        expected.push(...lines);
         if (i < 5) rotate();
       }
       await untilAllArrive(expected);
