@@ -11,7 +11,7 @@ COPY apps apps
 COPY libs libs
 COPY scripts scripts
 RUN node node_modules/@typescript/native/bin/tsc -p tsconfig.build.json \
-  && node --experimental-import-meta-resolve scripts/pack.mjs dist
+  && node scripts/pack.mjs dist
 # What runs: the compiled apps, their dependencies and the runtime that the lockfile pins, not the build image's.
 RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
   && mkdir -p /app/bin \

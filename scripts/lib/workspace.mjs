@@ -13,7 +13,6 @@ const OLDEST_RUNTIME = [24, 15];
 const INSTALL_STAMP = join(root, 'node_modules', '.binnacle-install');
 const BUILD_STAMP = '.binnacle-build';
 const PACKER = join('scripts', 'pack.mjs');
-const PACKED_LOADER = join('scripts', 'lib', 'packed-loader.cjs');
 
 /** A failure whose message is all the user needs to read. */
 export class PlainError extends Error {}
@@ -97,8 +96,7 @@ export async function ensureBuilt() {
     const args = ['-p', 'tsconfig.build.json', '--outDir', fresh];
     const code = await runTool('@typescript/native/bin/tsc', args);
     if (code !== 0) throw new PlainError('the build failed; the compiler says why above.');
-    const packing = ['--experimental-import-meta-resolve', join(root, PACKER), fresh];
-    if ((await run(runtimePath(), packing)) !== 0) {
+    if ((await run(runtimePath(), [join(root, PACKER), fresh])) !== 0) {
       throw new PlainError('the collector could not be packed; it says why above.');
     }
     writeFileSync(join(fresh, BUILD_STAMP), wanted);
@@ -149,13 +147,9 @@ function readStamp(file) {
 }
 
 function sourceFiles() {
-  const files = [
-    'package-lock.json',
-    'tsconfig.json',
-    'tsconfig.build.json',
-    PACKER,
-    PACKED_LOADER,
-  ].map((name) => join(root, name));
+  const files = ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', PACKER].map((name) =>
+    join(root, name),
+  );
   for (const folder of ['apps', 'libs']) {
     for (const entry of readdirSync(join(root, folder), { recursive: true, withFileTypes: true })) {
       if (!entry.isFile() || !entry.name.endsWith('.ts') || entry.name.endsWith('.spec.ts'))
