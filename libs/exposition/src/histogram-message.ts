@@ -1,5 +1,20 @@
-import { type BucketSpan, createFloatHistogram, type FloatHistogram } from '#libs/histogram';
-import { BYTES, FIXED64, type ProtobufReader, VARINT } from '#libs/protobuf';
+import {
+  type BucketSpan,
+  createFloatHistogram,
+  type FloatHistogram,
+  runningSums,
+} from '#libs/histogram';
+import {
+  BYTES,
+  enterMessage,
+  type ProtobufReader,
+  readBucketSpan,
+  readDouble,
+  readDoubles,
+  readUnsigned,
+  readZigzags,
+  VARINT,
+} from '#libs/protobuf';
 import { exemplarLabels } from './body-cursor.ts';
 import { type Exemplar, NO_EXEMPLARS } from './exposition-parser.ts';
 
@@ -25,8 +40,6 @@ const BUCKET_COUNT = 1;
 const BUCKET_BOUND = 2;
 const BUCKET_EXEMPLAR = 3;
 const BUCKET_COUNT_FLOAT = 4;
-const SPAN_OFFSET = 1;
-const SPAN_LENGTH = 2;
 const EXEMPLAR_LABEL = 1;
 const EXEMPLAR_VALUE = 2;
 const EXEMPLAR_TIMESTAMP = 3;
@@ -137,7 +150,7 @@ export class HistogramMessage {
           this.#zeroCountFloat = readDouble(reader, tag);
           break;
         case NEGATIVE_SPAN:
-          this.#negativeSpans.push(readSpan(reader, tag));
+          this.#negativeSpans.push(readBucketSpan(reader, tag));
           break;
         case NEGATIVE_DELTA:
           readZigzags(reader, tag, this.#negativeDeltas);
@@ -146,7 +159,7 @@ export class HistogramMessage {
           readDoubles(reader, tag, this.#negativeCounts);
           break;
         case POSITIVE_SPAN:
-          this.#positiveSpans.push(readSpan(reader, tag));
+          this.#positiveSpans.push(readBucketSpan(reader, tag));
           break;
         case POSITIVE_DELTA:
           readZigzags(reader, tag, this.#positiveDeltas);
@@ -206,7 +219,7 @@ export class HistogramMessage {
   }
 
   #readBucket(reader: ProtobufReader, outerTag: number): void {
-    const outerEnd = enter(reader, outerTag);
+    const outerEnd = enterMessage(reader, outerTag);
     let count = 0;
     let countFloat = 0;
     let bound = 0;
@@ -270,7 +283,7 @@ export function readExemplar(reader: ProtobufReader, start: number, end: number)
 
 /** Reads a `google.protobuf.Timestamp` field, to the millisecond below. */
 export function readMilliseconds(reader: ProtobufReader, outerTag: number): number {
-  const outerEnd = enter(reader, outerTag);
+  const outerEnd = enterMessage(reader, outerTag);
   let seconds = 0;
   let nanos = 0;
   for (let tag = reader.readTag(); tag !== 0; tag = reader.readTag()) {
@@ -288,7 +301,7 @@ export function readMilliseconds(reader: ProtobufReader, outerTag: number): numb
 }
 
 function readLabel(reader: ProtobufReader, outerTag: number, flat: string[]): void {
-  const outerEnd = enter(reader, outerTag);
+  const outerEnd = enterMessage(reader, outerTag);
   let name = '';
   let value = '';
   for (let tag = reader.readTag(); tag !== 0; tag = reader.readTag()) {
@@ -306,70 +319,4 @@ function readLabel(reader: ProtobufReader, outerTag: number, flat: string[]): vo
   }
   reader.end = outerEnd;
   flat.push(name, value);
-}
-
-function readSpan(reader: ProtobufReader, outerTag: number): BucketSpan {
-  const outerEnd = enter(reader, outerTag);
-  let offset = 0;
-  let length = 0;
-  for (let tag = reader.readTag(); tag !== 0; tag = reader.readTag()) {
-    switch (tag >>> 3) {
-      case SPAN_OFFSET:
-        reader.expectWireType(tag, VARINT);
-        offset = reader.readZigzag();
-        break;
-      case SPAN_LENGTH:
-        length = readUnsigned(reader, tag);
-        break;
-      default:
-        reader.skip(tag);
-    }
-  }
-  reader.end = outerEnd;
-  return { offset, length };
-}
-
-/** Makes an embedded message the reader's end. @returns the end before, to be put back */
-function enter(reader: ProtobufReader, tag: number): number {
-  reader.expectWireType(tag, BYTES);
-  const end = reader.readLengthEnd();
-  const outerEnd = reader.end;
-  reader.end = end;
-  return outerEnd;
-}
-
-function readUnsigned(reader: ProtobufReader, tag: number): number {
-  reader.expectWireType(tag, VARINT);
-  return reader.readVarint();
-}
-
-function readDouble(reader: ProtobufReader, tag: number): number {
-  reader.expectWireType(tag, FIXED64);
-  return reader.readDouble();
-}
-
-/** One by one or packed, as readers must allow. */
-function readZigzags(reader: ProtobufReader, tag: number, into: number[]): void {
-  if (tag % 8 === VARINT) {
-    into.push(reader.readZigzag());
-    return;
-  }
-  const outerEnd = enter(reader, tag);
-  while (reader.position < reader.end) into.push(reader.readZigzag());
-  reader.end = outerEnd;
-}
-
-function readDoubles(reader: ProtobufReader, tag: number, into: number[]): void {
-  if (tag % 8 === FIXED64) {
-    into.push(reader.readDouble());
-    return;
-  }
-  const outerEnd = enter(reader, tag);
-  while (reader.position < reader.end) into.push(reader.readDouble());
-  reader.end = outerEnd;
-}
-
-function runningSums(deltas: readonly number[]): number[] {
-  let sum = 0;
-  return deltas.map((delta) => (sum += delta));
 }

@@ -194,3 +194,9 @@ export function compactHistogram(histogram: FloatHistogram): FloatHistogram {
     filterBuckets(negativeBucketsOf(histogram), isFilled),
   );
 }
+
+/** Counts of buckets from their differences, as the wire formats have those of integers. */
+export function runningSums(deltas: readonly number[]): number[] {
+  let sum = 0;
+  return deltas.map((delta) => (sum += delta));
+}

@@ -19,6 +19,7 @@ export {
   lowerBound,
   negativeBucketsOf,
   positiveBucketsOf,
+  runningSums,
   toIndexed,
   toSpans,
   upperBound,

@@ -1,6 +1,19 @@
-import { type BucketSpan, type CounterResetHint, type FloatHistogram } from '#libs/histogram';
+import {
+  type BucketSpan,
+  type CounterResetHint,
+  type FloatHistogram,
+  runningSums,
+} from '#libs/histogram';
 import { isStaleMarker } from '#libs/samples';
-import { BYTES, FIXED64, type ProtobufReader, VARINT } from '#libs/protobuf';
+import {
+  type ProtobufReader,
+  readBucketSpan,
+  readDouble,
+  readDoubles,
+  readUnsigned,
+  readZigzags,
+  VARINT,
+} from '#libs/protobuf';
 
 /** Fields of both versions' `Histogram`. */
 const COUNT_INT = 1;
@@ -21,8 +34,6 @@ const TIMESTAMP = 15;
 const CUSTOM_VALUES = 16;
 /** Of version 2 only. */
 const START_TIMESTAMP = 17;
-const SPAN_OFFSET = 1;
-const SPAN_LENGTH = 2;
 
 const HINTS: readonly CounterResetHint[] = ['unknown', 'reset', 'not_reset', 'gauge'];
 
@@ -87,22 +98,22 @@ export function readHistogram(reader: ProtobufReader): ReadHistogram {
         zeroCount = readDouble(reader, tag);
         break;
       case NEGATIVE_SPANS:
-        negativeSpans.push(readSpan(reader, tag));
+        negativeSpans.push(readBucketSpan(reader, tag));
         break;
       case NEGATIVE_DELTAS:
-        readPacked(reader, tag, VARINT, negativeDeltas, () => reader.readZigzag());
+        readZigzags(reader, tag, negativeDeltas);
         break;
       case NEGATIVE_COUNTS:
-        readPacked(reader, tag, FIXED64, negativeCounts, () => reader.readDouble());
+        readDoubles(reader, tag, negativeCounts);
         break;
       case POSITIVE_SPANS:
-        positiveSpans.push(readSpan(reader, tag));
+        positiveSpans.push(readBucketSpan(reader, tag));
         break;
       case POSITIVE_DELTAS:
-        readPacked(reader, tag, VARINT, positiveDeltas, () => reader.readZigzag());
+        readZigzags(reader, tag, positiveDeltas);
         break;
       case POSITIVE_COUNTS:
-        readPacked(reader, tag, FIXED64, positiveCounts, () => reader.readDouble());
+        readDoubles(reader, tag, positiveCounts);
         break;
       case RESET_HINT:
         hint = readUnsigned(reader, tag);
@@ -116,7 +127,7 @@ export function readHistogram(reader: ProtobufReader): ReadHistogram {
         startMs = reader.readInt64();
         break;
       case CUSTOM_VALUES:
-        readPacked(reader, tag, FIXED64, customValues, () => reader.readDouble());
+        readDoubles(reader, tag, customValues);
         break;
       default:
         reader.skip(tag);
@@ -136,65 +147,6 @@ export function readHistogram(reader: ProtobufReader): ReadHistogram {
     counterResetHint: HINTS[hint] ?? 'unknown',
   };
   return { timeMs, startMs, histogram, isInteger, isStale };
-}
-
-function readUnsigned(reader: ProtobufReader, tag: number): number {
-  reader.expectWireType(tag, VARINT);
-  return reader.readVarint();
-}
-
-function readDouble(reader: ProtobufReader, tag: number): number {
-  reader.expectWireType(tag, FIXED64);
-  return reader.readDouble();
-}
-
-function readSpan(reader: ProtobufReader, outerTag: number): BucketSpan {
-  reader.expectWireType(outerTag, BYTES);
-  const spanEnd = reader.readLengthEnd();
-  const outerEnd = reader.end;
-  reader.end = spanEnd;
-  let offset = 0;
-  let length = 0;
-  for (let tag = reader.readTag(); tag !== 0; tag = reader.readTag()) {
-    switch (tag >>> 3) {
-      case SPAN_OFFSET:
-        reader.expectWireType(tag, VARINT);
-        offset = reader.readZigzag();
-        break;
-      case SPAN_LENGTH:
-        length = readUnsigned(reader, tag);
-        break;
-      default:
-        reader.skip(tag);
-    }
-  }
-  reader.end = outerEnd;
-  return { offset, length };
-}
-
-/** Packed, as every writer does it, or one by one, as readers must allow. */
-function readPacked(
-  reader: ProtobufReader,
-  tag: number,
-  wireType: number,
-  into: number[],
-  read: () => number,
-): void {
-  if (tag % 8 === wireType) {
-    into.push(read());
-    return;
-  }
-  reader.expectWireType(tag, BYTES);
-  const end = reader.readLengthEnd();
-  const outerEnd = reader.end;
-  reader.end = end;
-  while (reader.position < end) into.push(read());
-  reader.end = outerEnd;
-}
-
-function runningSums(deltas: readonly number[]): number[] {
-  let sum = 0;
-  return deltas.map((delta) => (sum += delta));
 }
 
 function isStaleBytes(bytes: Buffer, at: number): boolean {
