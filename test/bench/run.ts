@@ -7,6 +7,7 @@ import { instantBenchmark } from './benchmarks/instant.ts';
 import { linearBenchmark } from './benchmarks/linear.ts';
 import { logsBenchmark } from './benchmarks/logs.ts';
 import { logqlBenchmark } from './benchmarks/logql.ts';
+import { logstoreBenchmark } from './benchmarks/logstore.ts';
 import { loopBenchmark } from './benchmarks/loop.ts';
 import { millionBenchmark } from './benchmarks/million.ts';
 import { teamsBenchmark } from './benchmarks/teams.ts';
@@ -36,6 +37,7 @@ const BENCHMARKS = new Map([
   ['notify', notifyBenchmark],
   ['logs', logsBenchmark],
   ['logql', logqlBenchmark],
+  ['logstore', logstoreBenchmark],
   ['pods', podsBenchmark],
   ['scrape', scrapeBenchmark],
   ['node', nodeBenchmark],

@@ -10,6 +10,9 @@ import { StreamTexts } from './stream-text.ts';
 /** Largest push over the wire and after decompression. JSON is less, since it takes more to parse. */
 export const MAX_PUSH_BYTES = { protobuf: 32 * 1_024 * 1_024, json: 8 * 1_024 * 1_024 } as const;
 
+/** Columns for more are not kept for the next push. */
+const MAX_KEPT_LINES = 65_536;
+
 const VARINT = 0;
 const BYTES = 2;
 // PushRequest
@@ -36,19 +39,23 @@ export class PushDecoder {
   readonly #limits: PushLimits;
   readonly #texts = new StreamTexts();
   readonly #time = new Nanos();
+  #builder = new LineBatchBuilder(Buffer.alloc(0));
 
   constructor(limits: PushLimits = DEFAULT_PUSH_LIMITS) {
     this.#limits = limits;
   }
 
   /**
-   * @returns lines that are views of what was decompressed
+   * @returns lines that are views of what was decompressed, valid until the next call
    * @throws PushError
    */
   decode(body: Buffer): LineBatch {
     const message = uncompress(body);
+    // One large push must not keep its memory for good.
+    if (this.#builder.count > MAX_KEPT_LINES) this.#builder = new LineBatchBuilder(message);
+    else this.#builder.restart(message);
     try {
-      return new PushReading(message, this.#limits, this.#texts, this.#time).read();
+      return new PushReading(message, this.#builder, this.#limits, this.#texts, this.#time).read();
     } catch (error) {
       if (!(error instanceof ProtobufError)) throw error;
       throw new PushError('malformed_push', `no push: ${error.message}`, { cause: error });
@@ -71,9 +78,15 @@ class PushReading {
   #metadataStart = 0;
   #metadataEnd = 0;
 
-  constructor(message: Buffer, limits: PushLimits, texts: StreamTexts, time: Nanos) {
+  constructor(
+    message: Buffer,
+    builder: LineBatchBuilder,
+    limits: PushLimits,
+    texts: StreamTexts,
+    time: Nanos,
+  ) {
     this.#reader = new ProtobufReader(message);
-    this.#builder = new LineBatchBuilder(message);
+    this.#builder = builder;
     this.#limits = limits;
     this.#texts = texts;
     this.#time = time;

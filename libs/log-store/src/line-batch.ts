@@ -31,9 +31,9 @@ export interface PlainLine {
 
 /** Gathers a {@link LineBatch}: {@link beginStream}, its lines, the next stream. The columns grow as needed. */
 export class LineBatchBuilder {
-  readonly #bytes: Buffer;
-  readonly #streams: Labels[] = [];
-  readonly #streamEnds: number[] = [];
+  #bytes: Buffer;
+  #streams: Labels[] = [];
+  #streamEnds: number[] = [];
   readonly #metadata = new ByteWriter(256);
   #words = new Uint32Array(512);
   #starts = new Uint32Array(256);
@@ -45,6 +45,15 @@ export class LineBatchBuilder {
   /** @param bytes what the lines are parts of */
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
+  }
+
+  /** Begins another batch in the memory of the one before, which is not valid any more. */
+  restart(bytes: Buffer): void {
+    this.#bytes = bytes;
+    this.#streams = [];
+    this.#streamEnds = [];
+    this.#metadata.clear();
+    this.#count = 0;
   }
 
   get count(): number {

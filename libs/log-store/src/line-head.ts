@@ -18,6 +18,8 @@ import type { StreamRegistry } from './stream-registry.ts';
 class HeadStream {
   readonly id: number;
   open: OpenChunk | null = null;
+  /** How large its last chunk was. */
+  last: { readonly count: number; readonly byteLength: number } | null = null;
   /** Its youngest line ever. */
   maxLow = 0;
   maxHigh = 0;
@@ -240,7 +242,7 @@ export class LineHead {
         memoryBytes = 0;
       }
       if (chunk === null) {
-        chunk = new OpenChunk();
+        chunk = new OpenChunk(stream.last);
         stream.open = chunk;
         fromLine = 0;
         fromByte = 0;
@@ -325,6 +327,7 @@ export class LineHead {
     this.#openBytes -= chunk.memoryBytes;
     this.#registry.hold(this.#registry.stream(stream.id).labels);
     const sealed = new SealedChunk(stream.id, chunk);
+    stream.last = { count: chunk.count, byteLength: chunk.byteLength };
     this.#sealed.push(sealed);
     this.#onSealed(sealed);
   }

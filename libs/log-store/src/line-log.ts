@@ -234,6 +234,7 @@ export class LineLog {
       return;
     }
     this.#inFlight = null;
+    for (const chunk of batch.chunks) this.#writer.giveBack(chunk);
     this.#flushCount++;
     this.#confirmedSequence = sequence;
     this.#failure = null;

@@ -26,14 +26,16 @@ const LINES_RECORD = 1;
 const FRAME_BYTES = 1_024 * 1_024;
 const NO_ENTRIES: readonly number[] = [];
 const FIRST_BYTES = 64 * 1_024;
+const MAX_SPARE_BYTES = 8 * 1_024 * 1_024;
 const SLICE_HEADER_BYTES = 16;
 
 /** Collects frames in one growing buffer. */
 export class LineRecordWriter {
-  #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  #bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
   #length = 0;
   #frameStart = -1;
   #numbers = new Uint32Array(64);
+  #spare: Buffer | null = null;
 
   get length(): number {
     return this.#length;
@@ -43,9 +45,18 @@ export class LineRecordWriter {
   take(): Buffer {
     this.end();
     const taken = this.#bytes.subarray(0, this.#length);
-    this.#bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
+    this.#bytes = this.#spare ?? Buffer.allocUnsafeSlow(FIRST_BYTES);
+    this.#spare = null;
     this.#length = 0;
     return taken;
+  }
+
+  /** Memory that was taken and is no longer needed, to be written to again: a new one for each write keeps the collector busy. */
+  giveBack(taken: Buffer): void {
+    const whole = Buffer.from(taken.buffer, taken.byteOffset);
+    if (whole.length <= MAX_SPARE_BYTES && whole.length > (this.#spare?.length ?? 0)) {
+      this.#spare = whole;
+    }
   }
 
   writeSegment(): void {

@@ -1,15 +1,15 @@
 /*
  * What a chunk's lines may contain, in a few kilobytes, so that a search for a rare text passes over most chunks unread.
  *
- * All runs of six bytes are hashed; one in eight, chosen by its hash, sets a bit. A text that is looked for has the same
+ * Of all runs of six bytes one in eight, chosen by a hash, sets a bit. A text that is looked for has the same
  * runs wherever it stands, so each of its chosen runs must be there. Six bytes, because every run of three or four occurs
  * somewhere in a megabyte of log lines; one in eight, because a text worth a search has dozens. A text that is short, or
  * of which no run is chosen, passes everywhere: the answer "may be there" is always safe.
  */
 
 const RUN_BYTES = 6;
-/** Runs whose hash ends in so many zeros are chosen. */
-const CHOICE_MASK = 7;
+/** Runs whose hash begins with three zeros are chosen. */
+const CHOICE_SHIFT = 29;
 const FULL_BITS = 19;
 const LEAST_BITS = 9;
 /** The filter is halved while at most so much of it would be set. */
@@ -29,9 +29,8 @@ export class NeedleFilterBuilder {
     for (let i = 0; i < length; i++) {
       high = ((high << 8) | (low >>> 24)) & 0xffff;
       low = (low << 8) | bytes[i]!;
-      const hash = hashRun(low, high);
-      if ((hash & CHOICE_MASK) !== 0 || i < RUN_BYTES - 1) continue;
-      const bit = hash >>> (32 - FULL_BITS);
+      if (!isChosen(low) || i < RUN_BYTES - 1) continue;
+      const bit = hashRun(low, high) >>> (32 - FULL_BITS);
       const mask = 1 << (bit & 31);
       if ((bits[bit >>> 5]! & mask) !== 0) continue;
       bits[bit >>> 5]! |= mask;
@@ -51,13 +50,17 @@ export function mayContain(filter: Buffer, needle: Buffer): boolean {
     high = ((high << 8) | (low >>> 24)) & 0xffff;
     low = (low << 8) | needle[i]!;
     if (i < RUN_BYTES - 1) continue;
-    const hash = hashRun(low, high);
-    if ((hash & CHOICE_MASK) !== 0) continue;
+    if (!isChosen(low)) continue;
     // Folding keeps the low bits of the place.
-    const bit = (hash >>> (32 - FULL_BITS)) & (size - 1);
+    const bit = (hashRun(low, high) >>> (32 - FULL_BITS)) & (size - 1);
     if ((filter[bit >>> 3]! & (1 << (bit & 7))) === 0) return false;
   }
   return true;
+}
+
+/** By the last four bytes alone, since it is asked of each byte there is. */
+function isChosen(low: number): boolean {
+  return Math.imul(low, 0x9e37_79b1) >>> CHOICE_SHIFT === 0;
 }
 
 function hashRun(low: number, high: number): number {

@@ -24,19 +24,28 @@ export class OpenChunk {
   minHigh = 0xffff_ffff;
   maxLow = 0;
   maxHigh = 0;
-  #bytes: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
-  #words = new Uint32Array(2 * FIRST_LINES);
-  #ends = new Uint32Array(FIRST_LINES);
+  #bytes: Buffer;
+  #words: Uint32Array<ArrayBuffer>;
+  #ends: Uint32Array<ArrayBuffer>;
   #metadata: Uint32Array<ArrayBuffer> | null = null;
   readonly #table = new MetadataTable();
   /** Where lines came out of order: their times and texts, to find one that comes again. */
   #known: Map<number, number> | null = null;
 
-  /** What it takes in memory, about. */
+  /** @param before the stream's last chunk, which tells how large this one may become */
+  constructor(before: { readonly count: number; readonly byteLength: number } | null = null) {
+    this.#bytes = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, before?.byteLength ?? 0));
+    const lines = Math.max(FIRST_LINES, before?.count ?? 0);
+    this.#words = new Uint32Array(2 * lines);
+    this.#ends = new Uint32Array(lines);
+  }
+
+  /** What it takes in memory, about: pages that were never written to take none. */
   get memoryBytes(): number {
     return (
-      this.#bytes.length +
-      this.#ends.length * LINE_COLUMN_BYTES +
+      FIRST_BYTES +
+      this.byteLength +
+      this.count * LINE_COLUMN_BYTES +
       this.#table.memoryBytes +
       (this.#known === null ? 0 : this.#known.size * HASH_ENTRY_BYTES)
     );
