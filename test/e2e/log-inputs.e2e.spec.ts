@@ -366,7 +366,7 @@ describe('rules of inputs', () => {
     tags: ['shop.*', syslog]
     parser: json
     drop: [{levels: [debug]}, {pattern: healthz}]
-    rate_limit: {lines: 1, burst: 4}
+    rate_limit: {lines: 0.001, burst: 4}
     redact: {kinds: [emails, secrets]}
 `;
   const CARD = 'ann@example.org';
@@ -389,7 +389,7 @@ describe('rules of inputs', () => {
     await emit(other, 'item', { message: `to ${CARD}` });
     await Promise.all([client.disconnect(), other.disconnect()]);
     await until(() => messages().has(`to ${CARD}`) && messages().has('line 2'));
-    const marker = /^\[binnacle\] \d+ lines dropped: more than 1 a second$/;
+    const marker = /^\[binnacle\] \d+ lines dropped: more than 0.001 a second$/;
     await until(() => [...messages()].some((message) => marker.test(String(message))));
     const common = { team: 'shop', source: '127.0.0.1' };
     expect(entries[0]!.record).toEqual({

@@ -190,6 +190,18 @@ describe('records that come whole', () => {
     expect(events.shippingCounters.dropped.rate_limited).toBe(8);
   });
 
+  it('have no rate of their own for each time that they tell', () => {
+    const events = pipeline({
+      shipping: { ...NOTHING, rateLimit: { linesPerSecond: 1, burst: 1 } },
+    });
+    const records = batchOf([['1970'], ['1980'], ['2099'], ['none']]);
+    for (const [row, seconds] of [0, 315_532_800, 4_070_908_800, Number.NaN].entries()) {
+      records.timeSeconds[row] = seconds;
+    }
+    events.ship(sourceOf('a'), records, NOW_MS, noUnpack);
+    expect(events.shippingCounters.dropped.rate_limited).toBe(3);
+  });
+
   it('are treated as the annotations of their pod say', () => {
     const events = pipeline({});
     const parsed = sourceOf('a', { 'fluentbit.io/parser': 'logfmt' });

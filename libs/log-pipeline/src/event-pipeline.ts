@@ -123,7 +123,8 @@ export class EventPipeline {
       source,
       plan,
       names: Object.keys(source.attributes).map((name) => new TextEncoder().encode(name)),
-      shipping: known?.shipping ?? new ContainerShipping(this.#rules),
+      // A sender that may choose its times would have a rate for each of them.
+      shipping: known?.shipping ?? new ContainerShipping(this.#rules, true),
     };
     sender.shipping.setRate(plan.rateLimit);
     if (this.#senders.size >= this.#maxSenders) {

@@ -40,18 +40,23 @@ export interface MessagePart {
 }
 
 const MAX_PIECES_KEPT_APART = 256;
+/** Of all open messages. */
+const MAX_OPEN_BYTES = 64 * 1024 * 1024;
 
 /**
  * Joins the parts of long messages, per file and stream, within bounds: what exceeds `maxMessageBytes` is left out and
- * counted, and at most `maxOpen` messages are open at a time.
+ * counted, and at most `maxOpen` messages with `maxOpenBytes` together are open at a time.
  */
 export class PartialJoiner {
   readonly #open = new Map<string, Map<number, Partial>>();
   readonly #maxMessageBytes: number;
   readonly #maxOpen: number;
+  readonly #maxOpenBytes: number;
   #openCount = 0;
+  #openBytes = 0;
 
-  constructor(maxMessageBytes: number, maxOpen: number) {
+  constructor(maxMessageBytes: number, maxOpen: number, maxOpenBytes = MAX_OPEN_BYTES) {
+    this.#maxOpenBytes = maxOpenBytes;
     this.#maxMessageBytes = maxMessageBytes;
     this.#maxOpen = maxOpen;
   }
@@ -70,7 +75,8 @@ export class PartialJoiner {
     let streams = this.#open.get(fileKey);
     let partial = streams?.get(stream);
     if (partial === undefined) {
-      if (this.#openCount >= this.#maxOpen) return false;
+      const isFull = this.#openBytes + part.end - part.start > this.#maxOpenBytes;
+      if (this.#openCount >= this.#maxOpen || isFull) return false;
       partial = {
         pieces: [],
         byteCount: 0,
@@ -90,7 +96,10 @@ export class PartialJoiner {
       streams.set(stream, partial);
       this.#openCount++;
     }
-    const room = this.#maxMessageBytes - partial.byteCount;
+    const room = Math.min(
+      this.#maxMessageBytes - partial.byteCount,
+      this.#maxOpenBytes - this.#openBytes,
+    );
     const taken = Math.min(room, part.end - part.start);
     // The line's bytes are used again soon, hence the copy.
     if (taken > 0) {
@@ -100,11 +109,13 @@ export class PartialJoiner {
       }
     }
     partial.byteCount += taken;
+    this.#openBytes += taken;
     partial.droppedBytes += part.end - part.start - taken;
     partial.parts++;
     partial.lastSeconds = part.seconds;
     partial.lastNanos = part.nanos;
-    partial.changedMs = nowMs;
+    // One that never ends is let go some time after it is as long as it may be, so that it holds back nothing for ever.
+    if (room > 0) partial.changedMs = nowMs;
     return true;
   }
 
@@ -116,6 +127,7 @@ export class PartialJoiner {
     streams.delete(stream);
     if (streams.size === 0) this.#open.delete(fileKey);
     this.#openCount--;
+    this.#openBytes -= partial.byteCount;
     return {
       bytes: partial.pieces.length === 1 ? partial.pieces[0]! : Buffer.concat(partial.pieces),
       parts: partial.parts,

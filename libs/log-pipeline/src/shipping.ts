@@ -59,10 +59,13 @@ export class ContainerShipping {
   users = 0;
   readonly #rules: ShippingRules;
   readonly #samplers: readonly Sampler[];
+  /** Whether what its records say of their time is nothing to go by for their rate. */
+  readonly #goesByArrival: boolean;
   #limiter: RateLimiter | null = null;
 
-  constructor(rules: ShippingRules) {
+  constructor(rules: ShippingRules, goesByArrival = false) {
     this.#rules = rules;
+    this.#goesByArrival = goesByArrival;
     this.#samplers = rules.samples.map(({ keep }) => new Sampler(keep));
     this.setRate(null);
   }
@@ -133,7 +136,8 @@ export class ContainerShipping {
       break;
     }
     const limiter = this.#limiter;
-    if (limiter === null || limiter.allows(records.timeSeconds[row]!, nowMs)) return null;
+    const seconds = this.#goesByArrival ? Number.NaN : records.timeSeconds[row]!;
+    if (limiter === null || limiter.allows(seconds, nowMs)) return null;
     return 'rate_limited';
   }
 }
