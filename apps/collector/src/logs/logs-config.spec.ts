@@ -43,6 +43,7 @@ describe('the sections for logs', () => {
         poll_interval: 250,
         scan_interval: 2000,
         max_open_files: 4096,
+        live_view: { allow_anonymous: false },
         close_quiet: 300_000,
       },
       fluentd: [],
