@@ -135,9 +135,18 @@ const writer = await token<{ appendVolatile(batch: SampleBatch): Appended }>(
   'store/store-writer',
   'VOLATILE_STORE_WRITER',
 );
-function append(batch: SampleBatch): void {
-  const { rejectedTotal, firstRejection } = writer.appendVolatile(batch);
-  if (rejectedTotal > 0) throw new Error(`not taken: ${JSON.stringify(firstRejection)}`);
+/** Samples of a time whose block is being written are asked for again in a moment. */
+async function append(batch: SampleBatch): Promise<void> {
+  for (;;) {
+    try {
+      const { rejectedTotal, firstRejection } = writer.appendVolatile(batch);
+      if (rejectedTotal > 0) throw new Error(`not taken: ${JSON.stringify(firstRejection)}`);
+      return;
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'StoreUnavailableError') throw error;
+      await new Promise((go) => setTimeout(go, 20));
+    }
+  }
 }
 
 const own = new OwnMetrics(EXTERNAL);
@@ -148,8 +157,7 @@ let minute = 0;
 const now = Date.now();
 const report = await runCluster(
   {
-    append: async (batch) => append(batch),
-    appendRuleResults: append,
+    append,
     queries: await token<QueryEngine>('query/query-providers', 'QUERY_ENGINE'),
   },
   {

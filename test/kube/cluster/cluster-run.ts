@@ -26,8 +26,7 @@ const BROKEN_MINUTES = 90;
 
 /** The store and the query engine of a running engine. */
 export interface EngineParts {
-  append(batch: SampleBatch): Promise<unknown>;
-  appendRuleResults(batch: SampleBatch): void;
+  append(batch: SampleBatch): Promise<void>;
   readonly queries: QueryEngine;
 }
 
@@ -71,7 +70,7 @@ export async function runCluster(
   let nowMs = startMs;
   const rules = new RuleManager({
     evaluator: new QueryEngineEvaluator(engine.queries),
-    sink: { append: async (batch) => engine.appendRuleResults(batch) },
+    sink: { append: (batch) => engine.append(batch) },
     alertSink: people,
     stateStore: new MemoryAlertStateStore(),
     externalLabels: NoLabels.EMPTY,
