@@ -8,22 +8,12 @@ import {
   type LogSource,
   logSourceOf,
   MULTILINE_RULES,
-  ParserSet,
   type ParserSpec,
   readPodLogPath,
-  type RecordBatch,
-  RecordPipeline,
 } from '#libs/log-pipeline';
-import {
-  frameLines,
-  type LineBatch,
-  LineColumns,
-  LogTailer,
-  MemoryCheckpointStore,
-  MemoryLogFiles,
-} from '#libs/log-tail';
-import { EntryEncoder, MsgpackReader } from '#libs/forward';
+import { LogTailer, MemoryCheckpointStore, MemoryLogFiles } from '#libs/log-tail';
 import { describeConformance } from '../support/conformance.ts';
+import { NO_FIELDS, recordsOf } from './log-records.ts';
 
 interface ExpectedEntry {
   readonly malformed?: true;
@@ -248,66 +238,6 @@ describeConformance('the paths of log files', ['logs', 'paths.json'], (path) => 
     expect(readPodLogPath(expected.path)).toEqual(expected.valid === false ? null : told);
   });
 });
-
-const NO_FIELDS = { labels: [], annotations: [] };
-
-function wholeBatch(bytes: Buffer): LineBatch {
-  const columns = new LineColumns();
-  frameLines(bytes, bytes.length, columns, {
-    maxLineBytes: 1_000_000,
-    isInsideLongLine: false,
-    isFinal: true,
-  });
-  return {
-    group: 'g',
-    path: '/0.log',
-    fileKey: 'f',
-    bytes,
-    lineCount: columns.count,
-    lineStarts: columns.starts,
-    lineEnds: columns.ends,
-    firstOffset: 0,
-    endOffset: bytes.length,
-  };
-}
-
-/** All records of a file, each with everything that outputs are told of it. */
-function recordsOf(
-  file: string,
-  format: LogFormat,
-  source: LogSource,
-  options: { readonly parsers?: readonly ParserSpec[]; readonly multiline?: readonly string[] },
-): Record<string, unknown>[] {
-  const pipeline = new RecordPipeline({
-    format,
-    parsers: new ParserSet(options.parsers ?? []),
-    parser: null,
-    multilineRules: MULTILINE_RULES,
-    multiline: options.multiline ?? [],
-    multilineLimits: { maxLines: 1_000, maxBytes: 1_000_000, timeoutMs: 1_000 },
-    labelNames: [],
-    shipping: {
-      drop: [],
-      sample: [],
-      rateLimit: null,
-      redact: { kinds: [], patterns: [] },
-    },
-    obeysAnnotations: true,
-  });
-  const encoder = new EntryEncoder(source.attributes);
-  const encoded = (records: RecordBatch | null): Record<string, unknown>[] => {
-    if (records === null) return [];
-    const reader = new MsgpackReader(encoder.encode(pipeline.ship('f', records, 0), 0).bytes);
-    const entries: Record<string, unknown>[] = [];
-    while (!reader.isAtEnd) {
-      const [, record] = reader.readValue() as [unknown, Record<string, unknown>];
-      entries.push({ ...record });
-    }
-    return entries;
-  };
-  const batch = wholeBatch(readFileSync(file));
-  return [...encoded(pipeline.process(batch, source, 0).records), ...encoded(pipeline.end('f', 0))];
-}
 
 describeConformance('stack traces', ['logs', 'stacktraces'], (folder) => {
   const expectations = readFileSync(join(folder, '..', 'expected.ndjson'), 'utf8')
