@@ -44,7 +44,11 @@ const LINES_PER_PAUSE = 256;
 export function checkSignal(signal: AbortSignal | undefined): void {
   if (signal === undefined || !signal.aborted) return;
   const reason: unknown = signal.reason;
-  const isTimeout = reason instanceof Error && reason.name === 'TimeoutError';
+  const isTimeout =
+    typeof reason === 'object' &&
+    reason !== null &&
+    'name' in reason &&
+    reason.name === 'TimeoutError';
   throw isTimeout
     ? new LogqlQueryError('timeout', 'the query took longer than it may')
     : new LogqlQueryError('canceled', 'the query was canceled');
@@ -62,7 +66,23 @@ export async function scanLines(
   visit: LineVisitor,
   isEnough: (batch: LogBatch) => boolean = () => false,
 ): Promise<void> {
-  const { source, limits, stats, signal, pause } = run;
+  try {
+    await scanBatches(run, request, pipeline, visit, isEnough);
+  } catch (error) {
+    // A source ends with the signal's reason, whatever that is.
+    if (!(error instanceof LogqlQueryError)) checkSignal(run.signal);
+    throw error;
+  }
+}
+
+async function scanBatches(
+  run: QueryRun,
+  request: Omit<LogReadRequest, 'mustContain' | 'signal'>,
+  pipeline: Pipeline,
+  visit: LineVisitor,
+  isEnough: (batch: LogBatch) => boolean,
+): Promise<void> {
+  const { source, limits, stats, signal } = run;
   checkSignal(signal);
   const { mustContain } = pipeline;
   const batches = source.read({
@@ -83,26 +103,57 @@ export async function scanLines(
         `the query reads more than the ${limits.maxScannedBytes} bytes that are allowed; select fewer streams or a shorter time`,
       );
     }
-    const wanted = pipeline.sift(batch);
-    for (let i = 0; i < batch.count; i++) {
-      if (wanted[i] === 0) continue;
-      if (i % LINES_PER_PAUSE === 0) {
-        const turn = pause();
-        if (turn !== null) {
-          await turn;
-          checkSignal(signal);
-        }
-      }
-      if (!pipeline.passes(batch, i)) continue;
-      stats.keptLines++;
-      if (!visit(pipeline.line, batch, i)) break;
-    }
-    const turn = pause();
-    if (turn !== null) {
-      await turn;
-      checkSignal(signal);
+    const pieceLines = pipeline.isSlowToSift ? LINES_PER_PAUSE : batch.count;
+    for (let from = 0; from < batch.count; from += pieceLines) {
+      const piece = pieceLines < batch.count ? pieceOf(batch, from, pieceLines) : batch;
+      if (!(await scanPiece(run, piece, pipeline, visit))) break;
     }
   }
+}
+
+/** @returns false where the visitor has enough of the batch */
+async function scanPiece(
+  { stats, signal, pause }: QueryRun,
+  piece: LogBatch,
+  pipeline: Pipeline,
+  visit: LineVisitor,
+): Promise<boolean> {
+  const wanted = pipeline.sift(piece);
+  let lines = 0;
+  for (let i = 0; i < piece.count; i++) {
+    if (wanted[i] === 0) continue;
+    lines++;
+    if (lines % LINES_PER_PAUSE === 0) {
+      const turn = pause();
+      if (turn !== null) {
+        await turn;
+        checkSignal(signal);
+      }
+    }
+    if (!pipeline.passes(piece, i)) continue;
+    stats.keptLines++;
+    if (!visit(pipeline.line, piece, i)) return false;
+  }
+  const turn = pause();
+  if (turn !== null) {
+    await turn;
+    checkSignal(signal);
+  }
+  return true;
+}
+
+/** Some lines of a batch; nothing is copied. */
+function pieceOf(batch: LogBatch, from: number, lines: number): LogBatch {
+  const to = Math.min(batch.count, from + lines);
+  return {
+    stream: batch.stream,
+    count: to - from,
+    timesNs: batch.timesNs.subarray(from, to),
+    bytes: batch.bytes,
+    starts: batch.starts.subarray(from, to),
+    ends: batch.ends.subarray(from, to),
+    metadataOf: (index) => batch.metadataOf(from + index),
+  };
 }
 
 function bytesOf({ count, starts, ends }: LogBatch): number {

@@ -7,6 +7,8 @@ import { searchShapeOf } from './search-shape.ts';
 
 /** What one text of a line filter asks. */
 interface LineTest {
+  /** Whether it takes microseconds for each line. */
+  readonly isSlow: boolean;
   /** Whether a line has it. */
   test(bytes: Buffer, start: number, end: number): boolean;
   /**
@@ -21,12 +23,15 @@ export class LineFilter {
   readonly isNegated: boolean;
   /** What every line that passes has in it, where that is known. */
   readonly required: Buffer | null;
+  /** Whether each line is looked at by itself, by an expression that takes microseconds. */
+  readonly isSlow: boolean;
   readonly #tests: readonly LineTest[];
   #hits = new Uint8Array(0);
 
   constructor(operator: LineFilterOperator, texts: readonly LineFilterText[]) {
     this.isNegated = operator.startsWith('!');
     this.#tests = texts.map((text) => createTest(operator, text));
+    this.isSlow = this.#tests.some(({ isSlow }) => isSlow);
     const [only] = texts;
     this.required =
       operator === '|=' && texts.length === 1 && only!.kind === 'text' && only!.value !== ''
@@ -65,6 +70,7 @@ function createTest(operator: LineFilterOperator, text: LineFilterText): LineTes
   if (text.kind === 'ip') {
     const addresses = new IpSet(text.value);
     return {
+      isSlow: true,
       scan: null,
       test: (bytes, start, end) => addresses.isIn(bytes.toString('latin1', start, end)),
     };
@@ -76,7 +82,11 @@ function createTest(operator: LineFilterOperator, text: LineFilterText): LineTes
     case '|>':
     case '!>': {
       const pattern = new LinePattern(text.value);
-      return { scan: null, test: (bytes, start, end) => pattern.matches(bytes, start, end) };
+      return {
+        isSlow: false,
+        scan: null,
+        test: (bytes, start, end) => pattern.matches(bytes, start, end),
+      };
     }
     case '|~':
     case '!~':
@@ -85,6 +95,7 @@ function createTest(operator: LineFilterOperator, text: LineFilterText): LineTes
 }
 
 const EVERY_LINE: LineTest = {
+  isSlow: false,
   test: () => true,
   scan: (batch, _wanted, hits) => hits.fill(1, 0, batch.count),
 };
@@ -92,6 +103,7 @@ const EVERY_LINE: LineTest = {
 function containsTest(needle: Buffer): LineTest {
   if (needle.length === 0) return EVERY_LINE;
   return {
+    isSlow: false,
     test: (bytes, start, end) => bytes.subarray(start, end).includes(needle),
     scan: (batch, _wanted, hits) => scanBatch(batch, batch.bytes, needle, hits),
   };
@@ -150,6 +162,7 @@ function searchTest(pattern: string): LineTest {
   if (shape.kind === 'literals') {
     const tests = shape.literals.map((literal) => containsTest(Buffer.from(literal)));
     return {
+      isSlow: false,
       test: (bytes, start, end) => tests.some((each) => each.test(bytes, start, end)),
       scan: (batch, wanted, hits) => {
         for (const each of tests) each.scan?.(batch, wanted, hits);
@@ -160,9 +173,10 @@ function searchTest(pattern: string): LineTest {
   const full: LineTest['test'] = (bytes, start, end) =>
     search.testBytes(bytes.subarray(start, end));
   if (shape.kind === 'folded') return foldedTest(Buffer.from(shape.literal), full);
-  if (shape.required === '') return { scan: null, test: full };
+  if (shape.required === '') return { isSlow: true, scan: null, test: full };
   const needle = Buffer.from(shape.required);
   return {
+    isSlow: true,
     test: (bytes, start, end) =>
       bytes.subarray(start, end).includes(needle) && full(bytes, start, end),
     scan: (batch, wanted, hits) => {
@@ -183,6 +197,7 @@ const FOLDING = [Buffer.from('\u212a'), Buffer.from('\u017f')];
 /** An ASCII literal in either case. */
 function foldedTest(lower: Buffer, full: LineTest['test']): LineTest {
   return {
+    isSlow: false,
     test: full,
     scan: (batch, wanted, hits) => {
       const { bytes, starts, ends, count } = batch;

@@ -27,6 +27,8 @@ export class Pipeline {
   readonly mustContain: readonly Buffer[];
   /** Whether no stage changes the labels of a line. */
   readonly keepsLabels: boolean;
+  /** Whether {@link sift} takes microseconds for each line, so that a batch is better given in pieces. */
+  readonly isSlowToSift: boolean;
   readonly line = new Line();
   readonly #filters: readonly LineFilter[];
   readonly #steps: readonly Step[];
@@ -51,6 +53,7 @@ export class Pipeline {
       steps.push(compileStage(stage, needs[i]!, options.nowMs));
     });
     this.#filters = filters;
+    this.isSlowToSift = filters.some(({ isSlow }) => isSlow);
     this.#steps = steps;
     this.mustContain = filters.map(({ required }) => required).filter((each) => each !== null);
     this.keepsLabels = stages.every(({ kind }) => kind === 'line-filter' || kind === 'decolorize');
