@@ -35,6 +35,9 @@ const INDEX_PAGE = `Binnacle collector
 /metrics /livez /readyz    the collector itself
 `;
 
+/** Ten milliseconds, as is usual, would cost a whole per cent of a core on every node. */
+const LAG_PERIOD_MS = 200;
+
 /** The collector's composition root: every choice of adapter is made here or in the modules named here. */
 @Module({})
 export class CollectorModule {
@@ -47,7 +50,7 @@ export class CollectorModule {
     return {
       module: CollectorModule,
       imports: [
-        PlatformModule.forApp(options, logger, INDEX_PAGE),
+        PlatformModule.forApp(options, logger, INDEX_PAGE, LAG_PERIOD_MS),
         ScheduleModule.forRoot(),
         AppConfigModule.forApp<CollectorConfig>({
           token: COLLECTOR_CONFIG,

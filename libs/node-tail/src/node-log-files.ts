@@ -30,11 +30,20 @@ export interface FileGroup {
 /** Most files of one group that are looked at. */
 const MAX_FOUND = 250_000;
 /** Most folders that are watched; beyond it, polling has to do. */
-const MAX_WATCHED_FOLDERS = 1_000;
+const MAX_WATCHED_FOLDERS = 2_000;
 /** What is known of a file whose folder has not changed is looked at again after so long. */
 const REFRESH_MS = 10_000;
+/** Stands among the groups for the folders above those with log files. */
+const ABOVE = '';
 /** Several tailers that look at the same moment are told the same. */
 const SHARED_MS = 30;
+
+/** A folder of which we are told what happens there. */
+interface FolderWatch {
+  readonly watcher: FSWatcher;
+  /** When names last came or went, as `performance.now` tells. */
+  namesMs: number;
+}
 
 /** What was found of a group, and when. */
 interface Found {
@@ -48,10 +57,10 @@ export type FileChangeListener = (kind: 'names' | 'content', folder: string) => 
 /** The files of this machine. */
 export class NodeLogFiles implements LogFiles {
   readonly #groups: ReadonlyMap<string, FileGroup>;
-  readonly #watchers = new Map<string, FSWatcher>();
+  readonly #watchers = new Map<string, FolderWatch>();
   readonly #foldersOf = new Map<string, ReadonlySet<string>>();
   readonly #onChange: FileChangeListener | null;
-  readonly #walk = new PatternWalk();
+  readonly #walk = new PatternWalk((folder, sinceMs) => this.#isQuiet(folder, sinceMs));
   readonly #found = new Map<string, Found>();
   /** What is known of regular files; an entry lives until something happens in its folder. */
   #known = new WeakMap<FolderEntry, FoundLogFile>();
@@ -90,8 +99,12 @@ export class NodeLogFiles implements LogFiles {
         return found.size < MAX_FOUND;
       });
     }
-    if (group === [...this.#groups.keys()].at(-1)) this.#changedFolders.clear();
     this.#watchFolders(group, folders);
+    if (group === [...this.#groups.keys()].at(-1)) {
+      this.#changedFolders.clear();
+      // Names of pods and containers come and go in them, and nobody writes to a file there.
+      this.#watchFolders(ABOVE, new Set(this.#walk.foldersOfFolders()));
+    }
     const all = [...found.values()];
     const isSame =
       last?.files.length === all.length && last.files.every((file, i) => file === all[i]);
@@ -103,6 +116,13 @@ export class NodeLogFiles implements LogFiles {
   /** The names in a folder with log files are as they were, and whatever happens there is told at once. */
   isWatched(folder: string): boolean {
     return this.#watchers.has(folder);
+  }
+
+  /** Whether no name came or went in a folder since a time; from time to time it is asked all the same. */
+  #isQuiet(folder: string, sinceMs: number): boolean {
+    const watched = this.#watchers.get(folder);
+    if (watched === undefined || performance.now() - sinceMs >= REFRESH_MS) return false;
+    return watched.namesMs < sinceMs;
   }
 
   #look(entry: FolderEntry): FoundLogFile | null {
@@ -153,7 +173,7 @@ export class NodeLogFiles implements LogFiles {
   /** Ends all watching. */
   close(): void {
     this.#isClosed = true;
-    for (const watcher of this.#watchers.values()) watcher.close();
+    for (const { watcher } of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
   }
 
@@ -178,27 +198,50 @@ export class NodeLogFiles implements LogFiles {
     if (this.#onChange === null || this.#isClosed) return;
     this.#foldersOf.set(group, folders);
     const wanted = [...this.#foldersOf.values()];
-    for (const [folder, watcher] of this.#watchers) {
+    for (const [folder, { watcher }] of this.#watchers) {
       if (wanted.some((set) => set.has(folder))) continue;
       watcher.close();
       this.#watchers.delete(folder);
     }
     for (const folder of folders) {
       if (this.#watchers.has(folder) || this.#watchers.size >= MAX_WATCHED_FOLDERS) continue;
-      try {
-        const watcher = watch(folder, { persistent: false }, (event) => {
-          this.#changedFolders.add(folder);
-          this.#onChange?.(event === 'rename' ? 'names' : 'content', folder);
-        });
-        watcher.on('error', () => {
-          watcher.close();
-          this.#watchers.delete(folder);
-        });
-        this.#watchers.set(folder, watcher);
-      } catch {
-        // No watches left on this machine, or the folder has gone: polling sees to it.
-        return;
-      }
+      if (!this.#watch(folder)) return;
+    }
+  }
+
+  /** The next look watches what is there by then. */
+  #unwatchBelow(path: string): void {
+    for (const [folder, { watcher }] of this.#watchers) {
+      if (folder !== path && !folder.startsWith(`${path}${sep}`)) continue;
+      watcher.close();
+      this.#watchers.delete(folder);
+    }
+  }
+
+  /** @returns false where there are no watches left on this machine, or the folder has gone: polling sees to it */
+  #watch(folder: string): boolean {
+    try {
+      const watcher = watch(folder, { persistent: false }, (event, name) => {
+        this.#changedFolders.add(folder);
+        if (event === 'rename') watched.namesMs = performance.now();
+        // What was moved or removed is still watched, and what has its path now is not.
+        if (event === 'rename' && name === basename(folder)) this.#unwatchBelow(folder);
+        else if (event === 'rename' && name !== null && this.#foldersOf.get(ABOVE)?.has(folder)) {
+          this.#unwatchBelow(join(folder, name));
+        }
+        this.#onChange?.(event === 'rename' ? 'names' : 'content', folder);
+      });
+      // What happened before is not told.
+      const watched: FolderWatch = { watcher, namesMs: performance.now() };
+      const forget = (): void => {
+        watcher.close();
+        if (this.#watchers.get(folder) === watched) this.#watchers.delete(folder);
+      };
+      watcher.on('error', forget);
+      this.#watchers.set(folder, watched);
+      return true;
+    } catch {
+      return false;
     }
   }
 }

@@ -7,11 +7,14 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import type { Checkpoint, LogFileHandle } from '#libs/log-tail';
 import { type FileGroup, FileCheckpointStore, isAcceptedPattern, NodeLogFiles } from './index.ts';
@@ -229,6 +232,70 @@ describe('watching', () => {
     await changed;
     expect(kinds).toContain('content');
     files.close();
+  });
+
+  describe('of folders that have been quiet for long', () => {
+    const LONG_AGO = new Date(Date.now() - 60_000);
+    let files: NodeLogFiles;
+    /** What is found once it is the same as wanted, or at last. */
+    const foundIn = async (wanted: readonly string[]): Promise<string[]> => {
+      let names: string[] = [];
+      for (const deadline = Date.now() + 30_000; Date.now() < deadline;) {
+        names = (await files.find('g')).map(({ path }) => path.slice(folder.length + 6)).toSorted();
+        if (isDeepStrictEqual(names, wanted)) break;
+        await sleep(50);
+      }
+      return names;
+    };
+
+    beforeEach(async () => {
+      write('logs/pod/main/0.log', 'one\n');
+      write('logs/other/main/0.log', 'one\n');
+      for (const name of ['pod/main', 'pod', 'other/main', 'other', '']) {
+        utimesSync(join(folder, 'logs', name), LONG_AGO, LONG_AGO);
+      }
+      const include = [join(folder, 'logs', '*', '*', '*.log')];
+      files = new NodeLogFiles([{ name: 'g', include, exclude: [] }], () => {});
+      // Looked at, watched, looked at again: from here on they are known to be quiet.
+      for (let look = 0; look < 3; look++) {
+        await foundIn(['other/main/0.log', 'pod/main/0.log']);
+        await sleep(50);
+      }
+    });
+    afterEach(() => files.close());
+
+    it.each([
+      [
+        'a file in a folder with files',
+        () => write('logs/pod/main/1.log', ''),
+        ['other/main/0.log', 'pod/main/0.log', 'pod/main/1.log'],
+      ],
+      [
+        'a folder in a folder of folders',
+        () => write('logs/pod/side/0.log', ''),
+        ['other/main/0.log', 'pod/main/0.log', 'pod/side/0.log'],
+      ],
+      [
+        'another folder at the place of one',
+        () => {
+          renameSync(join(folder, 'logs/pod'), join(folder, 'away'));
+          write('logs/pod/main/2.log', '');
+        },
+        ['other/main/0.log', 'pod/main/2.log'],
+      ],
+      [
+        'a folder that goes',
+        () => rmSync(join(folder, 'logs/pod'), { recursive: true }),
+        ['other/main/0.log'],
+      ],
+    ])('%s is seen', async (_what, change, wanted) => {
+      change();
+      expect(await foundIn(wanted)).toEqual(wanted);
+      // And what happens after that.
+      write('logs/other/main/3.log', '');
+      const more = [...wanted, 'other/main/3.log'].toSorted();
+      expect(await foundIn(more)).toEqual(more);
+    });
   });
 });
 

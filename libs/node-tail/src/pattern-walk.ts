@@ -15,6 +15,8 @@ interface KnownFolder {
   readonly entries: readonly FolderEntry[];
   /** The folder had not changed for a while when it was read, so that a later change shows in its time. */
   readonly isSettled: boolean;
+  /** When its time was last asked for, as `performance.now` tells. */
+  lookedMs: number;
   round: number;
 }
 
@@ -33,12 +35,27 @@ const SPECIAL = /[*?[\]{}\\]/;
 
 /**
  * Finds what patterns match. A folder is read only when its time says that names came or went: looking again at
- * hundreds of folders in which nothing happened costs a `stat` of each.
+ * hundreds of folders in which nothing happened costs a `stat` of each, and nothing of those that somebody watches.
  */
 export class PatternWalk {
+  readonly #isQuiet: (folder: string, sinceMs: number) => boolean;
   readonly #folders = new Map<string, KnownFolder>();
   #round = 0;
   #entriesInTurn = 0;
+
+  /** @param isQuiet whether it is known that no name came or went in a folder since a time; default: never */
+  constructor(isQuiet: (folder: string, sinceMs: number) => boolean = () => false) {
+    this.#isQuiet = isQuiet;
+  }
+
+  /** The folders in which this round found folders and nothing else. */
+  foldersOfFolders(): string[] {
+    const paths: string[] = [];
+    for (const [path, { round, entries }] of this.#folders) {
+      if (round === this.#round && entries.every(({ kind }) => kind === 'folder')) paths.push(path);
+    }
+    return paths;
+  }
 
   /** Begins another look; what the looks since the last call did not come to is forgotten. */
   beginRound(): void {
@@ -103,11 +120,18 @@ export class PatternWalk {
 
   #entries(path: string): readonly FolderEntry[] {
     const known = this.#folders.get(path);
+    if (known?.isSettled === true && this.#isQuiet(path, known.lookedMs)) {
+      known.round = this.#round;
+      return known.entries;
+    }
+    // What happens while it is looked at is later than this.
+    const lookedMs = performance.now();
     try {
       const stat = statSync(path, { throwIfNoEntry: false });
       if (stat === undefined || !stat.isDirectory()) return [];
       if (known?.isSettled === true && known.modifiedMs === stat.mtimeMs) {
         known.round = this.#round;
+        known.lookedMs = lookedMs;
         return known.entries;
       }
       const isSettled = Date.now() - stat.mtimeMs > SETTLED_AFTER_MS;
@@ -120,6 +144,7 @@ export class PatternWalk {
         modifiedMs: stat.mtimeMs,
         entries,
         isSettled,
+        lookedMs,
         round: this.#round,
       });
       return entries;

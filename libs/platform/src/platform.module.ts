@@ -1,9 +1,10 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 import { AppLogger } from './app-logger.ts';
 import { HealthController } from './health.controller.ts';
 import { HealthState } from './health-state.ts';
 import { INDEX_PAGE, IndexPageController } from './index-page.controller.ts';
+import { createRegistry } from './default-metrics.ts';
 import { MetricsController } from './metrics.controller.ts';
 import { StopRequests } from './stop-requests.ts';
 import { RUN_OPTIONS, type RunOptions } from './run-options.ts';
@@ -12,8 +13,16 @@ import { RUN_OPTIONS, type RunOptions } from './run-options.ts';
 @Global()
 @Module({})
 export class PlatformModule {
-  /** @param indexPage what the root path says */
-  static forApp(options: RunOptions, logger: AppLogger, indexPage = ''): DynamicModule {
+  /**
+   * @param indexPage what the root path says
+   * @param lagPeriodMs how often the event loop is asked whether it is late; asking is what an idle program is awake for
+   */
+  static forApp(
+    options: RunOptions,
+    logger: AppLogger,
+    indexPage = '',
+    lagPeriodMs = 10,
+  ): DynamicModule {
     return {
       module: PlatformModule,
       controllers: [HealthController, IndexPageController, MetricsController],
@@ -21,25 +30,11 @@ export class PlatformModule {
         { provide: AppLogger, useValue: logger },
         { provide: RUN_OPTIONS, useValue: options },
         { provide: INDEX_PAGE, useValue: indexPage },
-        { provide: Registry, useFactory: createRegistry },
+        { provide: Registry, useFactory: () => createRegistry(lagPeriodMs) },
         HealthState,
         StopRequests,
       ],
       exports: [AppLogger, RUN_OPTIONS, Registry, HealthState, StopRequests],
     };
   }
-}
-
-/** Gauges whose names end like a counter's, which linters of metrics object to; their labelled twins stay. */
-const MISNAMED = [
-  'nodejs_active_handles_total',
-  'nodejs_active_requests_total',
-  'nodejs_active_resources_total',
-];
-
-function createRegistry(): Registry {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  for (const name of MISNAMED) registry.removeSingleMetric(name);
-  return registry;
 }
