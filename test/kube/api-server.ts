@@ -26,7 +26,7 @@ export interface Faults extends WatchManners {
   refusals: { count: number; status: number; retryAfterSeconds: number };
   /** Takes requests and says nothing. */
   hangs: boolean;
-  /** Answers every list with so many bytes of nothing useful. */
+  /** Answers every list of pods with so many bytes of nothing useful. */
   listBytes: number;
   /** Expires every `continue` token. */
   expiresTokens: boolean;
@@ -264,7 +264,7 @@ export class KubeApiServer {
     namespace: string,
     query: URLSearchParams,
   ): void {
-    if (this.faults.listBytes > 0) {
+    if (this.faults.listBytes > 0 && collection.plural === 'pods') {
       response.writeHead(200, { 'content-type': 'application/json' });
       response.end(Buffer.alloc(this.faults.listBytes, ' '));
       return;

@@ -126,7 +126,7 @@ export async function eventually<T>(
 }
 
 /** Until `check` passes. @throws what it threw last, after `timeoutMs` */
-export async function untilPasses(check: () => unknown, timeoutMs = 60_000): Promise<void> {
+export async function untilPasses(check: () => unknown, timeoutMs = 90_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     try {

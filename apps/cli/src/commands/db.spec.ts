@@ -18,9 +18,12 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** Two hours after eight hours were full, so that there is more than one block. */
+const NOW = Date.UTC(2026, 2, 27, 18, 10);
+
 /** A store with 20 series over three hours: most of it in blocks, the rest in the log. */
 async function writeStore(): Promise<void> {
-  const nowMs = Date.now();
+  const nowMs = NOW;
   const timer = {
     nowMs: () => nowMs,
     after: (_delayMs: number, run: () => void) => {
