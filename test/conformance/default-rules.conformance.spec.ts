@@ -169,6 +169,12 @@ describe('the default alertmanager.yml', () => {
     expect([code, err, out.trim()]).toEqual([0, '', receiver]);
   });
 
+  it('tells whoever hears of warnings that a kubelet is down', async () => {
+    const labels = ['alertname=TargetDown', 'severity=warning', 'job=kubelet'];
+    const { code, out, err } = await run('routes', 'test', ALERTMANAGER, ...labels);
+    expect([code, err, out.trim()]).toEqual([0, '', 'warning']);
+  });
+
   it.each([
     [
       'a node that is down and its pods',
@@ -203,6 +209,15 @@ describe('the default alertmanager.yml', () => {
         warning('TargetDown', { job: 'cart', instance: 'a' }),
       ],
       ['KubeletDown', 'TargetDown'],
+    ],
+    [
+      'a node that is down and its kubelet',
+      [
+        warning('KubeNodeNotReady', { node: 'n1' }),
+        warning('KubeletInstanceUnreachable', { job: 'kubelet', instance: 'n1', node: 'n1' }),
+        warning('TargetDown', { job: 'kubelet', instance: 'n1', node: 'n1' }),
+      ],
+      ['KubeNodeNotReady'],
     ],
     [
       'a critical and a warning alert of the same name and namespace',
