@@ -5,7 +5,7 @@ import { ensureBuilt, ensureInstalled, main, root, runTool } from './lib/workspa
 
 const QUICK = {
   projects: ['unit', 'conformance', 'simulator', 'e2e', 'differential'],
-  env: { SIMULATOR_SEEDS: '50', FUZZ_RUNS: '1000', DIFF_RUNS: '400' },
+  env: { SIMULATOR_SEEDS: '50', LOG_OUTAGE_SEEDS: '1', FUZZ_RUNS: '1000', DIFF_RUNS: '400' },
 };
 // The same inputs at every run, so that a change is judged by itself; other seeds find more.
 const LONG = {
@@ -13,6 +13,7 @@ const LONG = {
   env: {
     FAULT_ROUNDS: '20',
     SIMULATOR_SEEDS: '2000',
+    LOG_OUTAGE_SEEDS: '10',
     FUZZ_RUNS: '100000',
     FUZZ_SEED: '1',
     DIFF_RUNS: '10000',
