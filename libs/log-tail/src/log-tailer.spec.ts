@@ -159,6 +159,27 @@ describe('a growing file', () => {
     expect(bench.lines.length).toBeLessThan(300);
   });
 
+  it('lets the next look wait once all is read, acknowledged and saved, until something happens', async () => {
+    const bench = await started();
+    bench.acknowledges = false;
+    bench.files.append(LOG, 'one\n');
+    const isAtRest = async (): Promise<boolean> =>
+      (await bench.tailer.poll((bench.nowMs += 1))).isAtRest;
+    expect(await isAtRest()).toBe(false);
+    bench.acknowledgeAll();
+    expect(await isAtRest()).toBe(false);
+    bench.files.tellsOfChanges = true;
+    expect(await isAtRest()).toBe(true);
+    bench.files.append(LOG, 'two\n');
+    bench.tailer.noteChange('/pods');
+    expect(await isAtRest()).toBe(false);
+    bench.acknowledgeAll();
+    await isAtRest();
+    expect(await isAtRest()).toBe(true);
+    bench.files.tellsOfChanges = false;
+    expect(await isAtRest()).toBe(false);
+  });
+
   it('waits when too much is under way, and goes on after acknowledgement', async () => {
     const bench = await started({ chunkBytes: 100, maxInFlightBytes: 300 });
     bench.acknowledges = false;

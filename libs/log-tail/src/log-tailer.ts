@@ -60,6 +60,8 @@ export interface PollResult {
   readonly hasMore: boolean;
   /** Reading waits for acknowledgements. */
   readonly isBlocked: boolean;
+  /** Everything was read, acknowledged and saved, and the file system tells of what comes: the next look has time. */
+  readonly isAtRest: boolean;
 }
 
 interface InFlight {
@@ -168,7 +170,7 @@ export class LogTailer {
     const hasMore = await this.#read(nowMs);
     await this.#closeFinished(nowMs);
     if (this.#roster.hasChanged && nowMs >= this.#nextSaveMs) await this.save(nowMs);
-    return { hasMore, isBlocked: this.#isBlocked };
+    return { hasMore, isBlocked: this.#isBlocked, isAtRest: !hasMore && this.#isAtRest };
   }
 
   /**
@@ -288,6 +290,18 @@ export class LogTailer {
 
   get #isBlocked(): boolean {
     return this.isFull || this.#options.isHeldUp(this.#nowMs);
+  }
+
+  get #isAtRest(): boolean {
+    if (this.#inFlight.size > 0 || this.#roster.hasChanged || this.#isBlocked) return false;
+    if (this.#nextScanMs === Number.NEGATIVE_INFINITY) return false;
+    for (const file of this.#roster.files) {
+      if (file.lookedMs === Number.NEGATIVE_INFINITY) return false;
+      if (!file.isAtEnd || file.state !== 'active' || file.lastError !== null) return false;
+      if (file.ledger.committed !== file.offset) return false;
+      if (!this.#options.files.isWatched(file.folder)) return false;
+    }
+    return true;
   }
 
   #leading(key: string): TailedFile | undefined {

@@ -24,6 +24,8 @@ class MemoryFile {
  * belongs to every group, except for rotated and compressed names.
  */
 export class MemoryLogFiles implements LogFiles {
+  /** Whether it claims to; whoever sets it tells the reader. */
+  tellsOfChanges = false;
   nowMs = 0;
   /** Which names a group finds; by default those ending in `.log`. */
   matches: (group: string, path: string) => boolean = (_, path) => path.endsWith('.log');
@@ -89,7 +91,7 @@ export class MemoryLogFiles implements LogFiles {
   }
 
   isWatched(): boolean {
-    return false;
+    return this.tellsOfChanges;
   }
 
   open(_group: string, path: string): Promise<LogFileHandle> {

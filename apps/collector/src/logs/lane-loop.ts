@@ -6,6 +6,9 @@ const HINT_DELAY_MS = 20;
 /** Between two looks for the sake of hints, so that many small writes mean few looks. */
 const MIN_INTERVAL_MS = 200;
 
+/** Between two looks where nothing is under way and the file system tells of changes. */
+const REST_MS = 1_000;
+
 /** Polls a lane: at intervals, sooner when something has happened, and at once while there is more. */
 export class LaneLoop {
   readonly lane: LogLane;
@@ -64,6 +67,7 @@ export class LaneLoop {
     let isStarted = false;
     while (!this.#isStopping) {
       let hasMore = false;
+      let pauseMs = this.#intervalMs;
       await this.#attempt(async () => {
         // Without the offsets of the last run everything would be told again, or be skipped.
         if (!isStarted) await this.lane.start();
@@ -72,16 +76,17 @@ export class LaneLoop {
         this.#polledMs = performance.now();
         this.#isBlocked = result.isBlocked;
         hasMore = result.hasMore && !result.isBlocked;
+        if (result.isAtRest) pauseMs = Math.max(pauseMs, REST_MS);
       });
       // Everybody else has a turn between two looks.
       if (hasMore) await new Promise((resolve) => setImmediate(resolve));
-      else if (!this.#isStopping) await this.#pause();
+      else if (!this.#isStopping) await this.#pause(pauseMs);
     }
   }
 
-  async #pause(): Promise<void> {
+  async #pause(forMs: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, this.#intervalMs);
+      const timer = setTimeout(resolve, forMs);
       this.#wake = (): void => {
         clearTimeout(timer);
         resolve();

@@ -157,7 +157,7 @@ export class LogLane {
       if (await this.#tailer.scan(nowMs)) await this.#showFollowers(nowMs);
       const result = await this.#tailer.poll(nowMs);
       if (!result.hasMore) this.#isInStep = true;
-      return result;
+      return { ...result, isAtRest: result.isAtRest && this.#waitingBytes === 0 };
     } finally {
       this.#isPolling = false;
     }
