@@ -11,6 +11,7 @@ const RANKS = [
   ['exposition'],
   ['remote-write', 'otlp'],
   ['remote-read'],
+  ['record-log', 'block-files'],
   ['tsdb'],
   ['promql'],
   ['go-template'],

@@ -5,10 +5,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Pace } from '#libs/block-files';
 import { Matcher } from '#libs/labels';
 import { FileBlockFiles, FileSegmentStore } from '#libs/node-files';
 import { createSampleWindow, SampleBatchBuilder } from '#libs/samples';
-import { BlockArchive, type Pace, TieredStore, TimeSeriesStore } from '#libs/tsdb';
+import { BlockArchive, TieredStore, TimeSeriesStore } from '#libs/tsdb';
 import { createValues, labelsOf } from '../../libs/tsdb/bench/workload.ts';
 
 const SERIES = Number(process.argv[2] ?? 100_000);

@@ -7,8 +7,9 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Labels } from '#libs/labels';
 import { AppLogger, createHttpApp, listen, PlatformModule } from '#libs/platform';
 import { compareLabels } from '#libs/promql';
+import { MemorySegmentStore } from '#libs/record-log';
 import { SampleBatchBuilder } from '#libs/samples';
-import { ExemplarRing, MetadataCatalogue, MemorySegmentStore, TimeSeriesStore } from '#libs/tsdb';
+import { ExemplarRing, MetadataCatalogue, TimeSeriesStore } from '#libs/tsdb';
 import {
   ENGINE_CONFIG,
   engineConfigSchema,

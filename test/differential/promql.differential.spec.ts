@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { parseExpr, type Plan, QueryEngine } from '#libs/promql';
+import { MemorySegmentStore } from '#libs/record-log';
 import {
   compressBlock,
   uncompressBlock,
@@ -8,7 +9,7 @@ import {
   WriteEncoder,
   WriteV1Decoder,
 } from '#libs/remote-write';
-import { MemorySegmentStore, TimeSeriesStore } from '#libs/tsdb';
+import { TimeSeriesStore } from '#libs/tsdb';
 import { describeWithPeers } from '../support/peers.ts';
 import { answerOf, answerOfBody, difference } from './answer.ts';
 import { PeerPrometheus } from './peer-prometheus.ts';

@@ -3,8 +3,9 @@ import { readdir, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Matcher } from '#libs/labels';
+import { MemorySegmentStore, type Timer } from '#libs/record-log';
 import { createSampleWindow } from '#libs/samples';
-import { MemorySegmentStore, TimeSeriesStore, type Timer } from '#libs/tsdb';
+import { TimeSeriesStore } from '#libs/tsdb';
 import { temporaryFolder } from '../support/processes.ts';
 import { type Engine, ensureBuilt, spawnEngine, startEngine, untilReady } from './faulty-engine.ts';
 import {

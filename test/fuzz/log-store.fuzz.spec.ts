@@ -1,4 +1,5 @@
 import { describe } from '@jest/globals';
+import { MemoryBlockFiles, NO_PAUSES } from '#libs/block-files';
 import { Labels } from '#libs/labels';
 import {
   decodePushJson,
@@ -8,8 +9,8 @@ import {
   PushDecoder,
   PushError,
 } from '#libs/log-store';
+import { MemorySegmentStore } from '#libs/record-log';
 import { compressBlock } from '#libs/remote-write';
-import { MemoryBlockFiles, MemorySegmentStore, NO_PAUSES } from '#libs/tsdb';
 import { storedLines } from '../support/stored-lines.ts';
 import { itWithstands, promise } from './fuzz.ts';
 

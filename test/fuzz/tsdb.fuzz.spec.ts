@@ -1,19 +1,16 @@
 import { crc32 } from 'node:zlib';
 import { beforeAll, describe } from '@jest/globals';
+import { BlockError, MemoryBlockFiles, NO_PAUSES } from '#libs/block-files';
 import { createFloatHistogram } from '#libs/histogram';
 import { Labels, Matcher } from '#libs/labels';
+import { MemorySegmentStore, type Timer } from '#libs/record-log';
 import { createSampleWindow, SampleBatchBuilder } from '#libs/samples';
 import {
   BlockArchive,
-  BlockError,
   ChunkError,
-  MemoryBlockFiles,
-  MemorySegmentStore,
-  NO_PAUSES,
   type ReplayReport,
   TieredStore,
   TimeSeriesStore,
-  type Timer,
 } from '#libs/tsdb';
 import { itWithstands, promise } from './fuzz.ts';
 import type { Random } from './random.ts';

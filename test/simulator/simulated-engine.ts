@@ -1,5 +1,6 @@
+import { MemorySegmentStore } from '#libs/record-log';
 import { uncompressBlock, WriteV1Decoder } from '#libs/remote-write';
-import { MemorySegmentStore, StoreUnavailableError, TimeSeriesStore } from '#libs/tsdb';
+import { StoreUnavailableError, TimeSeriesStore } from '#libs/tsdb';
 import type { SimulatedNetwork } from './simulated-network.ts';
 import type { Simulation } from './simulation.ts';
 

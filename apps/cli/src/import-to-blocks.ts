@@ -1,5 +1,6 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { NO_PAUSES } from '#libs/block-files';
 import type { Labels } from '#libs/labels';
 import {
   DataDirectoryError,
@@ -14,7 +15,6 @@ import {
   BlockImport,
   DEFAULT_HEAD_OPTIONS,
   DEFAULT_IMPORT_OPTIONS,
-  NO_PAUSES,
 } from '#libs/tsdb';
 import type { ImportTarget } from './import-target.ts';
 

@@ -1,4 +1,4 @@
-import { BlockError, ByteReader, ByteWriter } from '#libs/tsdb';
+import { BlockError, ByteReader, ByteWriter } from '#libs/block-files';
 import type { DecodedChunk } from './decoded-chunk.ts';
 
 /*

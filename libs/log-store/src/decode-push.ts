@@ -1,7 +1,7 @@
 import { gunzipSync } from 'node:zlib';
+import { ByteWriter } from '#libs/block-files';
 import { ProtobufError, ProtobufReader } from '#libs/protobuf';
 import { RemoteWriteError, uncompressBlock } from '#libs/remote-write';
-import { ByteWriter } from '#libs/tsdb';
 import { type LineBatch, LineBatchBuilder } from './line-batch.ts';
 import { Nanos } from './nanos.ts';
 import { DEFAULT_PUSH_LIMITS, PushError, type PushLimits, tooMany } from './push-error.ts';

@@ -1,5 +1,5 @@
+import { ByteWriter } from '#libs/block-files';
 import type { Labels } from '#libs/labels';
-import { ByteWriter } from '#libs/tsdb';
 import { writeMetadata } from './line-metadata.ts';
 import { Nanos } from './nanos.ts';
 

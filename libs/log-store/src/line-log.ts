@@ -1,4 +1,4 @@
-import type { SegmentStore } from '#libs/tsdb';
+import type { SegmentStore } from '#libs/record-log';
 import { LineRecordWriter } from './line-record.ts';
 import type { OpenChunk } from './open-chunk.ts';
 

@@ -1,4 +1,4 @@
-import { ByteReader, ByteWriter } from '#libs/tsdb';
+import { ByteReader, ByteWriter } from '#libs/block-files';
 
 /*
  * Structured metadata of a line: the number of pairs, then names and values in turn, each a text after its length. Lines

@@ -1,4 +1,5 @@
-import { BlockError, ByteReader, FRAME_HEADER_BYTES, writeFrameHeader } from '#libs/tsdb';
+import { BlockError, ByteReader } from '#libs/block-files';
+import { FRAME_HEADER_BYTES, writeFrameHeader } from '#libs/record-log';
 import { type LineBatch, LineBatchBuilder } from './line-batch.ts';
 import type { OpenChunk } from './open-chunk.ts';
 import { decodeLabels } from './stream-registry.ts';

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { BlockError, type BlockFiles, type Pace } from '#libs/tsdb';
+import { BlockError, type BlockFiles, type Pace } from '#libs/block-files';
 import type { ChunkRef } from './chunk-ref.ts';
 import {
   type BlockChunkEntry,

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
+import { BlockError, ByteReader, ByteWriter } from '#libs/block-files';
 import type { Labels } from '#libs/labels';
-import { BlockError, ByteReader, ByteWriter } from '#libs/tsdb';
 import { decodeLabels } from './stream-registry.ts';
 
 /*

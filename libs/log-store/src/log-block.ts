@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { BlockError, type BlockFiles } from '#libs/tsdb';
+import { BlockError, type BlockFiles } from '#libs/block-files';
 import type { ChunkRef } from './chunk-ref.ts';
 import type { DecodedChunk } from './decoded-chunk.ts';
 import {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { MemoryBlockFiles } from '#libs/block-files';
 import { Labels } from '#libs/labels';
-import { MemoryBlockFiles, MemorySegmentStore } from '#libs/tsdb';
+import { MemorySegmentStore } from '#libs/record-log';
 import { LogsUnavailableError } from './append-report.ts';
 import { lineBatchOf } from './line-batch.ts';
 import { LineLogError } from './line-log.ts';

@@ -1,4 +1,5 @@
-import { BlockError, FrameScanner, type SegmentStore } from '#libs/tsdb';
+import { BlockError } from '#libs/block-files';
+import { FrameScanner, type SegmentStore } from '#libs/record-log';
 import type { LineBatch } from './line-batch.ts';
 import type { LineSegment } from './line-log.ts';
 import { readLineRecord } from './line-record.ts';

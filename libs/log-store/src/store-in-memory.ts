@@ -1,5 +1,6 @@
+import { MemoryBlockFiles, NO_PAUSES } from '#libs/block-files';
 import { Labels } from '#libs/labels';
-import { MemoryBlockFiles, MemorySegmentStore, NO_PAUSES, type Timer } from '#libs/tsdb';
+import { MemorySegmentStore, type Timer } from '#libs/record-log';
 import type { PlainLine } from './line-batch.ts';
 import { LogStore } from './log-store.ts';
 import type { LogStoreOptions } from './log-store-options.ts';

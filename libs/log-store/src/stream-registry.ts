@@ -1,6 +1,6 @@
+import { BlockError, ByteReader, ByteWriter } from '#libs/block-files';
 import { assert } from '#libs/invariant';
 import { Labels, type Matcher, matchesAll } from '#libs/labels';
-import { BlockError, ByteReader, ByteWriter } from '#libs/tsdb';
 import type { LogStream } from './log-source.ts';
 
 /** A stream that somebody holds. */

@@ -1,6 +1,6 @@
 import { type FileHandle, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BlockFileInfo, BlockFiles, BlockHandle, BlockSink } from '#libs/tsdb';
+import type { BlockFileInfo, BlockFiles, BlockHandle, BlockSink } from '#libs/block-files';
 import { syncDirectory, writeFileAtomically } from './atomic-file.ts';
 import { errorCode } from './error-code.ts';
 

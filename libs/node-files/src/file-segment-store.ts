@@ -10,7 +10,7 @@ import {
   statfs,
 } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DiskSpace, SegmentInfo, SegmentStore } from '#libs/tsdb';
+import type { DiskSpace, SegmentInfo, SegmentStore } from '#libs/record-log';
 import { syncDirectory } from './atomic-file.ts';
 import { errorCode } from './error-code.ts';
 

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { copyFile, link, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { BlockCopy } from '#libs/tsdb';
+import type { BlockCopy } from '#libs/block-files';
 import { syncDirectory } from './atomic-file.ts';
 import { errorCode } from './error-code.ts';
 import { FileBlockFiles } from './file-block-files.ts';

@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BlockFileInfo, BlockSink } from '#libs/tsdb';
+import type { BlockFileInfo, BlockSink } from '#libs/block-files';
 import { FileBlockFiles } from './file-block-files.ts';
 import { FileSegmentStore } from './file-segment-store.ts';
 

@@ -4,13 +4,9 @@
  * 110 minutes, of which the least is 280 steps.
  */
 import { Matcher } from '#libs/labels';
+import { MemorySegmentStore, type SegmentStore, type Timer } from '#libs/record-log';
 import { createSampleWindow, type SampleBatch, SampleBatchBuilder } from '#libs/samples';
-import {
-  MemorySegmentStore,
-  type SegmentStore,
-  TimeSeriesStore,
-  type Timer,
-} from '../src/index.ts';
+import { TimeSeriesStore } from '../src/index.ts';
 import { createValues, labelsOf } from './workload.ts';
 
 const SERIES = Number(process.argv[2] ?? 100_000);

@@ -1,9 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
+import { MemoryBlockFiles } from '#libs/block-files';
 import { createFloatHistogram } from '#libs/histogram';
 import { Labels, Matcher } from '#libs/labels';
+import { MemorySegmentStore } from '#libs/record-log';
 import { SampleBatchBuilder } from '#libs/samples';
 import { Clock, DAY, HOUR, MINUTE, openTiers, START } from '../testing/tiers.ts';
-import { MemoryBlockFiles, MemorySegmentStore } from './index.ts';
 
 const STEP = 2 * MINUTE;
 const SERIES = 100;

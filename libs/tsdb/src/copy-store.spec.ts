@@ -1,18 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { Labels, Matcher } from '#libs/labels';
-import { createSampleWindow, SampleBatchBuilder } from '#libs/samples';
-import { Clock, HOUR, MINUTE, openTiers, START, type Tiers } from '../testing/tiers.ts';
 import {
-  ArchiveClosedError,
   type BlockCopy,
   BlockFaultError,
   MemoryBlockFiles,
-  MemorySegmentStore,
   NO_PAUSES,
   type Pace,
-  StoreUnavailableError,
-} from './index.ts';
+} from '#libs/block-files';
+import { Labels, Matcher } from '#libs/labels';
+import { MemorySegmentStore } from '#libs/record-log';
+import { createSampleWindow, SampleBatchBuilder } from '#libs/samples';
+import { Clock, HOUR, MINUTE, openTiers, START, type Tiers } from '../testing/tiers.ts';
+import { ArchiveClosedError, StoreUnavailableError } from './index.ts';
 
 /** A copy in memory; every change of it and of its blocks counts as a step, after the last of which nothing works. */
 class MemoryCopy implements BlockCopy {

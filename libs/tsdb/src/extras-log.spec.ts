@@ -1,15 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
+import { BlockFaultError, MemoryBlockFiles, NO_PAUSES } from '#libs/block-files';
 import { Labels, Matcher } from '#libs/labels';
+import { MemorySegmentStore, SegmentFaultError } from '#libs/record-log';
 import { SampleBatchBuilder } from '#libs/samples';
 import {
   type BatchExtras,
   BlockArchive,
-  BlockFaultError,
   LogWriteError,
-  MemoryBlockFiles,
-  MemorySegmentStore,
-  NO_PAUSES,
-  SegmentFaultError,
   StoreUnavailableError,
   TieredStore,
   TimeSeriesStore,

@@ -1,10 +1,10 @@
+import { ByteWriter } from '#libs/block-files';
 import {
   type BatchExtras,
   type ExtrasResult,
   type FamilyMetadata,
   noExtrasCounted,
 } from './batch-extras.ts';
-import { ByteWriter } from './block/byte-writer.ts';
 import { ExemplarRing, type KeptExemplar } from './exemplar-ring.ts';
 import { type LoggedExemplar, writeExemplars, writeMetadata } from './extras-record.ts';
 import { EXEMPLARS_RECORD, METADATA_RECORD } from './log-record.ts';

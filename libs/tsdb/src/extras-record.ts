@@ -1,7 +1,6 @@
+import { BlockError, type ByteReader, type ByteWriter } from '#libs/block-files';
 import { Labels } from '#libs/labels';
 import type { FamilyMetadata } from './batch-extras.ts';
-import { BlockError, type ByteReader } from './block/byte-reader.ts';
-import type { ByteWriter } from './block/byte-writer.ts';
 import type { Exemplar } from './exemplar-ring.ts';
 
 /*

@@ -1,6 +1,6 @@
+import type { Pace } from '#libs/block-files';
 import { compareUtf8, type Labels, type Matcher } from '#libs/labels';
 import { type CardinalityStatistics, cardinalityOf } from './cardinality.ts';
-import type { Pace } from './pace.ts';
 import { basisOf, filterRows } from './resolve-matchers.ts';
 import type { RowSamples } from './row-samples.ts';
 import type { SeriesIndex } from './series-index.ts';

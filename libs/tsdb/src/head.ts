@@ -1,3 +1,4 @@
+import type { Pace } from '#libs/block-files';
 import { type FloatHistogram, histogramsEqual } from '#libs/histogram';
 import type { Labels, Matcher } from '#libs/labels';
 import { createSampleWindow, type SampleBatch, type SampleWindow } from '#libs/samples';
@@ -10,7 +11,6 @@ import { type BudgetOffender, SeriesBudgets } from './series-budgets.ts';
 import { type Selection, SelectionCache } from './selection.ts';
 import type { StartChanges, StartTimes } from './start-times.ts';
 import { type IndexFootprint, SeriesIndex } from './series-index.ts';
-import type { Pace } from './pace.ts';
 
 /** A removed row is not handed out again for so long; no query runs longer. */
 const ROW_QUARANTINE_MS = 10 * 60_000;

@@ -1,8 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { BlockError, ByteReader, ByteWriter } from '#libs/block-files';
 import { createFloatHistogram, type FloatHistogram } from '#libs/histogram';
-import { BlockError, ByteReader } from './block/byte-reader.ts';
-import { ByteWriter } from './block/byte-writer.ts';
 import { readHistogram, type TimedHistogram, writeHistogram } from './histogram-codec.ts';
 
 const count = fc.oneof(

@@ -1,6 +1,5 @@
+import { BlockError, type ByteReader, type ByteWriter } from '#libs/block-files';
 import type { BucketSpan, CounterResetHint, FloatHistogram } from '#libs/histogram';
-import { BlockError, type ByteReader } from './block/byte-reader.ts';
-import type { ByteWriter } from './block/byte-writer.ts';
 
 /*
  * Native histograms one after the other. Each begins with a control byte:

@@ -1,7 +1,6 @@
+import { ByteReader, ByteWriter } from '#libs/block-files';
 import { histogramsEqual, type FloatHistogram, storedResetHint } from '#libs/histogram';
 import type { SampleWindow } from '#libs/samples';
-import { ByteReader } from './block/byte-reader.ts';
-import { ByteWriter } from './block/byte-writer.ts';
 import { LateHistograms } from './late-histograms.ts';
 import { readHistogram, type TimedHistogram, writeHistogram } from './histogram-codec.ts';
 

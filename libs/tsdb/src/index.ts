@@ -21,13 +21,6 @@ export {
   DEFAULT_ARCHIVE_OPTIONS,
   FetchLimitError,
 } from './block/block-archive.ts';
-export type {
-  BlockCopy,
-  BlockFileInfo,
-  BlockFiles,
-  BlockHandle,
-  BlockSink,
-} from './block/block-files.ts';
 export {
   BlockImport,
   type BlockImportCounts,
@@ -35,35 +28,17 @@ export {
   DEFAULT_IMPORT_OPTIONS,
 } from './block/block-import.ts';
 export type { BlockContents, BlockSummary } from './block/block-format.ts';
-export { BlockError, ByteReader } from './block/byte-reader.ts';
-export { ByteWriter } from './block/byte-writer.ts';
-export { BlockFaultError, MemoryBlockFiles } from './block/memory-block-files.ts';
 export {
   type Exemplar,
   ExemplarRing,
   type ExemplarVerdict,
   type SeriesExemplars,
 } from './exemplar-ring.ts';
-export { type GatheringLog, GroupCommit, type Timer } from './group-commit.ts';
 export type { CardinalityEntry, CardinalityStatistics } from './cardinality.ts';
 export { DEFAULT_HEAD_OPTIONS, type HeadOptions, type SeriesBudget } from './head-options.ts';
-export {
-  FRAME_HEADER_BYTES,
-  FrameScanner,
-  MAX_PAYLOAD_BYTES,
-  type ScanSummary,
-  writeFrameHeader,
-} from './log-frame.ts';
-export {
-  MemorySegmentStore,
-  SegmentFaultError,
-  type SegmentFaults,
-} from './memory-segment-store.ts';
 export type { MergedSelection } from './merged-selection.ts';
 export { MetadataCatalogue, type MetadataVerdict, type MetricMetadata } from './metric-metadata.ts';
-export { NO_PAUSES, type Pace } from './pace.ts';
 export type { ReplayProgress, ReplayReport } from './replay-log.ts';
-export type { DiskSpace, SegmentInfo, SegmentStore } from './segment-store.ts';
 export type { Selection } from './selection.ts';
 export { LogWriteError } from './series-log.ts';
 export { DEFAULT_LOG_OPTIONS, type SeriesLogOptions } from './series-log-options.ts';

@@ -1,16 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { MemoryBlockFiles, NO_PAUSES } from '#libs/block-files';
 import { createFloatHistogram, type FloatHistogram, histogramsEqual } from '#libs/histogram';
 import { Labels, Matcher } from '#libs/labels';
+import { MemorySegmentStore } from '#libs/record-log';
 import { createSampleWindow, type SampleBatch, SampleBatchBuilder } from '#libs/samples';
 import { Clock, HOUR, MINUTE, openTiers, START, type Tiers } from '../testing/tiers.ts';
-import {
-  MemoryBlockFiles,
-  MemorySegmentStore,
-  NO_PAUSES,
-  TieredStore,
-  TimeSeriesStore,
-} from './index.ts';
+import { TieredStore, TimeSeriesStore } from './index.ts';
 
 const EVERYTHING = [new Matcher('__name__', '!=', '')];
 

@@ -1,5 +1,4 @@
-import { ByteReader } from './block/byte-reader.ts';
-import { ByteWriter } from './block/byte-writer.ts';
+import { ByteReader, ByteWriter } from '#libs/block-files';
 import { readHistogram, type TimedHistogram, writeHistogram } from './histogram-codec.ts';
 
 interface LateHistogram {

@@ -1,11 +1,10 @@
+import { BlockError, ByteReader, ByteWriter } from '#libs/block-files';
 import type { FloatHistogram } from '#libs/histogram';
 import { Labels } from '#libs/labels';
+import { FRAME_HEADER_BYTES, writeFrameHeader } from '#libs/record-log';
 import type { FamilyMetadata } from './batch-extras.ts';
-import { BlockError, ByteReader } from './block/byte-reader.ts';
-import { ByteWriter } from './block/byte-writer.ts';
 import { type LoggedExemplar, readExemplars, readMetadata } from './extras-record.ts';
 import { readHistogram, writeHistogram } from './histogram-codec.ts';
-import { FRAME_HEADER_BYTES, writeFrameHeader } from './log-frame.ts';
 import { readStarts } from './starts-record.ts';
 import { LOW_WORD } from './xor-chunk.ts';
 

@@ -1,13 +1,12 @@
 import type { FloatHistogram } from '#libs/histogram';
 import type { Labels } from '#libs/labels';
+import { FrameScanner, type SegmentStore } from '#libs/record-log';
 import type { FamilyMetadata } from './batch-extras.ts';
 import { grown, nextCapacity } from './growing-columns.ts';
 import type { Head } from './head.ts';
 import type { ExtrasLog } from './extras-log.ts';
 import type { LoggedExemplar } from './extras-record.ts';
-import { FrameScanner } from './log-frame.ts';
 import { readRecord, RecordError, type RecordVisitor } from './log-record.ts';
-import type { SegmentStore } from './segment-store.ts';
 import { SeriesIdTable } from './series-id-table.ts';
 import type { LogSegment } from './series-log.ts';
 

@@ -1,5 +1,5 @@
+import { ByteWriter } from '#libs/block-files';
 import type { Labels } from '#libs/labels';
-import { ByteWriter } from './block/byte-writer.ts';
 import { grown, nextCapacity } from './growing-columns.ts';
 import { type RecordWriter, STARTS_RECORD } from './log-record.ts';
 import type { StartChanges } from './start-times.ts';

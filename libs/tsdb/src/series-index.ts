@@ -1,7 +1,7 @@
+import { type Pace, sortInTurns } from '#libs/block-files';
 import { assert } from '#libs/invariant';
 import { compareUtf8, Labels } from '#libs/labels';
 import { grown, nextCapacity } from './growing-columns.ts';
-import { type Pace, sortInTurns } from './pace.ts';
 import { Posting } from './posting.ts';
 
 /** A label name with all its values; `id` is its index in {@link SeriesIndex.nameOfPair}. */

@@ -1,8 +1,8 @@
 import type { Labels } from '#libs/labels';
+import type { SegmentStore } from '#libs/record-log';
 import type { SampleBatch } from '#libs/samples';
 import { RecordWriter } from './log-record.ts';
 import { type PresentStarts, SegmentDefinitions } from './segment-definitions.ts';
-import type { SegmentStore } from './segment-store.ts';
 import type { SeriesLogOptions } from './series-log-options.ts';
 import type { StartChanges } from './start-times.ts';
 import { LOW_WORD } from './xor-chunk.ts';

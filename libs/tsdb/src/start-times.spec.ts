@@ -1,10 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { MemoryBlockFiles } from '#libs/block-files';
 import { createFloatHistogram } from '#libs/histogram';
 import { Labels, Matcher } from '#libs/labels';
+import { MemorySegmentStore } from '#libs/record-log';
 import { createSampleWindow, type SampleBatch, SampleBatchBuilder } from '#libs/samples';
 import { Clock, HOUR, MINUTE, openTiers, START, type Tiers } from '../testing/tiers.ts';
-import { MemoryBlockFiles, MemorySegmentStore, TieredStore } from './index.ts';
+import { TieredStore } from './index.ts';
 import { StartTimes } from './start-times.ts';
 
 const EVERYTHING = [new Matcher('__name__', '!=', '')];

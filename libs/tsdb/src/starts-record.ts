@@ -1,5 +1,4 @@
-import type { ByteReader } from './block/byte-reader.ts';
-import type { ByteWriter } from './block/byte-writer.ts';
+import type { ByteReader, ByteWriter } from '#libs/block-files';
 import type { StartChanges } from './start-times.ts';
 
 /*

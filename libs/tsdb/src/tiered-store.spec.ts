@@ -1,17 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { BlockFaultError, MemoryBlockFiles } from '#libs/block-files';
 import { createFloatHistogram, type FloatHistogram } from '#libs/histogram';
 import { Labels, Matcher } from '#libs/labels';
+import { MemorySegmentStore } from '#libs/record-log';
 import { createSampleWindow, SampleBatchBuilder } from '#libs/samples';
 import { Clock, HOUR, MINUTE, openTiers, START, type Tiers } from '../testing/tiers.ts';
-import {
-  type BlockArchiveOptions,
-  BlockFaultError,
-  MemoryBlockFiles,
-  MemorySegmentStore,
-  StoreUnavailableError,
-  TieredStore,
-} from './index.ts';
+import { type BlockArchiveOptions, StoreUnavailableError, TieredStore } from './index.ts';
 
 const OPTIONS = {
   blockMs: 30 * MINUTE,

@@ -1,12 +1,11 @@
+import type { BlockCopy, BlockFiles, Pace } from '#libs/block-files';
 import { compareUtf8, type Labels, type Matcher } from '#libs/labels';
+import type { Timer } from '#libs/record-log';
 import { createSampleWindow } from '#libs/samples';
 import { ArchiveClosedError, type ArchiveReport, BlockArchive } from './block/block-archive.ts';
-import type { BlockCopy, BlockFiles } from './block/block-files.ts';
 import { encodeChunks, SampleColumns } from './block/chunk-merge.ts';
 import type { BlockWriter } from './block/block-writer.ts';
-import type { Timer } from './group-commit.ts';
 import { MergedSelection, SelectionKeeper } from './merged-selection.ts';
-import type { Pace } from './pace.ts';
 import type { ReplayProgress, ReplayReport } from './replay-log.ts';
 import type { Selection } from './selection.ts';
 import { type StoreUnavailableError, type TimeSeriesStore } from './time-series-store.ts';

@@ -1,5 +1,7 @@
+import type { Pace } from '#libs/block-files';
 import { assert } from '#libs/invariant';
 import type { Labels, Matcher } from '#libs/labels';
+import { GroupCommit, type SegmentStore, type Timer } from '#libs/record-log';
 import type { SampleBatch } from '#libs/samples';
 import {
   type AppendResult,
@@ -10,14 +12,11 @@ import {
 import { type BatchExtras, NO_EXTRAS } from './batch-extras.ts';
 import type { ExemplarRing } from './exemplar-ring.ts';
 import { DEFAULT_EXTRAS_OPTIONS, ExtrasLog, type ExtrasOptions } from './extras-log.ts';
-import { GroupCommit, type Timer } from './group-commit.ts';
 import type { CardinalityStatistics } from './cardinality.ts';
 import { Head } from './head.ts';
 import { DEFAULT_HEAD_OPTIONS, type HeadOptions } from './head-options.ts';
 import type { MetadataCatalogue } from './metric-metadata.ts';
 import { replayLog, type ReplayProgress, type ReplayReport } from './replay-log.ts';
-import type { Pace } from './pace.ts';
-import type { SegmentStore } from './segment-store.ts';
 import type { Selection } from './selection.ts';
 import { type LogSegment, SeriesLog } from './series-log.ts';
 import { DEFAULT_LOG_OPTIONS, type SeriesLogOptions } from './series-log-options.ts';

@@ -1,10 +1,8 @@
+import { type MemoryBlockFiles, NO_PAUSES, type Pace } from '#libs/block-files';
+import type { MemorySegmentStore } from '#libs/record-log';
 import {
   BlockArchive,
   type BlockArchiveOptions,
-  type MemoryBlockFiles,
-  type MemorySegmentStore,
-  NO_PAUSES,
-  type Pace,
   TieredStore,
   TimeSeriesStore,
 } from '../src/index.ts';

@@ -1,8 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
+import { NO_PAUSES } from '#libs/block-files';
 import { createFloatHistogram } from '#libs/histogram';
 import { Labels, Matcher } from '#libs/labels';
+import { MemorySegmentStore } from '#libs/record-log';
 import { SampleBatchBuilder, STALE_MARKER } from '#libs/samples';
-import { MemorySegmentStore, NO_PAUSES, TimeSeriesStore } from '#libs/tsdb';
+import { TimeSeriesStore } from '#libs/tsdb';
 import { acceptedFormat } from '#libs/exposition';
 import { federate } from './federation.ts';
 

@@ -6,9 +6,10 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createFloatHistogram } from '#libs/histogram';
 import { Labels, Matcher } from '#libs/labels';
 import { AppLogger, createHttpApp, listen, PlatformModule } from '#libs/platform';
+import { MemorySegmentStore } from '#libs/record-log';
 import { compressBlock, wholeBatch, WriteEncoder, type WriteMessage } from '#libs/remote-write';
 import { createSampleWindow, type SampleBatch, SampleBatchBuilder } from '#libs/samples';
-import { MemorySegmentStore, TimeSeriesStore } from '#libs/tsdb';
+import { TimeSeriesStore } from '#libs/tsdb';
 import { STORE_WRITER, type StoreWriter } from '../store/store-writer.ts';
 import { IngestModule } from './ingest.module.ts';
 

@@ -1,4 +1,4 @@
-import type { DiskSpace } from '#libs/tsdb';
+import type { DiskSpace } from '#libs/record-log';
 
 const MIN_FREE_RATIO = 0.1;
 /** A tenth of a large disk is more than any store needs to get out of trouble. */

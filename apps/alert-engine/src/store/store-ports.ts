@@ -1,4 +1,5 @@
-import type { Pace, Timer } from '#libs/tsdb';
+import type { Pace } from '#libs/block-files';
+import type { Timer } from '#libs/record-log';
 
 /** The machine's clock. */
 export const TIMER: Timer = {

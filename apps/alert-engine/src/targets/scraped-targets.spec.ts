@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { Labels } from '#libs/labels';
+import { MemorySegmentStore } from '#libs/record-log';
 import { SampleBatchBuilder, STALE_MARKER } from '#libs/samples';
-import { MemorySegmentStore, TimeSeriesStore } from '#libs/tsdb';
+import { TimeSeriesStore } from '#libs/tsdb';
 import { scrapedTargets, targetToJson } from './scraped-targets.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);

@@ -2,10 +2,11 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { NO_PAUSES } from '#libs/block-files';
 import { Labels } from '#libs/labels';
 import { FileBlockFiles, FileSegmentStore, lockDirectory } from '#libs/node-files';
 import { SampleBatchBuilder } from '#libs/samples';
-import { BlockArchive, NO_PAUSES, TieredStore, TimeSeriesStore } from '#libs/tsdb';
+import { BlockArchive, TieredStore, TimeSeriesStore } from '#libs/tsdb';
 import { runCli } from '../cli.ts';
 
 let folder: string;

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import type { Pace } from '#libs/block-files';
 import {
   DataDirectoryError,
   describeFileError,
@@ -11,13 +12,8 @@ import {
   ReadOnlyBlockFiles,
   ReadOnlySegmentStore,
 } from '#libs/node-files';
-import {
-  BlockArchive,
-  type Pace,
-  type ReplayReport,
-  TimeSeriesStore,
-  type Timer,
-} from '#libs/tsdb';
+import type { Timer } from '#libs/record-log';
+import { BlockArchive, type ReplayReport, TimeSeriesStore } from '#libs/tsdb';
 import { type Command, type CommandIo, CommandUsageError, type ExitCode } from '../command.ts';
 
 const USAGE = '--data DIR';

@@ -1,14 +1,12 @@
+import { BlockError, type BlockFiles, type Pace } from '#libs/block-files';
 import { compareUtf8, type Labels, Matcher } from '#libs/labels';
 import { Block, type BlockSeries, type ScannedSeries } from './block.ts';
-import type { BlockFiles } from './block-files.ts';
 import type { BlockContents, BlockSummary } from './block-format.ts';
 import { BlockWriter } from './block-writer.ts';
-import { BlockError } from './byte-reader.ts';
 import { type FetchedSeries, fetchChunks } from './fetch-chunks.ts';
 import { joinBlocks } from './join-blocks.ts';
 import { type CompactionPlan, planCompaction } from './plan-compaction.ts';
 import { PageCache } from './page-cache.ts';
-import type { Pace } from '../pace.ts';
 
 export interface BlockArchiveOptions {
   /** Pages kept in memory, in bytes. */

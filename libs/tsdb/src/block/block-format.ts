@@ -1,6 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { BlockError, ByteReader } from './byte-reader.ts';
-import { ByteWriter } from './byte-writer.ts';
+import { BlockError, ByteReader, ByteWriter } from '#libs/block-files';
 
 /*
  * A block file: the samples of many series in one stretch of time, written once, read in parts.

@@ -1,15 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { MemoryBlockFiles, NO_PAUSES } from '#libs/block-files';
 import { Labels, Matcher } from '#libs/labels';
+import { MemorySegmentStore } from '#libs/record-log';
 import { createSampleWindow, isStaleMarker, STALE_MARKER } from '#libs/samples';
 import { DEFAULT_HEAD_OPTIONS } from '../head-options.ts';
-import { MemorySegmentStore } from '../memory-segment-store.ts';
-import { NO_PAUSES } from '../pace.ts';
 import { TieredStore } from '../tiered-store.ts';
 import { TimeSeriesStore } from '../time-series-store.ts';
 import { BlockArchive } from './block-archive.ts';
 import { BlockImport, DEFAULT_IMPORT_OPTIONS } from './block-import.ts';
-import { MemoryBlockFiles } from './memory-block-files.ts';
 
 const DAY_MS = 24 * 3_600_000;
 const NOW = 20_000 * DAY_MS + 5_000_000;

@@ -1,9 +1,9 @@
+import { type Pace, sortInTurns } from '#libs/block-files';
 import type { Labels } from '#libs/labels';
 import { createSampleWindow } from '#libs/samples';
 import type { RejectReason } from '../append-result.ts';
 import type { HeadOptions } from '../head-options.ts';
 import { labelProblem } from '../label-limits.ts';
-import { type Pace, sortInTurns } from '../pace.ts';
 import type { BlockArchive } from './block-archive.ts';
 import { compareLabels } from './block-writer.ts';
 import { encodeChunks, SampleColumns } from './chunk-merge.ts';

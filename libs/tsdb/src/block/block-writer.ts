@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { type BlockSink, ByteWriter, type Pace, sortInTurns } from '#libs/block-files';
 import { compareUtf8, type Labels } from '#libs/labels';
 import {
   BLOCK_MAGIC,
@@ -12,9 +13,6 @@ import {
   writeContents,
   writeFooter,
 } from './block-format.ts';
-import type { BlockSink } from './block-files.ts';
-import { ByteWriter } from './byte-writer.ts';
-import { type Pace, sortInTurns } from '../pace.ts';
 
 /** A chunk to be written: `bytes` from `start` to `end`. */
 export interface ChunkSource {

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
+import { BlockError, type BlockHandle, type ByteReader, type Pace } from '#libs/block-files';
 import { compareUtf8, Labels, type Matcher } from '#libs/labels';
-import type { BlockHandle } from './block-files.ts';
 import type { ChunkSource } from './block-writer.ts';
 import {
   BLOCK_MAGIC,
@@ -14,8 +14,6 @@ import {
   SERIES_PER_PAGE,
   type ValuePage,
 } from './block-format.ts';
-import { BlockError, type ByteReader } from './byte-reader.ts';
-import type { Pace } from '../pace.ts';
 import type { PageCache } from './page-cache.ts';
 
 /** A chunk as the index of a block describes it; `offset` and `length` are those of its bytes, its checksum in front of them. */

@@ -1,3 +1,4 @@
+import { BlockError, ByteReader, ByteWriter } from '#libs/block-files';
 import type { SampleWindow } from '#libs/samples';
 import {
   ChunkError,
@@ -21,8 +22,6 @@ import {
   ENCODING_XOR_FLOATS,
 } from './block-format.ts';
 import type { ChunkSource } from './block-writer.ts';
-import { BlockError, ByteReader } from './byte-reader.ts';
-import { ByteWriter } from './byte-writer.ts';
 import { readChunkStarts, writeChunkStarts } from './chunk-starts.ts';
 
 /** Samples in a chunk of a block at most. */

@@ -1,5 +1,4 @@
-import type { ByteReader } from './byte-reader.ts';
-import type { ByteWriter } from './byte-writer.ts';
+import type { ByteReader, ByteWriter } from '#libs/block-files';
 
 /*
  * The start times of a chunk's samples, before the samples themselves: how many runs of one start time there are, then for each

@@ -1,8 +1,7 @@
+import { BlockError, type Pace } from '#libs/block-files';
 import type { Labels } from '#libs/labels';
-import type { Pace } from '../pace.ts';
 import { type Block, type BlockChunk, type BlockSeries, isSoundChunk } from './block.ts';
 import { CRC_BYTES } from './block-format.ts';
-import { BlockError } from './byte-reader.ts';
 
 /** A series' chunks in memory. */
 export interface FetchedSeries {

@@ -1,0 +1,14 @@
+export { type GatheringLog, GroupCommit, type Timer } from './group-commit.ts';
+export {
+  FRAME_HEADER_BYTES,
+  FrameScanner,
+  MAX_PAYLOAD_BYTES,
+  type ScanSummary,
+  writeFrameHeader,
+} from './log-frame.ts';
+export {
+  MemorySegmentStore,
+  SegmentFaultError,
+  type SegmentFaults,
+} from './memory-segment-store.ts';
+export type { DiskSpace, SegmentInfo, SegmentStore } from './segment-store.ts';
