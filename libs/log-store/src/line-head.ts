@@ -14,6 +14,9 @@ import { OpenChunk } from './open-chunk.ts';
 import { RateBucket } from './rate-bucket.ts';
 import type { StreamRegistry } from './stream-registry.ts';
 
+/** All labels of a stream together: each record of the log has them, and a record has a bound. */
+const MAX_LABEL_BYTES = 256 * 1_024;
+
 /** What is in memory of one stream. */
 class HeadStream {
   readonly id: number;
@@ -313,11 +316,16 @@ export class LineHead {
     const limits = this.#limits;
     if (labels.size === 0) return 'invalid_labels';
     if (labels.size > limits.maxLabelsPerStream) return 'label_count_limit';
+    let labelBytes = 0;
     for (const [name, value] of labels) {
-      if (Buffer.byteLength(name) > limits.maxLabelNameBytes) return 'label_name_too_long';
-      if (Buffer.byteLength(value) > limits.maxLabelValueBytes) return 'label_value_too_long';
+      const nameBytes = Buffer.byteLength(name);
+      const valueBytes = Buffer.byteLength(value);
+      if (nameBytes > limits.maxLabelNameBytes) return 'label_name_too_long';
+      if (valueBytes > limits.maxLabelValueBytes) return 'label_value_too_long';
       if (!isValidLegacyName(name, 'label')) return 'invalid_labels';
+      labelBytes += nameBytes + valueBytes;
     }
+    if (labelBytes > MAX_LABEL_BYTES) return 'label_value_too_long';
     return this.#streams.size >= limits.maxStreams ? 'stream_limit' : null;
   }
 

@@ -1,5 +1,5 @@
 import { BlockError, ByteReader } from '#libs/block-files';
-import { FRAME_HEADER_BYTES, writeFrameHeader } from '#libs/record-log';
+import { FRAME_HEADER_BYTES, MAX_PAYLOAD_BYTES, writeFrameHeader } from '#libs/record-log';
 import { type LineBatch, LineBatchBuilder } from './line-batch.ts';
 import type { OpenChunk } from './open-chunk.ts';
 import { decodeLabels } from './stream-registry.ts';
@@ -70,21 +70,24 @@ export class LineRecordWriter {
 
   /** The lines of a chunk from `fromLine` on, whose bytes begin at `fromByte`. */
   writeSlice(labels: Buffer, chunk: OpenChunk, fromLine: number, fromByte: number): void {
-    if (this.#frameStart < 0) this.#begin(LINES_RECORD);
     const count = chunk.count - fromLine;
     const byteLength = chunk.byteLength - fromByte;
     const { metadata, metadataTable } = chunk;
     const used = metadata === null ? NO_ENTRIES : this.#entriesOf(metadata, chunk, fromLine);
     let metadataBytes = 0;
     for (const number of used) metadataBytes += metadataTable[number - 1]!.length;
-    this.#reserve(
+    const sliceBytes =
       labels.length +
-        SLICE_HEADER_BYTES +
-        16 * count +
-        4 * used.length +
-        byteLength +
-        metadataBytes,
-    );
+      SLICE_HEADER_BYTES +
+      16 * count +
+      4 * used.length +
+      byteLength +
+      metadataBytes;
+    // A payload that is longer than a reader takes would be lost, so what does not fit begins a frame.
+    const begun = this.#frameStart < 0 ? 0 : this.#length - this.#frameStart;
+    if (begun + sliceBytes > MAX_PAYLOAD_BYTES) this.end();
+    if (this.#frameStart < 0) this.#begin(LINES_RECORD);
+    this.#reserve(sliceBytes);
     const bytes = this.#bytes;
     bytes.set(labels, this.#length);
     let at = this.#length + labels.length;

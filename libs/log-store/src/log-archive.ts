@@ -36,6 +36,8 @@ export interface LogArchiveStatistics {
   readonly damaged: number;
 }
 
+/** More segments than come between two starts: each of them has megabytes. */
+const SEGMENTS_TO_SKIP = 1_000_000;
 /** Filters of blocks read last take no more. */
 const FILTER_CACHE_BYTES = 32 * 1_024 * 1_024;
 const BLOCK_NAME = /^(\d{8,15})\.block$/;
@@ -56,6 +58,7 @@ export class LogArchive {
   #expiredBlocks = 0;
   #expiredLines = 0;
   #damaged = 0;
+  #hasUnreadable = false;
 
   constructor(files: BlockFiles, registry: StreamRegistry, pace: Pace) {
     this.#files = files;
@@ -85,6 +88,7 @@ export class LogArchive {
         damaged.push({ name, reason: error instanceof Error ? error.message : String(error) });
         // A disk that cannot be read now may be read at the next start.
         if (error instanceof BlockError) await this.#files.setAside(name).catch(() => undefined);
+        else this.#hasUnreadable = true;
       }
       if (this.#pace.isDue()) await this.#pace.rest();
     }
@@ -98,6 +102,14 @@ export class LogArchive {
   /** Segments of the log below this number are not needed. */
   get firstSegment(): number {
     return this.#blocks.reduce((most, block) => Math.max(most, block.firstSegment), 1);
+  }
+
+  /**
+   * Segments to come have this number or a higher one. A block that could not be read now says at another start which
+   * segments it stands for; none that is written meanwhile may be among them.
+   */
+  get nextSegment(): number {
+    return this.firstSegment + (this.#hasUnreadable ? SEGMENTS_TO_SKIP : 0);
   }
 
   /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { MemoryBlockFiles } from '#libs/block-files';
+import { type BlockHandle, MemoryBlockFiles } from '#libs/block-files';
 import { Labels } from '#libs/labels';
 import { MemorySegmentStore } from '#libs/record-log';
 import { LogsUnavailableError } from './append-report.ts';
@@ -180,6 +180,50 @@ describe('a damaged log store', () => {
     const { store: again } = await openStore({}, segments.powerCut(), after);
     expect((await texts(again)).toSorted()).toEqual(textsOf([1]));
     expect([...after.asides.keys()]).toEqual([name]);
+  });
+  it('keeps what it takes while a block cannot be read, once that can be read again', async () => {
+    const { store, segments, blocks } = await openStore();
+    for (let i = 0; i < 3; i++) {
+      await store.append(batch(i));
+      await store.moveToBlock();
+    }
+    await store.close();
+    class UnreadableFiles extends MemoryBlockFiles {
+      override open(): Promise<BlockHandle> {
+        return Promise.reject(new Error('EIO'));
+      }
+    }
+    const during = await openStore({}, segments.powerCut(), new UnreadableFiles(blocks));
+    await during.store.append(batch(3));
+    expect((await texts(during.store)).toSorted()).toEqual(textsOf([3]));
+    const { store: after } = await openStore({}, during.segments.powerCut(), blocks.restarted());
+    expect((await texts(after)).toSorted()).toEqual(textsOf([0, 1, 2, 3]));
+  });
+  it('reads back lines whose labels, text and metadata are as long as may be configured', async () => {
+    const options = {
+      maxLabelNameBytes: 4_096,
+      maxLabelValueBytes: 16_384,
+      maxLabelsPerStream: 100,
+      maxLineBytes: 1_024 * 1_024,
+      maxMetadataBytes: 256 * 1_024,
+    };
+    const { store, segments, blocks } = await openStore(options);
+    const streams = [10, 15, 100].flatMap((labels) =>
+      [0, 1, 2].map((stream) => ({
+        labels: Labels.fromPairs(
+          Array.from({ length: labels }, (_, i): [string, string] => [
+            `l${i}`,
+            `${stream}`.repeat(16_384),
+          ]),
+        ),
+        lines: [line(0, 'x'.repeat(1_000_000), { text: 'y'.repeat(200_000) })],
+      })),
+    );
+    const report = await store.append(lineBatchOf(streams));
+    expect(report.firstRejection).toMatchObject({ reason: 'label_value_too_long' });
+    const { store: again } = await openStore(options, segments.powerCut(), blocks.restarted());
+    expect(await texts(again)).toHaveLength(report.accepted);
+    expect(report.accepted).toBe(6);
   });
 });
 

@@ -301,7 +301,7 @@ export class LogStore {
       },
     );
     if (replayed === null || isStopped()) throw this.#notOpen();
-    this.#log.resume(replayed.segments, firstSegment);
+    this.#log.resume(replayed.segments, this.#archive.nextSegment);
     this.#state = 'open';
     return { log: replayed.report, blocks };
   }
