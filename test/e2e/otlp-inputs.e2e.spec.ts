@@ -221,6 +221,42 @@ describe('OTLP at the collector', () => {
     expect(await metrics()).toContain('binnacle_otlp_rejected_total{signal="metrics"} 1');
   });
 
+  it('takes no pod’s word that it is another one, and says so', async () => {
+    const victim = podObject('vault-0', { node: 'n1', namespace: 'secure', ip: '10.0.0.9' });
+    server.put(victim);
+    server.put(podHere());
+    const { otlp, metrics } = await startCollector();
+    const attributes = Object.entries({
+      'k8s.pod.uid': victim.metadata['uid'],
+      'k8s.pod.name': 'vault-0',
+      'k8s.namespace.name': 'secure',
+      'service.name': 'cart',
+    }).map(([key, stringValue]) => ({ key, value: { stringValue } }));
+    const resource = { attributes };
+    const [logs, measured] = [LOGS.resourceLogs[0], METRICS.resourceMetrics[0]];
+    await eventually('the pod is known', async () => {
+      entries = [];
+      await post(`${otlp}/v1/logs`, { resourceLogs: [{ ...logs, resource }] });
+      await eventually('a record comes', () => entries.length > 0 || null);
+      return entries[0]!.record['pod'] === 'web-7d4b-x' || null;
+    });
+    const { record } = entries[0]!;
+    expect(record).toMatchObject({
+      namespace: 'shop',
+      pod: 'web-7d4b-x',
+      pod_uid: 'uid-web-7d4b-x',
+    });
+    await post(`${otlp}/v1/metrics`, { resourceMetrics: [{ ...measured, resource }] });
+    await eventually('the series come', () => series.has('target_info') || null);
+    for (const name of ['orders_total', 'target_info']) {
+      expect(JSON.stringify(series.get(name))).not.toMatch(/vault|secure/);
+    }
+    expect(series.get('target_info')).toMatchObject({ namespace: 'shop', pod: 'web-7d4b-x' });
+    const told = await metrics();
+    expect(told).toMatch(/binnacle_otlp_contradicted_total\{signal="logs"\} [1-9]/);
+    expect(told).toContain('binnacle_otlp_contradicted_total{signal="metrics"} 1');
+  });
+
   it('refuses what it cannot read, and says why', async () => {
     const { otlp } = await startCollector();
     expect(await post(`${otlp}/v1/traces`, {})).toEqual([404, expect.stringContaining('/v1/logs')]);

@@ -21,7 +21,13 @@ export {
   type RecordSender,
   senderSourceOf,
 } from './log-source.ts';
-export { PodDirectory, type PodDirectoryOptions, type PodMetadata } from './pod-directory.ts';
+export {
+  PodDirectory,
+  type PodDirectoryOptions,
+  type PodMetadata,
+  type SenderClaim,
+  type SenderPod,
+} from './pod-directory.ts';
 export { type PodLogPath, readPodLogPath } from './pod-log-path.ts';
 export { type SourceCount, SourceCounts, type SourceCountsOptions } from './source-counts.ts';
 export { type Workload, workloadOf } from './workload.ts';

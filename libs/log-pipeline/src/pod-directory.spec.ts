@@ -19,6 +19,10 @@ function podOf(uid: string, metadata: object = {}, status: object = {}): Pod {
   });
 }
 
+function running(ip: string): object {
+  return { podIPs: [{ ip }], phase: 'Running' };
+}
+
 function pathOf(some: Partial<PodLogPath>): PodLogPath {
   const none = { namespace: '', pod: '', podUid: '', container: '', containerId: '', restart: 0 };
   return { ...none, ...some };
@@ -35,19 +39,48 @@ function directoryOf(options: { keepMs?: number; maxDeleted?: number } = {}) {
 describe('a directory of pods', () => {
   it('finds the pod that has an address, for as long as it has it', () => {
     const { cache, directory } = directoryOf();
+    const at = (address: string) =>
+      directory.findSender({ address, podUid: '', isForwarder: false }).pod;
     const here = { podIPs: [{ ip: '10.0.0.1' }, { ip: 'fd00::1' }], phase: 'Running' };
     cache.put(podOf('u1', {}, here));
-    expect(directory.findByAddress('10.0.0.1')).toMatchObject({ uid: 'u1' });
-    expect(directory.findByAddress('fd00::1')).toMatchObject({ uid: 'u1' });
-    expect(directory.findByAddress('10.0.0.2')).toBeNull();
+    expect(at('10.0.0.1')).toMatchObject({ uid: 'u1' });
+    expect(at('fd00::1')).toMatchObject({ uid: 'u1' });
+    expect(at('10.0.0.2')).toBeNull();
     cache.put(podOf('u1', {}, { ...here, phase: 'Succeeded' }));
-    expect(directory.findByAddress('10.0.0.1')).toBeNull();
+    expect(at('10.0.0.1')).toBeNull();
     const other = podOf('u2', { name: 'web-2' }, here);
     cache.put(other);
-    expect(directory.findByAddress('10.0.0.1')).toMatchObject({ uid: 'u2' });
+    expect(at('10.0.0.1')).toMatchObject({ uid: 'u2' });
     cache.delete(other);
-    expect(directory.findByAddress('10.0.0.1')).toBeNull();
-    expect(directory.findByUid('u2')).toMatchObject({ name: 'web-2' });
+    expect(at('10.0.0.1')).toBeNull();
+    expect(directory.find(pathOf({ podUid: 'u2' }))).toMatchObject({ name: 'web-2' });
+  });
+
+  it.each([
+    ['a pod by its address', '10.0.0.1', '', false, 'u1', false],
+    ['a pod that names itself', '10.0.0.1', 'u1', false, 'u1', false],
+    ['a pod that names another', '10.0.0.1', 'u2', false, 'u1', true],
+    ['a pod that names one that is not known', '10.0.0.1', 'u9', false, 'u1', true],
+    ['a pod that names one without an address', '10.0.0.1', 'host', false, 'u1', true],
+    ['somebody else who names a pod', '10.9.9.9', 'u1', false, null, true],
+    ['somebody else who names a pod that was here', '10.9.9.9', 'gone', false, null, true],
+    ['somebody else who names one that is not known', '10.9.9.9', 'u9', false, null, false],
+    ['somebody who names nobody', '10.9.9.9', '', false, null, false],
+    ['a pod in the network of its node', '10.1.0.1', 'host', false, 'host', false],
+    ['a pod that has no address yet', '10.0.0.7', 'young', false, 'young', false],
+    ['a forwarder for another pod', '10.0.0.1', 'u2', true, 'u2', false],
+    ['a forwarder for a pod of another node', '10.0.0.1', 'u9', true, null, false],
+    ['a forwarder for itself', '10.0.0.1', '', true, 'u1', false],
+  ])('takes %s for whom it may be', (_who, address, podUid, isForwarder, uid, isContradicted) => {
+    const { cache, directory } = directoryOf();
+    cache.put(podOf('u1', { name: 'one' }, running('10.0.0.1')));
+    cache.put(podOf('u2', { name: 'two' }, running('10.0.0.2')));
+    cache.put(podOf('gone', { name: 'gone' }, { ...running('10.0.0.3'), phase: 'Succeeded' }));
+    cache.put(podOf('young', { name: 'young' }, { phase: 'Pending' }));
+    const atHost = podOf('host', { name: 'host' }, running('10.1.0.1'));
+    cache.put({ ...atHost, spec: { ...atHost.spec, hostNetwork: true } });
+    const { pod, ...rest } = directory.findSender({ address, podUid, isForwarder });
+    expect({ uid: pod?.uid ?? null, ...rest }).toEqual({ uid, isContradicted });
   });
 
   it('finds a pod by what the paths of log files have: UID, container, name', () => {

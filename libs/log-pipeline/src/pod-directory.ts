@@ -15,6 +15,22 @@ export interface PodMetadata {
   readonly annotations: ReadonlyMap<string, string>;
 }
 
+/** Who sends, as far as the connection and the sender itself tell. */
+export interface SenderClaim {
+  /** Where the connection comes from. */
+  readonly address: string;
+  /** The pod it says it is; empty where it says nothing. */
+  readonly podUid: string;
+  /** Whether it may speak for other pods. */
+  readonly isForwarder: boolean;
+}
+
+export interface SenderPod {
+  readonly pod: PodMetadata | null;
+  /** Whether it has named another pod than it may, so that its word does not count. */
+  readonly isContradicted: boolean;
+}
+
 export interface PodDirectoryOptions {
   /** How long the metadata of a deleted pod is kept, for lines that are still to be read. */
   readonly keepMs: number;
@@ -31,6 +47,8 @@ interface Entry {
   readonly pod: PodMetadata;
   /** Everything it is found by. */
   readonly keys: readonly string[];
+  /** Whether it has, or had, an address that it shares with nobody. */
+  readonly hasOwnAddress: boolean;
 }
 
 /**
@@ -85,7 +103,8 @@ export class PodDirectory implements CacheListener<Pod> {
     if (!spec.hostNetwork && !hasEnded) {
       for (const { ip } of status.podIPs) keys.push(addressKey(ip));
     }
-    this.#entries.set(metadata.uid, { pod: known, keys });
+    const hasOwnAddress = !spec.hostNetwork && status.podIPs.length > 0;
+    this.#entries.set(metadata.uid, { pod: known, keys, hasOwnAddress });
     for (const key of keys) this.#found.set(key, known);
   }
 
@@ -102,14 +121,18 @@ export class PodDirectory implements CacheListener<Pod> {
     this.#sweep();
   }
 
-  /** The pod with that UID, or null. */
-  findByUid(uid: string): PodMetadata | null {
-    return this.#found.get(uidKey(uid)) ?? null;
-  }
-
-  /** The running pod that has the address to itself, or null: pods in their node's network share its. */
-  findByAddress(address: string): PodMetadata | null {
-    return this.#found.get(addressKey(address)) ?? null;
+  /**
+   * The pod of a sender. A running pod that has the address to itself is the sender, whatever it says. Where the address is
+   * no such pod's, a UID is believed of pods that have no address to themselves either: they share that of their node, or do
+   * not have one yet.
+   */
+  findSender({ address, podUid, isForwarder }: SenderClaim): SenderPod {
+    const here = this.#found.get(addressKey(address)) ?? null;
+    if (podUid === '') return { pod: here, isContradicted: false };
+    const named = this.#found.get(uidKey(podUid)) ?? null;
+    const hasNoAddress = named !== null && this.#entries.get(named.uid)?.hasOwnAddress === false;
+    const isBelieved = isForwarder || named === here || (here === null && hasNoAddress);
+    return isBelieved ? { pod: named, isContradicted: false } : { pod: here, isContradicted: true };
   }
 
   /**

@@ -64,7 +64,7 @@ export class ForwardInput implements LogInput {
 
   async #take({ tag, entries, chunk }: ForwardArrival, remoteAddress: string): Promise<void> {
     const nowMs = Date.now();
-    const source = this.#senders.of(remoteAddress);
+    const { source } = this.#senders.of(remoteAddress);
     const builders = [new RecordBuilder(entries.bytes)];
     while (entries.next()) {
       let builder = builders.at(-1)!;

@@ -165,7 +165,7 @@ export class JournaldInput implements LogInput {
       return;
     }
     const nowMs = Date.now();
-    const source = this.#senders.of('');
+    const { source } = this.#senders.of('');
     const safe = batcher.add((builder) => {
       builder.begin(source, entry.seconds, entry.nanos, nowMs);
       for (const [name, value] of entry.fields) builder.field(name, value);

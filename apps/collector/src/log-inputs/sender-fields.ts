@@ -1,4 +1,9 @@
-import { type LogSource, type PodMetadata, senderSourceOf } from '#libs/log-pipeline';
+import {
+  type LogSource,
+  type PodMetadata,
+  type SenderPod,
+  senderSourceOf,
+} from '#libs/log-pipeline';
 import type { LogIntake } from '../logs/log-intake.ts';
 
 const MAX_SENDERS = 10_000;
@@ -8,12 +13,17 @@ const NOTHING: ToldBySender = { podUid: '', namespace: '', pod: '', container: '
 
 /** What a sender says of whom its records are; texts are empty where it does not. */
 export interface ToldBySender {
-  /** Goes before the address, since some send for others. */
+  /** Counts where the address leaves it open, and from those that send for others. */
   readonly podUid: string;
   readonly namespace: string;
   readonly pod: string;
   readonly container: string;
   readonly workload: string;
+}
+
+/** Who the records are of. */
+export interface Sender extends SenderPod {
+  readonly source: LogSource;
 }
 
 interface Known {
@@ -25,18 +35,31 @@ interface Known {
 export class SenderFields {
   readonly #labels: Readonly<Record<string, string>>;
   readonly #intake: LogIntake;
+  readonly #isForwarder: (address: string) => boolean;
   readonly #known = new Map<string, Known>();
 
-  constructor(labels: Readonly<Record<string, string>>, intake: LogIntake) {
+  /** @param isForwarder whether who sends from an address may speak for others; by default nobody */
+  constructor(
+    labels: Readonly<Record<string, string>>,
+    intake: LogIntake,
+    isForwarder: (address: string) => boolean = () => false,
+  ) {
     this.#labels = labels;
     this.#intake = intake;
+    this.#isForwarder = isForwarder;
+  }
+
+  /** The pod that a sender is, or is to be taken for. */
+  podOf(address: string, podUid: string): SenderPod {
+    const claim = { address, podUid, isForwarder: this.#isForwarder(address) };
+    return this.#intake.pods?.findSender(claim) ?? { pod: null, isContradicted: false };
   }
 
   /** @param address where the records come from; empty where that is this machine itself */
-  of(address: string, told: ToldBySender = NOTHING): LogSource {
+  of(address: string, told: ToldBySender = NOTHING): Sender {
     const { pods } = this.#intake;
-    const named = told.podUid === '' ? null : pods?.findByUid(told.podUid);
-    const pod = named ?? pods?.findByAddress(address) ?? null;
+    const sender = this.podOf(address, told.podUid);
+    const { pod } = sender;
     const own = {
       namespace: pod === null ? nameOf(told.namespace) : '',
       pod: pod === null ? nameOf(told.pod) : '',
@@ -46,7 +69,7 @@ export class SenderFields {
     const key = [address, pod?.uid ?? '', ...Object.values(own)].join(' ');
     const known = this.#known.get(key);
     // A change of a pod makes a new object.
-    if (known !== undefined && known.pod === pod) return known.source;
+    if (known !== undefined && known.pod === pod) return { ...sender, source: known.source };
     const fields: Record<string, string> = address === '' ? {} : { source: address };
     const source = senderSourceOf(
       { key, fields, pod, told: own },
@@ -55,7 +78,7 @@ export class SenderFields {
     );
     if (this.#known.size >= MAX_SENDERS) this.#known.clear();
     this.#known.set(key, { pod, source });
-    return source;
+    return { ...sender, source };
   }
 }
 

@@ -127,7 +127,7 @@ export class SyslogInput implements LogInput {
     const nowMs = Date.now();
     const zoneMinutes = this.#config.utc_offset ?? -new Date(nowMs).getTimezoneOffset();
     const parsed = parseSyslog(bytes, { nowMs, zoneMinutes });
-    const source = this.#senders.of(remoteAddress);
+    const { source } = this.#senders.of(remoteAddress);
     return batcher.add((builder) => {
       builder.begin(source, parsed.seconds, parsed.nanos, nowMs);
       builder.field('facility', parsed.facility);

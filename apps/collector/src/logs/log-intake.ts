@@ -4,8 +4,9 @@ import {
   LOG_LEVELS,
   type LogSource,
   type PodFields,
-  type PodMetadata,
   type RecordBatch,
+  type SenderClaim,
+  type SenderPod,
 } from '#libs/log-pipeline';
 import { type InputGroup, type InputRules, unpackField } from './input-rules.ts';
 import { LiveView } from './live-view.ts';
@@ -58,8 +59,7 @@ interface IntakeLane {
 export interface SenderPods {
   /** What of a pod goes into its records. */
   readonly fields: PodFields;
-  findByUid(uid: string): PodMetadata | null;
-  findByAddress(address: string): PodMetadata | null;
+  findSender(claim: SenderClaim): SenderPod;
 }
 
 /** Records cannot be taken now; their sender is to send them again. */

@@ -300,13 +300,7 @@ export class LogsRunner
     this.#inputLanes = lanes.map(({ lane }) => lane);
     if (this.#sections.hasSenders) pods?.watch();
     const senders: SenderPods | null =
-      pods === null
-        ? null
-        : {
-            fields,
-            findByUid: (uid) => pods.findByUid(uid),
-            findByAddress: (address) => pods.findByAddress(address),
-          };
+      pods === null ? null : { fields, findSender: (claim) => pods.findSender(claim) };
     const rules = pipelines.inputRules(inputs.rules);
     this.#metrics.setInputs(rules);
     this.#intake.attach({ lanes, rules, meters: this.#meters, pods: senders });

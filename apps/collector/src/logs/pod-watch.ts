@@ -3,6 +3,8 @@ import {
   PodDirectory,
   type PodLogPath,
   type PodMetadata,
+  type SenderClaim,
+  type SenderPod,
 } from '#libs/log-pipeline';
 import type { KubernetesSurroundings } from '../kubernetes/kubernetes-config.ts';
 import { KubeHubs, type OpenHub } from '../kubernetes/kube-hubs.ts';
@@ -39,12 +41,8 @@ export class PodWatch implements PodFinder {
     this.#directory();
   }
 
-  findByUid(uid: string): PodMetadata | null {
-    return this.#directory()?.findByUid(uid) ?? null;
-  }
-
-  findByAddress(address: string): PodMetadata | null {
-    return this.#directory()?.findByAddress(address) ?? null;
+  findSender(claim: SenderClaim): SenderPod {
+    return this.#directory()?.findSender(claim) ?? { pod: null, isContradicted: false };
   }
 
   async close(): Promise<void> {

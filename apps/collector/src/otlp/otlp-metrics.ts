@@ -6,6 +6,7 @@ export class OtlpMetrics {
   readonly #points: Counter;
   readonly #rejected: Counter;
   readonly #unknown: Counter;
+  readonly #contradicted: Counter;
 
   constructor(registry: Registry) {
     const counter = (name: string, help: string, labelNames: string[]): Counter =>
@@ -25,6 +26,11 @@ export class OtlpMetrics {
       'Data points and log records of requests that were otherwise taken.',
       ['signal'],
     );
+    this.#contradicted = counter(
+      'binnacle_otlp_contradicted_total',
+      'Resources that name a pod which their sender is not, by its address; its word does not count.',
+      ['signal'],
+    );
     this.#unknown = counter('binnacle_otlp_unenriched_total', 'Resources whose pod is not known.', [
       'signal',
     ]);
@@ -40,6 +46,10 @@ export class OtlpMetrics {
 
   rejected(signal: string, count: number): void {
     this.#rejected.inc({ signal }, count);
+  }
+
+  contradicted(signal: string): void {
+    this.#contradicted.inc({ signal });
   }
 
   unenriched(signal: string): void {

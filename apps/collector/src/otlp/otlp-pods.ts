@@ -1,33 +1,30 @@
 import { Labels } from '#libs/labels';
 import type { PodMetadata } from '#libs/log-pipeline';
 import type { Attribute } from '#libs/otlp';
-import type { SenderPods } from '../logs/log-intake.ts';
 
 /** The text of an attribute, empty where it has none. */
 function textOf(attributes: readonly Attribute[], name: string): string {
   return attributes.findLast(({ key }) => key === name)?.value?.stringValue ?? '';
 }
 
-/** The pod that a resource is of: the one it names by UID, or the one at the sender's address. */
-export function podOf(
-  pods: SenderPods | null,
-  attributes: readonly Attribute[],
-  remoteAddress: string,
-): PodMetadata | null {
-  if (pods === null) return null;
-  const uid = textOf(attributes, 'k8s.pod.uid');
-  const told = uid === '' ? null : pods.findByUid(uid);
-  return told ?? pods.findByAddress(remoteAddress);
+/** The pod that a resource says it is of; empty where it does not. */
+export function podUidOf(attributes: readonly Attribute[]): string {
+  return textOf(attributes, 'k8s.pod.uid');
 }
 
-/** A resource with what is known of its pod; what it says of itself stays. */
+/** A resource with what is known of its pod. Which pod it is, is not the sender's to say; what else it says stays. */
 export function withPod(attributes: readonly Attribute[], pod: PodMetadata): Attribute[] {
-  const known = new Set(attributes.map(({ key }) => key ?? ''));
-  const about: readonly (readonly [string, string])[] = [
+  const identity: readonly (readonly [string, string])[] = [
     ['k8s.namespace.name', pod.namespace],
     ['k8s.pod.name', pod.name],
     ['k8s.pod.uid', pod.uid],
     ['k8s.node.name', pod.node],
+  ];
+  const replaced = new Set(identity.map(([key]) => key));
+  const own = attributes.filter(({ key }) => !replaced.has(key ?? ''));
+  const known = new Set(own.map(({ key }) => key ?? ''));
+  const about: readonly (readonly [string, string])[] = [
+    ...identity,
     // By these Prometheus tells targets apart; applications that tell no name would all be one.
     ...(known.has('service.name')
       ? []
@@ -38,7 +35,7 @@ export function withPod(attributes: readonly Attribute[], pod: PodMetadata): Att
     ['service.instance.id', `${pod.namespace}.${pod.name}`],
   ];
   const added = about.filter(([key, value]) => value !== '' && !known.has(key));
-  return [...attributes, ...added.map(([key, value]) => ({ key, value: { stringValue: value } }))];
+  return [...own, ...added.map(([key, value]) => ({ key, value: { stringValue: value } }))];
 }
 
 /** Puts the pod on series. Labels of the same names that the sender has given go on as `exported_…`. */

@@ -1,3 +1,4 @@
+import type { SenderPod } from '#libs/log-pipeline';
 import type { PostAnswer, PostRequest } from '#libs/node-listen';
 import {
   decodeOtlpBody,
@@ -21,7 +22,7 @@ import type { MetricSink } from '../outputs/metric-sink.ts';
 import { relabelBatch } from '../outputs/relabel-batch.ts';
 import { toldByResource, writeLogRecord } from './otlp-logs.ts';
 import type { OtlpMetrics } from './otlp-metrics.ts';
-import { podLabels, podOf, withPod } from './otlp-pods.ts';
+import { podLabels, podUidOf, withPod } from './otlp-pods.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 /** How long the event loop may be kept from others. */
@@ -97,15 +98,15 @@ export class OtlpReceiver {
     { body, remoteAddress }: PostRequest,
     form: OtlpForm,
   ): Promise<{ rejected: number; text: string }> {
-    const { sink, context, metrics } = this.#options;
-    const { pods } = context.intake;
+    const { sink, senders, metrics } = this.#options;
     let rejected = 0;
     let first: string | null = null;
     const pause = turns();
     for (const part of decodeOtlpBody(body, form).resourceMetrics ?? []) {
       const attributes = part.resource?.attributes ?? [];
-      const pod = podOf(pods, attributes, remoteAddress);
-      if (pod === null && pods !== null) metrics.unenriched('metrics');
+      const sender = senders.podOf(remoteAddress, podUidOf(attributes));
+      this.#count('metrics', sender);
+      const { pod } = sender;
       const known =
         pod === null ? part : { ...part, resource: { attributes: withPod(attributes, pod) } };
       const mapped = await mapMetricsInTurns({ resourceMetrics: [known] }, pause);
@@ -122,14 +123,14 @@ export class OtlpReceiver {
     { body, remoteAddress }: PostRequest,
     form: OtlpForm,
   ): Promise<{ rejected: number; text: string }> {
-    const { context, senders, metrics } = this.#options;
+    const { context, senders } = this.#options;
     const { groups, counts } = mapLogs(decodeOtlpLogsBody(body, form));
     const nowMs = Date.now();
     const pause = turns();
     const builders: RecordBuilder[] = [];
     for (const { resource, records } of groups) {
-      const source = senders.of(remoteAddress, toldByResource(resource));
-      if (context.intake.pods !== null && source.pod === null) metrics.unenriched('logs');
+      const { source, ...sender } = senders.of(remoteAddress, toldByResource(resource));
+      this.#count('logs', sender);
       for (const record of records) {
         let builder = builders.at(-1);
         if (builder === undefined || builder.byteCount >= CHUNK_BYTES) {
@@ -145,6 +146,12 @@ export class OtlpReceiver {
       builders.map((builder) => handOver(context, OTLP_INPUT, null, builder, true)),
     );
     return { rejected: counts.rejected, text: counts.firstRejection ?? '' };
+  }
+
+  #count(signal: 'metrics' | 'logs', { pod, isContradicted }: SenderPod): void {
+    const { context, metrics } = this.#options;
+    if (isContradicted) metrics.contradicted(signal);
+    if (pod === null && context.intake.pods !== null) metrics.unenriched(signal);
   }
 
   /** One request at a time: as objects it takes many times its bytes. */

@@ -21,6 +21,7 @@ import { configFingerprint } from '../config/config-fingerprint.ts';
 import { InputMetrics } from '../log-inputs/input-metrics.ts';
 import { type LogInputContext, serverTls } from '../log-inputs/log-input.ts';
 import { SenderFields } from '../log-inputs/sender-fields.ts';
+import { networkMatcher } from '../kubernetes/networks.ts';
 import { LogIntake } from '../logs/log-intake.ts';
 import { METRIC_SINK, type MetricSink } from '../outputs/metric-sink.ts';
 import type { OtlpConfig } from './otlp-config.ts';
@@ -98,7 +99,7 @@ export class OtlpRunner implements OnModuleInit, OnApplicationBootstrap, OnModul
     const receiver = new OtlpReceiver({
       sink: this.#sink,
       context: this.#context,
-      senders: new SenderFields(config.labels, intake),
+      senders: new SenderFields(config.labels, intake, networkMatcher(config.forwarders)),
       metrics: this.#metrics,
     });
     const listener = new PostListener({
