@@ -9,7 +9,7 @@ export {
 export { MAX_PUSH_BYTES, PushDecoder } from './decode-push.ts';
 export { decodePushJson } from './decode-push-json.ts';
 export { type LineBatch, LineBatchBuilder, lineBatchOf, type PlainLine } from './line-batch.ts';
-export { LineLogError, type LineLogOptions } from './line-log.ts';
+export type { LineLogOptions } from './line-log.ts';
 export { readMetadata, writeMetadata } from './line-metadata.ts';
 export type { LogArchiveReport, LogArchiveStatistics } from './log-archive.ts';
 export type { LogBatch, LogReadRequest, LogStream, StreamVolume } from './log-source.ts';

@@ -1,10 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { type BlockHandle, MemoryBlockFiles } from '#libs/block-files';
 import { Labels } from '#libs/labels';
-import { MemorySegmentStore } from '#libs/record-log';
+import { LogWriteError, MemorySegmentStore } from '#libs/record-log';
 import { LogsUnavailableError } from './append-report.ts';
 import { lineBatchOf } from './line-batch.ts';
-import { LineLogError } from './line-log.ts';
 import type { LogStore } from './log-store.ts';
 import { DB, line, openStore, texts, WEB } from './store-in-memory.ts';
 
@@ -95,7 +94,7 @@ describe('a log store whose disk fails', () => {
     const { store, segments, blocks, timer } = await openStore();
     await store.append(batch(0));
     segments.faults.failsSync = true;
-    await expect(store.append(batch(1))).rejects.toThrow(LineLogError);
+    await expect(store.append(batch(1))).rejects.toThrow(LogWriteError);
     await expect(store.append(batch(2))).rejects.toThrow(LogsUnavailableError);
     expect(store.unavailability()).toMatchObject({ code: 'log_failing' });
     segments.faults.failsSync = false;

@@ -134,7 +134,7 @@ export class LogStore {
   /**
    * Takes lines as far as the limits allow; resolves when these are on disk.
    * @throws LogsUnavailableError when nothing can be taken at present; nothing of the batch is stored then
-   * @throws LineLogError when the disk did not confirm the lines; they are to be sent again
+   * @throws LogWriteError when the disk did not confirm the lines; they are to be sent again
    */
   async append(batch: LineBatch): Promise<LineAppendReport> {
     const unavailable = this.unavailability();

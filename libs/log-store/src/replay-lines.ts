@@ -1,7 +1,6 @@
 import { BlockError } from '#libs/block-files';
-import { FrameScanner, type SegmentStore } from '#libs/record-log';
+import { FrameScanner, type LogSegment, type SegmentStore } from '#libs/record-log';
 import type { LineBatch } from './line-batch.ts';
-import type { LineSegment } from './line-log.ts';
 import { readLineRecord } from './line-record.ts';
 
 /** How far a replay has come. */
@@ -39,10 +38,10 @@ export async function replayLines(
   store: SegmentStore,
   restore: (batch: LineBatch) => number,
   afterChunk: (progress: LineReplayProgress) => Promise<boolean>,
-): Promise<{ report: LineReplayReport; segments: LineSegment[] } | null> {
+): Promise<{ report: LineReplayReport; segments: LogSegment[] } | null> {
   const listed = await store.list();
   const totalBytes = listed.reduce((sum, segment) => sum + segment.bytes, 0);
-  const segments: LineSegment[] = [];
+  const segments: LogSegment[] = [];
   const segmentsSetAside: number[] = [];
   const unreadableSegments: { sequence: number; reason: string }[] = [];
   let [bytes, lines, tornBytes] = [0, 0, 0];

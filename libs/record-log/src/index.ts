@@ -12,3 +12,6 @@ export {
   type SegmentFaults,
 } from './memory-segment-store.ts';
 export type { DiskSpace, SegmentInfo, SegmentStore } from './segment-store.ts';
+export type { LogRecords, LogSegment } from './log-records.ts';
+export { LogWriteError, RecordLog } from './record-log.ts';
+export { DEFAULT_RECORD_LOG_OPTIONS, type RecordLogOptions } from './record-log-options.ts';

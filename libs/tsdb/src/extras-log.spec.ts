@@ -1,12 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import { BlockFaultError, MemoryBlockFiles, NO_PAUSES } from '#libs/block-files';
 import { Labels, Matcher } from '#libs/labels';
-import { MemorySegmentStore, SegmentFaultError } from '#libs/record-log';
+import { LogWriteError, MemorySegmentStore, SegmentFaultError } from '#libs/record-log';
 import { SampleBatchBuilder } from '#libs/samples';
 import {
   type BatchExtras,
   BlockArchive,
-  LogWriteError,
   StoreUnavailableError,
   TieredStore,
   TimeSeriesStore,

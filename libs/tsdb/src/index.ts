@@ -40,7 +40,6 @@ export type { MergedSelection } from './merged-selection.ts';
 export { MetadataCatalogue, type MetadataVerdict, type MetricMetadata } from './metric-metadata.ts';
 export type { ReplayProgress, ReplayReport } from './replay-log.ts';
 export type { Selection } from './selection.ts';
-export { LogWriteError } from './series-log.ts';
 export { DEFAULT_LOG_OPTIONS, type SeriesLogOptions } from './series-log-options.ts';
 export {
   type StoreStatistics,

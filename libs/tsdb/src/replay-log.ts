@@ -8,7 +8,7 @@ import type { ExtrasLog } from './extras-log.ts';
 import type { LoggedExemplar } from './extras-record.ts';
 import { readRecord, RecordError, type RecordVisitor } from './log-record.ts';
 import { SeriesIdTable } from './series-id-table.ts';
-import type { LogSegment } from './series-log.ts';
+import type { SeriesSegment } from './series-records.ts';
 
 /** How far a replay has come. */
 export interface ReplayProgress {
@@ -47,7 +47,7 @@ export interface ReplayReport {
 /** What a replay leaves for the writer to go on from. */
 export interface ReplayResult {
   readonly report: ReplayReport;
-  readonly liveSegments: readonly LogSegment[];
+  readonly liveSegments: readonly SeriesSegment[];
   readonly highestSeriesId: number;
   /** The id of each row's series in the log; beyond the last row there are zeros. */
   readonly idsOfRows: Float64Array;
@@ -80,7 +80,7 @@ export async function replayLog(
   const replay = new Replay(head, extras);
   const listed = await store.list();
   const totalBytes = listed.reduce((sum, segment) => sum + segment.bytes, 0);
-  const liveSegments: LogSegment[] = [];
+  const liveSegments: SeriesSegment[] = [];
   let bytes = 0;
   for (const [index, { sequence, bytes: segmentBytes }] of listed.entries()) {
     if (isStopped()) return null;

@@ -1,5 +1,7 @@
-/** How a log groups what it writes, and its bounds. */
-export interface SeriesLogOptions {
+import { DEFAULT_RECORD_LOG_OPTIONS, type RecordLogOptions } from '#libs/record-log';
+
+/** How the log groups what it writes, and its bounds. */
+export interface SeriesLogOptions extends RecordLogOptions {
   /** A segment that has reached this size is closed and another begun. */
   readonly segmentBytes: number;
   /**
@@ -7,22 +9,11 @@ export interface SeriesLogOptions {
    * segment, and the next one again.
    */
   readonly segmentPerDefinitions: number;
-  /** What was appended waits at most so long for more before it is written. */
-  readonly groupDelayMs: number;
-  /** So many bytes are written without waiting. */
-  readonly groupBytes: number;
-  /** Nothing more is taken while so many bytes wait to be written. */
-  readonly maxPendingBytes: number;
-  /** After a failed write the next attempt comes so much later. */
-  readonly retryDelayMs: number;
 }
 
 /** Options that fit a disk whose sync takes some milliseconds. */
 export const DEFAULT_LOG_OPTIONS: SeriesLogOptions = {
+  ...DEFAULT_RECORD_LOG_OPTIONS,
   segmentBytes: 32 * 1_024 * 1_024,
   segmentPerDefinitions: 4,
-  groupDelayMs: 5,
-  groupBytes: 1_024 * 1_024,
-  maxPendingBytes: 64 * 1_024 * 1_024,
-  retryDelayMs: 1_000,
 };

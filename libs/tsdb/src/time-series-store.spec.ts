@@ -1,10 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { Labels, Matcher } from '#libs/labels';
-import { MemorySegmentStore, type Timer } from '#libs/record-log';
+import { LogWriteError, MemorySegmentStore, type Timer } from '#libs/record-log';
 import { createSampleWindow, isStaleMarker, SampleBatchBuilder, STALE_MARKER } from '#libs/samples';
 import type { ReplayReport } from './replay-log.ts';
-import { LogWriteError } from './series-log.ts';
 import {
   StoreUnavailableError,
   TimeSeriesStore,

@@ -18,8 +18,9 @@ import { DEFAULT_HEAD_OPTIONS, type HeadOptions } from './head-options.ts';
 import type { MetadataCatalogue } from './metric-metadata.ts';
 import { replayLog, type ReplayProgress, type ReplayReport } from './replay-log.ts';
 import type { Selection } from './selection.ts';
-import { type LogSegment, SeriesLog } from './series-log.ts';
+import { SeriesLog } from './series-log.ts';
 import { DEFAULT_LOG_OPTIONS, type SeriesLogOptions } from './series-log-options.ts';
+import type { SeriesSegment } from './series-records.ts';
 import type { BudgetOffender } from './series-budgets.ts';
 
 /** So many series are dropped without a pause. */
@@ -149,7 +150,8 @@ export class TimeSeriesStore {
       onProgress,
     });
     if (result === null) throw this.notOpen();
-    this.#log.resume(result.liveSegments, result.highestSeriesId, firstSequence);
+    this.#log.resume(result.liveSegments, firstSequence);
+    this.#log.skipSeriesIds(result.highestSeriesId);
     this.#log.adoptSeriesIds(result.idsOfRows);
     this.#state = 'open';
     return result.report;
@@ -286,7 +288,7 @@ export class TimeSeriesStore {
   }
 
   /** Removes segments, after their exemplars and metadata have got into one that stays. */
-  async #removeSegments(segments: readonly LogSegment[]): Promise<void> {
+  async #removeSegments(segments: readonly SeriesSegment[]): Promise<void> {
     const last = segments.at(-1);
     if (last === undefined) return;
     await this.#extras.carryOver(

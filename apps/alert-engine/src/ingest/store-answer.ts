@@ -1,6 +1,6 @@
+import { LogWriteError } from '#libs/record-log';
 import {
   type AppendResult,
-  LogWriteError,
   type RejectReason,
   StoreUnavailableError,
   type UnavailableReason,

@@ -1,10 +1,10 @@
 import {
   type LineAppendReport,
-  LineLogError,
   type LineRejectReason,
   LogsUnavailableError,
   type LogsUnavailableReason,
 } from '#libs/log-store';
+import { LogWriteError } from '#libs/record-log';
 
 const REASONS: Readonly<Record<LineRejectReason, string>> = {
   stream_limit: 'the store has as many active streams as its limit allows',
@@ -59,7 +59,7 @@ export function logsUnavailableOf(error: unknown): LogsUnavailable {
       retryAfterSeconds: RETRY_AFTER[error.code],
     };
   }
-  if (error instanceof LineLogError) {
+  if (error instanceof LogWriteError) {
     return { status: 503, text: error.message, retryAfterSeconds: RETRY_AFTER.log_failing };
   }
   throw error;
