@@ -15,3 +15,9 @@ export type { DiskSpace, SegmentInfo, SegmentStore } from './segment-store.ts';
 export type { LogRecords, LogSegment } from './log-records.ts';
 export { LogWriteError, RecordLog } from './record-log.ts';
 export { DEFAULT_RECORD_LOG_OPTIONS, type RecordLogOptions } from './record-log-options.ts';
+export {
+  type RecordTaker,
+  replaySegments,
+  type SegmentFindings,
+  type SegmentProgress,
+} from './replay-segments.ts';

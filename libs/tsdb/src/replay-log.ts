@@ -1,6 +1,12 @@
 import type { FloatHistogram } from '#libs/histogram';
 import type { Labels } from '#libs/labels';
-import { FrameScanner, type SegmentStore } from '#libs/record-log';
+import {
+  type RecordTaker,
+  replaySegments,
+  type SegmentFindings,
+  type SegmentProgress,
+  type SegmentStore,
+} from '#libs/record-log';
 import type { FamilyMetadata } from './batch-extras.ts';
 import { grown, nextCapacity } from './growing-columns.ts';
 import type { Head } from './head.ts';
@@ -11,37 +17,20 @@ import { SeriesIdTable } from './series-id-table.ts';
 import type { SeriesSegment } from './series-records.ts';
 
 /** How far a replay has come. */
-export interface ReplayProgress {
-  readonly segments: number;
-  readonly totalSegments: number;
-  readonly bytes: number;
-  readonly totalBytes: number;
+export interface ReplayProgress extends SegmentProgress {
   readonly samples: number;
 }
 
-/** What a replay found. Everything but the first three is zero after a clean stop. */
-export interface ReplayReport {
-  readonly segments: number;
+/** What a replay found. What goes beyond samples and series is zero after a clean stop. */
+export interface ReplayReport extends SegmentFindings {
   readonly samples: number;
   readonly series: number;
   /** Samples that were there already: written twice around a failed write. */
   readonly repeatedSamples: number;
   /** Samples beyond the retention. */
   readonly expiredSamples: number;
-  /** The numbers of segments that end within a record, and the bytes cut there: the write a power cut or a kill interrupted. */
-  readonly tornSegments: readonly number[];
-  readonly tornBytes: number;
-  /** Stretches of segments that hold no valid record. */
-  readonly damagedRecords: number;
-  readonly damagedBytes: number;
-  /** Records with a valid checksum that this version does not understand. */
-  readonly unknownRecords: number;
   /** Samples of series of which every definition was in a damaged record. */
   readonly orphanedSamples: number;
-  /** Segments of which a copy was kept because of damage. */
-  readonly segmentsSetAside: readonly number[];
-  /** Segments that could not be read to their end, with the reason. */
-  readonly unreadableSegments: readonly { readonly sequence: number; readonly reason: string }[];
 }
 
 /** What a replay leaves for the writer to go on from. */
@@ -67,99 +56,40 @@ export interface ReplayOptions {
 }
 
 /**
- * Reads all segments back into an empty head and what is kept beside it, oldest first. It does not fail on anything the segments hold: a torn tail
- * is cut, a segment with damage inside is set aside as a copy and used as far as it is sound.
+ * Reads all segments back into an empty head and what is kept beside it, oldest first.
  * @returns null when it was stopped; the head then holds a part and is of no use
  */
 export async function replayLog(
   store: SegmentStore,
   head: Head,
   extras: ExtrasLog,
-  { oldestMsOf, isStopped, onProgress }: ReplayOptions,
+  options: ReplayOptions,
 ): Promise<ReplayResult | null> {
-  const replay = new Replay(head, extras);
-  const listed = await store.list();
-  const totalBytes = listed.reduce((sum, segment) => sum + segment.bytes, 0);
-  const liveSegments: SeriesSegment[] = [];
-  let bytes = 0;
-  for (const [index, { sequence, bytes: segmentBytes }] of listed.entries()) {
-    if (isStopped()) return null;
-    const progressOf = (segments: number): ReplayProgress => ({
-      segments,
-      totalSegments: listed.length,
-      bytes,
-      totalBytes,
-      samples: replay.samples,
-    });
-    replay.beginSegment(sequence, oldestMsOf(sequence));
-    const scanner = new FrameScanner((payload) => replay.take(payload));
-    try {
-      for await (const chunk of store.read(sequence)) {
-        scanner.push(chunk);
-        bytes += chunk.length;
-        onProgress(progressOf(index));
-        if (isStopped()) return null;
-      }
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      replay.unreadable.push({ sequence, reason });
-    }
-    const summary = scanner.finish();
-    const isUnreadable = replay.unreadable.at(-1)?.sequence === sequence;
-    // The last one may be a file whose first bytes never came; before it that cannot be.
-    const isBlank = summary.soundBytes === 0 && summary.tornBytes > 0 && index < listed.length - 1;
-    replay.damagedRecords += summary.damagedStretches + (isBlank ? 1 : 0);
-    replay.damagedBytes += summary.damagedBytes + (isBlank ? summary.tornBytes : 0);
-    const isDamaged = summary.damagedStretches > 0 || replay.unknownInSegment > 0;
-    if (isDamaged || isBlank || isUnreadable) {
-      replay.setAside.push(sequence);
-      await ignoringFailure(store.setAside(sequence));
-    }
-    // The tail of what could not be read may be sound.
-    if (summary.tornBytes > 0 && !isUnreadable && !isBlank) {
-      replay.tornSegments.push(sequence);
-      replay.tornBytes += summary.tornBytes;
-      await ignoringFailure(store.truncate(sequence, summary.soundBytes));
-    }
-    liveSegments.push({ sequence, bytes: segmentBytes, maxMs: replay.segmentMaxMs });
-    onProgress(progressOf(index + 1));
-  }
+  const replay = new Replay(head, extras, options);
+  const findings = await replaySegments(store, replay);
+  if (findings === null) return null;
   replay.adoptOrphans();
   extras.finishReplay();
   return {
-    report: replay.report(listed.length),
-    liveSegments,
+    report: replay.report(findings),
+    liveSegments: replay.segments,
     highestSeriesId: replay.highestId,
     idsOfRows: replay.idsOfRows,
   };
 }
 
-/** Neither a copy nor a cut decides about the data; a full or read-only disk must not keep the store from starting. */
-async function ignoringFailure(action: Promise<void>): Promise<void> {
-  try {
-    await action;
-  } catch {
-    // The damage is found and counted again at the next start.
-  }
-}
-
-class Replay implements RecordVisitor {
+class Replay implements RecordTaker, RecordVisitor {
   readonly #head: Head;
   readonly #extras: ExtrasLog;
+  readonly #options: ReplayOptions;
   #sequence = 0;
   #oldestMs = -Infinity;
   readonly #rowsOfIds = new SeriesIdTable();
   idsOfRows = new Float64Array(0);
-  readonly setAside: number[] = [];
-  readonly unreadable: { sequence: number; reason: string }[] = [];
+  readonly segments: SeriesSegment[] = [];
   highestId = 0;
-  samples = 0;
-  readonly tornSegments: number[] = [];
-  tornBytes = 0;
-  damagedRecords = 0;
-  damagedBytes = 0;
-  unknownInSegment = 0;
-  segmentMaxMs = -Infinity;
+  #samples = 0;
+  #segmentMaxMs = -Infinity;
   #series = 0;
   #repeatedSamples = 0;
   #expiredSamples = 0;
@@ -169,28 +99,36 @@ class Replay implements RecordVisitor {
   readonly #waitingTimesMs: number[] = [];
   #waitingWords = new Uint32Array(0);
   readonly #waitingHistograms: { id: number; timeMs: number; histogram: FloatHistogram }[] = [];
-  #unknownRecords = 0;
 
-  constructor(head: Head, extras: ExtrasLog) {
+  constructor(head: Head, extras: ExtrasLog, options: ReplayOptions) {
     this.#head = head;
     this.#extras = extras;
+    this.#options = options;
   }
 
-  beginSegment(sequence: number, oldestMs: number): void {
+  beginSegment(sequence: number): void {
     this.#sequence = sequence;
-    this.#oldestMs = oldestMs;
-    this.segmentMaxMs = -Infinity;
-    this.unknownInSegment = 0;
+    this.#oldestMs = this.#options.oldestMsOf(sequence);
+    this.#segmentMaxMs = -Infinity;
   }
 
-  take(payload: Buffer): void {
+  take(payload: Buffer): boolean {
     try {
       readRecord(payload, this);
+      return true;
     } catch (error) {
       if (!(error instanceof RecordError)) throw error;
-      this.#unknownRecords++;
-      this.unknownInSegment++;
+      return false;
     }
+  }
+
+  endSegment(sequence: number, bytes: number): void {
+    this.segments.push({ sequence, bytes, maxMs: this.#segmentMaxMs });
+  }
+
+  goesOn(progress: SegmentProgress): boolean {
+    this.#options.onProgress({ ...progress, samples: this.#samples });
+    return !this.#options.isStopped();
   }
 
   segment(version: number, _sequence: number): void {
@@ -214,7 +152,7 @@ class Replay implements RecordVisitor {
   }
 
   sample(id: number, timeMs: number, firstWord: number, secondWord: number): void {
-    if (timeMs > this.segmentMaxMs) this.segmentMaxMs = timeMs;
+    if (timeMs > this.#segmentMaxMs) this.#segmentMaxMs = timeMs;
     const row = this.#rowsOfIds.rowOf(id);
     if (row < 0) {
       // Never to be given to another series, or that one would inherit these samples at the next start.
@@ -223,14 +161,14 @@ class Replay implements RecordVisitor {
     } else if (timeMs < this.#oldestMs) {
       this.#expiredSamples++;
     } else if (this.#head.restoreSample(row, timeMs, firstWord, secondWord)) {
-      this.samples++;
+      this.#samples++;
     } else {
       this.#repeatedSamples++;
     }
   }
 
   histogram(id: number, timeMs: number, histogram: FloatHistogram): void {
-    if (timeMs > this.segmentMaxMs) this.segmentMaxMs = timeMs;
+    if (timeMs > this.#segmentMaxMs) this.#segmentMaxMs = timeMs;
     const row = this.#rowsOfIds.rowOf(id);
     if (row < 0) {
       if (id > this.highestId) this.highestId = id;
@@ -242,7 +180,7 @@ class Replay implements RecordVisitor {
     } else if (timeMs < this.#oldestMs) {
       this.#expiredSamples++;
     } else if (this.#head.restoreHistogram(row, timeMs, histogram)) {
-      this.samples++;
+      this.#samples++;
     } else {
       this.#repeatedSamples++;
     }
@@ -292,21 +230,14 @@ class Replay implements RecordVisitor {
     this.#waitingWords[2 * count + 1] = secondWord;
   }
 
-  report(segments: number): ReplayReport {
+  report(findings: SegmentFindings): ReplayReport {
     return {
-      segments,
-      samples: this.samples,
+      ...findings,
+      samples: this.#samples,
       series: this.#series,
       repeatedSamples: this.#repeatedSamples,
       expiredSamples: this.#expiredSamples,
-      tornSegments: this.tornSegments,
-      tornBytes: this.tornBytes,
-      damagedRecords: this.damagedRecords,
-      damagedBytes: this.damagedBytes,
-      unknownRecords: this.#unknownRecords,
       orphanedSamples: this.#orphanedSamples,
-      segmentsSetAside: this.setAside,
-      unreadableSegments: this.unreadable,
     };
   }
 }
