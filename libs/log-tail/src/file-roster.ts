@@ -1,44 +1,19 @@
 import type { ByteFlow } from './byte-flow.ts';
 import { type DescriptorBudget, openCount } from './descriptor-budget.ts';
 import { FileMemory } from './file-memory.ts';
-import { FINGERPRINT_BYTES, fingerprintOf } from './fingerprint.ts';
+import { FileIdentity } from './file-identity.ts';
+import { FINGERPRINT_BYTES } from './fingerprint.ts';
 import {
   type Checkpoint,
-  type Fingerprint,
   type FoundLogFile,
   LogFileError,
   type LogFileHandle,
   type LogFiles,
 } from './log-files.ts';
-import { missedRotations, recentArchives } from './rotation.ts';
+import { missedRotations, originalOf, recentArchives } from './rotation.ts';
+import { noteReadError, type TailCounters } from './tail-counters.ts';
+import type { TailGroup } from './tail-group.ts';
 import { folderOf, keyOf, TailedFile } from './tailed-file.ts';
-
-/** A set of files that are read alike. */
-export interface TailGroup {
-  readonly name: string;
-  /** Where to begin in files that exist when the tailer starts and are not known from before. */
-  readonly from: 'beginning' | 'end';
-  /** A longer line keeps its beginning. */
-  readonly maxLineBytes: number;
-}
-
-/** How the tailer fared since it was made. */
-export interface TailCounters {
-  readBytes: number;
-  readLines: number;
-  rotations: number;
-  truncations: number;
-  truncatedLines: number;
-  truncatedBytes: number;
-  /** Files that an earlier run had been reading and that could not be found again. */
-  lostFiles: number;
-  /** Bytes that were overwritten, or gone at a restart, before they were read, as far as is known. */
-  lostBytes: number;
-  openErrors: number;
-  readErrors: number;
-  /** Files that were found and not read because of `maxFiles`, at the last look. */
-  skippedFiles: number;
-}
 
 /** How long after the start files of an earlier run are looked for. */
 const RESUME_WITHIN_MS = 60_000;
@@ -76,6 +51,7 @@ export class FileRoster {
   readonly #active = new Map<string, TailedFile>();
   readonly #memory = new FileMemory();
   readonly #head = Buffer.alloc(FINGERPRINT_BYTES);
+  readonly #identity: FileIdentity;
   /** Folders with files that are not open because there is nothing in them. */
   readonly #unopened = new Set<string>();
   /** What the last look found, and how many files were open after it; null unless it changed nothing. */
@@ -89,6 +65,12 @@ export class FileRoster {
   constructor(options: FileRosterOptions) {
     this.#options = options;
     this.#groups = new Map(options.groups.map((group) => [group.name, group]));
+    this.#identity = new FileIdentity({
+      memory: this.#memory,
+      tailed: this.#tailed,
+      counters: options.counters,
+      open: (group, path) => this.#open(group, path),
+    });
   }
 
   /** Recalls how far an earlier run came; null when that is not known, and all is read once more. */
@@ -196,14 +178,14 @@ export class FileRoster {
   async #meet(group: TailGroup, found: FoundLogFile, nowMs: number): Promise<void> {
     const active = this.#active.get(found.path);
     if (active !== undefined && active.key === keyOf(found)) {
-      active.seenMs = nowMs;
       if (!active.isOpen && active.hasChangedSinceClosed(found)) {
         await this.#openAgain(group, active, nowMs);
       }
+      active.seenMs = nowMs;
       return;
     }
     // A pattern such as `*.log*` matches a file again under its rotated name.
-    if (this.#isKnown(found)) return;
+    if (this.#tailed.has(keyOf(found)) || (await this.#identity.isRead(group, found))) return;
     // Where there are very many, those in which there is nothing are left for those in which there is.
     const isCrowded =
       this.#tailed.size >= this.#options.maxFiles / 2 ||
@@ -224,10 +206,20 @@ export class FileRoster {
       await handle.close();
       return;
     }
+    const original = handle.isArchive ? originalOf(found.path) : null;
+    if (original !== null) {
+      const use = await this.#identity.recognize(original, handle);
+      if (use === 'known') {
+        this.#memory.seenAs(found);
+        await handle.close();
+      }
+      if (use !== 'new') return;
+    }
     if (active !== undefined) await this.#retire(active, nowMs);
     const history = this.#memory.lastUnder(found.path);
+    const hasOldInode = await this.#identity.hasOldInode(handle);
     let last = this.#lastUnder(found.path);
-    if (history === undefined || history.key !== key) {
+    if (history === undefined || history.key !== key || hasOldInode) {
       // Whatever came before the file just opened has been renamed by now, so this look misses none.
       last = (await this.#resumeUnder(group, found.path, nowMs)) ?? last;
       const sinceMs = history?.seenMs ?? (this.#firstScanMs === null ? null : this.#lastScanMs);
@@ -235,6 +227,7 @@ export class FileRoster {
         last = await this.#adoptMissed(group, found.path, sinceMs, key, last, nowMs);
       }
     }
+    if (hasOldInode) this.#forgetOverwritten(key);
     const file = await this.#adopt(group, found.path, handle, nowMs);
     file.predecessor = last;
     this.#active.set(found.path, file);
@@ -265,11 +258,9 @@ export class FileRoster {
     file.changedMs = nowMs;
     file.isBusy = true;
     try {
-      if (!(await file.hasSameBeginning(this.#head))) {
-        // Truncated, or deleted while it was closed, and its inode given to another.
-        if (file.offset > 0) this.#options.counters.truncations++;
-        this.#options.counters.lostBytes += file.restart();
-        this.hasChanged = true;
+      const isKnown = file.fingerprint.lengthBytes > 0;
+      if (!isKnown || !(await file.hasSameBeginning(this.#head))) {
+        await this.#startAnew(file, nowMs);
       }
     } catch (error) {
       noteReadError(file, error, this.#options.counters);
@@ -278,11 +269,33 @@ export class FileRoster {
     }
   }
 
+  /** A file was truncated while it was closed, or deleted or compressed and its inode given to another. */
+  async #startAnew(file: TailedFile, nowMs: number): Promise<void> {
+    const { path, key, seenMs } = file;
+    this.hasChanged = true;
+    this.#memory.displace(key, file.toCheckpoint(false));
+    this.#options.counters.lostBytes += file.restart();
+    const group = this.group(file);
+    file.predecessor = await this.#adoptMissed(group, path, seenMs, key, null, nowMs);
+    if (this.#memory.forgetDisplaced(key) !== undefined) this.#options.counters.truncations++;
+  }
+
+  /** What an earlier run was reading is neither under another name nor in an archive. */
+  #forgetOverwritten(key: string): void {
+    const old = this.#memory.forgetDisplaced(key);
+    if (old === undefined || old.isDone) return;
+    const { counters, flowOf } = this.#options;
+    const lost = Math.max(0, (old.seenBytes ?? old.offset) - old.offset);
+    counters.truncations++;
+    counters.lostBytes += lost;
+    flowOf(old.group, old.path).lostBytes += lost;
+  }
+
   /** The newest of the files that were under a path and are still being read. */
   #lastUnder(path: string): TailedFile | null {
-    let last: TailedFile | null = null;
-    for (const file of this.#tailed.values()) if (file.path === path) last = file;
-    return last;
+    const files = [...this.#tailed.values()].filter((file) => file.path === path);
+    const followed = new Set(files.map(({ predecessor }) => predecessor));
+    return files.findLast((file) => !followed.has(file)) ?? null;
   }
 
   /** Starts to read an open file, where an earlier run stopped if it is known from there. */
@@ -317,6 +330,8 @@ export class FileRoster {
       } else if (isNew && this.#firstScanMs === null && group.from === 'end') {
         await this.#skipToEnd(file);
       }
+      // Nothing else tells it from others.
+      if (handle.isArchive) await file.hasSameBeginning(this.#head);
     } catch (error) {
       noteReadError(file, error, this.#options.counters);
     } finally {
@@ -350,11 +365,28 @@ export class FileRoster {
   async #openRenamed(file: TailedFile, nowMs: number): Promise<void> {
     const siblings = await this.#options.files.siblings(file.path);
     const sibling = siblings.find((candidate) => keyOf(candidate) === file.key);
-    if (sibling === undefined) return;
+    if (sibling === undefined) {
+      await this.#openArchived(file, siblings);
+      return;
+    }
     const handle = await this.#open(this.group(file), sibling.path);
     if (handle === null) return;
     if (keyOf(handle.id) === file.key) await this.#attach(file, handle, nowMs);
     else await handle.close();
+  }
+
+  /** Finds a closed file that was renamed and compressed. */
+  async #openArchived(file: TailedFile, siblings: readonly FoundLogFile[]): Promise<void> {
+    for (const archive of recentArchives(file.path, siblings, file.seenMs)) {
+      const handle = await this.#open(this.group(file), archive.path);
+      if (handle === null) continue;
+      const use = await this.#identity.useFor(file, handle);
+      if (use === 'new') {
+        await this.#identity.attachArchive(file, handle);
+        return;
+      }
+      if (use === 'known') await handle.close();
+    }
   }
 
   /** Reads files that were made and renamed while nobody looked. @returns the last in the line */
@@ -370,7 +402,7 @@ export class FileRoster {
     const missed = missedRotations(
       path,
       siblings,
-      (file) => this.#isKnown(file),
+      (file) => this.#tailed.has(keyOf(file)),
       (file) => keyOf(file) === currentKey,
       sinceMs,
     );
@@ -381,7 +413,10 @@ export class FileRoster {
       first,
       nowMs,
     );
-    for (const sibling of missed) last = await this.#openRotated(group, path, sibling, last, nowMs);
+    for (const sibling of missed) {
+      if (await this.#identity.isRead(group, sibling)) continue;
+      last = await this.#openRotated(group, path, sibling, last, nowMs);
+    }
     return last;
   }
 
@@ -395,15 +430,11 @@ export class FileRoster {
   ): Promise<TailedFile | null> {
     let last = first;
     for (const archive of archives) {
-      const key = keyOf(archive);
-      if (this.#tailed.has(key) || this.#memory.isDone(key)) continue;
+      // That it has the inode of one that was read tells nothing: inodes are given out again.
+      if (this.#tailed.has(keyOf(archive))) continue;
       const handle = await this.#open(group, archive.path);
       if (handle === null) continue;
-      const use = await this.#recognize(path, handle).catch((error: unknown) => {
-        if (!(error instanceof LogFileError)) throw error;
-        this.#options.counters.readErrors++;
-        return 'known' as const;
-      });
+      const use = await this.#identity.recognize(path, handle);
       if (use === 'known') await handle.close();
       if (use !== 'new') continue;
       const file = await this.#adopt(group, path, handle, nowMs);
@@ -415,29 +446,6 @@ export class FileRoster {
     return last;
   }
 
-  /**
-   * Finds the file of which an archive was made, by how it begins. What was not read to its end is continued.
-   * @returns whether it is a file that was or is being read, one that had been closed and is now read from the archive,
-   *   or one that is new to us
-   */
-  async #recognize(path: string, handle: LogFileHandle): Promise<'known' | 'attached' | 'new'> {
-    const length = await handle.read(this.#head, 0, FINGERPRINT_BYTES, 0);
-    const isSame = ({ lengthBytes, hash }: Fingerprint): boolean =>
-      lengthBytes > 0 &&
-      lengthBytes <= length &&
-      fingerprintOf(this.#head, lengthBytes).hash === hash;
-    for (const file of this.#tailed.values()) {
-      if (file.path !== path || !isSame(file.fingerprint)) continue;
-      if (file.isOpen || file.state === 'active') return 'known';
-      file.attach(handle);
-      return 'attached';
-    }
-    const isRead = this.#memory.recognizeArchive(path, handle.id, (known) =>
-      isSame(known.fingerprint),
-    );
-    return isRead ? 'known' : 'new';
-  }
-
   async #openRotated(
     group: TailGroup,
     path: string,
@@ -447,7 +455,10 @@ export class FileRoster {
   ): Promise<TailedFile | null> {
     const handle = await this.#open(group, sibling.path);
     if (handle === null) return predecessor;
-    if (this.#tailed.has(keyOf(handle.id))) {
+    // What was copied before it was truncated has been read as far as the original was.
+    const use = this.#memory.hasDisplaced ? await this.#identity.recognize(path, handle) : 'new';
+    if (use === 'attached') return predecessor;
+    if (use === 'known' || this.#tailed.has(keyOf(handle.id))) {
       await handle.close();
       return predecessor;
     }
@@ -461,13 +472,18 @@ export class FileRoster {
   /** The file an earlier run read under `path`, if it now has a rotated name. */
   async #resumeUnder(group: TailGroup, path: string, nowMs: number): Promise<TailedFile | null> {
     let last: TailedFile | null = null;
-    const siblings = (await this.#options.files.siblings(path)).toSorted(
-      (a, b) => a.modifiedMs - b.modifiedMs,
-    );
-    for (const sibling of siblings) {
-      const checkpoint = this.#memory.resumable.get(keyOf(sibling));
-      if (checkpoint === undefined || checkpoint.path !== path) continue;
+    const siblings = await this.#options.files.siblings(path);
+    const { resumable } = this.#memory;
+    for (const sibling of siblings.toSorted((a, b) => a.modifiedMs - b.modifiedMs)) {
+      const known = resumable.get(keyOf(sibling));
+      if (known?.path !== path || !(await this.#identity.isStill(known, group, sibling))) continue;
       last = await this.#openRotated(group, path, sibling, last, nowMs);
+    }
+    for (const { path: under, seenMs } of resumable.values()) {
+      if (under !== path) continue;
+      // It has another inode since it was compressed.
+      const archives = recentArchives(path, siblings, seenMs);
+      return this.#adoptArchives(group, path, archives, last, nowMs);
     }
     return last;
   }
@@ -487,12 +503,8 @@ export class FileRoster {
       counters.lostBytes += lost;
       flowOf(group, path).lostBytes += lost;
     }
-    this.#memory.resumable.clear();
+    this.#memory.giveUp();
     this.hasChanged = true;
-  }
-
-  #isKnown(found: FoundLogFile): boolean {
-    return this.#tailed.has(keyOf(found)) || this.#memory.isRead(found);
   }
 
   async #open(group: TailGroup, path: string): Promise<LogFileHandle | null> {
@@ -507,11 +519,4 @@ export class FileRoster {
       return null;
     }
   }
-}
-
-/** A file can't be read for now; the error is shown with it. */
-export function noteReadError(file: TailedFile, error: unknown, counters: TailCounters): void {
-  if (!(error instanceof LogFileError)) throw error;
-  file.lastError = error.message;
-  counters.readErrors++;
 }

@@ -1,5 +1,6 @@
 export { type ByteFlow, noFlow } from './byte-flow.ts';
-export type { TailCounters, TailGroup } from './file-roster.ts';
+export type { TailCounters } from './tail-counters.ts';
+export type { TailGroup } from './tail-group.ts';
 export { fingerprintOf, FINGERPRINT_BYTES } from './fingerprint.ts';
 export {
   type FrameOptions,

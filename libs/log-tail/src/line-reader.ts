@@ -1,4 +1,4 @@
-import type { TailCounters } from './file-roster.ts';
+import type { TailCounters } from './tail-counters.ts';
 import { frameLines, LineColumns } from './line-batch.ts';
 import type { TailedFile } from './tailed-file.ts';
 

@@ -40,6 +40,8 @@ export interface LogFileHandle {
   readonly id: FileId;
   /** It can be read from the front only, and not on the spot; how large it is shows at its end. */
   readonly isArchive: boolean;
+  /** How many bytes it holds, modulo 2^32 for an archive; null where that is not told. */
+  contentBytes(): number | null;
   /** Answered from memory by the kernel for an open file, hence synchronous. @throws LogFileError */
   stat(): LogFileStat;
   /** Reads up to `length` bytes at `position` of the file into `buffer` at `offset`; 0 at the end. Rejects with LogFileError. */

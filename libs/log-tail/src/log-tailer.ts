@@ -1,11 +1,13 @@
 import { assert } from '#libs/invariant';
 import { type ByteFlow, noFlow } from './byte-flow.ts';
 import { DescriptorBudget } from './descriptor-budget.ts';
-import { FileRoster, noteReadError, type TailCounters, type TailGroup } from './file-roster.ts';
+import { FileRoster } from './file-roster.ts';
 import { FINGERPRINT_BYTES } from './fingerprint.ts';
 import type { LineBatch, LineColumns } from './line-batch.ts';
 import { LineReader } from './line-reader.ts';
 import type { CheckpointStore, LogFiles } from './log-files.ts';
+import { noteReadError, type TailCounters } from './tail-counters.ts';
+import type { TailGroup } from './tail-group.ts';
 import type { TailedFile } from './tailed-file.ts';
 import { failedStatus, statusOf, type TailedFileStatus } from './tailed-file-status.ts';
 

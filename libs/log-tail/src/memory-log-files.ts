@@ -27,6 +27,8 @@ export class MemoryLogFiles implements LogFiles {
   /** Whether it claims to; whoever sets it tells the reader. */
   tellsOfChanges = false;
   nowMs = 0;
+  /** Whether the inode of a file that is deleted goes to the next that is made, as on ext4. */
+  reusesInodes = true;
   /** Which names a group finds; by default those ending in `.log`. */
   matches: (group: string, path: string) => boolean = (_, path) => path.endsWith('.log');
   /** Thrown by the next reads of a path, for as long as it is set. */
@@ -69,13 +71,12 @@ export class MemoryLogFiles implements LogFiles {
     file.modifiedMs = this.nowMs;
   }
 
-  /** Like ext4, gives the inode to the next file that is made. */
   delete(path: string): void {
     const file = this.#names.get(path);
     if (file === undefined) return;
     this.#names.delete(path);
     file.links--;
-    if (this.openHandles === 0) this.#freeInodes.push(file.inode);
+    if (this.openHandles === 0 && this.reusesInodes) this.#freeInodes.push(file.inode);
   }
 
   find(group: string): Promise<readonly FoundLogFile[]> {
@@ -126,6 +127,10 @@ class MemoryHandle implements LogFileHandle {
     this.#file = file;
     this.#path = path;
     this.#files = files;
+  }
+
+  contentBytes(): number {
+    return this.#file.bytes.length;
   }
 
   stat(): LogFileStat {

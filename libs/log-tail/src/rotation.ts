@@ -13,16 +13,27 @@ function isArchiveName(name: string, original: string): boolean {
   return name.endsWith('.gz') && isRotatedName(name.slice(0, -3), original);
 }
 
-/** The compressed files beside a path that were written since it was last seen, oldest first. */
+/** The path of the file that was rotated and compressed to be what is at `path`; null where that is not what its name says. */
+export function originalOf(path: string): string | null {
+  const match = path.endsWith('.gz') ? /[.-]\d[\d.:TZ_-]*$/.exec(path.slice(0, -3)) : null;
+  return match === null ? null : path.slice(0, match.index);
+}
+
+/**
+ * The compressed files beside a path that were written since it was last seen, oldest first, without those that are still
+ * being made of a file beside them.
+ */
 export function recentArchives(
   path: string,
   siblings: readonly FoundLogFile[],
   sinceMs: number,
 ): FoundLogFile[] {
+  const paths = new Set(siblings.map((file) => file.path));
   return siblings
     .filter(
       (file) =>
         isArchiveName(baseName(file.path), baseName(path)) &&
+        !paths.has(file.path.slice(0, -'.gz'.length)) &&
         file.modifiedMs >= sinceMs - CLOCK_SLACK_MS,
     )
     .toSorted((a, b) => a.modifiedMs - b.modifiedMs || (a.path < b.path ? -1 : 1));

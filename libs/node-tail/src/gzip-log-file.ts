@@ -1,3 +1,4 @@
+import { fstatSync, readSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
@@ -7,6 +8,8 @@ import { type FileId, LogFileError, type LogFileHandle, type LogFileStat } from 
 const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 /** No log file is that long; something that is made to unpack for ever is. */
 const MAX_UNPACKED_BYTES = 64 * 1024 * 1024 * 1024;
+/** Header and trailer alone. */
+const MIN_BYTES = 18;
 const PIECE_BYTES = 64 * 1024;
 /** As large as this the rest seems while nobody knows. */
 const UNKNOWN_REST_BYTES = 1024 * 1024;
@@ -30,6 +33,18 @@ export class GzipLogFileHandle implements LogFileHandle {
     this.#path = path;
     this.#handle = handle;
     this.id = id;
+  }
+
+  /** As the last four bytes tell; of several members behind one another they tell the last one's. */
+  contentBytes(): number | null {
+    try {
+      const { size } = fstatSync(this.#handle.fd);
+      const told = Buffer.alloc(4);
+      if (size < MIN_BYTES || readSync(this.#handle.fd, told, 0, 4, size - 4) < 4) return null;
+      return told.readUInt32LE();
+    } catch {
+      return null;
+    }
   }
 
   stat(): LogFileStat {

@@ -269,6 +269,10 @@ class NodeLogFileHandle implements LogFileHandle {
     this.id = id;
   }
 
+  contentBytes(): number {
+    return this.stat().sizeBytes;
+  }
+
   stat(): LogFileStat {
     try {
       const { size, mtimeMs, nlink } = fstatSync(this.#handle.fd);

@@ -47,6 +47,7 @@ class CountedFiles extends MemoryLogFiles {
     return {
       id: handle.id,
       isArchive: handle.isArchive,
+      contentBytes: () => handle.contentBytes(),
       stat: () => handle.stat(),
       read: async (buffer, offset, length, position) =>
         counted(await handle.read(buffer, offset, length, position), position),
