@@ -4,6 +4,7 @@ import type { Labels, Matcher } from '#libs/labels';
 import { createSampleWindow, type SampleBatch, type SampleWindow } from '#libs/samples';
 import { noRejections, type Rejection, type RejectReason } from './append-result.ts';
 import { HeadLookups } from './head-lookups.ts';
+import { HiddenRows } from './hidden-rows.ts';
 import type { HeadOptions } from './head-options.ts';
 import { labelProblem } from './label-limits.ts';
 import { RowSamples } from './row-samples.ts';
@@ -11,6 +12,7 @@ import { type BudgetOffender, SeriesBudgets } from './series-budgets.ts';
 import { type Selection, SelectionCache } from './selection.ts';
 import type { StartChanges, StartTimes } from './start-times.ts';
 import { type IndexFootprint, SeriesIndex } from './series-index.ts';
+import type { TimeRange } from './tombstones.ts';
 
 /** A removed row is not handed out again for so long; no query runs longer. */
 const ROW_QUARANTINE_MS = 10 * 60_000;
@@ -54,6 +56,8 @@ export class Head {
   readonly #options: HeadOptions;
   readonly #index = new SeriesIndex();
   readonly #samples = new RowSamples();
+  /** What others read; the head itself sees what has been deleted, so that it is not taken a second time. */
+  readonly #visible = new HiddenRows(this.#samples);
   readonly #selections: SelectionCache;
   #acceptedRows = new Uint32Array(1_024);
   #acceptedSamples = new Uint32Array(1_024);
@@ -77,7 +81,7 @@ export class Head {
     this.#options = options;
     this.#budgets = new SeriesBudgets(this.#index, options.seriesBudgets);
     this.lookups = new HeadLookups(this.#index, this.#samples, this);
-    this.#selections = new SelectionCache(this.#index, this.#samples, MAX_SELECTIONS);
+    this.#selections = new SelectionCache(this.#index, this.#visible, MAX_SELECTIONS);
   }
 
   get seriesCount(): number {
@@ -344,7 +348,12 @@ export class Head {
 
   /** Points `window` at samples of a row; see {@link Selection.read}. */
   read(row: number, minMs: number, maxMs: number, window: SampleWindow): void {
-    this.#samples.read(row, minMs, maxMs, window);
+    this.#visible.read(row, minMs, maxMs, window);
+  }
+
+  /** Hides the samples in a range from every reader, of the series that there are. */
+  hide(matchers: readonly Matcher[], range: TimeRange): void {
+    this.#visible.hide(this.select(matchers).rows, range);
   }
 
   /** Drops what is beyond the retention; see {@link dropBefore}. */
@@ -369,6 +378,7 @@ export class Head {
     }
     this.#selections.forgetUnused(nowMs);
     this.#samples.dropBefore(cutoffMs);
+    this.#visible.forgetGone((row) => this.#samples.firstMs(row));
     const vanished: number[] = [];
     let minMs = Infinity;
     for (let row = 0; row < this.#index.rowCount; row++) {
@@ -379,7 +389,10 @@ export class Head {
     }
     this.#minMs = Math.max(minMs, cutoffMs);
     if (vanished.length === 0) return vanished;
-    for (const row of vanished) this.#samples.clearRow(row);
+    for (const row of vanished) {
+      this.#samples.clearRow(row);
+      this.#visible.clearRow(row);
+    }
     this.#index.remove(vanished);
     this.#removedSeries += vanished.length;
     this.#quarantine.push({ untilMs: nowMs + ROW_QUARANTINE_MS, rows: vanished });

@@ -147,15 +147,32 @@ export function inOrder(histograms: readonly TimedHistogram[]): TimedHistogram[]
   for (const place of places) {
     const one = histograms[place]!;
     if (one.timeMs === ordered.at(-1)?.timeMs) continue;
-    const isContradicted = place !== before + 1 && one.histogram.counterResetHint === 'not_reset';
-    ordered.push(
-      isContradicted
-        ? { ...one, histogram: { ...one.histogram, counterResetHint: 'unknown' } }
-        : one,
-    );
+    ordered.push(place === before + 1 ? one : withoutPredecessor(one));
     before = place;
   }
   return ordered;
+}
+
+/** Those whose time is not hidden, of histograms in order. @param isAfterHidden whether one before them is */
+export function withoutHidden(
+  histograms: readonly TimedHistogram[],
+  isHidden: (timeMs: number) => boolean,
+  isAfterHidden: boolean,
+): TimedHistogram[] {
+  const shown: TimedHistogram[] = [];
+  let isNext = !isAfterHidden;
+  for (const one of histograms) {
+    const shows = !isHidden(one.timeMs);
+    if (shows) shown.push(isNext ? one : withoutPredecessor(one));
+    isNext = shows;
+  }
+  return shown;
+}
+
+/** What was known of a reset since the histogram before, of which that is not before it any more. */
+function withoutPredecessor(one: TimedHistogram): TimedHistogram {
+  if (one.histogram.counterResetHint !== 'not_reset') return one;
+  return { ...one, histogram: { ...one.histogram, counterResetHint: 'unknown' } };
 }
 
 /** Chunks of at most so many histograms each. */

@@ -54,4 +54,5 @@ export {
   TieredStore,
   type TieredStoreOptions,
 } from './tiered-store.ts';
+export { TombstoneLimitError } from './tombstones.ts';
 export { ChunkError } from './xor-chunk.ts';

@@ -8,6 +8,8 @@ import type { BlockWriter } from './block/block-writer.ts';
 import { MergedSelection, SelectionKeeper } from './merged-selection.ts';
 import type { ReplayProgress, ReplayReport } from './replay-log.ts';
 import type { Selection } from './selection.ts';
+import { type Handover, readMarks, writeMarks } from './store-marks.ts';
+import { type Tombstone, Tombstones, touchedBy } from './tombstones.ts';
 import { type StoreUnavailableError, type TimeSeriesStore } from './time-series-store.ts';
 
 const MINUTE_MS = 60_000;
@@ -36,17 +38,12 @@ export const DEFAULT_TIERED_OPTIONS: TieredStoreOptions = {
   maxBlockBytes: Infinity,
 };
 
-/** Up to where, and in which segments of the log, samples are in blocks. */
-interface Handover {
-  readonly beforeMs: number;
-  /** Segments with lower numbers. */
-  readonly endSequence: number;
-}
-
 /** What opening found. */
 export interface TieredReport {
   readonly log: ReplayReport;
   readonly blocks: ArchiveReport;
+  /** Deletions that cannot be read any more: what they hid is seen again. */
+  readonly lostTombstones: number;
 }
 
 /**
@@ -64,7 +61,8 @@ export class TieredStore {
   readonly #pace: Pace;
   readonly #options: TieredStoreOptions;
   readonly #merged = new SelectionKeeper(KEPT_SELECTION_BYTES);
-  #handovers: Handover[] = [];
+  #handovers: readonly Handover[] = [];
+  readonly #tombstones = new Tombstones();
   /** From here on everything is in memory. */
   #inMemoryFromMs = -Infinity;
   /** What moves blocks or needs them to stay as they are; one at a time. */
@@ -87,6 +85,7 @@ export class TieredStore {
     this.#timer = timer;
     this.#pace = pace;
     this.#options = { ...DEFAULT_TIERED_OPTIONS, ...options };
+    archive.hiddenIn = (number, range) => this.#tombstones.inBlock(number, range);
   }
 
   /**
@@ -96,7 +95,9 @@ export class TieredStore {
    */
   async open(onProgress: (progress: ReplayProgress) => void = () => {}): Promise<TieredReport> {
     const blocks = await this.#archive.open();
-    this.#handovers = parseMarks(await this.#files.readMarks());
+    const marks = readMarks(await this.#files.readMarks());
+    this.#handovers = marks.handovers;
+    this.#tombstones.replace(marks.tombstones);
     // A number below would say of new samples that they are in blocks, once the old segments are gone.
     const firstSequence = Math.max(1, ...this.#handovers.map(({ endSequence }) => endSequence));
     const log = await this.#recent.open(
@@ -104,10 +105,11 @@ export class TieredStore {
       (sequence) => this.#handedOverIn(sequence),
       firstSequence,
     );
+    for (const stone of marks.tombstones) this.#recent.head.hide(stone.matchers, stone);
     // Marks may be lost; what is in a block has left the log, whatever they say.
     const inBlocksMs = this.#archive.blocks.map(({ contents }) => contents.maxMs + 1);
     this.#inMemoryFromMs = Math.max(this.#handedOverIn(0), ...inBlocksMs);
-    return { log, blocks };
+    return { log, blocks, lostTombstones: marks.lostTombstones };
   }
 
   /** Why samples cannot be taken at present, or null. */
@@ -188,16 +190,55 @@ export class TieredStore {
    * @throws ArchiveClosedError when the store is closed meanwhile
    * @throws what the disk throws; nothing is left of the copy then
    */
-  async copyTo(copy: BlockCopy, skipsMemory: boolean): Promise<void> {
-    // Its failure is told to whoever called it.
-    while (this.#maintaining !== null) await this.#maintaining.catch(() => undefined);
-    const copying = this.#copyTo(copy, skipsMemory);
-    this.#maintaining = copying
-      .catch(() => undefined)
-      .finally(() => {
-        this.#maintaining = null;
+  copyTo(copy: BlockCopy, skipsMemory: boolean): Promise<void> {
+    return this.#alone(() => this.#copyTo(copy, skipsMemory));
+  }
+
+  /**
+   * Deletes the samples that there are in a range, of the series that fulfil all matchers. When it resolves they are not
+   * seen any more, and that survives a power cut. Blocks keep them until they are joined, or until {@link clean}. A sample
+   * that comes later for a time in the range may stay hidden.
+   * @throws StoreUnavailableError before the store has opened and after it has closed
+   * @throws TombstoneLimitError @throws what the disk throws; nothing is deleted then
+   */
+  deleteSamples(matchers: readonly Matcher[], minMs: number, maxMs: number): Promise<void> {
+    return this.#alone(async () => {
+      if (!this.#recent.isOpen) throw this.#recent.notOpen();
+      const { head } = this.#recent;
+      const youngestMs = this.#archive.blocks.map(({ contents }) => contents.maxMs);
+      const stone: Tombstone = {
+        matchers,
+        minMs: Math.max(minMs, -Number.MAX_SAFE_INTEGER),
+        maxMs: Math.min(maxMs, Math.max(head.maxTimeMs, ...youngestMs)),
+        beforeBlock: this.#archive.nextNumber,
+      };
+      if (stone.maxMs < stone.minMs) return;
+      await this.#bury(this.#tombstones.with(stone));
+      head.hide(matchers, stone);
+    });
+  }
+
+  /**
+   * Writes the blocks with deleted samples anew, one after the other, without them. What is deleted of memory and log is
+   * never written to a block.
+   * @throws ArchiveClosedError when the store is closed meanwhile
+   * @throws what the disk throws; a later call goes on
+   */
+  async clean(): Promise<void> {
+    let isLeft = true;
+    while (isLeft) {
+      isLeft = await this.#alone(async () => {
+        if (!this.#recent.isOpen) throw this.#recent.notOpen();
+        const wasLeft = await this.#archive.rewriteHidden();
+        await this.#forgetTombstones();
+        return wasLeft;
       });
-    await copying;
+    }
+  }
+
+  /** Deletions that something is still kept of. */
+  get tombstones(): readonly Tombstone[] {
+    return this.#tombstones.all;
   }
 
   /** Waits for what runs, then closes. */
@@ -211,6 +252,17 @@ export class TieredStore {
     await this.#archive.close();
   }
 
+  /** Runs something that needs blocks to stay as they are, once nothing else does. Its failure is its caller's alone. */
+  async #alone<T>(run: () => Promise<T>): Promise<T> {
+    while (this.#maintaining !== null) await this.#maintaining.catch(() => undefined);
+    const running = run();
+    const settled = (): void => {
+      this.#maintaining = null;
+    };
+    this.#maintaining = running.then(settled, settled);
+    return running;
+  }
+
   async #maintain(): Promise<void> {
     if (!this.#recent.isOpen) return;
     const { memoryMs, retentionMs, maxBlockBytes } = this.#options;
@@ -222,6 +274,7 @@ export class TieredStore {
     await this.#forget(this.#timer.nowMs() - memoryMs);
     const completeMs = this.#handedOverIn(0);
     while (!this.#isClosed && (await this.#archive.compact(completeMs, retentionMs)));
+    await this.#forgetTombstones();
   }
 
   /**
@@ -274,6 +327,8 @@ export class TieredStore {
         await this.#copied.open();
         await this.#writeBlocks(this.#copied, this.#recent.head.maxTimeMs + 1);
       }
+      const tombstones = this.#tombstones.all;
+      if (tombstones.length > 0) await copy.files.writeMarks(writeMarks([], tombstones));
       await copy.commit();
     } catch (error) {
       // The first error is the one to tell; what is left goes at the next start.
@@ -324,8 +379,23 @@ export class TieredStore {
     // One that reached no further and covers fewer segments says nothing any more.
     const kept = this.#handovers.filter(({ beforeMs }) => beforeMs > handover.beforeMs);
     const handovers = [...kept, handover];
-    await this.#files.writeMarks(JSON.stringify({ version: 1, handovers }));
+    await this.#files.writeMarks(writeMarks(handovers, this.#tombstones.all));
     this.#handovers = handovers;
+  }
+
+  async #bury(tombstones: readonly Tombstone[]): Promise<void> {
+    await this.#files.writeMarks(writeMarks(this.#handovers, tombstones));
+    this.#tombstones.replace(tombstones);
+  }
+
+  /** Forgets deletions of which nothing is left: not in a block, and what the log has of that time is not read again. */
+  async #forgetTombstones(): Promise<void> {
+    const youngestMs = Math.min(this.#handedOverIn(0), this.#recent.head.oldestNewMs);
+    const inBlock = (stone: Tombstone): boolean =>
+      this.#archive.numbersOf(touchedBy(stone)).some((one) => one < stone.beforeBlock);
+    const all = this.#tombstones.all;
+    const left = all.filter((stone) => stone.maxMs >= youngestMs || inBlock(stone));
+    if (left.length < all.length) await this.#bury(left);
   }
 
   /** Before this time, samples of that segment are in blocks. */
@@ -370,7 +440,8 @@ export class TieredStore {
     const [fromMs, toMs] = [windowStart(minMs), windowEnd(maxMs)];
     const names = this.#archive.namesOf(fromMs, toMs);
     const conditions = matchers.map(({ key }) => `${key.length}:${key}`);
-    return `${names.join(',')} ${fromMs} ${toMs} ${head.version} ${conditions.join('')}`;
+    const { version } = this.#tombstones;
+    return `${names.join(',')} ${fromMs} ${toMs} ${head.version} ${version} ${conditions.join('')}`;
   }
 
   async #seriesMerged(
@@ -431,30 +502,4 @@ function windowStart(minMs: number): number {
 
 function windowEnd(maxMs: number): number {
   return (Math.floor(maxMs / FETCH_WINDOW_MS) + 1) * FETCH_WINDOW_MS - 1;
-}
-
-/** Marks that cannot be read cost nothing but work: samples of the log are written to blocks a second time. */
-function parseMarks(text: string | null): Handover[] {
-  if (text === null) return [];
-  let marks: unknown;
-  try {
-    marks = JSON.parse(text);
-  } catch {
-    return [];
-  }
-  const handovers: unknown =
-    typeof marks === 'object' && marks !== null && 'handovers' in marks ? marks.handovers : null;
-  if (!Array.isArray(handovers)) return [];
-  return handovers.filter(isHandover);
-}
-
-function isHandover(one: unknown): one is Handover {
-  return (
-    typeof one === 'object' &&
-    one !== null &&
-    'beforeMs' in one &&
-    'endSequence' in one &&
-    Number.isFinite(one.beforeMs) &&
-    Number.isFinite(one.endSequence)
-  );
 }

@@ -19,6 +19,7 @@ import { createPace, TIMER } from './store-ports.ts';
 import { toStoreOptions, toTieredOptions } from './store-config.ts';
 import { StoreMetrics } from './store-metrics.ts';
 import { Snapshots } from './snapshots.ts';
+import { Deletions } from './deletions.ts';
 import { StoreRunner } from './store.runner.ts';
 import { StoredSamples } from './stored-samples.ts';
 import { STORE_WRITER, VOLATILE_STORE_WRITER } from './store-writer.ts';
@@ -115,6 +116,7 @@ const BLOCKS = ['metrics', 'blocks'];
         new DurableStoreWriter(store, stored),
     },
     Snapshots,
+    Deletions,
     StoredSamples,
     StoreRunner,
   ],

@@ -116,19 +116,25 @@ export class StoreRunner implements OnModuleInit, OnApplicationBootstrap {
     const startedMs = performance.now();
     let shownMs = startedMs;
     try {
-      const { log: report, blocks } = await this.#tiered.open(({ bytes, totalBytes, samples }) => {
+      const found = await this.#tiered.open(({ bytes, totalBytes, samples }) => {
         const percent = totalBytes === 0 ? 100 : Math.floor((100 * bytes) / totalBytes);
         this.#health.set('store', false, `reading the log: ${percent} %, ${samples} samples`);
         if (performance.now() - shownMs < PROGRESS_EVERY_MS) return;
         shownMs = performance.now();
         this.#logger.info('reading the log', { percent, samples });
       });
+      const { log: report, blocks, lostTombstones } = found;
       const seconds = (performance.now() - startedMs) / 1000;
       this.#metrics.replayed(report, seconds);
       this.#logReplay(report, seconds);
       this.#logger.info('blocks opened', { blocks: blocks.blocks, bytes: blocks.bytes });
       for (const { name, reason } of blocks.damaged) {
         this.#logger.error('a block cannot be used and was set aside', { block: name, reason });
+      }
+      if (lostTombstones > 0) {
+        this.#logger.error('deletions cannot be read any more; what they hid is seen again', {
+          deletions: lostTombstones,
+        });
       }
       this.#health.set('store', true);
       // What became due while the process was down does not wait for the first interval.

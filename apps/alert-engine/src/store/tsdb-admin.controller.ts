@@ -3,7 +3,8 @@ import type { FastifyRequest } from 'fastify';
 import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
 import { invalidParameter, QueryApiError } from '../query/query-api-error.ts';
 import { QueryErrorFilter } from '../query/query-error.filter.ts';
-import { parametersOf } from '../query/query-parameters.ts';
+import { MAX_TIME_MS, parametersOf } from '../query/query-parameters.ts';
+import { Deletions } from './deletions.ts';
 import { Snapshots } from './snapshots.ts';
 
 /** What Prometheus, as every program in Go, takes for a truth value. */
@@ -17,10 +18,16 @@ const TRUTH: ReadonlyMap<string, boolean> = new Map([
 @UseFilters(QueryErrorFilter)
 export class TsdbAdminController {
   readonly #snapshots: Snapshots;
+  readonly #deletions: Deletions;
   readonly #isEnabled: boolean;
 
-  constructor(snapshots: Snapshots, @Inject(ENGINE_CONFIG) config: EngineConfig) {
+  constructor(
+    snapshots: Snapshots,
+    deletions: Deletions,
+    @Inject(ENGINE_CONFIG) config: EngineConfig,
+  ) {
     this.#snapshots = snapshots;
+    this.#deletions = deletions;
     this.#isEnabled = config.storage.enable_admin_api;
   }
 
@@ -42,30 +49,38 @@ export class TsdbAdminController {
   }
 
   @Post('delete_series')
-  deleteSeries(): never {
+  @HttpCode(204)
+  async deleteSeries(@Req() request: FastifyRequest): Promise<void> {
     this.#requireEnabled();
-    throw new QueryApiError(
-      'not_implemented',
-      'series cannot be deleted: blocks never change, and samples go with the retention',
-    );
+    const parameters = parametersOf(request);
+    if (parameters.all('match[]').length === 0) {
+      throw new QueryApiError('bad_data', 'no match[] parameter provided');
+    }
+    const minMs = parameters.timeMsOr('start', -MAX_TIME_MS);
+    const maxMs = parameters.timeMsOr('end', MAX_TIME_MS);
+    if (maxMs < minMs) {
+      throw invalidParameter('end', 'end timestamp must not be before start timestamp');
+    }
+    const sets = parameters.matcherSets(true);
+    await this.#deletions.delete(sets, minMs, maxMs);
   }
 
   @Put('delete_series')
-  deleteSeriesByPut(): never {
-    return this.deleteSeries();
+  @HttpCode(204)
+  deleteSeriesByPut(@Req() request: FastifyRequest): Promise<void> {
+    return this.deleteSeries(request);
   }
 
   @Post('clean_tombstones')
-  cleanTombstones(): never {
+  @HttpCode(204)
+  async cleanTombstones(): Promise<void> {
     this.#requireEnabled();
-    throw new QueryApiError(
-      'not_implemented',
-      'there are no tombstones to clean: series cannot be deleted',
-    );
+    await this.#deletions.clean();
   }
 
   @Put('clean_tombstones')
-  cleanTombstonesByPut(): never {
+  @HttpCode(204)
+  cleanTombstonesByPut(): Promise<void> {
     return this.cleanTombstones();
   }
 

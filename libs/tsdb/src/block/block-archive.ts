@@ -3,10 +3,12 @@ import { compareUtf8, type Labels, Matcher } from '#libs/labels';
 import { Block, type BlockSeries, type ScannedSeries } from './block.ts';
 import type { BlockContents, BlockSummary } from './block-format.ts';
 import { BlockWriter } from './block-writer.ts';
+import type { ChunkError } from '../xor-chunk.ts';
 import { type FetchedSeries, fetchChunks } from './fetch-chunks.ts';
 import { joinBlocks } from './join-blocks.ts';
 import { type CompactionPlan, planCompaction } from './plan-compaction.ts';
 import { PageCache } from './page-cache.ts';
+import { type HiddenRanges, isCovered, type TimeRange } from '../tombstones.ts';
 
 export interface BlockArchiveOptions {
   /** Pages kept in memory, in bytes. */
@@ -71,6 +73,10 @@ function blockFileName(sequence: number): string {
   return `${String(sequence).padStart(8, '0')}.block`;
 }
 
+function numberOf(name: string): number {
+  return Number(BLOCK_NAME.exec(name)?.[1]);
+}
+
 /**
  * The blocks of a store: which there are, reading across them, joining small ones to larger ones, and dropping the oldest.
  * Blocks may overlap in time. At most one of `write`, `compact` and `retain` may run at a time; reading goes on meanwhile.
@@ -90,6 +96,8 @@ export class BlockArchive {
   #damaged = 0;
   /** Told of everything damaged that reading comes across. */
   onDamage: (block: string, error: Error) => void = () => {};
+  /** Asked what is hidden in a block, of samples in a range; null for nothing. */
+  hiddenIn: (number: number, range: TimeRange) => HiddenRanges | null = () => null;
 
   constructor(files: BlockFiles, pace: Pace, options: Partial<BlockArchiveOptions> = {}) {
     this.#files = files;
@@ -132,6 +140,11 @@ export class BlockArchive {
     return this.#blocks.map(({ block }) => block);
   }
 
+  /** The number of the block that is written next; all that there are have lower ones. */
+  get nextNumber(): number {
+    return this.#nextSequence;
+  }
+
   get bytes(): number {
     return this.#blocks.reduce((sum, { block }) => sum + block.bytes, 0);
   }
@@ -154,6 +167,11 @@ export class BlockArchive {
     return this.#blocks
       .filter(({ block }) => block.overlaps(minMs, maxMs))
       .map(({ block }) => block.name);
+  }
+
+  /** Numbers of those blocks. */
+  numbersOf({ minMs, maxMs }: TimeRange): number[] {
+    return this.namesOf(minMs, maxMs).map(numberOf);
   }
 
   /** Whether any block may hold a sample in the range, both ends included. */
@@ -201,17 +219,29 @@ export class BlockArchive {
     const plan = planCompaction(this.blocks, ranges, completeMs, retentionMs);
     if (plan === null) return false;
     const sources = this.#blocks.filter(({ block }) => plan.names.includes(block.name));
+    await this.#replace(sources, plan);
+    this.#compactions++;
+    return true;
+  }
+
+  /** Writes one block anew without what is hidden in it. @returns false when nothing is hidden in any */
+  async rewriteHidden(): Promise<boolean> {
+    const one = this.#blocks.find(({ block }) => this.#hiddenIn(block) !== null);
+    if (one === undefined) return false;
+    await this.#replace([one], { names: [one.block.name], level: one.block.contents.level });
+    return true;
+  }
+
+  /** Writes a block in place of others. */
+  async #replace(sources: readonly OpenBlock[], plan: CompactionPlan): Promise<void> {
     const damaged = new Set<string>();
     const joined = await this.#using(sources, () => this.#join(sources, plan, damaged));
     // What could not be copied is still in the old file, for whoever wants to look.
     for (const one of sources) {
-      if (joined === null || damaged.has(one.block.name))
-        await this.#files.setAside(one.block.name);
+      if (damaged.has(one.block.name)) await this.#files.setAside(one.block.name);
       if (joined === null) await this.#remove(one);
     }
     await this.#dropReplaced();
-    this.#compactions++;
-    return true;
   }
 
   /** Drops blocks in which everything is older than `oldestMs`, and the oldest while all are larger than `maxBytes`. */
@@ -239,14 +269,17 @@ export class BlockArchive {
     let bytes = 0;
     await this.#each(minMs, maxMs, async (block) => {
       const wanted: BlockSeries[] = [];
+      const hidden = this.#hiddenIn(block);
       for await (const series of block.select(matchers, minMs, maxMs)) {
         signal?.throwIfAborted();
-        for (const chunk of series.chunks) bytes += chunk.length;
+        const chunks = shownChunks(series, hidden);
+        for (const chunk of chunks) bytes += chunk.length;
         if (bytes > this.#options.maxFetchBytes) throw this.#tooMuch();
-        wanted.push(series);
+        if (chunks.length > 0) wanted.push({ ...series, chunks });
       }
-      const onDamage = (error: BlockError): void => this.#noticeDamage(block.name, error);
-      await fetchChunks(block, wanted, found, this.#pace, onDamage, signal);
+      const onDamage = (error: BlockError | ChunkError): void =>
+        this.#noticeDamage(block.name, error);
+      await fetchChunks(block, wanted, found, this.#pace, onDamage, hidden, signal);
     });
     return [...found.values()];
   }
@@ -255,8 +288,10 @@ export class BlockArchive {
   async series(matchers: readonly Matcher[], minMs: number, maxMs: number): Promise<Labels[]> {
     const found = new Map<string, Labels>();
     await this.#each(minMs, maxMs, async (block) => {
-      for await (const { labels } of block.select(matchers, minMs, maxMs)) {
-        found.set(labels.key, labels);
+      const hidden = this.#hiddenIn(block);
+      for await (const series of block.select(matchers, minMs, maxMs)) {
+        const isShown = shownChunks(series, hidden).length > 0;
+        if (isShown) found.set(series.labels.key, series.labels);
       }
     });
     return [...found.values()];
@@ -337,10 +372,14 @@ export class BlockArchive {
   ): Promise<BlockContents | null> {
     const blocks = sources.map(({ block }) => block);
     return this.write({ level: plan.level, sources: plan.names }, (writer) =>
-      joinBlocks(blocks, writer, (found, error) => {
-        for (const name of found) damaged.add(name);
-        this.#noticeDamage(found.join(', '), error);
-      }),
+      joinBlocks(
+        blocks.map((block) => ({ block, hidden: this.#hiddenIn(block) })),
+        writer,
+        (found, error) => {
+          for (const name of found) damaged.add(name);
+          this.#noticeDamage(found.join(', '), error);
+        },
+      ),
     );
   }
 
@@ -395,6 +434,10 @@ export class BlockArchive {
     }
   }
 
+  #hiddenIn({ name, contents }: Block): HiddenRanges | null {
+    return this.hiddenIn(numberOf(name), contents);
+  }
+
   #isOldest(one: OpenBlock): boolean {
     return this.#blocks.every(({ block }) => block.contents.maxMs >= one.block.contents.maxMs);
   }
@@ -410,4 +453,13 @@ export class BlockArchive {
       `the query needs more than ${mebibytes} MiB of chunks of one selector; ask for fewer series or a shorter time`,
     );
   }
+}
+
+/** Those of a series' chunks of which something is to be seen. */
+function shownChunks(
+  { labels, chunks }: BlockSeries,
+  hidden: HiddenRanges | null,
+): BlockSeries['chunks'] {
+  const ranges = hidden?.(labels) ?? [];
+  return ranges.length === 0 ? chunks : chunks.filter((chunk) => !isCovered(chunk, ranges));
 }

@@ -8,11 +8,13 @@ import {
   XorAppender,
 } from '../xor-chunk.ts';
 import { firstAtOrAfter } from '../first-at-or-after.ts';
+import type { TimeRange } from '../tombstones.ts';
 import {
   decodeHistograms,
   encodeHistograms,
   inOrder,
   mergeHistograms,
+  withoutHidden,
 } from '../histogram-samples.ts';
 import type { TimedHistogram } from '../histogram-codec.ts';
 import {
@@ -224,6 +226,26 @@ export class SampleColumns {
     return count;
   }
 
+  /** Takes away the samples in the given ranges. */
+  hide(ranges: readonly TimeRange[]): void {
+    this.sort();
+    const isHidden = (timeMs: number): boolean =>
+      ranges.some(({ minMs, maxMs }) => timeMs >= minMs && timeMs <= maxMs);
+    const { timesMs, words, startTimesMs } = this;
+    let kept = 0;
+    for (let i = 0; i < this.length; i++) {
+      if (isHidden(timesMs[i]!)) continue;
+      timesMs[kept] = timesMs[i]!;
+      words[2 * kept] = words[2 * i]!;
+      words[2 * kept + 1] = words[2 * i + 1]!;
+      if (startTimesMs !== null) startTimesMs[kept] = startTimesMs[i]!;
+      kept++;
+    }
+    this.length = kept;
+    const isAfterHidden = ranges.some(({ maxMs }) => maxMs < (this.histograms[0]?.timeMs ?? 0));
+    this.histograms = withoutHidden(this.histograms, isHidden, isAfterHidden);
+  }
+
   /** Points a window at the samples with `minMs <= t <= maxMs`. */
   show(minMs: number, maxMs: number, window: SampleWindow): void {
     window.timesMs = this.timesMs;
@@ -326,7 +348,7 @@ export function encodeChunks(columns: SampleColumns): ChunkSource[] {
   return chunks;
 }
 
-function holdsHistograms(encoding: number): boolean {
+export function holdsHistograms(encoding: number): boolean {
   return encoding === ENCODING_HISTOGRAMS || encoding === ENCODING_STARTS_AND_HISTOGRAMS;
 }
 

@@ -2,6 +2,9 @@ import { BlockError, type Pace } from '#libs/block-files';
 import type { Labels } from '#libs/labels';
 import { type Block, type BlockChunk, type BlockSeries, isSoundChunk } from './block.ts';
 import { CRC_BYTES } from './block-format.ts';
+import type { HiddenRanges } from '../tombstones.ts';
+import { ChunkError } from '../xor-chunk.ts';
+import { visibleChunks } from './visible-chunks.ts';
 
 /** A series' chunks in memory. */
 export interface FetchedSeries {
@@ -11,7 +14,7 @@ export interface FetchedSeries {
 }
 
 interface FetchedChunk {
-  readonly bytes: Buffer;
+  readonly bytes: Uint8Array;
   readonly start: number;
   readonly end: number;
   readonly count: number;
@@ -27,13 +30,15 @@ const MAX_READ_BYTES = 1_024 * 1_024;
 /**
  * Reads the chunks of one block, neighbours together, and adds them to the series in `found`, which is by their keys. A
  * damaged chunk is told of and left out.
+ * @param hidden says what is not to be seen, or null for nothing
  */
 export async function fetchChunks(
   block: Block,
   wanted: readonly BlockSeries[],
   found: Map<string, FetchedSeries>,
   pace: Pace,
-  onDamage: (error: BlockError) => void,
+  onDamage: (error: BlockError | ChunkError) => void,
+  hidden: HiddenRanges | null,
   signal?: AbortSignal,
 ): Promise<void> {
   let run: { readonly series: FetchedSeries; readonly chunk: BlockChunk }[] = [];
@@ -46,7 +51,13 @@ export async function fetchChunks(
     for (const { series, chunk } of run) {
       const at = chunk.offset - start;
       if (isSoundChunk(bytes, at, chunk.length)) {
-        series.chunks.push({ ...chunk, bytes, start: at, end: at + chunk.length });
+        const fetched = { ...chunk, bytes, start: at, end: at + chunk.length };
+        try {
+          series.chunks.push(...visibleChunks(fetched, hidden?.(series.labels) ?? []));
+        } catch (error) {
+          if (!(error instanceof BlockError || error instanceof ChunkError)) throw error;
+          onDamage(error);
+        }
       } else {
         onDamage(new BlockError('a chunk is damaged'));
       }
