@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { KubeApiServer } from '../kube/api-server.ts';
+import { podObject } from '../kube/kube-objects.ts';
 import { type Collector, startCollector } from '../support/collector.ts';
 import { temporaryFolder, untilPasses } from '../support/processes.ts';
 import { WriteReceiver } from '../support/write-receiver.ts';
@@ -96,7 +97,14 @@ describe('probes by annotation', () => {
       },
       spec: { rules: [{ host: 'localhost' }] },
     });
-    await startProbing(`${QUICK}\n  allowed_networks: [loopback]`);
+    // The node's pod behind the service, as far as its address tells.
+    const pod = podObject('web-1', { node: 'n1', ip: '127.0.0.1' });
+    server.put(pod);
+    server.put(podObject('web-2', { node: 'n1', ip: '10.0.0.2' }));
+    const outside = `http://127.0.0.1:${shopPort}/sick`;
+    const api = await startProbing(
+      `${QUICK}\n  allowed_networks: [loopback]\n  shadow: {pods: annotated}\n  targets: [{name: direct, module: http_2xx, interval: 1s, targets: ["${outside}"]}]`,
+    );
     const web = ['namespace="shop"', 'service="web"', 'scope="service"', 'module="http_2xx"'];
     await untilPasses(() => {
       expect(valueOf('probe_success', ...web)).toBe(1);
@@ -108,6 +116,17 @@ describe('probes by annotation', () => {
     expect(valueOf('probe_success', 'service="quiet"')).toBeUndefined();
     // By the Service's own name, at its cluster address.
     expect(asked).toContain(`web.shop.svc:${shopPort} / by nobody`);
+    const named = async (query: string): Promise<unknown[]> => {
+      const answer = await fetch(`${api}?${query}`);
+      const { data } = (await answer.json()) as { data: { probes: { name: string }[] } };
+      return data.probes.map(({ name }) => name);
+    };
+    expect(await named('namespace=shop&service=web')).toEqual(['service/shop/web']);
+    expect(await named('ingress=front')).toEqual(['ingress/shop/front']);
+    expect(await named('service=web&namespace=other')).toEqual([]);
+    // A pod's story has what goes to its address, and nothing that only goes to its service.
+    expect(await named('namespace=shop&pod=web-1')).toEqual(['direct']);
+    expect(await named('namespace=shop&pod=web-2')).toEqual([]);
     server.put(service('web', {}));
     await untilPasses(() => expect(valueOf('probe_success', ...web)).toBe('stale'));
   });

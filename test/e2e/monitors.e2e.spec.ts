@@ -109,6 +109,7 @@ ${more}
     monitors: () => get<Monitors>('/api/v1/monitors'),
     targets: async () =>
       (await get<{ activeTargets: ActiveTarget[] }>('/api/v1/targets')).activeTargets,
+    probes: (query: string) => get<{ probes: { name: string }[] }>(`/api/v1/probes${query}`),
     metrics: async () => await (await fetch(`http://127.0.0.1:${own}/metrics`)).text(),
   };
 }
@@ -351,6 +352,28 @@ it('a probe that names no prober is made by the collector, with the modules that
     health: 'down',
     lastError: expect.stringMatching(/^no module secret for objects; accepted are http_2xx, /),
   });
+  const told = await collector.probes('?namespace=shop');
+  const byName = Object.fromEntries(told.probes.map((one) => [one.name, one]));
+  expect(byName).toEqual({
+    'probe/shop/here': expect.objectContaining({
+      health: 'up',
+      module: 'http_2xx',
+      target: site,
+      labels: expect.objectContaining({ job: 'sites', namespace: 'shop' }),
+      failure: null,
+      lastSuccess: expect.any(String),
+    }),
+    'probe/shop/unknown': expect.objectContaining({
+      health: 'down',
+      failure: { code: 'configuration', message: expect.stringMatching(/^no module secret/) },
+    }),
+    'probe/shop/kubelet': expect.objectContaining({
+      health: 'down',
+      failure: expect.objectContaining({ code: 'forbidden' }),
+      lastSuccess: null,
+    }),
+  });
+  expect((await collector.probes('?namespace=other')).probes).toEqual([]);
   // A failed probe is an answer.
   expect(found['probe/shop/kubelet']).toMatchObject({ health: 'up' });
   const metrics = await collector.metrics();

@@ -34,7 +34,7 @@ export function startProcess(
   const child = spawn(command, [...args], {
     stdio: options.takesMessages === true ? [...streams, 'ipc'] : [...streams],
     cwd: options.cwd,
-    env: { ...process.env, NODE_OPTIONS: '', ...options.env },
+    env: { ...process.env, NODE_OPTIONS: '', KUBECONFIG: '', ...options.env },
     ...(typeof options.user === 'number' && { uid: options.user, gid: options.user }),
   });
   let output = '';

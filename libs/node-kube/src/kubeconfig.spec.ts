@@ -174,6 +174,13 @@ describe('a kubeconfig', () => {
     await expect(readKubeconfig([join(folder, 'none')], null)).rejects.toThrow(
       /none.*the kubeconfig cannot be read: ENOENT/s,
     );
+    // Of several, as in KUBECONFIG, one there is will do.
+    const there = join(folder, 'there');
+    await writeFile(there, JSON.stringify(kubeconfig(CLUSTER, USER)));
+    const { endpoint } = await readKubeconfig([join(folder, 'none'), there], null);
+    expect(endpoint.url).toMatch(/^https:/);
+    const missing = [join(folder, 'none'), join(folder, 'nor-this')];
+    await expect(readKubeconfig(missing, null)).rejects.toThrow(/none.*ENOENT/s);
   });
 });
 

@@ -74,7 +74,7 @@ export function kubeconfigFiles(
 
 /**
  * Reads an API server out of kubeconfig files: address, CA, client certificate, token or password. Of names that several
- * files have the first counts, as with `kubectl`. Files that they name are read for every use, what stands in them once.
+ * files have the first counts, and of several files some may be missing, as with `kubectl`. Files that they name are read for every use, what stands in them once.
  * @param files absolute, or relative to the working directory
  * @param context null for the current one
  * @see https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
@@ -84,7 +84,7 @@ export async function readKubeconfig(
   files: readonly string[],
   context: string | null,
 ): Promise<KubeconfigEndpoint> {
-  const read = await Promise.all(files.map((file) => readFile(resolve(file))));
+  const read = await readFiles(files.map((file) => resolve(file)));
   const [{ file: first } = { file: 'kubeconfig' }] = read;
   const wanted = context ?? read.map((one) => one.current).find((name) => name !== '') ?? '';
   if (wanted === '') {
@@ -122,13 +122,34 @@ export async function readKubeconfig(
   };
 }
 
+async function readFiles(files: readonly string[]): Promise<ParsedKubeconfig[]> {
+  const found = await Promise.all(
+    files.map((file) =>
+      readFile(file).catch((error: unknown) => {
+        if (files.length > 1 && error instanceof MissingFileError) return error;
+        throw error;
+      }),
+    ),
+  );
+  const read = found.flatMap((one) => (one instanceof MissingFileError ? [] : [one]));
+  const [missing] = found;
+  if (read.length === 0 && missing instanceof MissingFileError) throw missing;
+  return read;
+}
+
+class MissingFileError extends ConfigTextError {}
+
+type ParsedKubeconfig = Awaited<ReturnType<typeof readFile>>;
+
 async function readFile(file: string) {
   let content: string;
   try {
     content = await readSecretFile(file);
   } catch (error) {
-    const reason = errorCode(error) || (error instanceof Error ? error.message : String(error));
-    throw new ConfigTextError(file, [
+    const code = errorCode(error);
+    const reason = code || (error instanceof Error ? error.message : String(error));
+    const Kind = code === 'ENOENT' ? MissingFileError : ConfigTextError;
+    throw new Kind(file, [
       { line: 0, path: '', message: `the kubeconfig cannot be read: ${reason}` },
     ]);
   }

@@ -47,6 +47,43 @@ describe('the section for Kubernetes', () => {
     });
   });
 
+  it('takes the kubeconfig that the environment names, as kubectl does', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'kube-config-'));
+    const file = join(dir, 'config');
+    const kubeconfig = {
+      clusters: [{ name: 'c', cluster: { server: 'https://named:6443' } }],
+      users: [{ name: 'u', user: { exec: { command: 'aws' } } }],
+      contexts: ['main', 'plugin'].map((name) => ({
+        name,
+        context: { cluster: 'c', namespace: 'obs', ...(name === 'plugin' && { user: 'u' }) },
+      })),
+      'current-context': 'main',
+    };
+    await writeFile(file, JSON.stringify(kubeconfig));
+    const env = { ...IN_CLUSTER, KUBECONFIG: `${dir}/none:${file}`, HOME: dir };
+    const around = (text: string) => kubernetesSurroundings(parse(text), env);
+    try {
+      expect(await around('')).toMatchObject({
+        endpoint: { url: 'https://named:6443' },
+        files: [`${dir}/none`, file],
+        namespace: 'obs',
+      });
+      expect(await around('api_server: https://a:6443')).toMatchObject({
+        endpoint: { url: 'https://a:6443' },
+        files: [],
+      });
+      expect(await around('enabled: false')).toMatchObject({ endpoint: null, files: [] });
+      await expect(around('context: plugin')).rejects.toThrow(
+        /users\[0\].user.exec: no program is run for credentials; accepted are token/,
+      );
+      await expect(around('context: other')).rejects.toThrow('there are: plugin, main');
+      // A file in the home directory alone is not meant.
+      expect(await kubernetesSurroundings(parse(''), { HOME: dir })).toMatchObject({ files: [] });
+    } finally {
+      await rm(dir, { recursive: true });
+    }
+  });
+
   it('reads a token from its file only when it is used', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'kube-config-'));
     await writeFile(join(dir, 'token'), 'secret');

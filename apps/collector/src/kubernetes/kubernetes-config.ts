@@ -49,9 +49,9 @@ const DEFAULT_LABELS = { persistentvolumeclaims: ['excluded_from_alerts'] };
 /** The `kubernetes` section: which API server, and what is told of the cluster. */
 export const kubernetesConfigSchema = z
   .strictObject({
-    /** By default where the collector runs in a cluster or `api_server` is given. */
+    /** By default where the collector runs in a cluster, or `api_server` or a kubeconfig is given. */
     enabled: z.boolean().optional(),
-    /** By default that of the cluster the collector runs in. */
+    /** By default that of the kubeconfig which the environment names (`KUBECONFIG`), then of the collector's own cluster. */
     api_server: z
       .url({ protocol: /^https?$/, error: 'expected a URL such as https://10.0.0.1:6443' })
       .optional(),
@@ -193,14 +193,18 @@ async function readNamespace(endpoint: KubeEndpoint | null): Promise<string | nu
   return given((await readFile(path, 'utf8').catch(() => '')).trim());
 }
 
-/** Absolute; empty where no kubeconfig is meant. An environment alone means none: who has one need not mean this program. */
+/**
+ * Absolute; empty where no kubeconfig is meant. `KUBECONFIG` goes before the cluster that the collector runs in, as with
+ * `kubectl`; a file in the home directory has to be meant, by `context`, since having one need not mean this program.
+ */
 function kubeconfigsOf(
   config: KubernetesConfig,
   env: Readonly<Record<string, string | undefined>>,
   baseDir: string,
 ): readonly string[] {
   if (config.kubeconfig_file !== undefined) return [resolve(baseDir, config.kubeconfig_file)];
-  if (config.context === undefined) return [];
+  const isNamed = given(env['KUBECONFIG']) !== null && config.api_server === undefined;
+  if (config.context === undefined && !isNamed) return [];
   const usual = kubeconfigFiles(env);
   if (usual !== null) return usual.map((path) => resolve(path));
   const message = 'needs kubeconfig_file, or KUBECONFIG or HOME in the environment';

@@ -1,11 +1,45 @@
+import { urlHostname } from '#libs/discovery';
 import { containerView, type PodStory, withEvents } from '#libs/kube';
 import { formatDurationMs } from '#libs/labels';
 import type { EventsOfPod } from './pod-events.ts';
 import type { PodProbes, ShadowedProbe } from './pod-probes.ts';
-import type { ProbeLoop } from './probe-loop.ts';
+import type { AskedProbe } from './own-prober.ts';
+import type { ProbeJob } from './probe-job.ts';
+import type { ProbeStatus } from './probe-status.ts';
+
+/** A target that is probed, whoever has asked for it. */
+export interface ProbedTarget extends Pick<
+  ProbeJob,
+  'name' | 'moduleName' | 'target' | 'labels' | 'intervalMs' | 'timeoutMs'
+> {
+  readonly status: ProbeStatus;
+}
+
+/** A target that somebody has had probed by scraping it. */
+export function askedTarget({ request, ...asked }: AskedProbe): ProbedTarget {
+  return { ...request, ...asked, name: request.jobName };
+}
+
+/** Whether a probe is of the pod: it says so, or goes to its address. */
+export function isOfPod(
+  { target, labels }: ProbedTarget,
+  { namespace, name, pod }: PodStory,
+): boolean {
+  if (labels.get('pod') === name && labels.get('namespace') === namespace) return true;
+  // Those in their node's network have its address.
+  if (pod === null || pod.spec.hostNetwork) return false;
+  const host = targetHost(target);
+  return pod.status.podIPs.some(({ ip }) => urlHostname(ip) === host);
+}
+
+/** Of a URL or of a host with or without a port; as a URL has it. */
+function targetHost(target: string): string {
+  const isUrl = target.includes('://');
+  return URL.parse(isUrl ? target : `http://${target}`)?.hostname ?? urlHostname(target);
+}
 
 /** A probed target as the API shows it. */
-export function describeLoop({ job, status }: ProbeLoop): object {
+export function describeTarget({ status, ...job }: ProbedTarget): object {
   const { verdict } = status;
   return {
     name: job.name,

@@ -1,12 +1,13 @@
 import { randomInt } from 'node:crypto';
 import { withSpan } from '#libs/platform';
-import { ProbeSeries, type ProbeTransports, type ProbeVerdict, runProbe } from '#libs/probes';
+import { ProbeSeries, type ProbeTransports, runProbe } from '#libs/probes';
 import { spreadOffsetMs } from '#libs/scrape';
 import type { MetricSink } from '../outputs/metric-sink.ts';
 import type { ConcurrencyGate } from '../scrape/concurrency-gate.ts';
 import { PeriodicTimer } from '../scrape/periodic-timer.ts';
 import type { ProbeJob } from './probe-job.ts';
 import type { ProbeMetrics } from './probe-metrics.ts';
+import { NEVER_PROBED, nextProbeStatus, type ProbeStatus } from './probe-status.ts';
 
 /** What the loops of a collector share. */
 export interface ProbeSurroundings {
@@ -19,15 +20,6 @@ export interface ProbeSurroundings {
   transportsFor(job: ProbeJob): ProbeTransports;
 }
 
-/** How the last probe of a target went. Times are NaN before the first. */
-export interface ProbeStatus {
-  readonly verdict: ProbeVerdict | null;
-  readonly lastProbeMs: number;
-  readonly lastSuccessMs: number;
-  readonly lastDurationSeconds: number;
-  readonly failuresInARow: number;
-}
-
 /** Probes one target at its interval, until it is stopped. */
 export class ProbeLoop {
   readonly job: ProbeJob;
@@ -35,13 +27,7 @@ export class ProbeLoop {
   readonly #series: ProbeSeries;
   readonly #timer: PeriodicTimer;
   readonly #abort = new AbortController();
-  status: ProbeStatus = {
-    verdict: null,
-    lastProbeMs: Number.NaN,
-    lastSuccessMs: Number.NaN,
-    lastDurationSeconds: 0,
-    failuresInARow: 0,
-  };
+  status: ProbeStatus = NEVER_PROBED;
 
   constructor(job: ProbeJob, around: ProbeSurroundings) {
     this.job = job;
@@ -85,14 +71,7 @@ export class ProbeLoop {
     if (this.#abort.signal.aborted) return;
     const durationSeconds = (performance.now() - startedMs) / 1_000;
     const verdict = judge(durationSeconds);
-    const isSuccess = verdict.failure === null;
-    this.status = {
-      verdict,
-      lastProbeMs: timeMs,
-      lastSuccessMs: isSuccess ? timeMs : this.status.lastSuccessMs,
-      lastDurationSeconds: durationSeconds,
-      failuresInARow: isSuccess ? 0 : this.status.failuresInARow + 1,
-    };
+    this.status = nextProbeStatus(this.status, verdict, timeMs, durationSeconds);
     this.#around.metrics.probed(job, verdict);
     this.#around.sink.push(this.#series.accept(verdict, timeMs));
   }

@@ -18,7 +18,10 @@ import type { ScrapeMetrics } from './scrape-metrics.ts';
 /** Brings what a target says. */
 export interface TargetSource {
   /** Never fails: what goes wrong is an outcome. */
-  fetch(target: Pick<Target, 'url' | 'timeoutMs'>, signal: AbortSignal): Promise<ScrapeOutcome>;
+  fetch(
+    target: Pick<Target, 'url' | 'labels' | 'intervalMs' | 'timeoutMs'>,
+    signal: AbortSignal,
+  ): Promise<ScrapeOutcome>;
   close(): Promise<void>;
 }
 
