@@ -77,8 +77,10 @@ export class EventPublisher {
 
   #tellAll(): void {
     const { sink, metrics } = this.#options;
+    // What is gathered at this moment goes along, and nothing would be left to hasten.
+    const urgency = this.#gathering === null ? 'in-turn' : 'soon';
     const batch = this.#counters.takeAll(Date.now());
-    if (batch.sampleCount > 0) sink.push(batch);
+    if (batch.sampleCount > 0) sink.push(batch, urgency);
     const { seriesCount: series, overflow } = this.#counters;
     metrics.set({ events: this.#ledger.size, series, overflow });
   }

@@ -25,9 +25,9 @@ export interface StatePublisherOptions extends StateOptions {
   readonly intervalMs: number;
   readonly maxSeries: number;
   readonly sources: readonly StateSource[];
-  readonly hub: ResourceHub;
+  readonly hub: Pick<ResourceHub, 'acquire'>;
   readonly sink: MetricSink;
-  readonly metrics: KubernetesMetrics;
+  readonly metrics: Pick<KubernetesMetrics, 'state'>;
 }
 
 /** How long changes are gathered: a node that fails takes a hundred pods with it, in a hundred events. */
@@ -91,7 +91,11 @@ export class StatePublisher {
     this.#options.metrics.state(this.#options.part, { seriesCount: 0, droppedObjects: 0 });
   }
 
-  #follow(hub: ResourceHub, resource: StateResource, selection: WatchSelection): void {
+  #follow(
+    hub: StatePublisherOptions['hub'],
+    resource: StateResource,
+    selection: WatchSelection,
+  ): void {
     const lease = hub.acquire(resource, selection);
     const unlisten = lease.cache.listen({
       put: (key, object: ObjectOf<StateResource>) => {
@@ -133,7 +137,9 @@ export class StatePublisher {
   #tellAll(): void {
     const { sink, metrics, part } = this.#options;
     const nowMs = Date.now();
-    sink.push(this.#state.takeAll(nowMs));
+    // What is gathered at this moment goes along, and nothing would be left to hasten.
+    const urgency = this.#state.hasChanges ? 'soon' : 'in-turn';
+    sink.push(this.#state.takeAll(nowMs), urgency);
     const builder = new SampleBatchBuilder();
     const isUp = this.#leases.every(({ lease }) => lease.cache.isSynced);
     const values = { up: isUp ? 1 : 0, total_shards: 1, shard_ordinal: 0 };
