@@ -122,9 +122,8 @@ const CAUSES = [
   { alertname: 'Down', cluster: 'a', team: 'db', severity: 'critical', instance: '2' },
 ];
 
-/** Severities never rise within a group, since the engine would not wait there. */
-const ALERTS = [
-  ...CAUSES,
+/** What follows them. Severities never rise within a group, since the engine would not wait there. */
+const EFFECTS = [
   { alertname: 'Slow', cluster: 'a', team: 'web', severity: 'warning' },
   { alertname: 'Slow', cluster: 'b', team: 'web', severity: 'warning' },
   { alertname: 'Full', cluster: 'b', team: 'storage', severity: 'warning', disk: 'x' },
@@ -207,7 +206,7 @@ describeWithPeerFiles('beside a real Alertmanager', 'prometheus-alertmanager', (
     await untilBothTold(CAUSES.length, '"firing"');
     await post(
       'alerts',
-      ALERTS.map((labels) => alert(labels)),
+      [...CAUSES, ...EFFECTS].map((labels) => alert(labels)),
     );
     // Each of db's three by itself, Slow of b for web, Other for all.
     await untilBothTold(5, '"firing"');
@@ -226,9 +225,15 @@ describeWithPeerFiles('beside a real Alertmanager', 'prometheus-alertmanager', (
 
     const ended = new Date().toISOString();
     await post('alerts', [
-      ...ALERTS.map((labels) => alert(labels, ended)),
+      ...EFFECTS.map((labels) => alert(labels, ended)),
       alert({ alertname: 'Other', cluster: 'c', instance: 'late' }, ended),
     ]);
+    await untilBothTold(5 - CAUSES.length, '"resolved"');
+    // Nor does its inhibitor hear of the end of a cause together with its dispatcher.
+    await post(
+      'alerts',
+      CAUSES.map((labels) => alert(labels, ended)),
+    );
     await untilBothTold(5, '"resolved"');
     expect(webhook.groups('engine')).toEqual(webhook.groups('alertmanager'));
   });

@@ -183,11 +183,13 @@ describe('the collector', () => {
       };
       return data.activeTargets.map(({ scrapePool }) => scrapePool);
     };
-    expect(await jobs()).toEqual(['load']);
+    await eventually('the first job', async () => ((await jobs())[0] === 'load' ? true : null));
     await writeFile(file, configOf(receiver, queue).replace('job_name: load', 'job_name: other'));
     collector.process.child.kill('SIGHUP');
     await eventually('the new job', async () => ((await jobs())[0] === 'other' ? true : null));
-    expect(await reloadSucceeded(collector)).toBe('1');
+    await eventually('the reload to have succeeded', async () =>
+      (await reloadSucceeded(collector)) === '1' ? true : null,
+    );
 
     await writeFile(file, configOf(receiver, queue).replace('job_name', 'jobname'));
     collector.process.child.kill('SIGHUP');
@@ -195,7 +197,9 @@ describe('the collector', () => {
       (await reloadSucceeded(collector)) === '0' ? true : null,
     );
     expect(await jobs()).toEqual(['other']);
-    expect(collector.process.output()).toContain('unknown key \\"jobname\\"');
+    await eventually('the reason', () =>
+      collector.process.output().includes('unknown key \\"jobname\\"') ? true : null,
+    );
     const count = served.length;
     await eventually('scrapes to go on', () => (served.length > count + 1 ? true : null));
   });
@@ -273,11 +277,15 @@ describe('the engine', () => {
       const { data } = JSON.parse(answer!) as { data: { groups: { name: string }[] } };
       return data.groups.map(({ name }) => name);
     };
-    expect(await groups()).toEqual(['first']);
+    await eventually('the first group', async () =>
+      (await groups())[0] === 'first' ? true : null,
+    );
     await writeFile(rules, ruleFile('second', '2'));
     engine.process.child.kill('SIGHUP');
     await eventually('the new group', async () => ((await groups())[0] === 'second' ? true : null));
-    expect(await reloadSucceeded(engine)).toBe('1');
+    await eventually('the reload to have succeeded', async () =>
+      (await reloadSucceeded(engine)) === '1' ? true : null,
+    );
 
     await writeFile(rules, ruleFile('third', 'sum('));
     engine.process.child.kill('SIGHUP');
@@ -285,7 +293,9 @@ describe('the engine', () => {
       (await reloadSucceeded(engine)) === '0' ? true : null,
     );
     expect(await groups()).toEqual(['second']);
-    expect(engine.process.output()).toContain('rules.yml:6');
+    await eventually('the reason', () =>
+      engine.process.output().includes('rules.yml:6') ? true : null,
+    );
 
     await writeFile(join(folder.path, 'alert-engine.yml'), 'rule_fils: []\n');
     engine.process.child.kill('SIGHUP');

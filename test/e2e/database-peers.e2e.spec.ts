@@ -20,6 +20,7 @@ import {
   type RunningProcess,
   startProcess,
   temporaryFolder,
+  untilPasses,
 } from '../support/processes.ts';
 
 /** What one component said at one moment, for all who ask. */
@@ -167,17 +168,21 @@ async function familiesAt(url: string): Promise<Map<string, string>> {
   );
 }
 
-/** What each stack makes of what the component says, and how much that is. */
+/** What each stack makes of what the component says: the same values, and these families. */
 async function scrapeWithBoth(prometheus: string, job: string, url: string) {
   const recording = await record(url);
   const stacks = await BothStacks.start(prometheus, job, recording.target);
   try {
-    const values = await stacks.values(job);
     const families = await stacks.families();
+    // A scrape that ran out of time on a busy machine leaves one of them without series until the next.
+    let values = await stacks.values(job);
+    await untilPasses(async () => {
+      values = await stacks.values(job);
+      expect(toRecord(values.ours)).toEqual(toRecord(values.theirs));
+      expect(values.ours.size).toBe(recording.series + ADDED_SERIES);
+    });
     const names = new Set([...values.ours.keys()].map((name) => name.split('{')[0]));
-    const ours = { values: toRecord(values.ours), families: toRecord(families.ours) };
-    const theirs = { values: toRecord(values.theirs), families: toRecord(families.theirs) };
-    return { ours, theirs, names, seriesCount: values.ours.size, exposed: recording.series };
+    return { ours: toRecord(families.ours), theirs: toRecord(families.theirs), names };
   } finally {
     await stacks.stop();
     recording.close();
@@ -230,13 +235,12 @@ describeWithPeers(
     });
 
     it('has the same series, values and types', async () => {
-      const { ours, theirs, names, seriesCount, exposed } = await scrapeWithBoth(
+      const { ours, theirs, names } = await scrapeWithBoth(
         prometheus!,
         'etcd',
         `${client}/metrics`,
       );
       expect(ours).toEqual(theirs);
-      expect(seriesCount).toBe(exposed + ADDED_SERIES);
       expect([...names]).toEqual(
         expect.arrayContaining([
           'etcd_server_has_leader',
@@ -279,13 +283,12 @@ describeWithPeers(
       });
 
       it('has the same series, values and types', async () => {
-        const { ours, theirs, names, seriesCount, exposed } = await scrapeWithBoth(
+        const { ours, theirs, names } = await scrapeWithBoth(
           prometheus!,
           'postgres',
           `http://${address}/metrics`,
         );
         expect(ours).toEqual(theirs);
-        expect(seriesCount).toBe(exposed + ADDED_SERIES);
         expect([...names]).toEqual(
           expect.arrayContaining([
             'pg_up',

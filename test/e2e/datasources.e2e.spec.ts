@@ -11,6 +11,7 @@ import {
   getText,
   startProcess,
   temporaryFolder,
+  untilPasses,
 } from '../support/processes.ts';
 
 const RULES = `
@@ -123,11 +124,14 @@ describeWithPeers('rules over a real Prometheus', ['prometheus'], ([prometheus])
     });
     await seriesOf(engine.url, 'ALERTS{alertname="Running"}');
     expect(await queryResult(peer, 'there:build')).toEqual([]);
-    const rules = (await getText(`${engine.url}/api/v1/rules?type=alert`)) ?? '';
-    const { groups } = (JSON.parse(rules) as { data: { groups: { rules: RuleJson[] }[] } }).data;
-    expect(groups[0]!.rules.find(({ name }) => name === 'Refused')).toMatchObject({
-      health: 'err',
-      lastError: expect.stringMatching(/^the datasource answers execution: .*many/),
+    // It comes after the alert, and is another question to the source.
+    await untilPasses(async () => {
+      const rules = (await getText(`${engine.url}/api/v1/rules?type=alert`)) ?? '';
+      const { groups } = (JSON.parse(rules) as { data: { groups: { rules: RuleJson[] }[] } }).data;
+      expect(groups[0]!.rules.find(({ name }) => name === 'Refused')).toMatchObject({
+        health: 'err',
+        lastError: expect.stringMatching(/^the datasource answers execution: .*many/),
+      });
     });
 
     const back = datasource.replace('}', `, remote_write: {url: "${peer}/api/v1/write"}}`);

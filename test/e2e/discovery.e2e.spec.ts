@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { KubeApiServer } from '../kube/api-server.ts';
 import { podObject } from '../kube/kube-objects.ts';
 import { startCollector } from '../support/collector.ts';
-import { eventually, temporaryFolder } from '../support/processes.ts';
+import { eventually, temporaryFolder, untilPasses } from '../support/processes.ts';
 
 interface ActiveTarget {
   readonly labels: Readonly<Record<string, string>>;
@@ -96,7 +96,7 @@ async function untilUrls(
     const got = found.map(({ scrapeUrl }) => scrapeUrl).toSorted();
     return got.join(' ') === wanted ? found : null;
   };
-  return await eventually(`the targets ${wanted}`, probe, 30_000);
+  return await eventually(`the targets ${wanted}`, probe);
 }
 
 const scraped = (name: string, annotations: Record<string, string>, node = 'n1') =>
@@ -246,5 +246,6 @@ it('endpoints of a node are its own, services the elected collector’s, one wat
     'http://web.shop.svc:80/metrics',
   ]);
   expect(found.find(({ scrapePool }) => scrapePool === 'slices')?.labels['team']).toBe('a');
-  expect(server.watches('services')).toBe(1);
+  // Objects are listed before they are watched.
+  await untilPasses(() => expect(server.watches('services')).toBe(1));
 }, 120_000);

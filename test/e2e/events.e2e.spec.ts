@@ -84,7 +84,7 @@ async function until(check: () => unknown): Promise<void> {
     await check();
     return true;
   };
-  await eventually('what is expected', probe, 30_000);
+  await eventually('what is expected', probe);
 }
 
 const COUNTED = 'sum by (reason) (binnacle_k8s_events_total)';

@@ -148,8 +148,10 @@ describe('a collector on a node', () => {
     );
     const resources = new Set(server.accesses.map(({ resource }) => resource));
     expect(resources).not.toContain('secrets');
-    // One watch for each resource: the node's pods, and those without a node.
-    expect(server.watches('nodes')).toBe(1);
-    expect(server.watches('pods')).toBe(2);
+    // One watch for each resource: the node's pods, and those without a node. They begin apart from one another.
+    await untilPasses(() => {
+      expect(server.watches('nodes')).toBe(1);
+      expect(server.watches('pods')).toBe(2);
+    });
   });
 });

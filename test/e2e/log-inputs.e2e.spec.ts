@@ -2,7 +2,6 @@ import 'reflect-metadata';
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +14,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppLogger, listen } from '#libs/platform';
 import { createApp } from '../../apps/collector/src/app.ts';
 import { describeWithPeers } from '../support/peers.ts';
+import { freePort } from '../support/processes.ts';
 
 interface Entry {
   readonly tag: string;
@@ -30,7 +30,8 @@ let entries: Entry[];
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'binnacle-inputs-'));
   apps = [];
-  await startFluentd(0);
+  // Nobody else is given it while Fluentd is away.
+  await startFluentd(await freePort());
 });
 
 afterEach(async () => {
@@ -53,16 +54,6 @@ async function startFluentd(port: number): Promise<void> {
       if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || Date.now() > end) throw error;
     }
   }
-}
-
-/** A port that nobody has at the moment. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return address !== null && typeof address === 'object' ? address.port : 0;
 }
 
 async function start(

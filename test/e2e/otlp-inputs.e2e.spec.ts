@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer, type Server } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -13,7 +13,7 @@ import { uncompressBlock, WriteV1Decoder } from '#libs/remote-write';
 import { createApp } from '../../apps/collector/src/app.ts';
 import { KubeApiServer } from '../kube/api-server.ts';
 import { podObject } from '../kube/kube-objects.ts';
-import { eventually, temporaryFolder } from '../support/processes.ts';
+import { eventually, freePort, temporaryFolder } from '../support/processes.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let server: KubeApiServer;
@@ -55,15 +55,6 @@ afterEach(async () => {
   await server.close();
   await folder.remove();
 });
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
-}
 
 async function startCollector(): Promise<{ otlp: string; metrics: () => Promise<string> }> {
   const apiServer = await server.listen();

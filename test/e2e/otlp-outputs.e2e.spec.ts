@@ -16,7 +16,7 @@ import { SampleBatchBuilder } from '#libs/samples';
 import protobuf from 'protobufjs';
 import { createApp as createCollector } from '../../apps/collector/src/app.ts';
 import { type Engine, startEngine } from '../support/engine.ts';
-import { eventually, getText, temporaryFolder } from '../support/processes.ts';
+import { getText, temporaryFolder, untilPasses } from '../support/processes.ts';
 
 const PROTO = join(import.meta.dirname, '..', 'support', 'otlp-metrics.proto');
 const Request = protobuf.parse(readFileSync(PROTO, 'utf8')).root.lookupType('otlp.Request');
@@ -172,21 +172,22 @@ it('a scrape goes out as OTLP has it, and comes out of our engine as the series 
     AppLogger.create({ app: 'test', level: 'silent' }),
   );
   await listen(collector, { host: '127.0.0.1', port: 0 });
-  await eventually('the series', async () => ((await series())['queue'] === '2' ? true : null));
-  expect(await series()).toEqual({
-    up: '1',
-    'sold_total{kind="a"}': '7',
-    'wait_seconds_bucket{le="0.1", path="/"}': '3',
-    'wait_seconds_bucket{le="0.25", path="/"}': '5',
-    'wait_seconds_bucket{le="+Inf", path="/"}': '9',
-    'wait_seconds_sum{path="/"}': '4.5',
-    'wait_seconds_count{path="/"}': '9',
-    'pause_seconds{quantile="0.5"}': '0.25',
-    'pause_seconds{quantile="0.99"}': '1.5',
-    pause_seconds_sum: '12',
-    pause_seconds_count: '40',
-    queue: '2',
-  });
+  await untilPasses(async () =>
+    expect(await series()).toEqual({
+      up: '1',
+      'sold_total{kind="a"}': '7',
+      'wait_seconds_bucket{le="0.1", path="/"}': '3',
+      'wait_seconds_bucket{le="0.25", path="/"}': '5',
+      'wait_seconds_bucket{le="+Inf", path="/"}': '9',
+      'wait_seconds_sum{path="/"}': '4.5',
+      'wait_seconds_count{path="/"}': '9',
+      'pause_seconds{quantile="0.5"}': '0.25',
+      'pause_seconds{quantile="0.99"}': '1.5',
+      pause_seconds_sum: '12',
+      pause_seconds_count: '40',
+      queue: '2',
+    }),
+  );
   const shop = received.find(({ metrics }) => metrics.some(({ name }) => name === 'queue'));
   expect(shop?.resource).toEqual({
     'service.namespace': 'shop',

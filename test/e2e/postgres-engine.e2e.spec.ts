@@ -221,6 +221,10 @@ describeWithPostgres('an engine with its state in a PostgreSQL', (start) => {
     await writeFile(rules, rule('Meanwhile'));
     await fetch(`${url}/-/reload`, { method: 'POST' });
     await eventually('the second alert', () => (told.includes('Meanwhile') ? true : null));
+    // Until it has given up what it asked last, it takes the database to be there.
+    await eventually('the engine to notice', async () =>
+      (await metricOf(url, 'binnacle_state_database_up')) === '0' ? true : null,
+    );
     proxy.mend();
     await eventually('the database to be used', async () =>
       (await metricOf(url, 'binnacle_state_database_up')) === '1' ? true : null,

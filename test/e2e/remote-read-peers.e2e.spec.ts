@@ -29,6 +29,7 @@ import {
   getText,
   startProcess,
   temporaryFolder,
+  untilPasses,
 } from '../support/processes.ts';
 
 const STEP_MS = 15_000;
@@ -255,14 +256,13 @@ describe('remote read', () => {
       await reader.read();
       await reader.cancel();
     }
-    await eventually('all to be given up', async () =>
-      /\nbinnacle_remote_read_requests_in_flight 0\n/.test((await getText(`${engine}/metrics`))!)
-        ? true
-        : null,
-    );
-    expect(await getText(`${engine}/metrics`)).toContain(
-      'binnacle_remote_read_requests_total{type="STREAMED_XOR_CHUNKS",code="499"} 6',
-    );
+    await untilPasses(async () => {
+      const metrics = await getText(`${engine}/metrics`);
+      expect(metrics).toMatch(/\nbinnacle_remote_read_requests_in_flight 0\n/);
+      expect(metrics).toContain(
+        'binnacle_remote_read_requests_total{type="STREAMED_XOR_CHUNKS",code="499"} 6',
+      );
+    });
     expect(await readChunks(engine, readMe)).not.toEqual([]);
   });
 

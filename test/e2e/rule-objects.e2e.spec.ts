@@ -9,7 +9,7 @@ import type { Manifest } from '../../deploy/src/manifest.ts';
 import { type Access, CUSTOM_GROUP, KubeApiServer } from '../kube/api-server.ts';
 import type { StoredObject } from '../kube/selectors.ts';
 import { startEngine } from '../support/engine.ts';
-import { eventually, getText, temporaryFolder } from '../support/processes.ts';
+import { eventually, getText, temporaryFolder, untilPasses } from '../support/processes.ts';
 
 interface Objects {
   readonly watched: readonly { readonly resource: string; readonly state: string }[];
@@ -170,35 +170,40 @@ it('a bad object is named, keeps its last good rules and costs no other', async 
   server.put(configMap('shop', 'bad', ruleFile('shop:bad', 'sum(')));
   const engine = await start();
   await engine.untilRules('own:rule', 'shop:good');
-  const { objects, watched } = await engine.objects();
-  expect(objects).toEqual([
-    {
-      kind: 'ConfigMap',
-      namespace: 'shop',
-      name: 'bad',
-      groups: 0,
-      refused: expect.stringContaining('ConfigMap/shop/bad/rules.yml:1: group "a", rule 1'),
-    },
-    { kind: 'ConfigMap', namespace: 'shop', name: 'good', groups: 1, refused: null },
-  ]);
-  expect(watched).toEqual([
-    { resource: 'configmaps', namespace: '', state: 'watchable' },
-    { resource: 'prometheusrules', namespace: '', state: 'absent' },
-  ]);
+  // The API server is asked about each resource by itself.
+  await untilPasses(async () => {
+    const { objects, watched } = await engine.objects();
+    expect(objects).toEqual([
+      {
+        kind: 'ConfigMap',
+        namespace: 'shop',
+        name: 'bad',
+        groups: 0,
+        refused: expect.stringContaining('ConfigMap/shop/bad/rules.yml:1: group "a", rule 1'),
+      },
+      { kind: 'ConfigMap', namespace: 'shop', name: 'good', groups: 1, refused: null },
+    ]);
+    expect(watched).toEqual([
+      { resource: 'configmaps', namespace: '', state: 'watchable' },
+      { resource: 'prometheusrules', namespace: '', state: 'absent' },
+    ]);
+  });
   server.put(configMap('shop', 'good', ruleFile('shop:good', 'sum(')));
   server.put(configMap('shop', 'new', ruleFile('shop:new')));
   await engine.untilRules('own:rule', 'shop:good', 'shop:new');
-  const after = await engine.objects();
-  expect(
-    after.objects.map(({ name, groups, refused }) => [name, groups, refused !== null]),
-  ).toEqual([
-    ['bad', 0, true],
-    ['good', 1, true],
-    ['new', 1, false],
-  ]);
-  expect(await getText(`${engine.url}/metrics`)).toMatch(
-    /\nbinnacle_rule_refused_objects\{kind="ConfigMap"\} 2\n/,
-  );
+  await untilPasses(async () => {
+    const after = await engine.objects();
+    expect(
+      after.objects.map(({ name, groups, refused }) => [name, groups, refused !== null]),
+    ).toEqual([
+      ['bad', 0, true],
+      ['good', 1, true],
+      ['new', 1, false],
+    ]);
+    expect(await getText(`${engine.url}/metrics`)).toMatch(
+      /\nbinnacle_rule_refused_objects\{kind="ConfigMap"\} 2\n/,
+    );
+  });
 }, 180_000);
 
 it('the limits that the configuration sets hold, and change with it', async () => {
@@ -219,13 +224,15 @@ it('the limits that the configuration sets hold, and change with it', async () =
   const engine = await start(limited);
   const found = await engine.untilRules('own:rule', 'shop:a', 'shop:b');
   expect(found.find(({ name }) => name === 'shop:b')?.query).toBe('sum(up)');
-  const { objects } = await engine.objects();
-  expect(
-    objects.flatMap(({ name, refused }) => (refused === null ? [] : [[name, refused]])),
-  ).toEqual([
-    ['d', expect.stringContaining('the label "severity" may be warning here')],
-    ['c', 'with it the namespace shop would have 3 groups; allowed are 2'],
-  ]);
+  await untilPasses(async () => {
+    const { objects } = await engine.objects();
+    expect(
+      objects.flatMap(({ name, refused }) => (refused === null ? [] : [[name, refused]])),
+    ).toEqual([
+      ['d', expect.stringContaining('the label "severity" may be warning here')],
+      ['c', 'with it the namespace shop would have 3 groups; allowed are 2'],
+    ]);
+  });
   const file = join(folder.path, 'engine.yml');
   await writeFile(file, readFileSync(file, 'utf8').replace('[warning]', '[warning, critical]'));
   await fetch(`${engine.url}/-/reload`, { method: 'POST' });
