@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
-import { AppLogger, listen } from '#libs/platform';
+import { AppLogger, listen, ReloadService } from '#libs/platform';
 import { createApp as createCollector } from '../../apps/collector/src/app.ts';
 import { startEngine } from '../support/engine.ts';
 import { MountedConfigMap } from '../support/mounted-config-map.ts';
@@ -65,10 +65,15 @@ it('the engine takes configuration and rules that the kubelet swaps, and keeps g
       .toSorted((a, b) => (a < b ? -1 : 1))
       .join();
   };
+  // The look that is due every few seconds; that it comes by itself is seen with the collector.
+  const look = () => app.get(ReloadService).reloadIfChanged();
   const untilRecorded = (names: string) =>
     eventually(
       `the rules ${names}`,
-      async () => ((await recorded()) === names ? names : null),
+      async () => {
+        await look();
+        return (await recorded()) === names ? names : null;
+      },
       DEADLINE_MS,
     );
   await untilRecorded('a:one');
@@ -81,6 +86,7 @@ it('the engine takes configuration and rules that the kubelet swaps, and keeps g
   await eventually(
     'the receiver',
     async () => {
+      await look();
       const text = (await getText(`${url}/api/v2/receivers`)) ?? '';
       return text.includes('second') ? text : null;
     },
@@ -91,6 +97,7 @@ it('the engine takes configuration and rules that the kubelet swaps, and keeps g
   await eventually(
     'the reload to be refused',
     async () => {
+      await look();
       const text = (await getText(`${url}/metrics`)) ?? '';
       return text.includes('\nprometheus_config_last_reload_successful 0') ? text : null;
     },

@@ -15,6 +15,8 @@ import { STORE, type Store } from '../../apps/alert-engine/src/store/store.ts';
 import { StoreRunner } from '../../apps/alert-engine/src/store/store.runner.ts';
 import { STORE_WRITER, type StoreWriter } from '../../apps/alert-engine/src/store/store-writer.ts';
 
+const HOUR_MS = 3_600_000;
+
 let dataDir = '';
 let engines: NestFastifyApplication[] = [];
 beforeEach(async () => {
@@ -90,7 +92,8 @@ describe('the engine’s store', () => {
   });
 
   it('tells of its blocks, which have the samples that are old', async () => {
-    const old = Date.now() - 6 * 3_600_000;
+    // On the hour, so that both samples are in one block.
+    const old = Math.floor(Date.now() / HOUR_MS) * HOUR_MS - 6 * HOUR_MS;
     const engine = await start();
     await write(engine, old, 1);
     await write(engine, old + 1_000, 2);
