@@ -46,13 +46,26 @@ afterEach(async () => {
   await folder.remove();
 });
 
+/** An output that waits for answers however long a busy machine takes over them: what is sent again is there twice. */
+function patient(): unknown {
+  return {
+    fluentd: [{ name: 'sink', port: sink.port, ack_timeout: '10m', max_backoff: '200ms' }],
+  };
+}
+
+/** An output for a sink that falls silent. */
+function impatient(more: object = {}): unknown {
+  const output = { name: 'sink', port: sink.port, ack_timeout: '2s', max_backoff: '200ms' };
+  return { fluentd: [{ ...output, ...more }] };
+}
+
+/** An output that has nothing but the files to read again. */
+function withoutSpool(): unknown {
+  return impatient({ spool: { max_size: 0 } });
+}
+
 /** Starts the collector on what it had before. */
-async function start(
-  outputs: unknown = {
-    fluentd: [{ name: 'sink', port: sink.port, ack_timeout: '2s', max_backoff: '200ms' }],
-  },
-  dataDir = join(folder.path, 'data'),
-): Promise<BuiltApp> {
+async function start(outputs = patient(), dataDir = join(folder.path, 'data')): Promise<BuiltApp> {
   const config = join(folder.path, 'collector.yml');
   const files = [{ name: 'pods', include: [file], format: 'cri', from: 'beginning' }];
   const logs = { files, scan_interval: '100ms', poll_interval: '50ms' };
@@ -60,12 +73,6 @@ async function start(
   writeFileSync(config, JSON.stringify({ host_metrics: { enabled: false }, logs, outputs }));
   collector = await startBuiltApp('collector', config, dataDir);
   return collector;
-}
-
-/** An output that has nothing but the files to read again. */
-function withoutSpool(): unknown {
-  const output = { name: 'sink', port: sink.port, ack_timeout: '2s', max_backoff: '200ms' };
-  return { fluentd: [{ ...output, spool: { max_size: 0 } }] };
 }
 
 function lineOf(message: string): string {
@@ -214,7 +221,7 @@ describe('files that rotate', () => {
 describe('a server', () => {
   it('that takes everything and says nothing costs no line', async () => {
     sink.mood = 'silent';
-    await start();
+    await start(impatient());
     for (let i = 0; i < 4; i++) {
       write(5_000);
       rotate();

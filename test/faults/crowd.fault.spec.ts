@@ -88,6 +88,12 @@ describe('one group of 10,000 alerts', () => {
     await eventually('all to be announced', () =>
       told.countOf('firing') === ALERTS ? true : null,
     );
+    // Both are told apart from each other; what one is owed is replaced by what is newer.
+    await eventually('people to be told how many they are', () =>
+      chat.requests.some(({ body }) => JSON.stringify(body).includes(`FIRING:${ALERTS}`))
+        ? true
+        : null,
+    );
     const groups = JSON.parse((await getText(`${url}/api/v2/alerts/groups`)) ?? '[]') as {
       readonly alerts: readonly unknown[];
     }[];

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MessageSplitter, MsgpackReader, MsgpackWriter } from '#libs/forward';
+import { freePort } from '../support/processes.ts';
 
 /** How a server behaves: it takes and acknowledges, takes and says nothing, or acknowledges a byte at a time. */
 export type SinkMood = 'well' | 'silent' | 'dripping';
@@ -15,13 +15,13 @@ export class NumberedSink {
   #server: Server | null = null;
   readonly #sockets = new Set<Socket>();
 
-  /** Listens, on the same port as before. */
+  /** Listens, on the same port as before, which nobody else is given meanwhile. */
   async listen(): Promise<void> {
     const server = createServer((socket) => this.#serve(socket));
     this.#server = server;
+    if (this.port === 0) this.port = await freePort();
     server.listen(this.port, '127.0.0.1');
     await once(server, 'listening');
-    this.port = (server.address() as AddressInfo).port;
   }
 
   /** Goes away in the middle of everything. */
