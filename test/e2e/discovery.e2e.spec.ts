@@ -177,7 +177,14 @@ it('pods that point elsewhere than at themselves are refused, counted and listed
 it('pods get no credential of the cluster’s, and lead no scrape to the node', async () => {
   redirectsTo = `http://localhost:${port}/stolen`;
   server.put(scraped('web', { 'prometheus.io/port': String(port) }));
-  const targets = await startScraping('');
+  const annotated = '__meta_kubernetes_pod_annotation_prometheus_io_port';
+  const targets = await startScraping(`scrape_configs:
+  - job_name: pods
+    scrape_interval: 1s
+    kubernetes_sd_configs: [{role: pod}]
+    relabel_configs:
+      - {source_labels: [__meta_kubernetes_pod_ip, ${annotated}], regex: '([^;]+);(.+)', replacement: '$1:$2', target_label: __address__}
+`);
   const down = await eventually(
     'a scrape',
     async () => (await targets()).find(({ health }) => health === 'down') ?? null,
