@@ -1,6 +1,9 @@
 import type { DecodedChunk } from './decoded-chunk.ts';
 import { widened } from './line-batch.ts';
 
+/** So many lines of one time are compared one by one; more are looked up by their text. */
+const MAX_COMPARED = 16;
+
 /** Gathers lines of several chunks into one, in the order they are given, each of them once. */
 export class BatchMerge {
   #words = new Uint32Array(512);
@@ -15,13 +18,16 @@ export class BatchMerge {
   #length = 0;
   /** Where the lines with the time of the last one begin. */
   #sameTime = 0;
+  /** Their texts, once they are many. */
+  #texts: Set<string> | null = null;
 
   get count(): number {
     return this.#count;
   }
 
-  get byteLength(): number {
-    return this.#length;
+  /** What the lines take, about. */
+  get memoryBytes(): number {
+    return this.#length + 16 * this.#count;
   }
 
   /** Whether the last line has this time. */
@@ -37,12 +43,11 @@ export class BatchMerge {
     const high = chunk.words[2 * index + 1]!;
     const start = chunk.starts[index]!;
     const end = chunk.ends[index]!;
-    if (!this.endsAt(low, high)) this.#sameTime = at;
-    for (let i = this.#sameTime; i < at; i++) {
-      const [from, to] = [this.#starts[i]!, this.#ends[i]!];
-      if (to - from !== end - start) continue;
-      if (this.#bytes.compare(chunk.bytes, start, end, from, to) === 0) return;
+    if (!this.endsAt(low, high)) {
+      this.#sameTime = at;
+      this.#texts = null;
     }
+    if (this.#isThere(chunk.bytes, start, end)) return;
     if (at === this.#starts.length) this.#grow();
     const from = this.#length;
     if (from + end - start > this.#bytes.length) this.#growBytes(from + end - start);
@@ -67,6 +72,27 @@ export class BatchMerge {
       metadata: this.#table.length === 0 ? null : this.#metadata.subarray(0, count),
       metadataTable: this.#table,
     };
+  }
+
+  /** Whether a line of the last time has this text. */
+  #isThere(bytes: Buffer, start: number, end: number): boolean {
+    const at = this.#count;
+    if (at - this.#sameTime < MAX_COMPARED) {
+      for (let i = this.#sameTime; i < at; i++) {
+        const [from, to] = [this.#starts[i]!, this.#ends[i]!];
+        if (to - from !== end - start) continue;
+        if (this.#bytes.compare(bytes, start, end, from, to) === 0) return true;
+      }
+      return false;
+    }
+    if (this.#texts === null) {
+      this.#texts = new Set();
+      for (let i = this.#sameTime; i < at; i++) {
+        this.#texts.add(this.#bytes.toString('latin1', this.#starts[i], this.#ends[i]));
+      }
+    }
+    const { size } = this.#texts;
+    return this.#texts.add(bytes.toString('latin1', start, end)).size === size;
   }
 
   #metadataOf({ metadata, metadataTable }: DecodedChunk, index: number): number {

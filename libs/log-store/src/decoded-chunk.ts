@@ -56,6 +56,47 @@ export function sliceChunk(chunk: DecodedChunk, start: number, end: number): Dec
   };
 }
 
+/** A copy of the lines from `start` to `end`, which keeps nothing of the chunk in memory. */
+export function copyOfLines(chunk: DecodedChunk, start: number, end: number): DecodedChunk {
+  const count = end - start;
+  const starts = new Uint32Array(count);
+  const ends = new Uint32Array(count);
+  let length = 0;
+  for (let i = 0; i < count; i++) {
+    starts[i] = length;
+    length += chunk.ends[start + i]! - chunk.starts[start + i]!;
+    ends[i] = length;
+  }
+  const bytes = Buffer.allocUnsafeSlow(length);
+  for (let i = 0; i < count; i++) {
+    chunk.bytes.copy(bytes, starts[i], chunk.starts[start + i], chunk.ends[start + i]);
+  }
+  const metadata = chunk.metadata === null ? null : new Uint32Array(count);
+  const metadataTable: Buffer[] = [];
+  if (metadata !== null) {
+    const numbers = new Map<number, number>();
+    for (let i = 0; i < count; i++) {
+      const number = chunk.metadata![start + i]!;
+      if (number === 0) continue;
+      let copied = numbers.get(number);
+      if (copied === undefined) {
+        copied = metadataTable.push(Buffer.from(chunk.metadataTable[number - 1]!));
+        numbers.set(number, copied);
+      }
+      metadata[i] = copied;
+    }
+  }
+  return {
+    count,
+    words: chunk.words.slice(2 * start, 2 * end),
+    bytes,
+    starts,
+    ends,
+    metadata,
+    metadataTable,
+  };
+}
+
 /** The same lines, from the last to the first. */
 export function reversedChunk(chunk: DecodedChunk): DecodedChunk {
   const { count } = chunk;

@@ -23,4 +23,3 @@ export { MAX_TIME_NS, Nanos } from './nanos.ts';
 export { otlpLines, type OtlpLines } from './otlp-lines.ts';
 export { PushError, type PushFailure } from './push-error.ts';
 export type { LineReplayProgress, LineReplayReport } from './replay-lines.ts';
-export { LogReadError } from './stream-cursor.ts';

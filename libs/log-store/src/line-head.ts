@@ -5,12 +5,13 @@ import {
   type LineRejectReason,
   noLineRejections,
 } from './append-report.ts';
-import type { ChunkRef } from './chunk-ref.ts';
+import type { ChunkRef, ChunkVisitor } from './chunk-ref.ts';
 import { hasAll, SealedChunk } from './sealed-chunk.ts';
 import type { LineBatch } from './line-batch.ts';
 import type { LogStoreLimits } from './log-store-options.ts';
 import { isBefore, Nanos, toNanos } from './nanos.ts';
 import { OpenChunk } from './open-chunk.ts';
+import { isInRange, type TimeRange } from './overlaps.ts';
 import { RateBucket } from './rate-bucket.ts';
 import type { StreamRegistry } from './stream-registry.ts';
 
@@ -50,12 +51,13 @@ export class LineHead {
   readonly #limits: LogStoreLimits;
   readonly #chunkBytes: number;
   readonly #streams = new Map<number, HeadStream>();
-  /** Label sets that were looked up, by identity: a sender's come again. */
   readonly #onSealed: (chunk: SealedChunk) => void;
   #sealed: SealedChunk[] = [];
   /** On their way to a block. */
   #frozen: SealedChunk[] = [];
   #openBytes = 0;
+  /** Of the sealed and the frozen. */
+  #closedBytes = 0;
   #sinceMs = Infinity;
   readonly #oldest = new Nanos();
   readonly #latest = new Nanos();
@@ -86,10 +88,7 @@ export class LineHead {
 
   /** What all lines in memory take, about. */
   get memoryBytes(): number {
-    let bytes = this.#openBytes;
-    for (const chunk of this.#sealed) bytes += chunk.memoryBytes;
-    for (const chunk of this.#frozen) bytes += chunk.memoryBytes;
-    return bytes;
+    return this.#openBytes + this.#closedBytes;
   }
 
   get chunkCount(): number {
@@ -157,7 +156,10 @@ export class LineHead {
 
   /** Forgets what was frozen, which lies in a block now. */
   drop(): void {
-    for (const chunk of this.#frozen) this.#registry.release(chunk.streamId);
+    for (const chunk of this.#frozen) {
+      this.#registry.release(chunk.streamId);
+      this.#closedBytes -= chunk.memoryBytes;
+    }
     this.#frozen = [];
   }
 
@@ -170,15 +172,36 @@ export class LineHead {
     }
   }
 
-  /** The chunks of the streams that are marked. */
-  chunks(matched: Uint8Array): ChunkRef[] {
+  /** The chunks of the streams that are marked, as far as they may have lines in the range. */
+  chunks(matched: Uint8Array, range: TimeRange): ChunkRef[] {
     const refs: ChunkRef[] = [];
-    for (const chunk of this.#frozen) if (matched[chunk.streamId] === 1) refs.push(chunk);
-    for (const chunk of this.#sealed) if (matched[chunk.streamId] === 1) refs.push(chunk);
-    for (const { id, open } of this.#streams.values()) {
-      if (open !== null && matched[id] === 1) refs.push(snapshotOf(id, open));
-    }
+    this.#visitClosed(matched, range, (chunk) => refs.push(chunk));
+    this.#visitOpen(matched, range, (id, open) => refs.push(snapshotOf(id, open)));
     return refs;
+  }
+
+  /** Tells what these chunks hold. */
+  visit(matched: Uint8Array, range: TimeRange, visit: ChunkVisitor): void {
+    this.#visitClosed(matched, range, (chunk) => visit(chunk.streamId, chunk));
+    this.#visitOpen(matched, range, visit);
+  }
+
+  #visitClosed(matched: Uint8Array, range: TimeRange, visit: (chunk: SealedChunk) => void): void {
+    for (const chunks of [this.#frozen, this.#sealed]) {
+      for (const chunk of chunks) {
+        if (matched[chunk.streamId] === 1 && isInRange(chunk, range)) visit(chunk);
+      }
+    }
+  }
+
+  #visitOpen(
+    matched: Uint8Array,
+    range: TimeRange,
+    visit: (id: number, open: OpenChunk) => void,
+  ): void {
+    for (const { id, open } of this.#streams.values()) {
+      if (open !== null && matched[id] === 1 && isInRange(open, range)) visit(id, open);
+    }
   }
 
   #appendStream(
@@ -334,7 +357,10 @@ export class LineHead {
     stream.open = null;
     this.#openBytes -= chunk.memoryBytes;
     this.#registry.hold(this.#registry.stream(stream.id).labels);
-    const sealed = new SealedChunk(stream.id, chunk);
+    const sealed = new SealedChunk(stream.id, chunk, (bytes) => {
+      this.#closedBytes += bytes;
+    });
+    this.#closedBytes += sealed.memoryBytes;
     stream.last = { count: chunk.count, byteLength: chunk.byteLength };
     this.#sealed.push(sealed);
     this.#onSealed(sealed);
@@ -356,10 +382,9 @@ export class LineHead {
   }
 }
 
-/** The open chunk as it is now. */
+/** The open chunk as it is now; its lines are put in order when they are asked for. */
 function snapshotOf(streamId: number, open: OpenChunk): ChunkRef {
   const { minLow, minHigh, maxLow, maxHigh, count, byteLength } = open;
-  const decoded = open.decoded();
   return {
     streamId,
     minLow,
@@ -368,7 +393,7 @@ function snapshotOf(streamId: number, open: OpenChunk): ChunkRef {
     maxHigh,
     count,
     byteLength,
-    mayContain: (needles) => hasAll(decoded.bytes, needles),
-    load: () => Promise.resolve(decoded),
+    mayContain: (needles) => hasAll(open.inOrder(0, count).bytes, needles),
+    load: () => Promise.resolve(open.decoded(count)),
   };
 }

@@ -9,7 +9,8 @@ import { decodeLabels } from './stream-registry.ts';
  *   magic      8 bytes
  *   chunks     of one stream each, compressed; `chunk-codec.ts` says what is in them
  *   filters    of the chunks in turn; `needle-filter.ts`
- *   contents   CRC-32, then what is needed to find the above; the only part that is kept in memory
+ *   contents   CRC-32, then what is needed to find the above, and the numbers of the blocks it was joined of; the only
+ *              part that is kept in memory
  *   footer     offset of the contents (8 bytes), their length (4), CRC-32 of both (4), magic (8)
  *
  * Numbers are little-endian.
@@ -39,6 +40,8 @@ export interface BlockChunkEntry {
 export interface LogBlockContents {
   /** All that the segments of the log below this number hold is in this block or an older one. */
   readonly firstSegment: number;
+  /** Numbers of the blocks that it was joined of, and whose lines are all here. */
+  readonly replaces: readonly number[];
   readonly streams: readonly Labels[];
   readonly chunks: readonly BlockChunkEntry[];
   readonly filtersOffset: number;
@@ -49,7 +52,11 @@ export function blockMagic(): Buffer {
   return MAGIC;
 }
 
-export function writeLogContents(contents: LogBlockContents, streams: readonly Buffer[]): Buffer {
+/** @param streams their labels as they are written */
+export function writeLogContents(
+  contents: Omit<LogBlockContents, 'streams'>,
+  streams: readonly Buffer[],
+): Buffer {
   const writer = new ByteWriter();
   writer.uint32(0);
   writer.varint(contents.firstSegment);
@@ -71,6 +78,8 @@ export function writeLogContents(contents: LogBlockContents, streams: readonly B
     writer.uint32(chunk.checksum);
     writer.varint(chunk.filterLength);
   }
+  writer.varint(contents.replaces.length);
+  for (const number of contents.replaces) writer.varint(number);
   const part = writer.view();
   part.writeUInt32LE(crc32(part.subarray(CRC_BYTES)), 0);
   return part;
@@ -87,7 +96,10 @@ export function readLogContents(part: Buffer): LogBlockContents {
   const filtersChecksum = reader.uint32();
   const streams = Array.from({ length: reader.count() }, () => decodeLabels(reader));
   const chunks = Array.from({ length: reader.count() }, () => readEntry(reader, streams.length));
-  return { firstSegment, streams, chunks, filtersOffset, filtersChecksum };
+  // Blocks from before there was joining end here.
+  const replaced = reader.at < part.length ? reader.count() : 0;
+  const replaces = Array.from({ length: replaced }, () => reader.varint());
+  return { firstSegment, replaces, streams, chunks, filtersOffset, filtersChecksum };
 }
 
 function readEntry(reader: ByteReader, streams: number): BlockChunkEntry {

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { BlockError, type BlockFiles } from '#libs/block-files';
-import type { ChunkRef } from './chunk-ref.ts';
+import type { ChunkRef, ChunkSpan, ChunkVisitor } from './chunk-ref.ts';
 import type { DecodedChunk } from './decoded-chunk.ts';
 import {
   type BlockChunkEntry,
@@ -12,7 +12,7 @@ import {
 import { toMs } from './nanos.ts';
 import { mayContain } from './needle-filter.ts';
 import { overlapsRange, type TimeRange } from './overlaps.ts';
-import { unpackChunk } from './sealed-chunk.ts';
+import { type PackedChunk, unpackChunk } from './sealed-chunk.ts';
 import type { StreamRegistry } from './stream-registry.ts';
 
 /** What a block reports about itself while it is read. */
@@ -30,6 +30,8 @@ export class LogBlock {
   readonly name: string;
   readonly bytes: number;
   readonly firstSegment: number;
+  /** Numbers of the blocks it was joined of. */
+  readonly replaces: readonly number[];
   readonly chunkCount: number;
   readonly lineCount: number;
   /** Bytes of its lines. */
@@ -51,6 +53,8 @@ export class LogBlock {
   readonly #filtersOffset: number;
   readonly #filtersChecksum: number;
   #isDropped = false;
+  #readers = 0;
+  #onUnread: (() => void) | null = null;
 
   constructor(
     name: string,
@@ -63,6 +67,7 @@ export class LogBlock {
     this.name = name;
     this.bytes = bytes;
     this.firstSegment = contents.firstSegment;
+    this.replaces = contents.replaces;
     this.#files = files;
     this.#registry = registry;
     this.#reading = reading;
@@ -113,30 +118,84 @@ export class LogBlock {
   /** Its chunks of the streams that are marked, as far as they may have lines in the range. */
   chunks(matched: Uint8Array, range: TimeRange): ChunkRef[] {
     const refs: ChunkRef[] = [];
-    const columns = this.#columns;
-    for (let i = 0; i < this.chunkCount; i++) {
-      const at = COLUMNS * i;
-      const streamId = this.#streamIds[columns[at]!]!;
-      if (matched[streamId] !== 1) continue;
-      const [minLow, minHigh] = [columns[at + 1]!, columns[at + 2]!];
-      const [maxLow, maxHigh] = [columns[at + 3]!, columns[at + 4]!];
-      if (!overlapsRange(minLow, minHigh, maxLow, maxHigh, range)) continue;
-      refs.push({
-        streamId,
-        minLow,
-        minHigh,
-        maxLow,
-        maxHigh,
-        count: columns[at + 5]!,
-        byteLength: columns[at + 6]!,
-        mayContain: (needles) => this.#mayContain(i, needles),
-        load: () => this.#load(i),
-      });
-    }
+    this.#eachIn(matched, range, (index) => refs.push(this.chunkAt(index)));
     return refs;
   }
 
-  /** Lets go of its streams. Readers that hold its chunks find them gone. */
+  /** Tells what these chunks hold. */
+  visit(matched: Uint8Array, range: TimeRange, visit: ChunkVisitor): void {
+    this.#eachIn(matched, range, (index) => visit(this.#streamIdAt(index), this.#spanAt(index)));
+  }
+
+  chunkAt(index: number): ChunkRef {
+    return {
+      streamId: this.#streamIdAt(index),
+      ...this.#spanAt(index),
+      mayContain: (needles) => this.#mayContain(index, needles),
+      load: () => this.#load(index),
+    };
+  }
+
+  /** A chunk as it lies in the block; null where it is damaged or gone. */
+  async packedAt(index: number): Promise<PackedChunk | null> {
+    const filters = await this.#reading.filters(this, () => this.#readFilters());
+    const bytes = await this.#readPacked(index);
+    if (filters === null || bytes === null) return null;
+    const filter = filters.subarray(this.#filterStarts[index], this.#filterStarts[index + 1]);
+    return { bytes, filter, checksum: this.#columns[COLUMNS * index + 8]! };
+  }
+
+  /** Keeps its file and its streams until the end of the reading, also when the block is to go meanwhile. */
+  beginReading(): void {
+    this.#readers++;
+  }
+
+  endReading(): void {
+    this.#readers--;
+    if (this.#readers === 0) this.#onUnread?.();
+  }
+
+  get isRead(): boolean {
+    return this.#readers > 0;
+  }
+
+  /** Calls back once, when nobody reads it any more, which is not so at present. */
+  whenUnread(run: () => void): void {
+    this.#onUnread = () => {
+      this.#onUnread = null;
+      run();
+    };
+  }
+
+  #eachIn(matched: Uint8Array, range: TimeRange, visit: (index: number) => void): void {
+    const columns = this.#columns;
+    for (let i = 0; i < this.chunkCount; i++) {
+      const at = COLUMNS * i;
+      if (matched[this.#streamIds[columns[at]!]!] !== 1) continue;
+      const [minLow, minHigh] = [columns[at + 1]!, columns[at + 2]!];
+      const [maxLow, maxHigh] = [columns[at + 3]!, columns[at + 4]!];
+      if (overlapsRange(minLow, minHigh, maxLow, maxHigh, range)) visit(i);
+    }
+  }
+
+  #streamIdAt(index: number): number {
+    return this.#streamIds[this.#columns[COLUMNS * index]!]!;
+  }
+
+  #spanAt(index: number): ChunkSpan {
+    const columns = this.#columns;
+    const at = COLUMNS * index;
+    return {
+      minLow: columns[at + 1]!,
+      minHigh: columns[at + 2]!,
+      maxLow: columns[at + 3]!,
+      maxHigh: columns[at + 4]!,
+      count: columns[at + 5]!,
+      byteLength: columns[at + 6]!,
+    };
+  }
+
+  /** Lets go of its streams; its chunks are gone. */
   drop(): void {
     if (this.#isDropped) return;
     this.#isDropped = true;
@@ -144,15 +203,30 @@ export class LogBlock {
   }
 
   async #load(index: number): Promise<DecodedChunk | null> {
+    const bytes = await this.#readPacked(index);
+    if (bytes === null) return null;
+    try {
+      return await unpackChunk(bytes);
+    } catch (error) {
+      this.#damaged(error);
+      return null;
+    }
+  }
+
+  async #readPacked(index: number): Promise<Buffer | null> {
     const at = COLUMNS * index;
     try {
       const bytes = await this.#read(this.#offsets[index]!, this.#columns[at + 7]!);
       if (crc32(bytes) !== this.#columns[at + 8]!) throw new BlockError('checksum does not fit');
-      return await unpackChunk(bytes);
+      return bytes;
     } catch (error) {
-      if (!this.#isDropped) this.#reading.onDamage(this.name, error);
+      this.#damaged(error);
       return null;
     }
+  }
+
+  #damaged(error: unknown): void {
+    if (!this.#isDropped) this.#reading.onDamage(this.name, error);
   }
 
   async #mayContain(index: number, needles: readonly Buffer[]): Promise<boolean> {
@@ -169,7 +243,7 @@ export class LogBlock {
       if (crc32(filters) !== this.#filtersChecksum) throw new BlockError('damaged filters');
       return filters;
     } catch (error) {
-      if (!this.#isDropped) this.#reading.onDamage(this.name, error);
+      this.#damaged(error);
       return null;
     }
   }

@@ -23,7 +23,8 @@ const arbitraryLine: fc.Arbitrary<ModelLine> = fc.record({
 });
 const arbitraryStep = fc.oneof(
   { weight: 5, arbitrary: fc.array(arbitraryLine, { minLength: 1, maxLength: 20 }) },
-  { weight: 1, arbitrary: fc.constant('move' as const) },
+  { weight: 3, arbitrary: fc.constant('move' as const) },
+  { weight: 1, arbitrary: fc.constant('join' as const) },
   { weight: 1, arbitrary: fc.constant('restart' as const) },
 );
 const arbitraryRead = fc.record({
@@ -36,14 +37,16 @@ type Read = typeof arbitraryRead extends fc.Arbitrary<infer T> ? T : never;
 
 /** Does the steps to a store with chunks of a few lines, so that they overlap, and to a list. */
 async function storeAndModel(
-  steps: readonly (readonly ModelLine[] | 'move' | 'restart')[],
+  steps: readonly (readonly ModelLine[] | 'move' | 'join' | 'restart')[],
 ): Promise<{ store: LogStore; model: readonly ModelLine[] }> {
-  const options = { chunkBytes: 200 };
+  const options = { chunkBytes: 200, leastJoinedBlocks: 2 };
   let { store, segments, blocks } = await openStore(options);
   const model: ModelLine[] = [];
   for (const step of steps) {
     if (step === 'move') {
       await store.moveToBlock();
+    } else if (step === 'join') {
+      await store.maintain();
     } else if (step === 'restart') {
       await store.close();
       segments = segments.powerCut();

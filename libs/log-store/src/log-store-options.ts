@@ -30,6 +30,12 @@ export interface LogStoreOptions extends LogStoreLimits, LineLogOptions {
   readonly retentionMs: number;
   /** The oldest blocks are dropped while all of them have more. */
   readonly retentionBytes: number;
+  /** The oldest blocks are dropped while more streams are known, since each takes memory. */
+  readonly maxKeptStreams: number;
+  /** Blocks are joined to larger ones of at most so many bytes. */
+  readonly joinedBytes: number;
+  /** So many at a time, or more. */
+  readonly leastJoinedBlocks: number;
   /** A stream's lines are compressed when they have come to so much. */
   readonly chunkBytes: number;
   /** Lines move to a block when so much of them has gathered in the log. */
@@ -67,6 +73,9 @@ export const DEFAULT_LOG_STORE_OPTIONS: LogStoreOptions = {
   maxFutureMs: 10 * MINUTE,
   retentionMs: 7 * 24 * HOUR,
   retentionBytes: 10 * KIB * MIB,
+  maxKeptStreams: 200_000,
+  joinedBytes: 256 * MIB,
+  leastJoinedBlocks: 8,
   chunkBytes: MIB,
   blockLogBytes: 256 * MIB,
   blockMemoryBytes: 64 * MIB,

@@ -9,8 +9,8 @@ import {
   LogsUnavailableError,
   noLineRejections,
 } from './append-report.ts';
-import type { ChunkRef } from './chunk-ref.ts';
-import { ColumnBatch, sliceChunk } from './decoded-chunk.ts';
+import type { ChunkSpan } from './chunk-ref.ts';
+import { ColumnBatch } from './decoded-chunk.ts';
 import { LineHead } from './line-head.ts';
 import type { LineBatch } from './line-batch.ts';
 import { LineLog } from './line-log.ts';
@@ -19,14 +19,14 @@ import type { LogBatch, LogReadRequest, LogStream, StreamVolume } from './log-so
 import { DEFAULT_LOG_STORE_OPTIONS, type LogStoreOptions } from './log-store-options.ts';
 import { NeedleFilterBuilder } from './needle-filter.ts';
 import type { OpenChunk } from './open-chunk.ts';
-import { overlapsRange, rangeOf, type TimeRange } from './overlaps.ts';
+import { rangeOf, type TimeRange } from './overlaps.ts';
 import { PackQueue } from './pack-queue.ts';
 import { RateBucket } from './rate-bucket.ts';
 import { readLines } from './read-lines.ts';
 import { type LineReplayProgress, type LineReplayReport, replayLines } from './replay-lines.ts';
 import type { SealedChunk } from './sealed-chunk.ts';
 import { StreamRegistry } from './stream-registry.ts';
-import { volumeOf } from './stream-volume.ts';
+import { shareOf } from './stream-volume.ts';
 
 /** What opening found. */
 export interface LogStoreReport {
@@ -56,6 +56,12 @@ export interface LogStoreStatistics {
   readonly blocks: LogArchiveStatistics;
 }
 
+const TWO_32 = 0x1_0000_0000;
+/** A joined block may hold lines so much apart, of the time that they are kept. */
+const JOINED_SPANS = 8;
+/** After joining has failed. */
+const JOIN_RETRY_MS = 10 * 60_000;
+
 type Listener = (batch: LogBatch) => void;
 
 /**
@@ -68,6 +74,7 @@ export class LogStore {
   readonly #options: LogStoreOptions;
   readonly #segments: SegmentStore;
   readonly #timer: Timer;
+  readonly #pace: Pace;
   readonly #registry = new StreamRegistry();
   readonly #filters = new NeedleFilterBuilder();
   readonly #packing: PackQueue;
@@ -80,6 +87,9 @@ export class LogStore {
   #state: 'new' | 'replaying' | 'open' | 'closed' = 'new';
   #opening: Promise<LogStoreReport> | null = null;
   #moving: Promise<void> | null = null;
+  #joining: Promise<unknown> | null = null;
+  #joinAfterMs = -Infinity;
+  #isMaintaining = false;
   #movedAtMs = -Infinity;
   #moveFailure: Error | null = null;
   #isDiskFull = false;
@@ -99,6 +109,7 @@ export class LogStore {
     this.#options = { ...DEFAULT_LOG_STORE_OPTIONS, ...options };
     this.#segments = segments;
     this.#timer = timer;
+    this.#pace = pace;
     this.#packing = new PackQueue(this.#filters);
     this.#head = new LineHead(this.#registry, this.#options, this.#options.chunkBytes, (chunk) =>
       this.#packing.add(chunk),
@@ -195,18 +206,26 @@ export class LogStore {
     endNs: bigint,
   ): Promise<readonly LogStream[]> {
     const seen = new Set<number>();
-    for (const { streamId } of this.#chunks(matchers, rangeOf(startNs, endNs))) seen.add(streamId);
+    this.#visit(matchers, rangeOf(startNs, endNs), (id) => seen.add(id));
     return Array.from(seen, (id) => this.#registry.stream(id));
   }
 
   /**
    * Lines in batches of one stream each, in order of their first line in the wanted direction; so a reader that has enough
-   * lines before the next batch's first one may stop.
-   * @throws LogReadError when too many chunks of one stream overlap
+   * lines before the next batch's first one may stop. What is there when the first is asked for is read to its end,
+   * whatever is moved, joined or dropped meanwhile.
    */
-  read(request: LogReadRequest): AsyncIterable<LogBatch> {
-    const chunks = this.#chunks(request.matchers, rangeOf(request.startNs, request.endNs));
-    return readLines(chunks, (id) => this.#registry.stream(id), request);
+  async *read(request: LogReadRequest): AsyncGenerator<LogBatch, void, undefined> {
+    const range = rangeOf(request.startNs, request.endNs);
+    const endReading = this.#archive.beginReading(range);
+    try {
+      const matched = this.#registry.matching(request.matchers);
+      const chunks = this.#archive.chunks(matched, range);
+      for (const chunk of this.#head.chunks(matched, range)) chunks.push(chunk);
+      yield* readLines(chunks, (id) => this.#registry.stream(id), request);
+    } finally {
+      endReading();
+    }
   }
 
   /** What a query over the range would touch. */
@@ -216,7 +235,33 @@ export class LogStore {
     endNs: bigint,
   ): Promise<readonly StreamVolume[]> {
     const range = rangeOf(startNs, endNs);
-    return volumeOf(this.#chunks(matchers, range), range, (id) => this.#registry.stream(id));
+    const sums = new Map<number, { bytes: number; lines: number; chunks: number }>();
+    this.#visit(matchers, range, (id, span) => {
+      let sum = sums.get(id);
+      if (sum === undefined) sums.set(id, (sum = { bytes: 0, lines: 0, chunks: 0 }));
+      const share = shareOf(span, range);
+      sum.bytes += Math.round(span.byteLength * share);
+      sum.lines += Math.max(1, Math.round(span.count * share));
+      sum.chunks++;
+    });
+    return Array.from(sums, ([id, sum]) => ({ stream: this.#registry.stream(id), ...sum }));
+  }
+
+  /**
+   * Tells chunk by chunk how many bytes of lines there are, and from when to when: by nanoseconds since 1970, as numbers,
+   * which are exact to a microsecond.
+   */
+  eachChunk(
+    matchers: readonly Matcher[],
+    startNs: bigint,
+    endNs: bigint,
+    visit: (stream: LogStream, fromNs: number, toNs: number, bytes: number) => void,
+  ): void {
+    this.#visit(matchers, rangeOf(startNs, endNs), (id, span) => {
+      const fromNs = span.minHigh * TWO_32 + span.minLow;
+      const toNs = span.maxHigh * TWO_32 + span.maxLow;
+      visit(this.#registry.stream(id), fromNs, toNs, span.byteLength);
+    });
   }
 
   /**
@@ -232,16 +277,28 @@ export class LogStore {
     };
   }
 
-  /** Moves lines to a block when that is due, and drops what is beyond the retention. To be called every some seconds. */
+  /**
+   * Moves lines to a block when that is due, drops what is beyond the retention, and joins small blocks. To be called every
+   * some seconds; a call while another one is at work does nothing.
+   * @throws what the ports throw when something old cannot be removed, or small blocks cannot be joined
+   */
   async maintain(): Promise<void> {
-    if (this.#state !== 'open') return;
-    const nowMs = this.#timer.nowMs();
-    if (this.#isMoveDue(nowMs)) await this.#move();
-    this.#head.forgetIdle(nowMs - this.#options.streamIdleMs);
-    await this.#archive.dropExpired(
-      nowMs - this.#options.retentionMs,
-      this.#options.retentionBytes - this.#log.bytes,
-    );
+    if (this.#state !== 'open' || this.#isMaintaining) return;
+    this.#isMaintaining = true;
+    try {
+      const nowMs = this.#timer.nowMs();
+      if (this.#isMoveDue(nowMs)) await this.#move();
+      const { streamIdleMs, retentionMs, retentionBytes, maxKeptStreams } = this.#options;
+      this.#head.forgetIdle(nowMs - streamIdleMs);
+      await this.#archive.dropExpired(
+        nowMs - retentionMs,
+        retentionBytes - this.#log.bytes,
+        Math.max(maxKeptStreams, 2 * this.#options.maxStreams),
+      );
+      await this.#join();
+    } finally {
+      this.#isMaintaining = false;
+    }
   }
 
   /** Moves all lines in memory to a block. @throws what writing it throws; the lines stay where they are then */
@@ -279,6 +336,7 @@ export class LogStore {
     this.#groupCommit.stop();
     await this.#opening?.catch(() => null);
     await this.#moving;
+    await this.#joining?.catch(() => undefined);
     if (wasOpen) await this.#log.close(this.#timer.nowMs());
   }
 
@@ -321,20 +379,20 @@ export class LogStore {
   }
 
   #publish(stream: LogStream, chunk: OpenChunk, fromLine: number): void {
-    const lines = new ColumnBatch(stream, sliceChunk(chunk.inOrder(), fromLine, chunk.count));
+    const lines = new ColumnBatch(stream, chunk.inOrder(fromLine, chunk.count));
     for (const [listener, matchers] of this.#subscribers) {
       if (this.#registry.matches(stream.id, matchers)) listener(lines);
     }
   }
 
-  #chunks(matchers: readonly Matcher[], range: TimeRange): ChunkRef[] {
+  #visit(
+    matchers: readonly Matcher[],
+    range: TimeRange,
+    visit: (streamId: number, span: ChunkSpan) => void,
+  ): void {
     const matched = this.#registry.matching(matchers);
-    const chunks = this.#archive.chunks(matched, range);
-    for (const chunk of this.#head.chunks(matched)) {
-      const { minLow, minHigh, maxLow, maxHigh } = chunk;
-      if (overlapsRange(minLow, minHigh, maxLow, maxHigh, range)) chunks.push(chunk);
-    }
-    return chunks;
+    this.#archive.visit(matched, range, visit);
+    this.#head.visit(matched, range, visit);
   }
 
   #isMoveDue(nowMs: number): boolean {
@@ -371,6 +429,34 @@ export class LogStore {
       this.#moveFailure = error instanceof Error ? error : new Error(String(error));
     }
     this.#movedAtMs = this.#timer.nowMs();
+  }
+
+  /** Joining takes room for a second copy, which there must be. */
+  async #join(): Promise<void> {
+    if (this.#isDiskFull || this.#state !== 'open') return;
+    const { retentionMs, retentionBytes, joinedBytes, leastJoinedBlocks, chunkBytes } =
+      this.#options;
+    if (this.#timer.nowMs() < this.#joinAfterMs) return;
+    const limits = {
+      maxBytes: Math.min(joinedBytes, retentionBytes / JOINED_SPANS),
+      maxSpanMs: retentionMs / JOINED_SPANS,
+      leastBlocks: leastJoinedBlocks,
+    };
+    const pause = async (): Promise<void> => {
+      if (this.#state !== 'open') throw this.#notOpen();
+      if (this.#pace.isDue()) await this.#pace.rest();
+    };
+    this.#joining = this.#archive.join(limits, chunkBytes, this.#filters, pause);
+    try {
+      await this.#joining;
+    } catch (error) {
+      // The parts are as they were.
+      if (error instanceof LogsUnavailableError) return;
+      this.#joinAfterMs = this.#timer.nowMs() + JOIN_RETRY_MS;
+      throw error;
+    } finally {
+      this.#joining = null;
+    }
   }
 
   #notOpen(): LogsUnavailableError {

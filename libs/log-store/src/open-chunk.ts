@@ -115,28 +115,30 @@ export class OpenChunk {
     return true;
   }
 
-  /** The lines as they are now, in the order they came. What is appended later does not show. */
-  inOrder(): DecodedChunk {
-    const { count } = this;
+  /** The lines from `start` to `end`, in the order they came. What is appended later does not show. */
+  inOrder(start: number, end: number): DecodedChunk {
+    const count = end - start;
+    const ends = this.#ends.subarray(start, end);
     const starts = new Uint32Array(count);
-    if (count > 1) starts.set(this.#ends.subarray(0, count - 1), 1);
+    if (count > 0) starts[0] = start === 0 ? 0 : this.#ends[start - 1]!;
+    if (count > 1) starts.set(ends.subarray(0, count - 1), 1);
     return {
       count,
-      words: this.#words.subarray(0, 2 * count),
-      bytes: this.#bytes.subarray(0, this.byteLength),
+      words: this.#words.subarray(2 * start, 2 * end),
+      bytes: this.#bytes.subarray(0, this.#ends[end - 1] ?? 0),
       starts,
-      ends: this.#ends.subarray(0, count),
-      metadata: this.#metadata?.subarray(0, count) ?? null,
+      ends,
+      metadata: this.#metadata?.subarray(start, end) ?? null,
       metadataTable: this.#table.entries.slice(),
     };
   }
 
-  /** The lines as they are now, by time. What is appended later does not show. */
-  decoded(): DecodedChunk {
-    const came = this.inOrder();
+  /** The first so many lines, all unless it is said, by time. What is appended later does not show. */
+  decoded(lines = this.count): DecodedChunk {
+    const came = this.inOrder(0, lines);
     if (this.#known === null) return came;
     const { count, starts } = came;
-    const order = this.#orderByTime();
+    const order = this.#orderByTime(count);
     const words = new Uint32Array(2 * count);
     for (let i = 0; i < count; i++) {
       words[2 * i] = this.#words[2 * order[i]!]!;
@@ -152,9 +154,9 @@ export class OpenChunk {
     };
   }
 
-  #orderByTime(): Uint32Array {
+  #orderByTime(count: number): Uint32Array {
     const words = this.#words;
-    const order = Array.from({ length: this.count }, (_, i) => i);
+    const order = Array.from({ length: count }, (_, i) => i);
     order.sort((a, b) => words[2 * a + 1]! - words[2 * b + 1]! || words[2 * a]! - words[2 * b]!);
     return Uint32Array.from(order);
   }

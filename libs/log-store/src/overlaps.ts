@@ -1,3 +1,4 @@
+import type { ChunkSpan } from './chunk-ref.ts';
 import { isBefore, Nanos } from './nanos.ts';
 
 /** Times, in words. The range is [start, end). */
@@ -27,4 +28,17 @@ export function overlapsRange(
     isBefore(minLow, minHigh, end.low, end.high) &&
     !isBefore(maxLow, maxHigh, start.low, start.high)
   );
+}
+
+/** Whether a chunk may have lines in the range. */
+export function isInRange(
+  {
+    minLow,
+    minHigh,
+    maxLow,
+    maxHigh,
+  }: Pick<ChunkSpan, 'minLow' | 'minHigh' | 'maxLow' | 'maxHigh'>,
+  range: TimeRange,
+): boolean {
+  return overlapsRange(minLow, minHigh, maxLow, maxHigh, range);
 }

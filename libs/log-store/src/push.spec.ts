@@ -6,6 +6,7 @@ import { decodePushJson } from './decode-push-json.ts';
 import { MAX_TIME_NS, Nanos } from './nanos.ts';
 import { mayContain, NeedleFilterBuilder } from './needle-filter.ts';
 import { OpenChunk } from './open-chunk.ts';
+import { PushError } from './push-error.ts';
 import { StreamTexts } from './stream-text.ts';
 
 describe('times in two words', () => {
@@ -37,6 +38,12 @@ describe('the labels of a stream', () => {
     ['{}', {}],
   ])('are read of %s', (text, labels) => {
     expect(texts.get(text)).toEqual(Labels.fromRecord(labels));
+  });
+  it.each([
+    ['a text of megabytes', `{a="${'x'.repeat(32 * 1_024 * 1_024)}"}`],
+    ['thousands of labels', `{${Array.from({ length: 5_000 }, (_, i) => `l${i}="x"`).join()}}`],
+  ])('are not %s', (_what, text) => {
+    expect(() => texts.get(text)).toThrow(PushError);
   });
   it('are those that were printed', () => {
     const name = fc.stringMatching(/^[a-z_][a-z0-9_]{0,8}$/).filter((one) => one !== '__name__');

@@ -44,7 +44,11 @@ export class SealedChunk implements ChunkRef {
   #packed: PackedChunk | null = null;
   #packing: Promise<PackedChunk> | null = null;
 
-  constructor(streamId: number, open: OpenChunk) {
+  readonly #onResized: (bytes: number) => void;
+
+  /** @param onResized is told how much more memory it takes, once it has been compressed */
+  constructor(streamId: number, open: OpenChunk, onResized: (bytes: number) => void = () => {}) {
+    this.#onResized = onResized;
     this.streamId = streamId;
     this.minLow = open.minLow;
     this.minHigh = open.minHigh;
@@ -71,7 +75,7 @@ export class SealedChunk implements ChunkRef {
   }
 
   mayContain(needles: readonly Buffer[]): boolean {
-    if (this.#packed === null) return hasAll(this.#open!.decoded().bytes, needles);
+    if (this.#packed === null) return hasAll(this.#open!.inOrder(0, this.count).bytes, needles);
     const { filter } = this.#packed;
     return needles.every((needle) => mayContain(filter, needle));
   }
@@ -86,8 +90,10 @@ export class SealedChunk implements ChunkRef {
     const raw = encodeChunk(chunk);
     const bytes =
       raw.length < SMALL_BYTES ? zstdCompressSync(raw, ZSTD) : await compress(raw, ZSTD);
+    const before = this.memoryBytes;
     this.#packed = { bytes, filter, checksum: crc32(bytes) };
     this.#open = null;
+    this.#onResized(this.memoryBytes - before);
     return this.#packed;
   }
 }

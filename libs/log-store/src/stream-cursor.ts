@@ -1,30 +1,29 @@
+import { ActiveChunk } from './active-chunk.ts';
 import { BatchMerge } from './batch-merge.ts';
 import type { ChunkRef } from './chunk-ref.ts';
 import { type DecodedChunk, reversedChunk, sliceChunk } from './decoded-chunk.ts';
-import { hasAll } from './sealed-chunk.ts';
 import { firstNotBefore, isBefore } from './nanos.ts';
 import type { TimeRange } from './overlaps.ts';
+import { hasAll } from './sealed-chunk.ts';
+import { TimeHeap } from './time-heap.ts';
 
 /** Lines that are gathered from chunks which overlap make a batch of about so many bytes. */
 const MERGED_BYTES = 1_024 * 1_024;
-/** So many chunks of one stream may overlap at one time; more would not fit into memory. */
-const MAX_OVERLAP = 128;
-
-/** A stream cannot be read as it lies. */
-export class LogReadError extends Error {
-  override readonly name = 'LogReadError';
-}
+/**
+ * A batch ends between two times, so that a line that comes twice is found. Where a single nanosecond has more than this,
+ * it ends within.
+ */
+const MERGED_BYTES_OF_ONE_TIME = 32 * 1_024 * 1_024;
+/** So many chunks of one stream that overlap are held as they are; of more, a part of each. */
+const WHOLE_CHUNKS = 32;
+/** The parts that are held take about so much together, unless it is said. */
+const PARTS_BYTES = 32 * 1_024 * 1_024;
+/** And each at least so much, since a chunk is read again for every one of its parts. */
+const LEAST_PART_BYTES = 8 * 1_024;
 
 /** Which lines are wanted, and in which direction. */
 interface CursorRange extends TimeRange {
   readonly isForward: boolean;
-}
-
-/** A chunk that is being read, of which the lines from `at` to `end` are in the range and to come. */
-interface ActiveChunk {
-  readonly chunk: DecodedChunk;
-  at: number;
-  end: number;
 }
 
 /**
@@ -35,10 +34,12 @@ export class StreamCursor {
   readonly streamId: number;
   readonly #range: CursorRange;
   readonly #needles: readonly Buffer[];
+  readonly #signal: AbortSignal | undefined;
+  readonly #partsBytes: number;
   /** In the order they are needed. */
   readonly #waiting: readonly ChunkRef[];
   #nextWaiting = 0;
-  #active: ActiveChunk[] = [];
+  readonly #active: TimeHeap<ActiveChunk>;
   /** Which of the waiting came first of those that are active, if nothing was taken of them; or -1. */
   #freshSince = -1;
   #releasedAt = -1;
@@ -51,11 +52,16 @@ export class StreamCursor {
     chunks: readonly ChunkRef[],
     range: CursorRange,
     needles: readonly Buffer[],
+    signal?: AbortSignal,
+    partsBytes = PARTS_BYTES,
   ) {
     this.streamId = streamId;
     this.#range = range;
     this.#needles = needles;
+    this.#signal = signal;
+    this.#partsBytes = partsBytes;
     this.#waiting = chunks.toSorted(range.isForward ? byFirst : byLast);
+    this.#active = new TimeHeap(range.isForward);
   }
 
   /** A time that the next line does not come before (backward: is not after). */
@@ -76,7 +82,7 @@ export class StreamCursor {
     } else if (!isForward && !isBefore(low, high, end.low, end.high)) {
       [low, high] = [end.low, end.high];
     }
-    if (!isSet || this.#precedes(low, high, this.low, this.high)) {
+    if (!isSet || this.#active.precedes({ low, high }, this)) {
       this.low = low;
       this.high = high;
     }
@@ -89,74 +95,73 @@ export class StreamCursor {
     this.#releasedAt = this.#nextWaiting = this.#freshSince;
     this.#releasedLow = this.low;
     this.#releasedHigh = this.high;
-    this.#active = [];
+    this.#active.clear();
     this.#freshSince = -1;
   }
 
   /** The next lines, after {@link activate}; null at the end. */
   async take(): Promise<DecodedChunk | null> {
-    const first = this.#active[0];
+    const { first, size } = this.#active;
     if (first === undefined) return null;
     this.#freshSince = -1;
-    if (this.#active.length === 1) {
+    if (size === 1 && first.isWhole) {
       const alone = this.#sliceBeforeOthers(first);
       if (alone !== null) return this.#range.isForward ? alone : reversedChunk(alone);
     }
     return this.#merge();
   }
 
+  /** Holds no more than about so many bytes until it is this stream's turn again. */
+  rest(maxBytes: number): void {
+    const { items, size } = this.#active;
+    for (const active of items) active.shrink(Math.max(LEAST_PART_BYTES, maxBytes / size));
+  }
+
   /** Sets the time to that of the first line of what is active, if anything is. */
   #lookAtActive(): boolean {
-    const { isForward } = this.#range;
-    let isSet = false;
-    for (const active of this.#active) {
-      const index = isForward ? active.at : active.end - 1;
-      const [low, high] = [active.chunk.words[2 * index]!, active.chunk.words[2 * index + 1]!];
-      if (isSet && !this.#precedes(low, high, this.low, this.high)) continue;
-      this.low = low;
-      this.high = high;
-      isSet = true;
-    }
-    return isSet;
+    const { first } = this.#active;
+    if (first === undefined) return false;
+    this.low = first.low;
+    this.high = first.high;
+    return true;
   }
 
   /** Makes chunks active until the next line must be among them. */
   async activate(): Promise<void> {
-    if (this.#active.length === 0) this.#freshSince = this.#nextWaiting;
-    for (;;) {
-      const next = this.#waiting[this.#nextWaiting];
-      if (next === undefined || (this.#active.length > 0 && !this.#isDue(next))) return;
-      this.#nextWaiting++;
+    if (this.#active.size === 0) this.#freshSince = this.#nextWaiting;
+    while (this.#isNextDue()) {
+      this.#signal?.throwIfAborted();
+      const next = this.#waiting[this.#nextWaiting++]!;
       const needles = this.#needles;
       if (needles.length > 0 && !(await next.mayContain(needles))) continue;
       const chunk = await next.load();
       if (chunk === null || !hasAll(chunk.bytes, needles)) continue;
-      const { start, end } = this.#range;
-      const at = firstNotBefore(chunk.words, 0, chunk.count, start.low, start.high);
-      const last = firstNotBefore(chunk.words, at, chunk.count, end.low, end.high);
-      if (at === last) continue;
-      if (this.#active.length === MAX_OVERLAP) {
-        throw new LogReadError(
-          `more than ${MAX_OVERLAP} chunks of one stream overlap; ask for a shorter range`,
-        );
-      }
-      this.#active.push({ chunk, at, end: last });
+      const active = ActiveChunk.of(next, chunk, this.#range, this.#range.isForward);
+      if (active === null) continue;
+      this.#active.push(active);
+      if (this.#active.size === WHOLE_CHUNKS + 1) this.#shrinkAll();
+      else this.#shrinkOne(active);
     }
   }
 
-  /** Whether a chunk may hold a line that is not after the next one there is. */
-  #isDue(chunk: ChunkRef): boolean {
-    const { isForward } = this.#range;
-    for (const active of this.#active) {
-      const index = isForward ? active.at : active.end - 1;
-      const low = active.chunk.words[2 * index]!;
-      const high = active.chunk.words[2 * index + 1]!;
-      const isAfter = isForward
-        ? isBefore(low, high, chunk.minLow, chunk.minHigh)
-        : isBefore(chunk.maxLow, chunk.maxHigh, low, high);
-      if (isAfter) return false;
-    }
-    return true;
+  /** Whether a chunk that waits may hold a line that is not after the next one there is. */
+  #isNextDue(): boolean {
+    const next = this.#waiting[this.#nextWaiting];
+    if (next === undefined) return false;
+    const { first } = this.#active;
+    if (first === undefined) return true;
+    return this.#range.isForward
+      ? !isBefore(first.low, first.high, next.minLow, next.minHigh)
+      : !isBefore(next.maxLow, next.maxHigh, first.low, first.high);
+  }
+
+  #shrinkAll(): void {
+    for (const active of this.#active.items) this.#shrinkOne(active);
+  }
+
+  #shrinkOne(active: ActiveChunk): void {
+    const { size } = this.#active;
+    if (size > WHOLE_CHUNKS) active.shrink(Math.max(LEAST_PART_BYTES, this.#partsBytes / size));
   }
 
   /** What comes of a chunk that is alone before the next one begins; null where that begins with the next line. */
@@ -167,47 +172,43 @@ export class StreamCursor {
       const to =
         next === undefined ? end : firstNotBefore(chunk.words, at, end, next.minLow, next.minHigh);
       if (to === at) return null;
-      active.at = to;
-      if (to === end) this.#active = [];
+      if (!active.skipTo(to)) this.#active.pop();
       return sliceChunk(chunk, at, to);
     }
     // Lines with the time of the next chunk's last one are merged with it.
     const from = next === undefined ? at : firstAfter(chunk, at, end, next.maxLow, next.maxHigh);
     if (from === end) return null;
-    active.end = from;
-    if (from === at) this.#active = [];
+    if (!active.skipTo(from)) this.#active.pop();
     return sliceChunk(chunk, from, end);
   }
 
   async #merge(): Promise<DecodedChunk> {
-    const { isForward } = this.#range;
     const merge = new BatchMerge();
     for (;;) {
-      await this.activate();
-      let first: ActiveChunk | null = null;
-      let [low, high] = [0, 0];
-      for (const active of this.#active) {
-        const index = isForward ? active.at : active.end - 1;
-        const [at, above] = [active.chunk.words[2 * index]!, active.chunk.words[2 * index + 1]!];
-        if (first !== null && !this.#precedes(at, above, low, high)) continue;
-        first = active;
-        [low, high] = [at, above];
+      if (this.#isNextDue()) await this.activate();
+      const { first, size } = this.#active;
+      if (first === undefined) break;
+      if (merge.count > 0) {
+        const isAlone = size === 1 && first.isWhole;
+        const isLarge = merge.memoryBytes >= MERGED_BYTES;
+        if ((isLarge || isAlone) && !merge.endsAt(first.low, first.high)) break;
+        if (merge.memoryBytes >= MERGED_BYTES_OF_ONE_TIME) break;
       }
-      if (first === null) break;
-      // A batch ends between two times only, so that a line that comes twice is found.
-      const isLarge = merge.byteLength + 16 * merge.count >= MERGED_BYTES;
-      if ((isLarge || this.#active.length === 1) && merge.count > 0 && !merge.endsAt(low, high))
-        break;
-      merge.add(first.chunk, isForward ? first.at++ : --first.end);
-      if (first.at === first.end) this.#active.splice(this.#active.indexOf(first), 1);
+      merge.add(first.chunk, first.next);
+      const { isWhole } = first;
+      if (first.advance()) this.#active.firstChanged();
+      else if (isWhole || !(await this.#reload(first))) this.#active.pop();
     }
     return merge.build();
   }
 
-  #precedes(low: number, high: number, otherLow: number, otherHigh: number): boolean {
-    return this.#range.isForward
-      ? isBefore(low, high, otherLow, otherHigh)
-      : isBefore(otherLow, otherHigh, low, high);
+  /** @returns false where nothing more comes of a chunk that is held in parts */
+  async #reload(active: ActiveChunk): Promise<boolean> {
+    this.#signal?.throwIfAborted();
+    if (!(await active.reload())) return false;
+    this.#shrinkOne(active);
+    this.#active.firstChanged();
+    return true;
   }
 }
 

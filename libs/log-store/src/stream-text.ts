@@ -2,6 +2,11 @@ import { DuplicateLabelError, Labels, unescapeGo } from '#libs/labels';
 import { PushError } from './push-error.ts';
 
 const PAIR = /\s*([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|`([^`]*)`)\s*(,|$)/y;
+/** Longer texts are no labels of a stream that any configuration takes. */
+const MAX_TEXT_LENGTH = 1_024 * 1_024;
+const MAX_PAIRS = 1_000;
+/** Longer ones are parsed each time rather than kept. */
+const MAX_KEPT_LENGTH = 4 * 1_024;
 const MAX_SHOWN = 200;
 /** Label sets of senders that repeat theirs; twice as many are kept. */
 const GENERATION = 4_096;
@@ -11,6 +16,9 @@ const GENERATION = 4_096;
  * @throws PushError
  */
 function parseStreamText(text: string): Labels {
+  if (text.length > MAX_TEXT_LENGTH) {
+    throw malformed(text, `more than ${MAX_TEXT_LENGTH} characters`);
+  }
   const trimmed = text.trim();
   if (!trimmed.startsWith('{') || !trimmed.endsWith('}')) throw malformed(text);
   const inner = trimmed.slice(1, -1).trim();
@@ -20,11 +28,16 @@ function parseStreamText(text: string): Labels {
     const match = PAIR.exec(inner);
     if (match === null) throw malformed(text);
     const [, name, quoted, raw] = match;
-    const value = raw ?? unescapeGo(quoted!, '"')?.toString('utf8');
+    const value = raw ?? unquoted(quoted!);
     if (value === undefined) throw malformed(text);
-    pairs.push([name!, value]);
+    if (pairs.push([name!, value]) > MAX_PAIRS)
+      throw malformed(text, `more than ${MAX_PAIRS} labels`);
   }
   return labelsOf(pairs);
+}
+
+function unquoted(quoted: string): string | undefined {
+  return quoted.includes('\\') ? unescapeGo(quoted, '"')?.toString('utf8') : quoted;
 }
 
 /** @throws PushError where a name comes twice */
@@ -47,6 +60,7 @@ export class StreamTexts {
     const young = this.#young.get(text);
     if (young !== undefined) return young;
     const labels = this.#old.get(text) ?? parseStreamText(text);
+    if (text.length > MAX_KEPT_LENGTH) return labels;
     if (this.#young.size >= GENERATION) {
       this.#old = this.#young;
       this.#young = new Map();
@@ -56,10 +70,10 @@ export class StreamTexts {
   }
 }
 
-function malformed(text: string): PushError {
+function malformed(text: string, reason = 'this text'): PushError {
   const shown = JSON.stringify(text.slice(0, MAX_SHOWN));
   return new PushError(
     'malformed_push',
-    `${shown} are no labels of a stream; accepted are such as {app="web", level="error"}`,
+    `${shown}, ${reason}: no labels of a stream; accepted are such as {app="web", level="error"}`,
   );
 }

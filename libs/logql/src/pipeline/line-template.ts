@@ -92,8 +92,15 @@ export class LineTemplate {
     const pieces = this.#pieces;
     if (pieces !== null) {
       let text = '';
-      for (const { kind, value } of pieces)
+      for (const { kind, value } of pieces) {
         text += kind === 'text' ? value : line.labels.get(value);
+        if (text.length <= MAX_OUTPUT_LENGTH) continue;
+        line.labels.fail(
+          'TemplateFormatErr',
+          `what comes of the template has more than ${MAX_OUTPUT_LENGTH} characters`,
+        );
+        return null;
+      }
       return text;
     }
     this.#cell.line = line;

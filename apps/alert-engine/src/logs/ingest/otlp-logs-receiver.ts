@@ -14,11 +14,11 @@ import {
 } from '#libs/otlp';
 import type { IngestMetrics } from '../../ingest/ingest-metrics.ts';
 import { type OtlpReply, statusReply } from '../../ingest/otlp-receiver.ts';
-import { describeRejectedLines, logsUnavailableOf } from './append-answer.ts';
+import { describeRejectedLines, isRetryable, logsUnavailableOf } from './append-answer.ts';
 
 /**
  * Takes logs that come by OTLP: what was accepted is on disk when they are answered. Records that can never be taken are a
- * partial success, as the specification wants it; 429 and 503 ask for all to be sent again.
+ * partial success, as the specification wants it; 429, where a rate is exceeded, and 503 ask for all to be sent again.
  */
 export class OtlpLogsReceiver {
   readonly #store: Pick<LogStore, 'append'>;
@@ -45,6 +45,10 @@ export class OtlpLogsReceiver {
     } catch (error) {
       const { status, text, retryAfterSeconds } = logsUnavailableOf(error);
       return statusReply(form, status, text, { 'retry-after': String(retryAfterSeconds) });
+    }
+    if (isRetryable(report)) {
+      // A partial success would say that these records are never to be sent again.
+      return statusReply(form, 429, problemOf(lines, report), { 'retry-after': '1' });
     }
     return {
       status: 200,

@@ -1,4 +1,4 @@
-import { Labels, type Matcher, matchesAll } from '#libs/labels';
+import type { Labels, Matcher } from '#libs/labels';
 import {
   type LogEntry,
   type LogExpr,
@@ -16,6 +16,7 @@ import { LokiApiError, type LogQueryOutcome, outcomeOf, toLokiError } from './lo
 import { type QuerySummary, sortedNames, writeMetricBody, writeStreamsBody } from './loki-body.ts';
 import type { LokiParameters } from './loki-parameters.ts';
 import type { LogQueryLimitsConfig } from './log-query-config.ts';
+import { LogVolumes } from './log-volumes.ts';
 
 export interface LogQueryServiceOptions {
   readonly logs: EngineLogs;
@@ -35,6 +36,8 @@ const DEFAULT_ENTRIES = 100;
 /** Of a stream's labels and of fields in lines. */
 const DEFAULT_FIELDS = 1_000;
 const SAMPLED_LINES = 1_000;
+/** Streams that `/series` lists. */
+const MAX_SERIES = 50_000;
 /** Numbers one query may hold. */
 const MAX_CELLS = 20_000_000;
 const MAX_RESULT_BYTES = 128 * 1024 * 1024;
@@ -152,6 +155,12 @@ export class LogQueryService {
         found.set(labels.key, labels);
       }
     }
+    if (found.size > MAX_SERIES) {
+      throw new LokiApiError(
+        400,
+        `the range has ${found.size} streams, more than the ${MAX_SERIES} that are listed; ask for a shorter time, or with match[]`,
+      );
+    }
     return [...found.values()];
   }
 
@@ -169,10 +178,11 @@ export class LogQueryService {
 
   /** `/loki/api/v1/index/volume`: the bytes of the largest groups of streams. @throws LokiApiError */
   async volume(parameters: LokiParameters): Promise<object> {
+    this.#requireOpenStore();
     const range = parameters.range();
-    const groups = await this.#volumes(parameters, range);
     const time = Math.floor(toMs(range.endNs) / 1000);
-    const result = largest(groups, volumeLimit(parameters)).map(({ labels, bytes }) => ({
+    const volumes = new LogVolumes(this.#options.logs, parameters, range);
+    const result = volumes.largest().map(({ labels, bytes }) => ({
       metric: labels,
       value: [time, String(bytes)],
     }));
@@ -181,26 +191,14 @@ export class LogQueryService {
 
   /** `/loki/api/v1/index/volume_range`. @throws LokiApiError */
   async volumeRange(parameters: LokiParameters): Promise<object> {
-    const { startNs, endNs } = parameters.range();
+    this.#requireOpenStore();
+    const range = parameters.range();
     const asked = parameters.durationNs('step');
-    const least = (endNs - startNs) / BigInt(DEFAULT_STEPS) + 1n;
-    const stepNs = asked > least ? asked : least;
-    const points = new Map<string, { labels: Labels; bytes: number; values: [number, string][] }>();
-    for (let fromNs = startNs; fromNs < endNs; fromNs += stepNs) {
-      const untilNs = fromNs + stepNs < endNs ? fromNs + stepNs : endNs;
-      const time = Math.floor(toMs(fromNs) / 1000);
-      const step = await this.#volumes(parameters, { startNs: fromNs, endNs: untilNs });
-      for (const { labels, bytes } of step.values()) {
-        const known = points.get(labels.key) ?? { labels, bytes: 0, values: [] };
-        known.bytes += bytes;
-        known.values.push([time, String(bytes)]);
-        points.set(labels.key, known);
-      }
-    }
-    const result = largest(points, volumeLimit(parameters)).map(({ labels, values }) => ({
-      metric: labels,
-      values,
-    }));
+    const least = (range.endNs - range.startNs) / BigInt(DEFAULT_STEPS) + 1n;
+    const volumes = new LogVolumes(this.#options.logs, parameters, range);
+    const result = volumes
+      .largestBySteps(asked > least ? asked : least)
+      .map(({ labels, values }) => ({ metric: labels, values }));
     return { resultType: 'matrix', result };
   }
 
@@ -309,36 +307,6 @@ export class LogQueryService {
     return this.#options.logs.volume(matchers, startNs, endNs);
   }
 
-  async #volumes(
-    parameters: LokiParameters,
-    range: { readonly startNs: bigint; readonly endNs: bigint },
-  ): Promise<ReadonlyMap<string, { labels: Labels; bytes: number }>> {
-    const matchers = parameters.selector('query');
-    const targets = parameters
-      .get('targetLabels')
-      .split(',')
-      .filter((name) => name !== '');
-    const byLabels = parameters.get('aggregateBy') === 'labels';
-    const names = new Set(targets.length > 0 ? targets : matchers.map(({ name }) => name));
-    const groups = new Map<string, { labels: Labels; bytes: number }>();
-    const add = (labels: Labels, bytes: number): void => {
-      const known = groups.get(labels.key);
-      if (known === undefined) groups.set(labels.key, { labels, bytes });
-      else known.bytes += bytes;
-    };
-    for (const { stream, bytes } of await this.#volume(matchers, range)) {
-      if (!matchesAll(stream.labels, matchers)) continue;
-      if (!byLabels) add(names.size === 0 ? stream.labels : stream.labels.only(names), bytes);
-      else {
-        for (const [name] of stream.labels) {
-          if (targets.length > 0 && !names.has(name)) continue;
-          add(Labels.fromRecord({ [name]: name }), bytes);
-        }
-      }
-    }
-    return groups;
-  }
-
   /** Runs a query behind the gate, within its time. @throws LokiApiError */
   async #run<T>(
     signal: AbortSignal,
@@ -394,17 +362,4 @@ function parse(query: string): LogqlExpr {
 
 function toMs(timeNs: bigint): number {
   return Number(timeNs / 1_000_000n);
-}
-
-function volumeLimit(parameters: LokiParameters): number {
-  return parameters.count('limit', 100, 5_000);
-}
-
-function largest<T extends { readonly bytes: number; readonly labels: Labels }>(
-  groups: ReadonlyMap<string, T>,
-  limit: number,
-): T[] {
-  return [...groups.values()]
-    .toSorted((a, b) => b.bytes - a.bytes || (a.labels.key < b.labels.key ? -1 : 1))
-    .slice(0, limit);
 }

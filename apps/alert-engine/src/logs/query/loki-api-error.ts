@@ -1,4 +1,3 @@
-import { LogReadError } from '#libs/log-store';
 import { LogqlQueryError, type LogqlQueryErrorCode, LogqlSyntaxError } from '#libs/logql';
 import { QueryApiError } from '../../query/query-api-error.ts';
 
@@ -31,9 +30,6 @@ export function toLokiError(error: unknown): unknown {
   }
   if (error instanceof LogqlQueryError) {
     return new LokiApiError(STATUS[error.code], error.message, { cause: error });
-  }
-  if (error instanceof LogReadError) {
-    return new LokiApiError(500, error.message, { cause: error });
   }
   if (error instanceof QueryApiError) {
     // What the gate says: too many wait, or nobody does any more.

@@ -62,6 +62,12 @@ export class LokiQueryController {
     return success(await this.#service.labelValues(name, parametersOf(request)));
   }
 
+  @Post('label/:name/values')
+  @HttpCode(200)
+  labelValuesByForm(@Param('name') name: string, @Req() request: FastifyRequest): Promise<object> {
+    return this.labelValues(name, request);
+  }
+
   @Get('series')
   async series(@Req() request: FastifyRequest): Promise<object> {
     return success(await this.#service.series(parametersOf(request)));
@@ -111,9 +117,21 @@ export class LokiQueryController {
     return this.#service.detectedLabels(parametersOf(request));
   }
 
+  @Post('detected_labels')
+  @HttpCode(200)
+  detectedLabelsByForm(@Req() request: FastifyRequest): Promise<object> {
+    return this.detectedLabels(request);
+  }
+
   @Get('detected_fields')
   async detectedFields(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     void reply.send(await this.#service.detectedFields(parametersOf(request), goneSignal(reply)));
+  }
+
+  @Post('detected_fields')
+  @HttpCode(200)
+  detectedFieldsByForm(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    return this.detectedFields(request, reply);
   }
 
   @Get('detected_field/:name/values')
@@ -125,6 +143,16 @@ export class LokiQueryController {
     void reply.send(
       await this.#service.detectedValues(name, parametersOf(request), goneSignal(reply)),
     );
+  }
+
+  @Post('detected_field/:name/values')
+  @HttpCode(200)
+  detectedValuesByForm(
+    @Param('name') name: string,
+    @Req() request: FastifyRequest,
+    @Res() reply: FastifyReply,
+  ): Promise<void> {
+    return this.detectedValues(name, request, reply);
   }
 
   @Get('format_query')

@@ -73,7 +73,7 @@ export class Tail {
   }
 
   #take(batch: LogBatch): void {
-    const { length } = batch.bytes;
+    const length = bytesOf(batch);
     const isTooSlow =
       this.#waitingBytes + length > MAX_WAITING_BYTES ||
       this.#socket.pendingBytes > MAX_UNSENT_BYTES;
@@ -97,7 +97,7 @@ export class Tail {
       await nextTurn();
       const batch = this.#waiting.shift();
       if (batch === undefined || !this.#socket.isOpen) break;
-      this.#waitingBytes -= batch.bytes.length;
+      this.#waitingBytes -= bytesOf(batch);
       const isRepeated = this.#repeatedBatches > 0;
       if (isRepeated) this.#repeatedBatches--;
       let entries: LogEntry[] = [];
@@ -125,4 +125,9 @@ export class Tail {
     const dropped = told.length === 0 ? '' : `,"dropped_entries":${JSON.stringify(told)}`;
     this.#socket.send(`{"streams":${streams}${dropped}}`);
   }
+}
+
+/** Bytes of the lines of a batch that came in, which lie one after the other in the bytes of their chunk. */
+function bytesOf({ count, starts, ends }: LogBatch): number {
+  return count === 0 ? 0 : ends[count - 1]! - starts[0]!;
 }

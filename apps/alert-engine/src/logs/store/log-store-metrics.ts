@@ -50,14 +50,20 @@ const COUNTERS: readonly Figure[] = [
   ],
   [
     'blocks_expired_total',
-    'Blocks of lines dropped because of the retention by time or size.',
+    'Blocks of lines dropped because of the retention by time or size, or of more streams than are kept.',
     (s) => s.blocks.expiredBlocks,
   ],
   [
     'lines_expired_total',
-    'Lines dropped because of the retention by time or size.',
+    'Lines dropped because of the retention by time or size, or of more streams than are kept.',
     (s) => s.blocks.expiredLines,
   ],
+  [
+    'blocks_joined_total',
+    'Blocks of lines that were joined to larger ones.',
+    (s) => s.blocks.joined,
+  ],
+  ['failed_joins_total', 'Failed attempts to join blocks of lines.', (s) => s.blocks.failedJoins],
   [
     'block_damage_total',
     'Blocks of lines set aside, and damaged parts that reading came across.',

@@ -61,9 +61,12 @@ export class LogStoreRunner implements OnModuleInit, OnApplicationBootstrap {
     try {
       await this.#store.maintain();
     } catch (error) {
-      this.#logger.error('old log lines could not be dropped; tried again in some seconds', {
-        error: describeError(error),
-      });
+      this.#logger.error(
+        'old log lines could not be dropped, or small blocks joined; tried again later',
+        {
+          error: describeError(error),
+        },
+      );
     }
     this.#reportFailure();
   }
