@@ -38,6 +38,8 @@ interface SecurityContext {
   readonly readOnlyRootFilesystem?: boolean;
   readonly capabilities?: { readonly drop?: readonly string[]; readonly add?: readonly string[] };
   readonly seccompProfile?: { readonly type: string };
+  /** Of a pod as a whole. */
+  readonly sysctls?: readonly { readonly name: string; readonly value: string }[];
 }
 
 export interface PodSpec {

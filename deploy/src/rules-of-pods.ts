@@ -12,6 +12,9 @@ export const NEEDS_ROOT = 'binnacle.dev/needs-root';
 /** What root keeps of its rights where a pod says why it is needed. */
 const RIGHTS_OF_ROOT: ReadonlySet<string> = new Set(['CHOWN', 'FOWNER', 'DAC_READ_SEARCH']);
 
+/** Settings of the kernel that the pod-security levels take, of those that a pod may need: they end at the pod. */
+const SAFE_SYSCTLS: ReadonlySet<string> = new Set(['net.ipv4.ping_group_range']);
+
 /** Checks of each pod by itself: what it may do, and what it may take. */
 export function podFindings(objects: readonly Manifest[]): string[] {
   return objects.flatMap((object) => {
@@ -31,6 +34,9 @@ function* rightsOf(pod: PodSpec, mayBeRoot: boolean): Generator<string> {
   }
   if (pod.securityContext?.seccompProfile?.type !== 'RuntimeDefault') {
     yield 'seccomp is not RuntimeDefault';
+  }
+  for (const { name } of pod.securityContext?.sysctls ?? []) {
+    if (!SAFE_SYSCTLS.has(name)) yield `sets ${name}, which nodes do not allow by themselves`;
   }
   if (pod.automountServiceAccountToken === undefined) {
     yield 'does not say whether it wants a token of the API server';

@@ -170,6 +170,14 @@ const REFUSED: readonly [name: string, breakIt: (objects: Objects) => unknown, w
     'shares a namespace of the node',
   ],
   [
+    'a setting of the kernel that is not safe',
+    (all) =>
+      (pod(all, 'DaemonSet')!.spec.securityContext!.sysctls = [
+        { name: 'net.core.somaxconn', value: '1024' },
+      ]),
+    'sets net.core.somaxconn',
+  ],
+  [
     'no seccomp',
     (all) => delete pod(all, 'DaemonSet')!.spec.securityContext!.seccompProfile,
     'seccomp',

@@ -1,15 +1,17 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { stringify } from 'yaml';
 import {
   type ImageConfig,
   imageConfig,
   imageSandbox,
+  layOutBase,
   runBuildStage,
   stagesOf,
 } from '../support/dockerfile.ts';
-import { describeWithSandbox } from '../support/peers.ts';
+import { describeWithSandbox, itWithEchoes } from '../support/peers.ts';
 import {
   eventually,
   getText,
@@ -29,14 +31,16 @@ describe('the Dockerfiles', () => {
   it('build both images alike', () => {
     const [engine, collector] = APPS.map((app) => stages(app));
     expect(collector![0]).toEqual(engine![0]);
-    expect([engine!.length, collector!.length]).toEqual([2, 2]);
+    expect([engine!.length, collector!.length]).toEqual([2, 3]);
   });
 
   it.each(APPS)('%s takes nothing but what was built, and runs as a number', (app) => {
-    const last = stages(app)[1]!;
+    const last = stages(app).at(-1)!;
     expect(last.map(({ word }) => word)).not.toContain('RUN');
-    expect(last.filter(({ word }) => word === 'COPY')).toEqual([
-      { word: 'COPY', rest: '--from=build /app /app' },
+    const ping = app === 'collector' ? ['--from=ping /ping /'] : [];
+    expect(last.filter(({ word }) => word === 'COPY').map(({ rest }) => rest)).toEqual([
+      ...ping,
+      '--from=build /app /app',
     ]);
     expect(imageConfig(last).user).toBe('65532:65532');
   });
@@ -83,7 +87,25 @@ const status = fs.readFileSync('/proc/self/status', 'utf8');
 console.log(JSON.stringify([tried, process.getuid(), /CapEff:\\s*(\\w+)/.exec(status)[1]]));
 `;
 
-describeWithSandbox('the images, laid out as their Dockerfiles say', (bwrap) => {
+/** Runs the collector of the image and prints what its probe came to. */
+const PROBE_BY_IMAGE = `
+const { spawn } = require('node:child_process');
+const [program, ...args] = process.argv.slice(1);
+const collector = spawn(program, args, { stdio: 'inherit' });
+let found = null;
+collector.once('exit', () => process.exit(found === null ? 1 : 0));
+const look = async () => {
+  const answer = await fetch('http://127.0.0.1:9371/api/v1/probes').catch(() => null);
+  const [probe] = answer?.ok === true ? (await answer.json()).data.probes : [];
+  if (probe === undefined || probe.health === 'unknown') return setTimeout(look, 100);
+  found = probe;
+  console.log('PROBED ' + JSON.stringify(found));
+  collector.kill();
+};
+void look();
+`;
+
+describeWithSandbox('the images, laid out as their Dockerfiles say', ['ping'], (bwrap, [ping]) => {
   let folder: Awaited<ReturnType<typeof temporaryFolder>>;
   let app = '';
 
@@ -94,16 +116,31 @@ describeWithSandbox('the images, laid out as their Dockerfiles say', (bwrap) => 
       ['/build', join(folder.path, 'build')],
       ['/app', app],
     ]);
-    runBuildStage(bwrap, stages('collector')[0]!, root, folders);
-  }, 300_000);
+    const [build, pingStage] = stages('collector');
+    runBuildStage(bwrap, build!, root, folders);
+    const tree = join(folder.path, 'ping');
+    const pingFolders = new Map([
+      ['/ping', tree],
+      ['/programs', dirname(ping!)],
+    ]);
+    // Debian's package is there already, unpacked.
+    const steps = pingStage!.filter(({ rest }) => !/apt-get|dpkg-query/.test(rest));
+    runBuildStage(bwrap, steps, root, pingFolders, ['/programs']);
+    layOutBase(join(app, 'bin', 'node'), folder.path);
+    cpSync(join(tree, 'usr'), join(folder.path, 'usr'), { recursive: true });
+  }, 600_000);
   afterAll(() => folder.remove());
 
-  async function sandbox(name: (typeof APPS)[number], config: ImageConfig): Promise<string[]> {
+  async function sandbox(
+    name: (typeof APPS)[number],
+    config: ImageConfig,
+    yaml = '{}\n',
+  ): Promise<string[]> {
     const data = join(folder.path, `data-${name}`);
     const etc = join(folder.path, `etc-${name}`);
     await Promise.all([data, etc].map((path) => mkdir(path, { recursive: true })));
-    writeFileSync(join(etc, 'config.yml'), '{}\n');
-    return imageSandbox(app, config, [
+    writeFileSync(join(etc, 'config.yml'), yaml);
+    return imageSandbox(folder.path, config, [
       '--bind',
       data,
       '/var/lib/binnacle',
@@ -116,7 +153,7 @@ describeWithSandbox('the images, laid out as their Dockerfiles say', (bwrap) => 
   }
 
   it.each(APPS)('%s becomes ready on a read-only root as another user', async (name) => {
-    const config = imageConfig(stages(name)[1]!);
+    const config = imageConfig(stages(name).at(-1)!);
     const running = startProcess(bwrap, [
       ...(await sandbox(name, config)),
       ...config.entrypoint,
@@ -138,8 +175,32 @@ describeWithSandbox('the images, laid out as their Dockerfiles say', (bwrap) => 
     }
   });
 
+  itWithEchoes('the collector sends echoes without any right', bwrap, async (command) => {
+    const config = imageConfig(stages('collector').at(-1)!);
+    const yaml = stringify({
+      probes: [{ name: 'echo', module: 'icmp', target: '127.0.0.1', interval: '1s' }],
+    });
+    const { code, output } = await runToEnd(command[0]!, [
+      ...command.slice(1),
+      bwrap,
+      ...(await sandbox('collector', config, yaml)),
+      config.entrypoint[0]!,
+      '-e',
+      PROBE_BY_IMAGE,
+      '--',
+      ...config.entrypoint,
+      '--config=/etc/binnacle/config.yml',
+      '--listen=127.0.0.1:9371',
+    ]);
+    const probed = /^PROBED (.*)$/m.exec(output)?.[1] ?? 'null';
+    expect([code, JSON.parse(probed)]).toEqual([
+      0,
+      expect.objectContaining({ module: 'icmp', health: 'up', failure: null }),
+    ]);
+  });
+
   it('a process of the image may write to its data and to /tmp only', async () => {
-    const config = imageConfig(stages('collector')[1]!);
+    const config = imageConfig(stages('collector').at(-1)!);
     const { code, output } = await runToEnd(bwrap, [
       ...(await sandbox('collector', config)),
       config.entrypoint[0]!,

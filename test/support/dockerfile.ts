@@ -1,6 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync } from 'node:fs';
-import { basename, join, relative } from 'node:path';
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+} from 'node:fs';
+import { basename, dirname, join, relative } from 'node:path';
 
 /** One instruction: its word and the rest, with continued lines joined. */
 export interface Instruction {
@@ -46,6 +54,7 @@ export function imageConfig(stage: readonly Instruction[]): ImageConfig {
  * and folders of ours where the stage writes.
  * @param bwrap bubblewrap's path
  * @param folders the paths that the stage writes to, and the folders that stand for them
+ * @param path folders of programs that come before those of this machine
  * @throws Error with the output of a command that fails
  */
 export function runBuildStage(
@@ -53,7 +62,9 @@ export function runBuildStage(
   stage: readonly Instruction[],
   context: string,
   folders: ReadonlyMap<string, string>,
+  path: readonly string[] = [],
 ): void {
+  const programs = [...path, process.env['PATH'] ?? ''].join(':');
   let workingDir = '/';
   for (const { word, rest } of stage) {
     if (word === 'WORKDIR') workingDir = rest;
@@ -63,7 +74,17 @@ export function runBuildStage(
       for (const path of paths.slice(0, -1)) copyOfContext(context, path, target, paths.length > 2);
     }
     if (word === 'RUN') {
-      const args = [...sandboxOfThisMachine(folders), '--chdir', workingDir, 'sh', '-ec', rest];
+      const args = [
+        ...sandboxOfThisMachine(folders),
+        '--setenv',
+        'PATH',
+        programs,
+        '--chdir',
+        workingDir,
+        'sh',
+        '-ec',
+        rest,
+      ];
       const { status, stdout, stderr } = spawnSync(bwrap, args, { encoding: 'utf8' });
       if (status !== 0) throw new Error(`${rest}\n${stdout}${stderr}`);
     }
@@ -102,21 +123,42 @@ function sandboxOfThisMachine(folders: ReadonlyMap<string, string>): string[] {
   return [...args, '--setenv', 'NODE_OPTIONS', ''];
 }
 
+/** What programs and their modules open while they run, of the C library. */
+const OPENED_BY_NAME = ['libresolv.so.2', 'librt.so.1', 'libnss_files.so.2', 'libnss_dns.so.2'];
+
+/**
+ * Puts below a folder what the base image has for a program: this machine's C and C++ libraries, and nothing else of it.
+ * @throws Error where the program needs any other
+ */
+export function layOutBase(program: string, folder: string): void {
+  const { stdout } = spawnSync('ldd', [program], { encoding: 'utf8' });
+  const linked = [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, path]) => path!);
+  const libc = linked.find((path) => basename(path) === 'libc.so.6');
+  if (libc === undefined) throw new Error(`${program} is not linked to a C library: ${stdout}`);
+  const other = linked.find(
+    (path) => !/\/(?:ld-linux|lib(?:c|m|dl|pthread|gcc_s|stdc\+\+)\.)/.test(path),
+  );
+  if (other !== undefined) throw new Error(`${program} needs ${other}, which the base image lacks`);
+  const named = OPENED_BY_NAME.map((name) => join(dirname(libc), name)).filter((path) =>
+    existsSync(path),
+  );
+  for (const path of [...linked, ...named]) {
+    const target = join(folder, 'usr', path.replace(/^\/usr\//, '/'));
+    cpSync(realpathSync(path), target, { recursive: true });
+  }
+}
+
 /**
  * The arguments of bubblewrap that run an image's files as they would be in a container: another user, no capability,
- * nothing writable but what is mounted, and of the base image only the C and C++ libraries.
+ * nothing writable but what is mounted.
+ * @param image a folder with `usr` and `app`
  */
 export function imageSandbox(
-  app: string,
+  image: string,
   { user, workingDir, env }: ImageConfig,
   mounts: readonly string[],
 ): string[] {
   const [uid, gid] = user.split(':');
-  const libraries = ['/lib', '/lib64'].flatMap((path) =>
-    lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true
-      ? ['--symlink', readlinkSync(path), path]
-      : ['--ro-bind-try', path, path],
-  );
   return [
     '--unshare-user',
     '--uid',
@@ -133,16 +175,8 @@ export function imageSandbox(
     '/proc',
     '--dev',
     '/dev',
-    '--ro-bind',
-    '/usr/lib',
-    '/usr/lib',
-    '--ro-bind-try',
-    '/usr/lib64',
-    '/usr/lib64',
-    ...libraries,
-    '--ro-bind',
-    app,
-    '/app',
+    ...['usr', 'app'].flatMap((name) => ['--ro-bind', join(image, name), `/${name}`]),
+    ...['lib', 'lib64'].flatMap((name) => ['--symlink', `usr/${name}`, `/${name}`]),
     ...Object.entries(env).flatMap(([name, value]) => ['--setenv', name, value]),
     ...mounts,
     '--remount-ro',

@@ -60,19 +60,57 @@ export function describeWithPeerFiles(
 
 const TRY_SANDBOX = ['--unshare-user', '--uid', '65532', '--ro-bind', '/', '/', '--proc', '/proc'];
 
-/** A suite that runs programs in a sandbox of bubblewrap's. Where there is none, it is one skipped test that says why. */
-export function describeWithSandbox(name: string, body: (bwrap: string) => void): void {
+/**
+ * A suite that runs programs in a sandbox of bubblewrap's. Where there is none, it is one skipped test that says why.
+ * @param programs what the suite needs beside it, of the peers; it is handed their paths
+ */
+export function describeWithSandbox(
+  name: string,
+  programs: readonly string[],
+  body: (bwrap: string, paths: readonly string[]) => void,
+): void {
   const path = peerPath('bwrap');
   const tried = path === null ? null : spawnSync(path, [...TRY_SANDBOX, 'true']);
-  if (path !== null && tried?.status === 0) {
-    describe(name, () => body(path));
+  if (path === null || tried?.status === 0) {
+    describeWithPeers(name, ['bwrap', ...programs], ([bwrap, ...paths]) => body(bwrap!, paths));
     return;
   }
-  const reason =
-    path === null
-      ? "needs bwrap from Debian's packages, which this machine does not have"
-      : `needs a sandbox, which this machine does not allow: ${String(tried?.stderr).trim()}`;
+  const reason = `needs a sandbox, which this machine does not allow: ${String(tried?.stderr).trim()}`;
   describe(name, () => {
     it.skip(reason, () => {});
   });
+}
+
+/** What a sandbox's arguments begin with that has a network of its own, and rights in it. */
+const OWN_NETWORK = [
+  '--unshare-user',
+  '--uid',
+  '0',
+  '--gid',
+  '0',
+  '--unshare-net',
+  '--cap-add',
+  'ALL',
+];
+
+/** Lets the group that the sandbox runs as, and no other, open sockets for echoes. */
+const ALLOW_ECHOES = 'echo "0 0" > /proc/sys/net/ipv4/ping_group_range';
+
+/**
+ * A test that runs programs in a network of their own, in which they may send echoes (ICMP) as they may in a pod that says so.
+ * Where the system allows no such network, it is skipped and says why.
+ * @param body gets the command that such a program is appended to
+ */
+export function itWithEchoes(
+  name: string,
+  bwrap: string,
+  body: (command: readonly string[]) => Promise<void>,
+): void {
+  const command = [
+    ...[bwrap, ...OWN_NETWORK, '--dev-bind', '/', '/'],
+    ...['sh', '-ec', `${ALLOW_ECHOES}; exec "$@"`, 'sh'],
+  ];
+  const { status, stderr } = spawnSync(bwrap, [...command.slice(1), 'true']);
+  if (status === 0) it(name, () => body(command));
+  else it.skip(`${name}: needs a network of its own: ${String(stderr).trim()}`, () => {});
 }
