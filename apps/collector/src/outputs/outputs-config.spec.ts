@@ -67,6 +67,43 @@ remote_write:
   });
 });
 
+describe('an output with replicas', () => {
+  const group = `remote_write:
+  - name: engine
+    url: https://a.example.com/api/v1/write
+    replica_urls: ['https://b.example.com/api/v1/write', 'https://c.example.com/api/v1/write']
+    authorization: {credentials_file: token}
+`;
+  it('is one for each of them, with the same credentials and settings', () => {
+    const [first, second, third] = parse(group).remote_write;
+    expect([first, second, third].map((output) => [output!.name, output!.url])).toEqual([
+      ['engine', 'https://a.example.com/api/v1/write'],
+      ['engine-2', 'https://b.example.com/api/v1/write'],
+      ['engine-3', 'https://c.example.com/api/v1/write'],
+    ]);
+    expect({ ...second, name: first!.name, url: first!.url }).toEqual(first);
+  });
+  it('takes logs along to each of them', () => {
+    const { engine_logs: logs } = parse(`${group}engine_logs: [{name: engine}]`);
+    expect(logs.map(({ name, url, http }) => [name, url, http.auth.kind])).toEqual([
+      ['engine', 'https://a.example.com/', 'header'],
+      ['engine-2', 'https://b.example.com/', 'header'],
+      ['engine-3', 'https://c.example.com/', 'header'],
+    ]);
+  });
+  it('is refused where a replica is no URL, or has the name of another output', () => {
+    expect(() => parse('remote_write: [{url: "http://a", replica_urls: ["ftp://b"]}]')).toThrow(
+      'expected an http or https URL',
+    );
+    expect(() => parse('remote_write: [{url: "http://a", replica_urls: ["http://a"]}]')).toThrow(
+      'another output has this name or URL',
+    );
+    expect(() => parse(`${group}  - {name: engine-3, url: "http://d"}`)).toThrow(
+      'another output has this name or URL',
+    );
+  });
+});
+
 describe('an output of logs to the engine', () => {
   const samples = `remote_write:
   - name: engine

@@ -83,6 +83,8 @@ const CANNOT_DO: ReadonlyMap<string, string> = new Map([
 const remoteWriteSchema = objectOfKnownKeys(
   {
     url: yamlText(),
+    /** Further receivers of the same samples, as other engines of a group are. */
+    replica_urls: z.array(yamlText()).max(4).default([]),
     name: yamlText().min(1).optional(),
     remote_timeout: positiveDurationMs().optional(),
     headers: headersSchema.optional(),
@@ -112,7 +114,8 @@ const remoteWriteSchema = objectOfKnownKeys(
 
 type RawRemoteWrite = z.output<typeof remoteWriteSchema>;
 
-const checkedRemoteWrite = remoteWriteSchema.transform((raw, context): RemoteWriteConfig => {
+/** An output and those to its replicas, which have everything of it but the URL, the name, the queue and the spool. */
+const checkedRemoteWrite = remoteWriteSchema.transform((raw, context): RemoteWriteConfig[] => {
   const complain = (path: readonly PropertyKey[], message: string): void => {
     context.addIssue({ code: 'custom', message, path: [...path] });
   };
@@ -131,8 +134,11 @@ const checkedRemoteWrite = remoteWriteSchema.transform((raw, context): RemoteWri
   if (queue.maxBackoffMs < queue.minBackoffMs) {
     complain(['queue_config', 'max_backoff'], 'must not be less than min_backoff');
   }
-  return {
-    name: raw.name ?? `${url?.origin ?? ''}${url?.pathname ?? ''}`,
+  const replicas = raw.replica_urls.map((text, index) =>
+    checkedUrl(text, (message) => complain(['replica_urls', index], message)),
+  );
+  const first = {
+    name: raw.name ?? nameOf(url),
     url: url?.href ?? '',
     message: raw.protobuf_message,
     timeoutMs: raw.remote_timeout ?? DEFAULT_TIMEOUT_MS,
@@ -145,7 +151,23 @@ const checkedRemoteWrite = remoteWriteSchema.transform((raw, context): RemoteWri
     metadataIntervalMs: raw.metadata_config.send ? raw.metadata_config.send_interval : null,
     spool: raw.spool,
   };
+  return [
+    first,
+    ...replicas.map((replica, index) => ({
+      ...first,
+      name: raw.name === undefined ? nameOf(replica) : replicaName(raw.name, index),
+      url: replica?.href ?? '',
+    })),
+  ];
 });
+
+function nameOf(url: URL | null): string {
+  return `${url?.origin ?? ''}${url?.pathname ?? ''}`;
+}
+
+function replicaName(name: string, index: number): string {
+  return `${name}-${index + 2}`;
+}
 
 const OWN_HEADERS: ReadonlySet<string> = new Set([
   'authorization',
@@ -189,15 +211,18 @@ export const outputsConfigSchema = z
   .strictObject({
     remote_write: z
       .array(checkedRemoteWrite)
-      .superRefine((outputs, context) => {
+      .transform((groups, context) => {
         const seen = new Set<string>();
-        outputs.forEach((output, index) => {
-          if (seen.has(output.name)) {
-            const message = 'another output has this name or URL; give each a name of its own';
-            context.addIssue({ code: 'custom', message, path: [index, 'name'] });
+        groups.forEach((outputs, index) => {
+          for (const { name } of outputs) {
+            if (seen.has(name)) {
+              const message = 'another output has this name or URL; give each a name of its own';
+              context.addIssue({ code: 'custom', message, path: [index, 'name'] });
+            }
+            seen.add(name);
           }
-          seen.add(output.name);
         });
+        return groups;
       })
       .prefault([{ url: DEFAULT_URL, protobuf_message: 'io.prometheus.write.v2.Request' }]),
     otlp_metrics: otlpMetricsOutputsSchema.prefault([]),
@@ -211,11 +236,17 @@ export const outputsConfigSchema = z
   })
   .transform((outputs, context) => ({
     ...outputs,
-    engine_logs: outputs.engine_logs.map((output, index) => {
+    remote_write: outputs.remote_write.flat(),
+    engine_logs: outputs.engine_logs.flatMap((output, index) => {
       if (output.url !== NO_URL) return output;
-      const samples = outputs.remote_write.find(({ name }) => name === output.name);
+      const samples = outputs.remote_write.find(([first]) => first!.name === output.name);
       if (samples !== undefined) {
-        return { ...output, url: new URL('/', samples.url).href, http: samples.http };
+        return samples.map(({ name, url, http }) => ({
+          ...output,
+          name,
+          url: new URL('/', url).href,
+          http,
+        }));
       }
       const message = 'expected the URL of an engine, or the name of an output in remote_write';
       context.addIssue({ code: 'custom', message, path: ['engine_logs', index, 'url'] });
