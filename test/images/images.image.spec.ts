@@ -11,7 +11,7 @@ import {
   runBuildStage,
   stagesOf,
 } from '../support/dockerfile.ts';
-import { describeWithSandbox, itWithEchoes } from '../support/peers.ts';
+import { describeWithSandbox, describeWithEchoes } from '../support/peers.ts';
 import {
   eventually,
   getText,
@@ -116,8 +116,8 @@ describeWithSandbox('the images, laid out as their Dockerfiles say', ['ping'], (
       ['/build', join(folder.path, 'build')],
       ['/app', app],
     ]);
-    const [build, pingStage] = stages('collector');
-    runBuildStage(bwrap, build!, root, folders);
+    const [buildStage, pingStage] = stages('collector');
+    runBuildStage(bwrap, buildStage!, root, folders);
     const tree = join(folder.path, 'ping');
     const pingFolders = new Map([
       ['/ping', tree],
@@ -175,28 +175,30 @@ describeWithSandbox('the images, laid out as their Dockerfiles say', ['ping'], (
     }
   });
 
-  itWithEchoes('the collector sends echoes without any right', bwrap, async (command) => {
-    const config = imageConfig(stages('collector').at(-1)!);
-    const yaml = stringify({
-      probes: [{ name: 'echo', module: 'icmp', target: '127.0.0.1', interval: '1s' }],
+  describeWithEchoes('with a network of its own', bwrap, (command) => {
+    it('the collector sends echoes without any right', async () => {
+      const config = imageConfig(stages('collector').at(-1)!);
+      const yaml = stringify({
+        probes: [{ name: 'echo', module: 'icmp', target: '127.0.0.1', interval: '1s' }],
+      });
+      const { code, output } = await runToEnd(command[0]!, [
+        ...command.slice(1),
+        bwrap,
+        ...(await sandbox('collector', config, yaml)),
+        config.entrypoint[0]!,
+        '-e',
+        PROBE_BY_IMAGE,
+        '--',
+        ...config.entrypoint,
+        '--config=/etc/binnacle/config.yml',
+        '--listen=127.0.0.1:9371',
+      ]);
+      const probed = /^PROBED (.*)$/m.exec(output)?.[1] ?? 'null';
+      expect([code, JSON.parse(probed)]).toEqual([
+        0,
+        expect.objectContaining({ module: 'icmp', health: 'up', failure: null }),
+      ]);
     });
-    const { code, output } = await runToEnd(command[0]!, [
-      ...command.slice(1),
-      bwrap,
-      ...(await sandbox('collector', config, yaml)),
-      config.entrypoint[0]!,
-      '-e',
-      PROBE_BY_IMAGE,
-      '--',
-      ...config.entrypoint,
-      '--config=/etc/binnacle/config.yml',
-      '--listen=127.0.0.1:9371',
-    ]);
-    const probed = /^PROBED (.*)$/m.exec(output)?.[1] ?? 'null';
-    expect([code, JSON.parse(probed)]).toEqual([
-      0,
-      expect.objectContaining({ module: 'icmp', health: 'up', failure: null }),
-    ]);
   });
 
   it('a process of the image may write to its data and to /tmp only', async () => {

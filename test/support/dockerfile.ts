@@ -54,7 +54,7 @@ export function imageConfig(stage: readonly Instruction[]): ImageConfig {
  * and folders of ours where the stage writes.
  * @param bwrap bubblewrap's path
  * @param folders the paths that the stage writes to, and the folders that stand for them
- * @param path folders of programs that come before those of this machine
+ * @param programs folders of programs that come before those of this machine
  * @throws Error with the output of a command that fails
  */
 export function runBuildStage(
@@ -62,9 +62,9 @@ export function runBuildStage(
   stage: readonly Instruction[],
   context: string,
   folders: ReadonlyMap<string, string>,
-  path: readonly string[] = [],
+  programs: readonly string[] = [],
 ): void {
-  const programs = [...path, process.env['PATH'] ?? ''].join(':');
+  const searched = [...programs, process.env['PATH'] ?? ''].join(':');
   let workingDir = '/';
   for (const { word, rest } of stage) {
     if (word === 'WORKDIR') workingDir = rest;
@@ -78,7 +78,7 @@ export function runBuildStage(
         ...sandboxOfThisMachine(folders),
         '--setenv',
         'PATH',
-        programs,
+        searched,
         '--chdir',
         workingDir,
         'sh',

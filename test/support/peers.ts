@@ -97,20 +97,23 @@ const OWN_NETWORK = [
 const ALLOW_ECHOES = 'echo "0 0" > /proc/sys/net/ipv4/ping_group_range';
 
 /**
- * A test that runs programs in a network of their own, in which they may send echoes (ICMP) as they may in a pod that says so.
- * Where the system allows no such network, it is skipped and says why.
+ * A suite that runs programs in a network of their own, in which they may send echoes (ICMP) as they may in a pod that says
+ * so. Where the system allows no such network, it is one skipped test that says why.
  * @param body gets the command that such a program is appended to
  */
-export function itWithEchoes(
+export function describeWithEchoes(
   name: string,
   bwrap: string,
-  body: (command: readonly string[]) => Promise<void>,
+  body: (command: readonly string[]) => void,
 ): void {
-  const command = [
-    ...[bwrap, ...OWN_NETWORK, '--dev-bind', '/', '/'],
-    ...['sh', '-ec', `${ALLOW_ECHOES}; exec "$@"`, 'sh'],
-  ];
+  const inside = ['sh', '-ec', `${ALLOW_ECHOES}; exec "$@"`, 'sh'];
+  const command = [bwrap, ...OWN_NETWORK, '--dev-bind', '/', '/', ...inside];
   const { status, stderr } = spawnSync(bwrap, [...command.slice(1), 'true']);
-  if (status === 0) it(name, () => body(command));
-  else it.skip(`${name}: needs a network of its own: ${String(stderr).trim()}`, () => {});
+  if (status === 0) {
+    describe(name, () => body(command));
+    return;
+  }
+  describe(name, () => {
+    it.skip(`needs a network of its own: ${String(stderr).trim()}`, () => {});
+  });
 }

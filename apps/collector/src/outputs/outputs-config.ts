@@ -153,11 +153,10 @@ const checkedRemoteWrite = remoteWriteSchema.transform((raw, context): RemoteWri
   };
   return [
     first,
-    ...replicas.map((replica, index) => ({
-      ...first,
-      name: raw.name === undefined ? nameOf(replica) : replicaName(raw.name, index),
-      url: replica?.href ?? '',
-    })),
+    ...replicas.map((replica, index) => {
+      const name = raw.name === undefined ? nameOf(replica) : replicaName(raw.name, index);
+      return Object.assign({}, first, { name, url: replica?.href ?? '' });
+    }),
   ];
 });
 
@@ -241,12 +240,9 @@ export const outputsConfigSchema = z
       if (output.url !== NO_URL) return output;
       const samples = outputs.remote_write.find(([first]) => first!.name === output.name);
       if (samples !== undefined) {
-        return samples.map(({ name, url, http }) => ({
-          ...output,
-          name,
-          url: new URL('/', url).href,
-          http,
-        }));
+        return samples.map(({ name, url, http }) =>
+          Object.assign({}, output, { name, url: new URL('/', url).href, http }),
+        );
       }
       const message = 'expected the URL of an engine, or the name of an output in remote_write';
       context.addIssue({ code: 'custom', message, path: ['engine_logs', index, 'url'] });
