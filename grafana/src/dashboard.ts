@@ -30,6 +30,8 @@ export interface DashboardOptions {
   readonly description: string;
   /** After the data source, in this order: each may use those before it. */
   readonly variables: readonly VariableName[];
+  /** The variable whose value the page is about: it has no "All". */
+  readonly subject?: VariableName;
   readonly rows: readonly Row[];
   readonly from?: string;
 }
@@ -42,7 +44,7 @@ export interface PlacedDashboard {
 
 /** A dashboard with the look, variables, annotations and links that all of ours share. */
 export function dashboard(folder: Folder, options: DashboardOptions): PlacedDashboard {
-  const { name, title, description, variables, rows, from = 'now-1h' } = options;
+  const { name, title, description, variables, subject, rows, from = 'now-1h' } = options;
   const builder = new DashboardBuilder(`${folder} / ${title}`)
     .uid(UID[name])
     .description(description)
@@ -54,7 +56,9 @@ export function dashboard(folder: Folder, options: DashboardOptions): PlacedDash
     .withVariable(datasourceVariable('datasource'));
   for (const variable of variables) {
     builder.withVariable(
-      variable === 'logs' ? datasourceVariable('logs') : labelVariable(variable),
+      variable === 'logs'
+        ? datasourceVariable('logs')
+        : labelVariable(variable, variable !== subject),
     );
   }
   const hasNamespace = variables.includes('namespace');
@@ -74,7 +78,15 @@ export function dashboard(folder: Folder, options: DashboardOptions): PlacedDash
     builder.withRow(new RowBuilder(heading));
     for (const panel of panels) builder.withPanel(panel);
   }
-  return { folder, dashboard: builder.build() };
+  return { folder, dashboard: withVisibleControls(builder.build()) };
+}
+
+/** The SDK puts links and switches of annotations into a menu; they belong where they are seen. */
+function withVisibleControls(built: Dashboard): Dashboard {
+  for (const control of [...(built.links ?? []), ...(built.annotations?.list ?? [])]) {
+    delete control.placement;
+  }
+  return built;
 }
 
 function annotation(name: string, expr: string, color: string): AnnotationQueryBuilder {

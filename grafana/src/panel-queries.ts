@@ -9,6 +9,8 @@ export interface PanelQuery {
   readonly language: 'promql' | 'logql';
   /** Asked for one moment, as tables and single numbers are, and not for every step of a range. */
   readonly isInstant: boolean;
+  /** What its lines are called, with labels in double braces; empty where there are no lines. */
+  readonly legend: string;
 }
 
 /** Every panel of a dashboard; its rows are headings alone. */
@@ -24,7 +26,8 @@ export function queriesOf(dashboard: Dashboard): readonly PanelQuery[] {
       const expr = 'expr' in target ? String(target.expr) : '';
       const language = panel.datasource?.type === 'loki' ? 'logql' : 'promql';
       const isInstant = 'instant' in target && target.instant === true;
-      return { panel: panel.title ?? '', refId, expr, language, isInstant } as const;
+      const legend = 'legendFormat' in target ? String(target.legendFormat) : '';
+      return { panel: panel.title ?? '', refId, expr, language, isInstant, legend } as const;
     }),
   );
 }
@@ -34,7 +37,16 @@ export function annotationQueriesOf(dashboard: Dashboard): readonly PanelQuery[]
   return (dashboard.annotations?.list ?? []).flatMap(({ name, expr }) =>
     expr === undefined
       ? []
-      : [{ panel: name, refId: 'annotation', expr, language: 'promql', isInstant: false }],
+      : [
+          {
+            panel: name,
+            refId: 'annotation',
+            expr,
+            language: 'promql',
+            isInstant: false,
+            legend: '',
+          },
+        ],
   );
 }
 
@@ -44,6 +56,12 @@ export function withAllChosen(expr: string): string {
     .replaceAll('$__rate_interval', '5m')
     .replaceAll('$__interval', '1m')
     .replaceAll('$__auto', '1m')
+    .replaceAll('$__range_s', '3600')
     .replaceAll('$__range', '1h')
     .replaceAll(/\$\{?(?!__)[a-z]+\}?/g, '.*');
+}
+
+/** What Grafana calls a line: the labels that it lacks are left out. */
+export function lineName(legend: string, labels: Readonly<Record<string, string>>): string {
+  return legend.replaceAll(/\{\{\s*([^{}\s]+)\s*\}\}/g, (_, name: string) => labels[name] ?? '');
 }

@@ -2,9 +2,15 @@ import * as common from '@grafana/grafana-foundation-sdk/common';
 import type { Builder } from '@grafana/grafana-foundation-sdk/cog';
 import {
   DashboardLinkBuilder,
+  type DynamicConfigValue,
+  FieldColorBuilder,
+  FieldColorModeId,
+  MappingType,
   type Panel,
+  SpecialValueMatch,
   ThresholdsConfigBuilder,
   ThresholdsMode,
+  type ValueMapping,
 } from '@grafana/grafana-foundation-sdk/dashboard';
 import { PanelBuilder as LogsBuilder } from '@grafana/grafana-foundation-sdk/logs';
 import { DataqueryBuilder as LokiQueryBuilder } from '@grafana/grafana-foundation-sdk/loki';
@@ -32,6 +38,20 @@ export const BAD_BELOW_ONE = steps('red', [1, 'green']);
 export const FULL = steps('green', [0.8, 'orange'], [0.9, 'red']);
 /** A number that is neither good nor bad. */
 export const NEUTRAL = steps('blue');
+
+/** Where names mean something, their colours do too. */
+export const SEVERITY_COLORS = { critical: 'red', warning: 'orange', info: 'blue' } as const;
+/** The levels of log lines. */
+export const LEVEL_COLORS = {
+  fatal: 'dark-red',
+  error: 'red',
+  warn: 'orange',
+  info: 'green',
+  debug: 'blue',
+  trace: 'purple',
+} as const;
+/** The codes of answers, by their first digit. */
+export const CODE_COLORS = { '/2../': 'green', '/3../': 'blue', '/4../': 'orange', '/5../': 'red' };
 
 /** Colours by value: the first below all others. */
 export function steps(
@@ -71,11 +91,31 @@ export interface StatOptions {
   readonly steps?: readonly ThresholdStep[];
   /** Of the 24 columns. */
   readonly width?: number;
+  readonly height?: number;
   readonly decimals?: number;
   /** Where a click on the number leads. */
   readonly links?: readonly PanelLink[];
-  /** Shown instead of "No data": why there is none. */
+  /** Shown instead of "No data", in grey since it is neither good nor bad: why there is none. */
   readonly noValue?: string;
+  /** Words instead of the numbers 1 and 0, for what is a state and no count. */
+  readonly words?: readonly [one: string, zero: string];
+}
+
+const GREY = '#6e7076';
+
+function mappings({ noValue, words }: StatOptions): ValueMapping[] {
+  const all: ValueMapping[] = [];
+  if (words !== undefined) {
+    const [one, zero] = words;
+    all.push({ type: MappingType.ValueToText, options: { 1: { text: one }, 0: { text: zero } } });
+  }
+  if (noValue !== undefined) {
+    all.push({
+      type: MappingType.SpecialValue,
+      options: { match: SpecialValueMatch.NullAndNan, result: { text: noValue, color: GREY } },
+    });
+  }
+  return all;
 }
 
 /** One number of the present moment, coloured by how bad it is. */
@@ -85,21 +125,21 @@ export function stat(
   expr: string,
   options: StatOptions = {},
 ): PanelBuilder {
-  const { unit = 'short', width = 4, links = [], decimals, noValue } = options;
+  const { unit = 'short', width = 4, height = 4, links = [], decimals } = options;
   const panel = new StatBuilder()
     .title(title)
     .description(description)
     .datasource(DATASOURCE)
     .unit(unit)
     .span(width)
-    .height(4)
+    .height(height)
     .thresholds(thresholds(options.steps ?? NEUTRAL))
+    .mappings(mappings(options))
     .colorMode(common.BigValueColorMode.Background)
     .graphMode(common.BigValueGraphMode.None)
     .withTarget(instantQuery('A', expr));
   if (links.length > 0) panel.dataLinks(toLinks(links));
   if (decimals !== undefined) panel.decimals(decimals);
-  if (noValue !== undefined) panel.noValue(noValue);
   return panel;
 }
 
@@ -109,13 +149,17 @@ export interface LinesOptions {
   /** Areas on top of each other: the parts of a whole. */
   readonly stacked?: boolean;
   readonly max?: number;
-  /** Drawn as areas of colour behind the lines. */
+  /** Drawn as dashed lines. */
   readonly steps?: readonly ThresholdStep[];
   /** Where a click on a line leads. */
   readonly links?: readonly PanelLink[];
+  /** Colours of lines by their name, or by a regular expression between slashes. */
+  readonly colors?: Readonly<Record<string, string>>;
+  /** Shown instead of "No data": that there is none is often good. */
+  readonly noValue?: string;
 }
 
-/** Lines over time from zero up, with a table of their last and largest values below. */
+/** Lines over time from zero up, with a table of their last and largest values below, the largest first. */
 export function lines(
   title: string,
   description: string,
@@ -123,7 +167,12 @@ export function lines(
   queries: readonly Query[],
   options: LinesOptions = {},
 ): PanelBuilder {
-  const panel = emptyLines(title, description, unit, options);
+  // What filters shows nothing while all is well; "No data" would read like a fault of its own.
+  const isQuietWhenWell = queries.every(([expr]) => expr.endsWith('> 0'));
+  const panel = emptyLines(title, description, unit, {
+    ...(isQuietWhenWell ? { noValue: 'none' } : {}),
+    ...options,
+  });
   queries.forEach(([expr, legend], i) => {
     panel.withTarget(rangeQuery(refId(i), expr, legend));
   });
@@ -159,7 +208,8 @@ function emptyLines(
     .height(height)
     .min(0)
     .lineWidth(1)
-    .fillOpacity(stacked ? 60 : 10)
+    // Areas of lines that are not parts of a whole would cover each other.
+    .fillOpacity(stacked ? 60 : 0)
     .showPoints(common.VisibilityMode.Never)
     .tooltip(
       new common.VizTooltipOptionsBuilder()
@@ -172,11 +222,21 @@ function emptyLines(
         .displayMode(common.LegendDisplayMode.Table)
         .placement(common.LegendPlacement.Bottom)
         .showLegend(true)
-        .calcs(['lastNotNull', 'max']),
+        .calcs(['lastNotNull', 'max'])
+        .sortBy('Last *')
+        .sortDesc(true),
     );
   if (stacked)
     panel.stacking(new common.StackingConfigBuilder().mode(common.StackingMode.Normal).group('A'));
   if (options.max !== undefined) panel.max(options.max);
+  if (options.noValue !== undefined) panel.noValue(options.noValue);
+  for (const [name, color] of Object.entries(options.colors ?? {})) {
+    const properties: DynamicConfigValue[] = [
+      { id: 'color', value: { mode: FieldColorModeId.Fixed, fixedColor: color } },
+    ];
+    if (name.startsWith('/')) panel.overrideByRegexp(name, properties);
+    else panel.overrideByName(name, properties);
+  }
   if (options.steps !== undefined) {
     panel
       .thresholds(thresholds(options.steps))
@@ -194,9 +254,13 @@ export function timeline(
   description: string,
   queries: readonly Query[],
   states: readonly ThresholdStep[],
-  options: { readonly height?: number; readonly links?: readonly PanelLink[] } = {},
+  options: {
+    readonly height?: number;
+    readonly links?: readonly PanelLink[];
+    readonly noValue?: string;
+  } = {},
 ): PanelBuilder {
-  const { height = 9, links = [] } = options;
+  const { height = 9, links = [], noValue } = options;
   const panel = new TimelineBuilder()
     .title(title)
     .description(description)
@@ -206,7 +270,10 @@ export function timeline(
     .height(height)
     .showValue(common.VisibilityMode.Never)
     .mergeValues(true)
-    .thresholds(thresholds(states));
+    .thresholds(thresholds(states))
+    // Without it Grafana shades from green for the least to red for the most: a 1 that is good would be red.
+    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds));
+  if (noValue !== undefined) panel.noValue(noValue);
   if (links.length > 0) panel.dataLinks(toLinks(links));
   queries.forEach(([expr, legend], i) => {
     panel.withTarget(rangeQuery(refId(i), expr, legend));

@@ -57,27 +57,41 @@ function variableName(name: VariableName): string {
   return name === 'host' ? 'node' : name;
 }
 
-/** The variables that choose a data source. */
+/**
+ * The variables that choose a data source. They start at the one that `provisioning/` makes; where that is not there,
+ * Grafana takes the first of the type.
+ */
 export function datasourceVariable(name: 'datasource' | 'logs'): DatasourceVariableBuilder {
   return name === 'datasource'
-    ? new DatasourceVariableBuilder('datasource').label('Data source').type('prometheus')
-    : new DatasourceVariableBuilder('logs').label('Logs').type('loki');
+    ? new DatasourceVariableBuilder('datasource')
+        .label('Data source')
+        .type('prometheus')
+        .current({ selected: true, text: 'Binnacle', value: 'binnacle' })
+    : new DatasourceVariableBuilder('logs')
+        .label('Logs')
+        .type('loki')
+        .current({ selected: true, text: 'Binnacle logs', value: 'binnacle-logs' });
 }
 
-/** A variable whose values are those of a label. */
-export function labelVariable(name: Exclude<VariableName, 'logs'>): QueryVariableBuilder {
+/**
+ * A variable whose values are those of a label. With `hasAll` it starts at "All", without it at the first value: a page about
+ * one pod would draw a line for each of all pods.
+ */
+export function labelVariable(
+  name: Exclude<VariableName, 'logs'>,
+  hasAll: boolean,
+): QueryVariableBuilder {
   const [label, query] = LABEL_VALUES[name];
-  return (
-    new QueryVariableBuilder(variableName(name))
-      .label(label)
-      .datasource(DATASOURCE)
-      .query(query)
-      .refresh(VariableRefresh.OnTimeRangeChanged)
-      // oxlint-disable-next-line unicorn/no-array-sort -- the method of a builder
-      .sort(VariableSort.AlphabeticalAsc)
-      .multi(name !== 'cluster')
-      .includeAll(true)
-      .allValue('.*')
-      .current({ selected: true, text: 'All', value: '$__all' })
-  );
+  const variable = new QueryVariableBuilder(variableName(name))
+    .label(label)
+    .datasource(DATASOURCE)
+    .query(query)
+    .refresh(VariableRefresh.OnTimeRangeChanged)
+    // oxlint-disable-next-line unicorn/no-array-sort -- the method of a builder
+    .sort(VariableSort.AlphabeticalAsc)
+    .multi(name !== 'cluster')
+    .includeAll(hasAll);
+  return hasAll
+    ? variable.allValue('.*').current({ selected: true, text: 'All', value: '$__all' })
+    : variable;
 }

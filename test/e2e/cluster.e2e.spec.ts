@@ -2,7 +2,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { allDashboards } from '../../grafana/src/dashboards.ts';
-import { annotationQueriesOf, queriesOf, withAllChosen } from '../../grafana/src/panel-queries.ts';
+import {
+  annotationQueriesOf,
+  lineName,
+  queriesOf,
+  withAllChosen,
+} from '../../grafana/src/panel-queries.ts';
 import { alertDifferences } from '../kube/cluster/expected-alerts.ts';
 import {
   UNSHOWN_ALERTS,
@@ -92,6 +97,31 @@ describe('the dashboards over a simulated cluster', () => {
       }
       expect(wrong).toEqual([]);
       expect([...empty].toSorted()).toEqual(Object.keys(UNSHOWN_PANELS).toSorted());
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'name every line, and no two lines of a panel alike',
+    async () => {
+      const unnamed: string[] = [];
+      for (const [file, dashboard] of allDashboards()) {
+        const names = new Map<string, number>();
+        for (const { panel, expr, language, isInstant, legend } of queriesOf(dashboard)) {
+          if (isInstant || language !== 'promql') continue;
+          const series = await engine.series(withAllChosen(expr));
+          if (typeof series === 'string') throw new Error(`${file}: ${panel}: ${series}`);
+          for (const labels of series) {
+            const name = lineName(legend, labels);
+            // Words between labels that are not there, such as the slash in "payments / ".
+            if (/^\W*$|^ | {2}| $/.test(name)) unnamed.push(`${file}: ${panel}: "${name}"`);
+            const line = `${file}: ${panel}: ${name}`;
+            names.set(line, (names.get(line) ?? 0) + 1);
+          }
+        }
+        for (const [line, times] of names) if (times > 1) unnamed.push(`${line}: ${times} times`);
+      }
+      expect(unnamed).toEqual([]);
     },
     TIMEOUT_MS,
   );

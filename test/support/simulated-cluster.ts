@@ -20,6 +20,8 @@ export interface ClusterRun {
   readonly failures: Readonly<Record<string, string>>;
 }
 
+type Labels = Readonly<Record<string, string>>;
+
 interface ApiAnswer {
   readonly status: string;
   readonly error?: string;
@@ -55,20 +57,30 @@ export class SimulatedClusterEngine {
     await this.#process.stop();
   }
 
-  /** Asks as a panel over the last hour does. @returns how many series there are, or the engine's error */
-  async range(query: string): Promise<number | string> {
+  /** Asks as a panel over the last hour does. @returns the labels of each series, or the engine's error */
+  async series(query: string): Promise<readonly Labels[] | string> {
     const end = this.run.endMs / 1_000;
-    return this.#ask('query_range', {
+    const result = await this.#ask('query_range', {
       query,
       start: String(end - HOUR_S),
       end: String(end),
       step: String(STEP_S),
     });
+    return typeof result === 'string'
+      ? result
+      : (result as { metric: Labels }[]).map(({ metric }) => metric);
+  }
+
+  /** The same. @returns how many series there are, or the engine's error */
+  async range(query: string): Promise<number | string> {
+    const series = await this.series(query);
+    return typeof series === 'string' ? series : series.length;
   }
 
   /** Asks for the last moment. @returns how many series there are, or the engine's error */
   async instant(query: string): Promise<number | string> {
-    return this.#ask('query', { query, time: String(this.run.endMs / 1_000) });
+    const result = await this.#ask('query', { query, time: String(this.run.endMs / 1_000) });
+    return typeof result === 'string' ? result : result.length;
   }
 
   /**
@@ -96,10 +108,13 @@ export class SimulatedClusterEngine {
     return data === undefined ? text : data.result.length;
   }
 
-  async #ask(path: string, form: Readonly<Record<string, string>>): Promise<number | string> {
+  async #ask(
+    path: string,
+    form: Readonly<Record<string, string>>,
+  ): Promise<readonly unknown[] | string> {
     const body = new URLSearchParams(form);
     const response = await fetch(`${this.run.url}/api/v1/${path}`, { method: 'POST', body });
     const { status, error, data } = (await response.json()) as ApiAnswer;
-    return status === 'success' && data !== undefined ? data.result.length : String(error);
+    return status === 'success' && data !== undefined ? data.result : String(error);
   }
 }

@@ -1,23 +1,21 @@
 import { dashboard, type PlacedDashboard } from '../dashboard.ts';
-import { rowLink } from '../links.ts';
-import { BAD_FROM_ONE, lines, NEUTRAL, stat, steps, WARN_FROM_ONE } from '../panels.ts';
+import {
+  BAD_BELOW_ONE,
+  BAD_FROM_ONE,
+  lines,
+  NEUTRAL,
+  SEVERITY_COLORS,
+  stat,
+  steps,
+  WARN_FROM_ONE,
+} from '../panels.ts';
 import { CLUSTER, NAMESPACE, RATE } from '../scopes.ts';
 import { table } from '../table.ts';
+import { alertTable } from './alert-table.ts';
 
 /** All but the alert that always fires and the one that only mutes others. */
 const REAL = `alertname!~"Watchdog|InfoInhibitor", ${NAMESPACE}`;
 const firing = `ALERTS{alertstate="firing", ${REAL}}`;
-const LABELS = [
-  'severity',
-  'alertname',
-  'alertstate',
-  'namespace',
-  'pod',
-  'node',
-  'instance',
-  'job',
-];
-const BY = LABELS.join(', ');
 /** How often an alert began in the window: the time since which it is active changes each time. */
 const BEGINNINGS = `sum by (alertname) (changes(ALERTS_FOR_STATE{${REAL}}[1d]) + 1)`;
 const MINUTES_FIRING = `sum by (alertname) (count_over_time(${firing}[1d:1m]))`;
@@ -74,34 +72,14 @@ export function alertsDashboard(): PlacedDashboard {
           ),
           stat(
             'Watchdog',
-            '1 while the alert that always fires does: the path of alerts works as far as the engine.',
+            'Whether the alert that always fires does: the path of alerts works as far as the engine.',
             'max(ALERTS{alertname="Watchdog", alertstate="firing"}) or vector(0)',
-            { steps: steps('red', [1, 'green']) },
+            { steps: BAD_BELOW_ONE, words: ['fires', 'silent'] },
           ),
-          table('Active alerts', 'Pending and firing, critical ones first.', {
-            labels: LABELS,
-            columns: [
-              {
-                name: 'For',
-                expr: `max by (${BY}) ((time() - ALERTS_FOR_STATE{${REAL}}) * ignoring (alertstate) group_right () ALERTS{${REAL}})`,
-                unit: 's',
-              },
-            ],
-            sortBy: 'severity',
-            ascending: true,
-            links: {
-              namespace: [
-                rowLink('Workloads', 'namespaceWorkloads', { namespace: 'namespace' }),
-                rowLink('Logs', 'logs', { namespace: 'namespace' }),
-              ],
-              pod: [
-                rowLink('Pod', 'pod', { namespace: 'namespace', pod: 'pod' }),
-                rowLink('Logs', 'logs', { namespace: 'namespace', pod: 'pod' }),
-              ],
-              node: [rowLink('Node', 'nodes', { node: 'node' })],
-              instance: [rowLink('Node', 'nodes', { node: 'instance' })],
-            },
-            height: 12,
+          alertTable('Active alerts', 'Pending and firing, critical ones first.', {
+            matchers: 'alertname!~"Watchdog|InfoInhibitor"',
+            hasState: true,
+            height: 14,
           }),
         ],
       ],
@@ -113,7 +91,7 @@ export function alertsDashboard(): PlacedDashboard {
             'How many alerts fired at once.',
             'short',
             [[`count by (severity) (${firing})`, '{{severity}}']],
-            { stacked: true },
+            { stacked: true, colors: SEVERITY_COLORS },
           ),
           lines('Firing by alert', 'The ten alerts with most instances.', 'short', [
             [`topk(10, count by (alertname) (${firing}))`, '{{alertname}}'],
@@ -173,7 +151,7 @@ export function alertsDashboard(): PlacedDashboard {
         'Notifications',
         [
           lines('Sent', 'Notifications per second, by integration.', 'cps', [
-            [notified(''), '{{integration}}'],
+            [`${notified('')} > 0`, '{{integration}}'],
           ]),
           lines('Failed', 'Notifications per second that did not arrive, by reason.', 'cps', [
             [

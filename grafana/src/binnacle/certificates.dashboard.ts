@@ -3,9 +3,8 @@ import { rowLink, seriesLink } from '../links.ts';
 import { BAD_BELOW_ONE, BAD_FROM_ONE, lines, stat, steps, timeline } from '../panels.ts';
 import { CLUSTER, NAMESPACE, RATE } from '../scopes.ts';
 import { table } from '../table.ts';
+import { DAY, LIFE } from './problems.ts';
 
-const DAY = 86_400;
-const LIFE = steps('red', [3 * DAY, 'orange'], [21 * DAY, 'green']);
 const expiry = `min by (job, instance) (probe_ssl_earliest_cert_expiry{${NAMESPACE}}) - time()`;
 const kubeletTtl = (side: 'client' | 'server'): string =>
   `min by (instance) (kubelet_certificate_manager_${side}_ttl_seconds{${CLUSTER}})`;

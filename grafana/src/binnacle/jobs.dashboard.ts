@@ -3,6 +3,7 @@ import { rowLink } from '../links.ts';
 import { BAD_FROM_ONE, lines, stat, steps, WARN_FROM_ONE } from '../panels.ts';
 import { NAMESPACE } from '../scopes.ts';
 import { table } from '../table.ts';
+import { failedJobs } from './problems.ts';
 
 const job = (metric: string): string =>
   `max by (namespace, job_name) (kube_job_${metric}{${NAMESPACE}})`;
@@ -30,7 +31,7 @@ export function jobsDashboard(): PlacedDashboard {
           stat(
             'Failed jobs',
             'Jobs that gave up and still exist.',
-            `count(${job('failed').replace('kube_job_failed{', 'kube_job_failed{condition="true", ')} > 0) or vector(0)`,
+            `sum(${failedJobs('cluster')}) or vector(0)`,
             { steps: BAD_FROM_ONE, width: 6 },
           ),
           stat(

@@ -3,6 +3,7 @@ import { rowLink, seriesLink } from '../links.ts';
 import {
   BAD_FROM_ONE,
   countedLines,
+  LEVEL_COLORS,
   lines,
   logLines,
   stat,
@@ -108,7 +109,7 @@ export function logsDashboard(): PlacedDashboard {
             'Lines per second.',
             'cps',
             [[`sum by (level) (rate(${counted()}[${RATE}]))`, '{{level}}']],
-            { stacked: true },
+            { stacked: true, colors: LEVEL_COLORS },
           ),
           lines(
             'Errors by namespace',
@@ -212,6 +213,7 @@ export function logsDashboard(): PlacedDashboard {
                 '{{group}} redacted {{kind}}',
               ],
             ],
+            { width: 24, noValue: 'all as expected' },
           ),
         ],
       ],
@@ -223,7 +225,7 @@ export function logsDashboard(): PlacedDashboard {
             'Lines per second, counted over the stored lines themselves.',
             'cps',
             [`sum by (level) (rate(${STORED} [$__auto]))`, '{{level}}'],
-            { stacked: true },
+            { stacked: true, colors: LEVEL_COLORS },
           ),
           countedLines(
             'Stored bytes by namespace',

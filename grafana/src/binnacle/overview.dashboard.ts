@@ -1,17 +1,36 @@
 import { dashboard, type PlacedDashboard, type Row } from '../dashboard.ts';
-import { panelLink, rowLink, seriesLink } from '../links.ts';
-import { BAD_BELOW_ONE, BAD_FROM_ONE, FULL, lines, stat, steps, WARN_FROM_ONE } from '../panels.ts';
+import { type PanelLink, panelLink, rowLink, seriesLink } from '../links.ts';
+import {
+  BAD_BELOW_ONE,
+  BAD_FROM_ONE,
+  FULL,
+  lines,
+  NEUTRAL,
+  type PanelBuilder,
+  SEVERITY_COLORS,
+  stat,
+  type StatOptions,
+  steps,
+  type ThresholdStep,
+  WARN_FROM_ONE,
+} from '../panels.ts';
 import { CLUSTER, HOST, NAMESPACE, NODE } from '../scopes.ts';
 import { table } from '../table.ts';
+import { alertTable } from './alert-table.ts';
 import {
   errorLines,
+  failedJobs,
   failingProbes,
+  LIFE,
   notReadyPods,
+  outOfMemoryKills,
   restarts,
   unfinishedRollouts,
   volumeShare,
+  waitingContainers,
 } from './problems.ts';
 
+const DISKS = 'fstype!~"tmpfs|overlay|squashfs"';
 const zero = (expr: string): string => `${expr} or vector(0)`;
 
 /** Is anything wrong now? The first page to open at night: what is broken, where, since when, and where to read on. */
@@ -26,138 +45,189 @@ export function overviewDashboard(): PlacedDashboard {
   });
 }
 
+/** A number at the top, and where it leads. */
+function sign(
+  title: string,
+  description: string,
+  expr: string,
+  steps_: readonly ThresholdStep[],
+  link: PanelLink,
+  options: StatOptions = {},
+): PanelBuilder {
+  return stat(title, description, expr, { ...options, steps: steps_, links: [link], height: 3 });
+}
+
 function howBad(): Row {
   const firing = (severity: string): string =>
     zero(`count(ALERTS{alertstate="firing", severity="${severity}", ${NAMESPACE}})`);
+  const toAlerts = panelLink('Alerts', 'alerts', ['namespace']);
+  const toStack = panelLink('Stack health', 'stack');
   return [
     'How bad is it?',
     [
-      stat(
+      sign(
         'Critical alerts',
         'Alerts of severity critical that fire now: someone must act.',
         firing('critical'),
-        { steps: BAD_FROM_ONE, links: [panelLink('Alerts', 'alerts', ['namespace'])] },
+        BAD_FROM_ONE,
+        toAlerts,
       ),
-      stat('Warnings', 'Alerts of severity warning that fire now.', firing('warning'), {
-        steps: WARN_FROM_ONE,
-        links: [panelLink('Alerts', 'alerts', ['namespace'])],
-      }),
-      stat(
+      sign(
+        'Warnings',
+        'Alerts of severity warning that fire now.',
+        firing('warning'),
+        WARN_FROM_ONE,
+        toAlerts,
+      ),
+      sign(
         'Nodes not ready',
         'Nodes that Kubernetes does not call ready.',
         zero(
           `count(kube_node_status_condition{condition="Ready", status="true", ${CLUSTER}} == 0)`,
         ),
-        { steps: BAD_FROM_ONE, links: [panelLink('Nodes', 'useCluster')] },
+        BAD_FROM_ONE,
+        panelLink('Nodes', 'useCluster'),
       ),
-      stat(
-        'Pods not ready',
-        'Pods that should run and are not ready.',
-        zero(`count(${notReadyPods('cluster, namespace, pod')} > 0)`),
-        { steps: BAD_FROM_ONE, links: [panelLink('Probes', 'probes', ['namespace'])] },
-      ),
-      stat(
-        'Probes failing',
-        'Containers whose liveness, readiness or startup probe failed in the last five minutes, and active probes whose last attempt did.',
-        `(${zero(`count(${failingProbes('cluster, namespace, pod, container, probe_type')} > 0)`)}) + (${zero(`count(probe_success{scope!="shadow", ${NAMESPACE}} == 0)`)})`,
-        { steps: BAD_FROM_ONE, links: [panelLink('Probes', 'probes', ['namespace'])] },
-      ),
-      stat(
-        'Rollouts not finished',
-        'Deployments, stateful sets and daemon sets with pods of an older template or too few available.',
-        zero(`sum(${unfinishedRollouts('cluster')})`),
-        { steps: WARN_FROM_ONE, links: [panelLink('Rollouts', 'rollouts', ['namespace'])] },
-      ),
-      stat(
-        'Restarts in 15 min',
-        'Restarts of containers.',
-        zero(`sum(${restarts('cluster', '15m')})`),
-        {
-          steps: steps('green', [1, 'orange'], [10, 'red']),
-          decimals: 0,
-          links: [panelLink('Pods', 'namespacePods', ['namespace'])],
-        },
-      ),
-      stat(
-        'Error lines in 5 min',
-        'Log lines of level error or fatal.',
-        zero(`sum(${errorLines('cluster')})`),
-        {
-          steps: WARN_FROM_ONE,
-          decimals: 0,
-          links: [panelLink('Logs', 'logs', ['namespace'])],
-        },
-      ),
-      stat(
-        'Fullest volume',
-        'The fullest file system of a node or a persistent volume.',
-        `max(${volumeShare('cluster')} or max by (cluster) (1 - node_filesystem_avail_bytes{fstype!~"tmpfs|overlay|squashfs", ${CLUSTER}} / node_filesystem_size_bytes{fstype!~"tmpfs|overlay|squashfs", ${CLUSTER}}))`,
-        {
-          unit: 'percentunit',
-          steps: FULL,
-          decimals: 0,
-          links: [panelLink('Storage', 'storage', ['namespace'])],
-        },
-      ),
-      stat(
+      sign(
         'Targets down',
-        'Targets that did not answer the last scrape: what they would tell is missing above.',
+        'Targets that did not answer the last scrape: what they would tell is missing here.',
         zero(`count(up{${CLUSTER}} == 0)`),
-        { steps: BAD_FROM_ONE, links: [panelLink('Stack health', 'stack')] },
+        BAD_FROM_ONE,
+        toStack,
       ),
-      stat(
+      sign(
         'Log bytes lost in 1 h',
         'Bytes of logs that were rotated away or dropped before they were sent.',
         zero(`sum(increase(binnacle_log_lost_bytes_total{${CLUSTER}}[1h]))`),
-        {
-          unit: 'bytes',
-          steps: BAD_FROM_ONE,
-          links: [panelLink('Stack health', 'stack')],
-        },
+        BAD_FROM_ONE,
+        toStack,
+        { unit: 'bytes' },
       ),
-      stat(
+      sign(
         'Alert path',
-        '1 while the Watchdog fires: samples arrive, rules are evaluated, results are stored. Without it, the zeros on this page prove nothing.',
+        'Whether the Watchdog fires: samples arrive, rules are evaluated, results are stored. Without it, the zeros on this page prove nothing.',
         'max(ALERTS{alertname="Watchdog", alertstate="firing"}) or vector(0)',
-        { steps: BAD_BELOW_ONE, links: [panelLink('Stack health', 'stack')] },
+        BAD_BELOW_ONE,
+        toStack,
+        { words: ['works', 'broken'] },
       ),
+      ...pods(),
+      ...whatElse(),
     ],
   ];
 }
 
+function pods(): readonly PanelBuilder[] {
+  const toProbes = panelLink('Probes', 'probes', ['namespace']);
+  return [
+    sign(
+      'Pods not ready',
+      'Pods that should run and are not ready.',
+      zero(`count(${notReadyPods('cluster, namespace, pod')} > 0)`),
+      BAD_FROM_ONE,
+      toProbes,
+    ),
+    sign(
+      'Probes failing',
+      'Containers whose liveness, readiness or startup probe failed in the last five minutes, and active probes whose last attempt did.',
+      `(${zero(`count(${failingProbes('cluster, namespace, pod, container, probe_type')} > 0)`)}) + (${zero(`count(probe_success{scope!="shadow", ${NAMESPACE}} == 0)`)})`,
+      BAD_FROM_ONE,
+      toProbes,
+    ),
+    sign(
+      'Crash loops',
+      'Containers that Kubernetes holds back since they end again and again.',
+      zero(`sum(${waitingContainers('cluster', 'CrashLoopBackOff')})`),
+      BAD_FROM_ONE,
+      toProbes,
+    ),
+    sign(
+      'Out-of-memory kills in 1 h',
+      'Processes of containers that were killed at their memory limit.',
+      zero(`sum(${outOfMemoryKills('cluster', '1h')})`),
+      BAD_FROM_ONE,
+      panelLink('Namespaces', 'cluster', ['namespace']),
+      { decimals: 0 },
+    ),
+    sign(
+      'Cannot start',
+      'Containers whose image cannot be pulled or whose configuration is missing, and pods for which there is no node.',
+      `(${zero(`sum(${waitingContainers('cluster', '.*Image.*|CreateContainer.*|RunContainerError')})`)}) + (${zero(`count(kube_pod_status_unschedulable{${NAMESPACE}} == 1)`)})`,
+      BAD_FROM_ONE,
+      toProbes,
+    ),
+    sign(
+      'Restarts in 15 min',
+      'Restarts of containers.',
+      zero(`sum(${restarts('cluster', '15m')})`),
+      steps('green', [1, 'orange'], [10, 'red']),
+      toProbes,
+      { decimals: 0 },
+    ),
+  ];
+}
+
+function whatElse(): readonly PanelBuilder[] {
+  return [
+    sign(
+      'Rollouts not finished',
+      'Deployments, stateful sets and daemon sets with pods of an older template or too few available.',
+      zero(`sum(${unfinishedRollouts('cluster')})`),
+      WARN_FROM_ONE,
+      panelLink('Rollouts', 'rollouts', ['namespace']),
+    ),
+    sign(
+      'Failed jobs',
+      'Jobs that gave up and still exist.',
+      zero(`sum(${failedJobs('cluster')})`),
+      WARN_FROM_ONE,
+      panelLink('Jobs', 'jobs', ['namespace']),
+    ),
+    sign(
+      'Fullest volume',
+      'The fullest file system of a node or a persistent volume.',
+      `max(${volumeShare('cluster')} or max by (cluster) (1 - node_filesystem_avail_bytes{${DISKS}, ${CLUSTER}} / node_filesystem_size_bytes{${DISKS}, ${CLUSTER}}))`,
+      FULL,
+      panelLink('Storage', 'storage', ['namespace']),
+      { unit: 'percentunit', decimals: 0 },
+    ),
+    sign(
+      'Next certificate ends in',
+      'The first of the certificates that active probes saw.',
+      `min(probe_ssl_earliest_cert_expiry{${NAMESPACE}}) - time()`,
+      LIFE,
+      panelLink('Certificates', 'certificates', ['namespace']),
+      { unit: 's', noValue: 'none probed' },
+    ),
+    sign(
+      'Error lines in 5 min',
+      'Log lines of level error or fatal.',
+      zero(`sum(${errorLines('cluster')})`),
+      WARN_FROM_ONE,
+      panelLink('Logs', 'logs', ['namespace']),
+      { decimals: 0 },
+    ),
+    sign(
+      'Suppressed alerts',
+      'Alerts that a silence or another alert keeps quiet: they are counted above, and nobody is told.',
+      zero(`sum(alertmanager_alerts{state="suppressed", ${CLUSTER}})`),
+      NEUTRAL,
+      panelLink('Alerts', 'alerts', ['namespace']),
+    ),
+  ];
+}
+
 function alerts(): Row {
-  const labels = ['severity', 'alertname', 'namespace', 'pod', 'node', 'instance', 'job'];
-  const by = labels.join(', ');
   return [
     'Which alerts?',
     [
-      table(
+      alertTable(
         'Firing alerts',
         'Critical ones first. Informational alerts are on the page of all alerts.',
         {
-          labels,
-          columns: [
-            {
-              name: 'Since',
-              expr: `max by (${by}) ((time() - ALERTS_FOR_STATE{${NAMESPACE}}) and ignoring (alertstate) ALERTS{alertstate="firing", alertname!="Watchdog", severity=~"critical|warning", ${NAMESPACE}})`,
-              unit: 's',
-            },
-          ],
-          sortBy: 'severity',
-          ascending: true,
-          links: {
-            alertname: [rowLink('History', 'alerts', { namespace: 'namespace' })],
-            namespace: [
-              rowLink('Workloads', 'namespaceWorkloads', { namespace: 'namespace' }),
-              rowLink('Logs', 'logs', { namespace: 'namespace' }),
-            ],
-            pod: [
-              rowLink('Pod', 'pod', { namespace: 'namespace', pod: 'pod' }),
-              rowLink('Logs', 'logs', { namespace: 'namespace', pod: 'pod' }),
-            ],
-            node: [rowLink('Node', 'nodes', { node: 'node' })],
-            instance: [rowLink('Node', 'nodes', { node: 'instance' })],
-          },
+          matchers: 'alertstate="firing", alertname!="Watchdog", severity=~"critical|warning"',
+          hasState: false,
+          height: 11,
         },
       ),
     ],
@@ -219,9 +289,10 @@ function where(): Row {
       }),
       table('Nodes', 'All nodes; sort by what you look for.', {
         labels: ['instance'],
+        headings: { instance: 'Node' },
         columns: [
           {
-            name: 'Conditions',
+            name: 'Bad conditions',
             expr: kubeNode(
               `kube_node_status_condition{condition!="Ready", status="true", ${NODE}} or kube_node_status_condition{condition="Ready", status!="true", ${NODE}}`,
             ),
@@ -246,7 +317,7 @@ function where(): Row {
           {
             name: 'Fullest disk',
             expr: host(
-              `1 - node_filesystem_avail_bytes{fstype!~"tmpfs|overlay|squashfs", ${HOST}} / node_filesystem_size_bytes{fstype!~"tmpfs|overlay|squashfs", ${HOST}}`,
+              `1 - node_filesystem_avail_bytes{${DISKS}, ${HOST}} / node_filesystem_size_bytes{${DISKS}, ${HOST}}`,
             ),
             unit: 'percentunit',
             steps: FULL,
@@ -269,7 +340,7 @@ function where(): Row {
             rowLink('Pods', 'nodePods', { node: 'instance' }),
           ],
         },
-        sortBy: 'Conditions',
+        sortBy: 'Bad conditions',
       }),
     ],
   ];
@@ -286,11 +357,11 @@ function whatChanged(): Row {
         'short',
         [
           [
-            `count by (severity) (ALERTS{alertstate="firing", alertname!="Watchdog", ${NAMESPACE}})`,
+            `count by (severity) (ALERTS{alertstate="firing", severity!="none", ${NAMESPACE}})`,
             '{{severity}}',
           ],
         ],
-        { links: [seriesLink('Alerts', 'alerts', {})] },
+        { links: [seriesLink('Alerts', 'alerts', {})], colors: SEVERITY_COLORS },
       ),
       lines(
         'Pods not ready over time',

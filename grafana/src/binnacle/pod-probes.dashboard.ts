@@ -1,5 +1,5 @@
 import { dashboard, type PlacedDashboard } from '../dashboard.ts';
-import { panelLink, rowLink, seriesLink } from '../links.ts';
+import { rowLink, seriesLink } from '../links.ts';
 import {
   BAD_BELOW_ONE,
   BAD_FROM_ONE,
@@ -65,7 +65,6 @@ export function podProbesDashboard(): PlacedDashboard {
             {
               steps: WARN_FROM_ONE,
               decimals: 0,
-              links: [panelLink('Pod', 'pod', ['namespace', 'pod'])],
             },
           ),
         ],
@@ -93,18 +92,22 @@ export function podProbesDashboard(): PlacedDashboard {
               container: [rowLink('Logs', 'logs', pod)],
             },
           }),
-          table('Pods that are not ready', 'With the time since they were last ready.', {
-            labels: ['namespace', 'pod'],
-            columns: [
-              {
-                name: 'Not ready for',
-                expr: `(time() - max by (namespace, pod) (kube_pod_status_ready_time{${POD}} or kube_pod_created{${POD}})) and on (namespace, pod) (kube_pod_status_ready{condition!="true", ${POD}} == 1) and on (namespace, pod) (kube_pod_status_phase{phase=~"Pending|Running", ${POD}} == 1)`,
-                unit: 's',
-              },
-            ],
-            links: { pod: [rowLink('Pod', 'pod', pod), rowLink('Logs', 'logs', pod)] },
-            width: 12,
-          }),
+          table(
+            'Pods that are not ready',
+            "With the time since they were last ready, as far back as the page's time reaches.",
+            {
+              labels: ['namespace', 'pod'],
+              columns: [
+                {
+                  name: 'Not ready for',
+                  expr: `(time() - (max by (namespace, pod) (max_over_time(timestamp(kube_pod_status_ready{condition="true", ${POD}} == 1)[$__range:1m])) or max by (namespace, pod) (clamp_min(kube_pod_created{${POD}}, time() - $__range_s)))) and on (namespace, pod) (kube_pod_status_ready{condition!="true", ${POD}} == 1) and on (namespace, pod) (kube_pod_status_phase{phase=~"Pending|Running", ${POD}} == 1)`,
+                  unit: 's',
+                },
+              ],
+              links: { pod: [rowLink('Pod', 'pod', pod), rowLink('Logs', 'logs', pod)] },
+              width: 12,
+            },
+          ),
           table('Why containers wait', 'The reasons that Kubernetes gives.', {
             labels: ['namespace', 'pod', 'container', 'reason'],
             columns: [
@@ -123,15 +126,18 @@ export function podProbesDashboard(): PlacedDashboard {
         [
           timeline(
             'Readiness of pods',
-            'Red: not ready. Only pods that were not ready at some time are shown.',
+            'Red: not ready. Only pods that were not ready at some time are shown, and no finished jobs.',
             [
               [
-                `min by (namespace, pod) (kube_pod_status_ready{condition="true", ${POD}}) and on (namespace, pod) min_over_time(kube_pod_status_ready{condition="true", ${POD}}[$__range] @ end()) == 0`,
+                `min by (namespace, pod) (kube_pod_status_ready{condition="true", ${POD}}) and on (namespace, pod) min_over_time(kube_pod_status_ready{condition="true", ${POD}}[$__range] @ end()) == 0 unless on (namespace, pod) kube_pod_status_phase{phase="Succeeded", ${POD}} @ end() == 1`,
                 '{{namespace}} / {{pod}}',
               ],
             ],
             BAD_BELOW_ONE,
-            { links: [seriesLink('Pod', 'pod', pod), seriesLink('Logs', 'logs', pod)] },
+            {
+              links: [seriesLink('Pod', 'pod', pod), seriesLink('Logs', 'logs', pod)],
+              noValue: 'all were ready all the time',
+            },
           ),
           lines(
             'Failed probes',
@@ -143,7 +149,7 @@ export function podProbesDashboard(): PlacedDashboard {
                 '{{namespace}} / {{pod}} / {{container}} {{probe_type}}',
               ],
             ],
-            { links: [seriesLink('Logs', 'logs', pod)] },
+            { links: [seriesLink('Logs', 'logs', pod)], noValue: 'none failed' },
           ),
           lines(
             'Duration of probes, 99%',
@@ -158,15 +164,15 @@ export function podProbesDashboard(): PlacedDashboard {
           ),
           timeline(
             'Last verdicts of our own probes',
-            'Red: the probe of the same address, sent by the collector, failed.',
+            'Red: the probe of the same address, sent by the collector, failed. Only those that failed at some time are shown.',
             [
               [
-                `min by (namespace, pod, container, probe_type) (binnacle_pod_probe_result{${POD}})`,
+                `min by (namespace, pod, container, probe_type) (binnacle_pod_probe_result{${POD}}) and on (namespace, pod, container, probe_type) min_over_time(binnacle_pod_probe_result{${POD}}[$__range] @ end()) == 0`,
                 '{{namespace}} / {{pod}} / {{container}} {{probe_type}}',
               ],
             ],
             BAD_BELOW_ONE,
-            { links: [seriesLink('Logs', 'logs', pod)] },
+            { links: [seriesLink('Logs', 'logs', pod)], noValue: 'none failed' },
           ),
         ],
       ],

@@ -1,8 +1,14 @@
-import { NAMESPACE } from '../scopes.ts';
+import { steps } from '../panels.ts';
+import { CONTAINER, NAMESPACE } from '../scopes.ts';
 
 /*
  * What several dashboards call a problem, in one place: a number that differs from page to page is worse than none.
  */
+
+/** A day in seconds. */
+export const DAY = 86_400;
+/** The time that a certificate is still valid. */
+export const LIFE = steps('red', [3 * DAY, 'orange'], [21 * DAY, 'green']);
 
 /** Pods that should run and are not ready: 1 for each set of the labels `by`. Finished jobs are none. */
 export function notReadyPods(by: string): string {
@@ -53,4 +59,21 @@ export function unfinishedRollouts(by: string): string {
 /** The fullest persistent volume of each `by`. */
 export function volumeShare(by: string): string {
   return `max by (${by}) (kubelet_volume_stats_used_bytes{${NAMESPACE}} / kubelet_volume_stats_capacity_bytes{${NAMESPACE}})`;
+}
+
+/** Failed jobs that still exist. */
+export function failedJobs(by: string): string {
+  return `sum by (${by}) (max by (cluster, namespace, job_name) (kube_job_failed{condition="true", ${NAMESPACE}}))`;
+}
+
+/** Containers, those that initialise a pod included, that wait for one of the reasons. */
+export function waitingContainers(by: string, reasons: string): string {
+  const of = (kind: string): string =>
+    `max by (cluster, namespace, pod, container) (kube_pod_${kind}_status_waiting_reason{reason=~"${reasons}", ${NAMESPACE}})`;
+  return `sum by (${by}) (${of('container')} or ${of('init_container')})`;
+}
+
+/** Containers that ran out of memory, in the range. */
+export function outOfMemoryKills(by: string, range: string): string {
+  return `sum by (${by}) (increase(container_oom_events_total{${CONTAINER}, ${NAMESPACE}}[${range}]))`;
 }

@@ -9,6 +9,9 @@ const hourly = (metric: string, more = ''): string =>
   sum(`increase(${metric}{${more}${CLUSTER}}[1h])`);
 const perSecond = (metric: string, by: string): string =>
   `sum by (${by}) (rate(${metric}{${CLUSTER}}[${RATE}]))`;
+/** A group of rules is labelled with its file and its name; the name is enough. */
+const byGroup = (how: 'max' | 'sum', expr: string): string =>
+  `${how} by (group) (label_replace(${expr}, "group", "$1", "rule_group", "(?:.*;)?(.*)"))`;
 const KEPT = {
   unit: 'percentunit',
   decimals: 4,
@@ -116,6 +119,7 @@ function collectors(): Row {
       ),
       table('Targets that are down', 'What they would tell is missing everywhere.', {
         labels: ['job', 'instance'],
+        noValue: 'none is down',
         columns: [
           {
             name: 'Up',
@@ -123,7 +127,7 @@ function collectors(): Row {
             steps: BAD_BELOW_ONE,
           },
         ],
-        links: { instance: [rowLink('Node', 'nodes', { node: 'instance' })] },
+        links: { job: [rowLink('Alerts', 'alerts', {})] },
         width: 12,
       }),
       lines(
@@ -161,9 +165,9 @@ function rules(): Row {
     [
       stat(
         'Watchdog',
-        '1 while the alert that always fires does.',
+        'Whether the alert that always fires does.',
         'max(ALERTS{alertname="Watchdog", alertstate="firing"}) or vector(0)',
-        { steps: BAD_BELOW_ONE },
+        { steps: BAD_BELOW_ONE, words: ['fires', 'silent'] },
       ),
       stat(
         'Failed evaluations in 1 h',
@@ -179,9 +183,9 @@ function rules(): Row {
       ),
       stat(
         'Configuration',
-        '1 if the last reload of every process succeeded.',
+        'Whether the last reload of every process succeeded.',
         `min(prometheus_config_last_reload_successful{${CLUSTER}} or alertmanager_config_last_reload_successful{${CLUSTER}})`,
-        { steps: BAD_BELOW_ONE },
+        { steps: BAD_BELOW_ONE, words: ['loaded', 'refused'] },
       ),
       stat(
         'Rules',
@@ -196,14 +200,14 @@ function rules(): Row {
       ),
       lines('Duration of groups', 'The ten slowest.', 's', [
         [
-          `topk(10, max by (rule_group) (prometheus_rule_group_last_duration_seconds{${CLUSTER}}))`,
-          '{{rule_group}}',
+          `topk(10, ${byGroup('max', `prometheus_rule_group_last_duration_seconds{${CLUSTER}}`)})`,
+          '{{group}}',
         ],
       ]),
       lines('Failures', 'Evaluations per second that failed, by group.', 'cps', [
         [
-          `${perSecond('prometheus_rule_evaluation_failures_total', 'rule_group')} > 0`,
-          '{{rule_group}}',
+          `${byGroup('sum', `rate(prometheus_rule_evaluation_failures_total{${CLUSTER}}[${RATE}])`)} > 0`,
+          '{{group}}',
         ],
       ]),
     ],
@@ -216,9 +220,9 @@ function store(): Row {
     [
       stat(
         'Writable',
-        '1 while the store takes samples.',
+        'Whether the store takes samples.',
         `min(binnacle_store_writable{${CLUSTER}})`,
-        { steps: BAD_BELOW_ONE },
+        { steps: BAD_BELOW_ONE, words: ['yes', 'no'] },
       ),
       stat('Series', 'Series in the head.', `sum(prometheus_tsdb_head_series{${CLUSTER}})`),
       stat(

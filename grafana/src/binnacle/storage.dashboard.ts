@@ -94,6 +94,7 @@ export function storageDashboard(): PlacedDashboard {
           }),
           table('File systems of nodes', 'The fullest first.', {
             labels: ['instance', 'mountpoint'],
+            headings: { instance: 'Node' },
             columns: [
               { name: 'Used', expr: nodeShare, unit: 'percentunit', steps: FULL },
               {
@@ -119,10 +120,20 @@ export function storageDashboard(): PlacedDashboard {
               },
             ],
             width: 12,
+            height: 8,
           }),
-          lines('Claims by phase', 'Bound is good.', 'short', [
-            [`sum by (phase) (kube_persistentvolumeclaim_status_phase{${NAMESPACE}})`, '{{phase}}'],
-          ]),
+          lines(
+            'Claims by phase',
+            'Bound is good.',
+            'short',
+            [
+              [
+                `sum by (phase) (kube_persistentvolumeclaim_status_phase{${NAMESPACE}})`,
+                '{{phase}}',
+              ],
+            ],
+            { colors: { Bound: 'green', Pending: 'orange', Lost: 'red' } },
+          ),
         ],
       ],
       [

@@ -1,5 +1,5 @@
 import { dashboard, type PlacedDashboard } from '../dashboard.ts';
-import { BAD_FROM_ONE, lines, stat, steps } from '../panels.ts';
+import { BAD_FROM_ONE, CODE_COLORS, lines, stat, steps } from '../panels.ts';
 import { CLUSTER, RATE } from '../scopes.ts';
 
 const API = `job="apiserver", ${CLUSTER}`;
@@ -76,7 +76,7 @@ export function apiserverDashboard(): PlacedDashboard {
             'Answers per second by their code.',
             'reqps',
             [[`sum by (code) (rate(apiserver_request_total{${API}}[${RATE}]))`, '{{code}}']],
-            { stacked: true },
+            { stacked: true, colors: CODE_COLORS },
           ),
           lines('Answer time, 99%', 'By verb, without requests that watch.', 's', [
             [

@@ -23,6 +23,7 @@ export function namespacePodsDashboard(): PlacedDashboard {
     title: 'Compute / Namespace, pods',
     description: 'Which pods of a namespace use how much of what they asked for?',
     variables: ['cluster', 'namespace'],
+    subject: 'namespace',
     rows: [...usageRows(level), trafficRow(level)],
   });
 }
@@ -48,6 +49,7 @@ export function namespaceWorkloadsDashboard(): PlacedDashboard {
     title: 'Compute / Namespace, workloads',
     description: 'Which workloads of a namespace use how much of what they asked for?',
     variables: ['cluster', 'namespace', 'workload'],
+    subject: 'namespace',
     rows: [...usageRows(level), trafficRow(level)],
   });
 }

@@ -1,8 +1,8 @@
-import { dashboard, type PlacedDashboard } from '../dashboard.ts';
+import { dashboard, type DashboardOptions, type PlacedDashboard } from '../dashboard.ts';
 import { rowLink, seriesLink } from '../links.ts';
 import { lines } from '../panels.ts';
 import { CLUSTER, NAMESPACE, POD, RATE } from '../scopes.ts';
-import { trafficRows } from './traffic.ts';
+import { type TrafficLevel, trafficRows } from './traffic.ts';
 
 const ns = { namespace: 'namespace' };
 const workload = { namespace: 'namespace', workload: 'workload' };
@@ -62,28 +62,24 @@ export function netClusterDashboard(): PlacedDashboard {
 
 /** The traffic of a namespace by pod. */
 export function netNamespacePodsDashboard(): PlacedDashboard {
-  return dashboard('Kubernetes', {
+  return network({
     name: 'netNamespacePods',
-    title: 'Network / Namespace, pods',
+    title: 'Namespace, pods',
     description: 'Which pods of a namespace talk how much?',
-    variables: ['cluster', 'namespace'],
-    rows: trafficRows({
-      by: ['namespace', 'pod'],
-      where: `${NAMESPACE}, namespace!=""`,
-      rowLinks: { pod: [rowLink('Network', 'netPod', pod), rowLink('Pod', 'pod', pod)] },
-      seriesLinks: [seriesLink('Network', 'netPod', pod)],
-    }),
+    variables: ['namespace'],
+    level: { ...ofPods('namespace', 'pod'), where: `${NAMESPACE}, namespace!=""` },
   });
 }
 
 /** The traffic of a namespace by workload. */
 export function netNamespaceWorkloadsDashboard(): PlacedDashboard {
-  return dashboard('Kubernetes', {
+  return network({
     name: 'netNamespaceWorkloads',
-    title: 'Network / Namespace, workloads',
+    title: 'Namespace, workloads',
     description: 'Which workloads of a namespace talk how much?',
-    variables: ['cluster', 'namespace', 'workload'],
-    rows: trafficRows({
+    variables: ['namespace', 'workload'],
+    subject: 'namespace',
+    level: {
       by: ['namespace', 'workload', 'workload_type'],
       where: NAMESPACE,
       joinsWorkloads: true,
@@ -94,39 +90,58 @@ export function netNamespaceWorkloadsDashboard(): PlacedDashboard {
         ],
       },
       seriesLinks: [seriesLink('Network', 'netWorkload', workload)],
-    }),
+    },
   });
 }
 
 /** The traffic of a workload by pod. */
 export function netWorkloadDashboard(): PlacedDashboard {
-  return dashboard('Kubernetes', {
+  return network({
     name: 'netWorkload',
-    title: 'Network / Workload',
+    title: 'Workload',
     description: 'Does every pod of a workload get its share of the traffic?',
-    variables: ['cluster', 'namespace', 'workload'],
-    rows: trafficRows({
-      by: ['namespace', 'workload', 'pod'],
-      where: NAMESPACE,
-      joinsWorkloads: true,
-      rowLinks: { pod: [rowLink('Network', 'netPod', pod), rowLink('Pod', 'pod', pod)] },
-      seriesLinks: [seriesLink('Network', 'netPod', pod)],
-    }),
+    variables: ['namespace', 'workload'],
+    level: { ...ofPods('namespace', 'workload', 'pod'), where: NAMESPACE, joinsWorkloads: true },
   });
 }
 
 /** The traffic of a pod by interface. */
 export function netPodDashboard(): PlacedDashboard {
-  return dashboard('Kubernetes', {
+  return network({
     name: 'netPod',
-    title: 'Network / Pod',
+    title: 'Pod',
     description: 'What goes through the interfaces of a pod?',
-    variables: ['cluster', 'namespace', 'pod'],
-    rows: trafficRows({
+    variables: ['namespace', 'pod'],
+    level: {
       by: ['namespace', 'pod', 'interface'],
       where: POD,
       rowLinks: { pod: [rowLink('Pod', 'pod', pod), rowLink('Logs', 'logs', pod)] },
       seriesLinks: [seriesLink('Pod', 'pod', pod), seriesLink('Logs', 'logs', pod)],
-    }),
+    },
   });
+}
+
+interface NetworkOptions extends Omit<DashboardOptions, 'rows'> {
+  readonly level: TrafficLevel;
+}
+
+/** A page about one thing's traffic: the last of its variables, if none else is named. */
+function network({ level, ...options }: NetworkOptions): PlacedDashboard {
+  const { title, variables, subject = variables.at(-1) } = options;
+  return dashboard('Kubernetes', {
+    ...options,
+    title: `Network / ${title}`,
+    variables: ['cluster', ...variables],
+    ...(subject === undefined ? {} : { subject }),
+    rows: trafficRows(level),
+  });
+}
+
+/** Rows and lines of pods, which lead to the page of the pod's traffic. */
+function ofPods(...by: readonly string[]): Omit<TrafficLevel, 'where'> {
+  return {
+    by,
+    rowLinks: { pod: [rowLink('Network', 'netPod', pod), rowLink('Pod', 'pod', pod)] },
+    seriesLinks: [seriesLink('Network', 'netPod', pod)],
+  };
 }

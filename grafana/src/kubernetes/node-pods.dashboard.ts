@@ -21,6 +21,7 @@ export function nodePodsDashboard(): PlacedDashboard {
     title: 'Compute / Node, pods',
     description: 'Which pods use a node, and how much of it is promised?',
     variables: ['cluster', 'node'],
+    subject: 'node',
     rows: [['Of what the node can give', commitmentStats(NODE)], ...usageRows(level)],
   });
 }

@@ -13,6 +13,7 @@ export function podDashboard(): PlacedDashboard {
     title: 'Compute / Pod',
     description: 'Why is this pod not well, and what do its containers use?',
     variables: ['cluster', 'namespace', 'pod'],
+    subject: 'pod',
     rows: [
       [
         'State',
@@ -65,24 +66,28 @@ export function podDashboard(): PlacedDashboard {
               ],
             ],
             BAD_BELOW_ONE,
-            { height: 7 },
+            { height: 5 },
           ),
           table('Why', 'What a container waits for, and how it ended the last time.', {
-            labels: ['namespace', 'pod', 'container', 'reason'],
+            labels: ['pod', 'container', 'reason'],
             columns: [
               {
                 name: 'Waiting',
-                expr: `max by (namespace, pod, container, reason) (kube_pod_container_status_waiting_reason{${POD}})`,
+                expr: `max by (pod, container, reason) (kube_pod_container_status_waiting_reason{${POD}}) > 0`,
+                one: 'now',
+                steps: BAD_FROM_ONE,
               },
               {
                 name: 'Ended last',
-                expr: `max by (namespace, pod, container, reason) (kube_pod_container_status_last_terminated_reason{${POD}})`,
+                expr: `max by (pod, container, reason) (kube_pod_container_status_last_terminated_reason{${POD}}) > 0`,
+                one: 'the last time',
               },
             ],
             links: {
-              container: [rowLink('Logs', 'logs', { namespace: 'namespace', pod: 'pod' })],
+              container: [rowLink('Logs', 'logs', { pod: 'pod' })],
             },
             width: 12,
+            noValue: 'nothing waits, nothing ended badly',
           }),
           lines(
             'Restarts',

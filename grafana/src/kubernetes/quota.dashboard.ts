@@ -5,6 +5,10 @@ import { CLUSTER, NAMESPACE } from '../scopes.ts';
 import { table } from '../table.ts';
 import { commitmentStats } from './compute.ts';
 
+/** What counts bytes, unlike cores and objects, needs a column with their unit. */
+const BYTES = '.*(memory|storage)';
+const amount = (type: 'used' | 'hard', bytes: '=~' | '!~'): string =>
+  `max by (namespace, resourcequota, resource) (kube_resourcequota{type="${type}", resource${bytes}"${BYTES}", ${NAMESPACE}})`;
 const used = `max by (namespace, resourcequota, resource) (kube_resourcequota{type="used", ${NAMESPACE}})`;
 const hard = `max by (namespace, resourcequota, resource) (kube_resourcequota{type="hard", ${NAMESPACE}})`;
 const requests = (resource: string): string =>
@@ -28,8 +32,10 @@ export function quotaDashboard(): PlacedDashboard {
             labels: ['namespace', 'resourcequota', 'resource'],
             columns: [
               { name: 'Share', expr: `${used} / (${hard} > 0)`, unit: 'percentunit', steps: FULL },
-              { name: 'Used', expr: used },
-              { name: 'Allowed', expr: hard },
+              { name: 'Used', expr: amount('used', '!~') },
+              { name: 'Allowed', expr: amount('hard', '!~') },
+              { name: 'Bytes used', expr: amount('used', '=~'), unit: 'bytes' },
+              { name: 'Bytes allowed', expr: amount('hard', '=~'), unit: 'bytes' },
             ],
             links: {
               namespace: [rowLink('Workloads', 'namespaceWorkloads', { namespace: 'namespace' })],

@@ -1,6 +1,6 @@
 import type { Row } from '../dashboard.ts';
 import type { PanelLink } from '../links.ts';
-import { lines, type PanelBuilder } from '../panels.ts';
+import { lines, type PanelBuilder, steps } from '../panels.ts';
 import { ofWorkloads, RATE } from '../scopes.ts';
 import { table } from '../table.ts';
 
@@ -19,6 +19,10 @@ export interface TrafficLevel {
 }
 
 type Direction = 'receive' | 'transmit';
+type Words = readonly [title: string, description: string];
+
+/** Shares of dropped packets. */
+const DROPS = steps('green', [0.001, 'orange'], [0.01, 'red']);
 
 function rateOf(level: TrafficLevel, direction: Direction, what: string): string {
   const rate = `rate(container_network_${direction}_${what}_total{${level.where}}[${RATE}])`;
@@ -31,18 +35,23 @@ function rateOf(level: TrafficLevel, direction: Direction, what: string): string
 
 /** Bytes, packets and losses in both directions, and a table of the present. */
 export function trafficRows(level: TrafficLevel): readonly Row[] {
-  const legend = level.by.map((label) => `{{${label}}}`).join(' / ');
-  const diagram = (
-    title: string,
-    description: string,
-    unit: string,
-    direction: Direction,
+  const legend = level.by
+    .filter((label) => label !== 'workload_type')
+    .map((label) => `{{${label}}}`)
+    .join(' / ');
+  /** A diagram for each direction, beside each other. */
+  const pair = (
     what: string,
-  ): PanelBuilder =>
-    lines(title, description, unit, [[rateOf(level, direction, what), legend]], {
-      stacked: what === 'bytes',
-      links: level.seriesLinks ?? [],
-    });
+    unit: string,
+    ...[received, sent]: readonly [Words, Words]
+  ): readonly PanelBuilder[] =>
+    [['receive', received] as const, ['transmit', sent] as const].map(
+      ([direction, [title, description]]) =>
+        lines(title, description, unit, [[rateOf(level, direction, what), legend]], {
+          stacked: what === 'bytes',
+          links: level.seriesLinks ?? [],
+        }),
+    );
   const share = (direction: Direction): string =>
     `${rateOf(level, direction, 'packets_dropped')} / (${rateOf(level, direction, 'packets')} > 0)`;
   return [
@@ -56,8 +65,18 @@ export function trafficRows(level: TrafficLevel): readonly Row[] {
             { name: 'Sent', expr: rateOf(level, 'transmit', 'bytes'), unit: 'Bps' },
             { name: 'Packets received', expr: rateOf(level, 'receive', 'packets'), unit: 'pps' },
             { name: 'Packets sent', expr: rateOf(level, 'transmit', 'packets'), unit: 'pps' },
-            { name: 'Received and dropped', expr: share('receive'), unit: 'percentunit' },
-            { name: 'Dropped on sending', expr: share('transmit'), unit: 'percentunit' },
+            {
+              name: 'Received and dropped',
+              expr: share('receive'),
+              unit: 'percentunit',
+              steps: DROPS,
+            },
+            {
+              name: 'Dropped on sending',
+              expr: share('transmit'),
+              unit: 'percentunit',
+              steps: DROPS,
+            },
           ],
           links: level.rowLinks ?? {},
         }),
@@ -65,54 +84,39 @@ export function trafficRows(level: TrafficLevel): readonly Row[] {
     ],
     [
       'Bytes',
-      [
-        diagram('Received', 'Bytes per second that arrived.', 'Bps', 'receive', 'bytes'),
-        diagram('Sent', 'Bytes per second that left.', 'Bps', 'transmit', 'bytes'),
-      ],
+      pair(
+        'bytes',
+        'Bps',
+        ['Received', 'Bytes per second that arrived.'],
+        ['Sent', 'Bytes per second that left.'],
+      ),
     ],
     [
       'Packets',
-      [
-        diagram(
-          'Packets received',
-          'Packets per second that arrived.',
-          'pps',
-          'receive',
-          'packets',
-        ),
-        diagram('Packets sent', 'Packets per second that left.', 'pps', 'transmit', 'packets'),
-      ],
+      pair(
+        'packets',
+        'pps',
+        ['Packets received', 'Packets per second that arrived.'],
+        ['Packets sent', 'Packets per second that left.'],
+      ),
     ],
     [
       'Lost packets',
       [
-        diagram(
-          'Dropped on receiving',
-          'Packets per second that arrived and were thrown away: a full queue or nobody listening.',
-          'pps',
-          'receive',
+        ...pair(
           'packets_dropped',
-        ),
-        diagram(
-          'Dropped on sending',
-          'Packets per second that never left: a full queue.',
           'pps',
-          'transmit',
-          'packets_dropped',
+          [
+            'Dropped on receiving',
+            'Packets per second that arrived and were thrown away: a full queue or nobody listening.',
+          ],
+          ['Dropped on sending', 'Packets per second that never left: a full queue.'],
         ),
-        diagram(
-          'Errors on receiving',
-          'Packets per second that arrived damaged.',
-          'pps',
-          'receive',
+        ...pair(
           'errors',
-        ),
-        diagram(
-          'Errors on sending',
-          'Packets per second that the interface could not send.',
           'pps',
-          'transmit',
-          'errors',
+          ['Errors on receiving', 'Packets per second that arrived damaged.'],
+          ['Errors on sending', 'Packets per second that the interface could not send.'],
         ),
       ],
     ],

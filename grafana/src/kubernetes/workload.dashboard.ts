@@ -33,16 +33,19 @@ export function workloadDashboard(): PlacedDashboard {
     title: 'Compute / Workload',
     description: 'What do the pods of one workload use, and are they ready?',
     variables: ['cluster', 'namespace', 'workload'],
+    subject: 'workload',
     rows: [
       [
         'Pods',
         [
-          stat('Ready', 'Pods that are ready.', `sum(${pods('true')})`),
+          stat('Ready', 'Pods that are ready.', `sum(${pods('true')})`, { width: 8 }),
           stat('Not ready', 'Pods that are not ready.', `sum(${pods('false')})`, {
+            width: 8,
             steps: BAD_FROM_ONE,
             links: [panelLink('Probes', 'probes', ['namespace'])],
           }),
           stat('Restarts in 1 h', 'Restarts of containers in the last hour.', `sum(${restarts})`, {
+            width: 8,
             steps: BAD_FROM_ONE,
             decimals: 0,
           }),
@@ -51,7 +54,7 @@ export function workloadDashboard(): PlacedDashboard {
             'Pods of each workload that are ready.',
             'short',
             [[`sum by (namespace, workload) (${pods('true')})`, '{{namespace}} / {{workload}}']],
-            { height: 6 },
+            { width: 24, height: 6 },
           ),
         ],
       ],

@@ -13,6 +13,7 @@ export function nodesDashboard(): PlacedDashboard {
     description:
       'What does the operating system of a node say: processors, memory, disks, network, clock?',
     variables: ['cluster', 'host'],
+    subject: 'host',
     rows: [
       [
         'Now',

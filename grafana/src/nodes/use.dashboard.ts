@@ -29,6 +29,7 @@ export function useNodeDashboard(): PlacedDashboard {
     title: 'USE / Node',
     description: 'Which resource of a node is used up, queued for or failing?',
     variables: ['cluster', 'host'],
+    subject: 'host',
   });
 }
 
