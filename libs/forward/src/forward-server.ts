@@ -77,9 +77,18 @@ export class ForwardServer {
     return encoded(['HELO', { nonce, auth, keepalive: true }]);
   }
 
-  /** Takes bytes the client has sent; each event is to be dealt with before the next is asked for. @throws ForwardError */
-  *receive(bytes: Uint8Array): Generator<ForwardServerEvent, void, undefined> {
+  /** Takes bytes the client has sent, and tells what they mean, as {@link events} does. @throws ForwardError */
+  receive(bytes: Uint8Array): Generator<ForwardServerEvent, void, undefined> {
     this.#splitter.push(bytes);
+    return this.events();
+  }
+
+  /**
+   * What the bytes so far mean; each event is to be dealt with before the next is asked for. Whoever has enough may go on
+   * later: what is not asked for is neither unpacked nor forgotten.
+   * @throws ForwardError
+   */
+  *events(): Generator<ForwardServerEvent, void, undefined> {
     while (this.#state !== 'refused') {
       if (this.#state === 'ping' && this.#splitter.pendingBytes > MAX_PING_BYTES) {
         throw new ForwardError('the client sends before it has shown that it knows the key');

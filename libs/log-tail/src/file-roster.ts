@@ -141,7 +141,9 @@ export class FileRoster {
     }
     this.openFailures.clear();
     this.#unopened.clear();
-    this.#options.counters.skippedFiles = 0;
+    const { files, counters } = this.#options;
+    counters.skippedFiles = 0;
+    for (const name of this.#groups.keys()) counters.skippedFiles += files.ignoredFiles(name);
     this.#hasMoved = false;
     const present = new Set<string>();
     for (const [index, group] of [...this.#groups.values()].entries()) {

@@ -58,6 +58,8 @@ export interface LogFileHandle {
 export interface LogFiles {
   /** The regular files that belong to a group now, each once, in any order; the same array while nothing has changed. */
   find(group: string): Promise<readonly FoundLogFile[]>;
+  /** How many more there were at the last look than are told at most. */
+  ignoredFiles(group: string): number;
   /** Files beside `path` whose name begins with the name of `path`, which itself is not among them. */
   siblings(path: string): Promise<readonly FoundLogFile[]>;
   /** Whether {@link LogTailer.noteChange} will be called for whatever happens in the folder; if not, its files are looked at often. */

@@ -84,6 +84,10 @@ export class MemoryLogFiles implements LogFiles {
     return Promise.resolve(paths.map((path) => this.#found(path)));
   }
 
+  ignoredFiles(): number {
+    return 0;
+  }
+
   siblings(path: string): Promise<readonly FoundLogFile[]> {
     const paths = [...this.#names.keys()].filter(
       (other) => other.startsWith(path) && other !== path,

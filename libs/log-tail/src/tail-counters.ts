@@ -15,7 +15,7 @@ export interface TailCounters {
   lostBytes: number;
   openErrors: number;
   readErrors: number;
-  /** Files that were found and not read because of `maxFiles`, at the last look. */
+  /** Files that were not read because there were too many, at the last look. */
   skippedFiles: number;
 }
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { zstdCompressSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { FluentClient, type FluentClientOptions } from '@fluent-org/logger';
 import fluentLogger, { type Options as FluentLoggerOptions } from 'fluent-logger';
@@ -239,6 +240,22 @@ describe('a forward listener', () => {
     const settling = setInterval(() => settle('safe'), 5);
     closers.push(() => clearInterval(settling));
     await writing;
+    await until(() => records.length === 40);
+  });
+
+  it('unpacks no further while much is not safe', async () => {
+    const { port, records, settle } = await start({ isHeld: true });
+    const socket = await open(port);
+    const entry = encode([5, { text: 'x'.repeat(900_000) }]);
+    const message = encode(['t', zstdCompressSync(entry), { compressed: 'zstd' }]);
+    const all = Buffer.concat(Array.from({ length: 40 }, () => message));
+    // All of them come in together.
+    expect(all.length).toBeLessThan(16_384);
+    socket.end(all);
+    await until(() => records.length >= 4);
+    expect(records.length).toBeLessThan(20);
+    const settling = setInterval(() => settle('safe'), 5);
+    closers.push(() => clearInterval(settling));
     await until(() => records.length === 40);
   });
 

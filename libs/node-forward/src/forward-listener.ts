@@ -105,7 +105,11 @@ export class ForwardListener {
     handshake.unref();
     return {
       receive: (bytes) => {
-        for (const event of server.receive(bytes)) {
+        const events = server.receive(bytes);
+        // A few bytes may unpack to very many: the next message is unpacked when there is room for it.
+        while (!server.isReady || !connection.isHeldUp) {
+          const { value: event, done } = events.next();
+          if (done === true) break;
           if (event.kind === 'arrived') this.#take(connection, event.arrival);
           else connection.send(event.bytes);
           if (event.kind === 'refused') deny(event.reason);

@@ -10,7 +10,9 @@ export type StreamRefusal =
 
 /** What one connection's bytes mean to whoever listens. */
 export interface StreamHandler {
-  /** Takes bytes. What it throws ends the connection, as `protocol`. */
+  /**
+   * Takes bytes, or none when the connection is held up no more. What it throws ends the connection, as `protocol`.
+   */
   receive(bytes: Buffer): void;
   /** Bytes that are kept because what they belong to is not complete. */
   readonly pendingBytes: number;
@@ -22,6 +24,8 @@ export interface StreamHandler {
 export interface StreamConnection {
   readonly remoteAddress: string;
   send(bytes: Uint8Array): void;
+  /** So much is held that nothing more is to be begun; {@link StreamHandler.receive} is called when that is over. */
+  readonly isHeldUp: boolean;
   /** Sends what there is to be sent, and ends. */
   end(): void;
   /**
@@ -65,6 +69,8 @@ interface Connection {
   pendingSinceMs: number;
   lastMs: number;
   isPaused: boolean;
+  /** The peer sends nothing more. What it has sent may not be done with. */
+  hasEnded: boolean;
 }
 
 const TLS_REFRESH_MS = 60_000;
@@ -94,9 +100,13 @@ export class StreamListener {
     const { host, port, tls, idleMs } = this.#options;
     const server =
       tls === null
-        ? createPlainServer((socket) => this.#accept(socket))
+        ? createPlainServer({ allowHalfOpen: true }, (socket) => this.#accept(socket))
         : createTlsServer(
-            { ...tlsOptions(await tls()), handshakeTimeout: Math.min(10_000, idleMs) },
+            {
+              ...tlsOptions(await tls()),
+              allowHalfOpen: true,
+              handshakeTimeout: Math.min(10_000, idleMs),
+            },
             (socket) => this.#accept(socket),
           );
     server.on('connection', (socket: Socket) => this.#connected(socket));
@@ -163,13 +173,18 @@ export class StreamListener {
       pendingSinceMs: nowMs,
       lastMs: nowMs,
       isPaused: false,
+      hasEnded: false,
     };
     socket.on('error', () => socket.destroy());
     socket.setNoDelay(true);
     this.#connections.add(connection);
     this.#events.connections(this.#connections.size);
+    const isHeldUp = (): boolean => this.#isOver(connection);
     connection.handler = this.#options.accept({
       remoteAddress,
+      get isHeldUp() {
+        return isHeldUp();
+      },
       send: (bytes) => {
         if (!socket.destroyed && socket.writable) socket.write(bytes);
       },
@@ -180,6 +195,10 @@ export class StreamListener {
       hold: (bytes) => this.#hold(connection, bytes),
     });
     socket.on('data', (bytes: Buffer) => this.#receive(connection, bytes));
+    socket.on('end', () => {
+      connection.hasEnded = true;
+      if (!connection.isPaused) socket.end();
+    });
     socket.on('close', () => this.#closed(connection));
   }
 
@@ -198,6 +217,7 @@ export class StreamListener {
     }
     this.#pendingBytes += pending - connection.pendingBytes;
     connection.pendingBytes = pending;
+    this.#updateFlow(connection);
     if (this.#pendingBytes <= this.#options.maxPendingBytes) return;
     const largest = [...this.#connections].reduce((a, b) =>
       b.pendingBytes > a.pendingBytes ? b : a,
@@ -225,16 +245,22 @@ export class StreamListener {
     return this.#heldBytes > this.#options.maxHeldBytes;
   }
 
+  #isOver({ heldBytes }: Connection): boolean {
+    return this.#isFull || heldBytes > this.#options.maxHeldBytesEach;
+  }
+
   #updateFlow(connection: Connection): void {
-    const isOver =
-      connection.heldBytes > 0 &&
-      (this.#isFull || connection.heldBytes > this.#options.maxHeldBytesEach);
-    if (isOver === connection.isPaused) return;
+    const isOver = this.#isOver(connection);
+    if (isOver === connection.isPaused || connection.socket.destroyed) return;
     connection.isPaused = isOver;
     // Whoever waited for us was not silent.
     connection.lastMs = connection.pendingSinceMs = performance.now();
     if (isOver) connection.socket.pause();
-    else connection.socket.resume();
+    else {
+      connection.socket.resume();
+      this.#receive(connection, NO_BYTES);
+      if (connection.hasEnded && !connection.isPaused) connection.socket.end();
+    }
   }
 
   #sweep(): void {
@@ -272,6 +298,7 @@ export class StreamListener {
   }
 }
 
+const NO_BYTES = Buffer.alloc(0);
 const NO_HANDLER: StreamHandler = { receive: () => {}, pendingBytes: 0, ended: () => {} };
 
 /** IPv4 addresses as such, where the socket is of both kinds. */

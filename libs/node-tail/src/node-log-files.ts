@@ -29,6 +29,8 @@ export interface FileGroup {
 
 /** Most files of one group that are looked at. */
 const MAX_FOUND = 250_000;
+/** Most names beyond it that are counted. */
+const MAX_IGNORED = 250_000;
 /** Most folders that are watched; beyond it, polling has to do. */
 const MAX_WATCHED_FOLDERS = 2_000;
 /** What is known of a file whose folder has not changed is looked at again after so long. */
@@ -48,6 +50,8 @@ interface FolderWatch {
 /** What was found of a group, and when. */
 interface Found {
   readonly files: readonly FoundLogFile[];
+  /** Names that matched beyond as many as are looked at. */
+  readonly ignored: number;
   readonly atMs: number;
 }
 
@@ -60,6 +64,7 @@ export class NodeLogFiles implements LogFiles {
   readonly #watchers = new Map<string, FolderWatch>();
   readonly #foldersOf = new Map<string, ReadonlySet<string>>();
   readonly #onChange: FileChangeListener | null;
+  readonly #maxFound: number;
   readonly #walk = new PatternWalk((folder, sinceMs) => this.#isQuiet(folder, sinceMs));
   readonly #found = new Map<string, Found>();
   /** What is known of regular files; an entry lives until something happens in its folder. */
@@ -71,8 +76,14 @@ export class NodeLogFiles implements LogFiles {
   /**
    * @param onChange called when a folder with log files says that something happened there; a hint, which may be
    *   missing (network file systems, too many watches), so look at intervals as well
+   * @param maxFound most files of one group that are looked at; further ones are counted
    */
-  constructor(groups: readonly FileGroup[], onChange: FileChangeListener | null = null) {
+  constructor(
+    groups: readonly FileGroup[],
+    onChange: FileChangeListener | null = null,
+    maxFound: number = MAX_FOUND,
+  ) {
+    this.#maxFound = maxFound;
     this.#groups = new Map(groups.map((group) => [group.name, group]));
     this.#onChange = onChange;
   }
@@ -89,14 +100,19 @@ export class NodeLogFiles implements LogFiles {
     if (group === this.#groups.keys().next().value) this.#walk.beginRound();
     const found = new Map<string, FoundLogFile>();
     const folders = new Set<string>();
+    const ignored = new Set<string>();
     for (const pattern of include) {
       await this.#walk.walk(pattern, (entry) => {
         if (exclude.some((excluded) => matchesGlob(entry.path, excluded))) return true;
+        if (found.size >= this.#maxFound && !found.has(entry.path)) {
+          if (entry.kind !== 'other') ignored.add(entry.path);
+          return ignored.size < MAX_IGNORED;
+        }
         const file = this.#look(entry);
         if (file === null) return true;
         found.set(entry.path, file);
         folders.add(dirname(entry.path));
-        return found.size < MAX_FOUND;
+        return true;
       });
     }
     this.#watchFolders(group, folders);
@@ -109,8 +125,12 @@ export class NodeLogFiles implements LogFiles {
     const isSame =
       last?.files.length === all.length && last.files.every((file, i) => file === all[i]);
     const files = isSame ? last.files : all;
-    this.#found.set(group, { files, atMs: performance.now() });
+    this.#found.set(group, { files, ignored: ignored.size, atMs: performance.now() });
     return files;
+  }
+
+  ignoredFiles(group: string): number {
+    return this.#found.get(group)?.ignored ?? 0;
   }
 
   /** The names in a folder with log files are as they were, and whatever happens there is told at once. */

@@ -96,6 +96,14 @@ describe('files by pattern', () => {
     expect(found[0]!.inode).toMatch(/^\d+$/);
   });
 
+  it('are counted beyond as many as are looked at', async () => {
+    for (let i = 0; i < 5; i++) write(`logs/${i}.log`, 'x');
+    const include = [join(folder, 'logs', '*.log'), join(folder, 'logs', '0.log')];
+    const files = new NodeLogFiles([{ name: 'g', include, exclude: [] }], null, 3);
+    expect(await files.find('g')).toHaveLength(3);
+    expect(files.ignoredFiles('g')).toBe(2);
+  });
+
   it('are none where the folder is missing', async () => {
     expect(await filesOf().find('g')).toEqual([]);
   });

@@ -44,13 +44,15 @@ export class SyslogSplitter {
     return messages;
   }
 
-  /** What stands before the end of the stream without one of its own. */
+  /** What stands before the end of the stream without one of its own; of a counted message what has come of it. */
   end(): Buffer | null {
     const rest = this.#bytes;
     this.#bytes = Buffer.alloc(0);
-    const first = rest[0];
-    const isWhole = this.#skip === 0 && first !== undefined && !isDigit(first);
-    return isWhole ? rest : null;
+    if (this.#skip > 0 || rest.length === 0) return null;
+    const counted = countedStart(rest);
+    if (counted === 0) return rest;
+    this.truncated++;
+    return counted < rest.length ? rest.subarray(counted) : null;
   }
 
   #passOver(at: number): number {
@@ -110,6 +112,15 @@ export class SyslogSplitter {
     messages.push(bytes.subarray(at, newline));
     return newline + 1;
   }
+}
+
+/** Where the message begins of which the bytes tell the length, were it yet to come; 0 where they are a line. */
+function countedStart(bytes: Buffer): number {
+  let place = 0;
+  while (place < bytes.length && place < MAX_LENGTH_DIGITS && isDigit(bytes[place]!)) place++;
+  if (place === 0 || Number(bytes.toString('latin1', 0, place)) === 0) return 0;
+  if (place === bytes.length) return place;
+  return bytes[place] === SPACE ? place + 1 : 0;
 }
 
 function isDigit(byte: number): boolean {

@@ -210,13 +210,29 @@ function split(text: string, cuts: readonly number[] = [], maxBytes = 100): stri
   return [...found, ...(rest === null ? [] : [rest])].map(String);
 }
 
+describe('the end of a stream', () => {
+  it.each<readonly [string, string, string | null, number]>([
+    ['a line', '<1>a', '<1>a', 0],
+    ['a line that begins with digits', '2026-03-01 a', '2026-03-01 a', 0],
+    ['part of a counted message', '10 <1>abc', '<1>abc', 1],
+    ['a length without a message', '10 ', null, 1],
+    ['digits', '10', null, 1],
+    ['nothing', '4 <1>a', null, 0],
+  ])('after %s', (_, text, rest, truncated) => {
+    const splitter = new SyslogSplitter(100);
+    splitter.push(Buffer.from(text));
+    expect(splitter.end()?.toString() ?? null).toBe(rest);
+    expect(splitter.truncated).toBe(truncated);
+  });
+});
+
 describe('a stream of messages', () => {
   it.each<readonly [string, string, readonly string[]]>([
     ['lines', '<1>a\n<2>b\r\n', ['<1>a', '<2>b\r']],
     ['counted octets', '4 <1>a6 <2>b\nc', ['<1>a', '<2>b\nc']],
     ['both', '4 <1>a\n<2>b\n4 <3>c', ['<1>a', '<2>b', '<3>c']],
     ['a last line without an end', '<1>a\n<2>b', ['<1>a', '<2>b']],
-    ['a last count without its message', '<1>a\n9 <2>b', ['<1>a']],
+    ['a last count without its message', '<1>a\n9 <2>b', ['<1>a', '<2>b']],
     [
       'lines that begin with a number',
       '12:00 a\n0 b\n12345678901 c\n',

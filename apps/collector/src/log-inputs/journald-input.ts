@@ -5,7 +5,7 @@ import { LOG_LEVELS, type LogLevel } from '#libs/log-pipeline';
 import { errorCode, writeFileAtomically } from '#libs/node-files';
 import type { LogInput, LogInputContext } from './log-input.ts';
 import type { JournaldInputConfig } from './log-inputs-config.ts';
-import { type JournalEntry, readJournalEntry } from './journal-entry.ts';
+import { readJournalEntry } from './journal-entry.ts';
 import { RecordBatcher } from './record-batcher.ts';
 import type { SenderFields } from './sender-fields.ts';
 
@@ -27,6 +27,14 @@ const LEVELS: readonly LogLevel[] = [
   'debug',
 ];
 
+/** Entries that are handed over together. */
+interface Handed {
+  readonly safe: Promise<void>;
+  /** Of the last of them. */
+  cursor: string;
+  isSafe: boolean;
+}
+
 /** The journal of systemd, as `journalctl` follows it. Its cursor is kept once the entries before it are safe. */
 export class JournaldInput implements LogInput {
   readonly name: string;
@@ -40,7 +48,14 @@ export class JournaldInput implements LogInput {
   #rest: Buffer = Buffer.alloc(0);
   /** The end of an entry that was too long is still to come. */
   #isPassingOver = false;
+  /** Behind the last entry that is safe, as are all before it. */
   #cursor: string | null = null;
+  /** Behind the last entry that was read by this run. */
+  #readCursor: string | null = null;
+  /** Since when entries are wanted where there is no cursor yet. */
+  #startedMs = 0;
+  /** Those that are not safe, and those behind them, in their order. */
+  #handed: Handed[] = [];
   /** What is in the file. */
   #savedCursor: string | null = null;
   #saving: Promise<void> = Promise.resolve();
@@ -57,7 +72,8 @@ export class JournaldInput implements LogInput {
   async start(): Promise<void> {
     await mkdir(this.#context.dataDir, { recursive: true });
     this.#cursor = this.#savedCursor = await this.#load();
-    this.#batcher = new RecordBatcher(this.#context, this.name);
+    this.#readCursor = this.#cursor;
+    this.#batcher = new RecordBatcher(this.#context, this.name, true);
     await this.#follow();
   }
 
@@ -82,17 +98,11 @@ export class JournaldInput implements LogInput {
   /** Rejects where the program is not there. */
   async #follow(): Promise<void> {
     const { program, directory, units, from } = this.#config;
-    const place =
-      this.#cursor !== null
-        ? [`--after-cursor=${this.#cursor}`, '--no-tail']
-        : from === 'end'
-          ? ['--lines=0']
-          : ['--no-tail'];
     const args = [
       '--output=json',
       '--all',
       '--follow',
-      ...place,
+      ...this.#place(from),
       ...(directory === undefined ? [] : [`--directory=${directory}`]),
       ...units.map((unit) => `--unit=${unit}`),
     ];
@@ -118,6 +128,15 @@ export class JournaldInput implements LogInput {
     child.stdout.on('data', (bytes: Buffer) => this.#receive(child, bytes));
     child.on('close', (code, signal) => this.#ended(code, signal));
     if (this.#isStopped) child.kill();
+  }
+
+  /** Where reading begins. What was read by this run is not read again, be it safe yet or not. */
+  #place(from: JournaldInputConfig['from']): string[] {
+    if (this.#readCursor !== null) return [`--after-cursor=${this.#readCursor}`, '--no-tail'];
+    if (from === 'beginning') return ['--no-tail'];
+    if (this.#startedMs > 0) return [`--since=@${Math.floor(this.#startedMs / 1000)}`, '--no-tail'];
+    this.#startedMs = Date.now();
+    return ['--lines=0'];
   }
 
   #ended(code: number | null, signal: string | null): void {
@@ -174,18 +193,29 @@ export class JournaldInput implements LogInput {
       builder.message(entry.message);
       builder.end();
     });
+    if (entry.cursor !== '') this.#readCursor = entry.cursor;
+    const last = this.#handed.at(-1);
+    if (last?.safe === safe) {
+      if (entry.cursor !== '') last.cursor = entry.cursor;
+      return;
+    }
+    const handed: Handed = { safe, cursor: entry.cursor, isSafe: false };
+    this.#handed.push(handed);
     void safe.then(
-      () => this.#done(entry),
+      () => this.#done(handed),
       () => {},
     );
   }
 
-  /** The entry is safe, and with it, since batches go in their order, those before it. */
-  #done({ cursor }: JournalEntry): void {
+  /** The cursor goes no further than what is safe as a whole: what was refused may become safe after what came later. */
+  #done(handed: Handed): void {
+    handed.isSafe = true;
     const stdout = this.#child?.stdout;
     if (stdout?.isPaused() === true && (this.#batcher?.waitingBytes ?? 0) <= WAITING_BYTES) {
       stdout.resume();
     }
+    let cursor = '';
+    while (this.#handed[0]?.isSafe === true) cursor = this.#handed.shift()!.cursor || cursor;
     if (cursor === '') return;
     const isPending = this.#cursor !== this.#savedCursor;
     this.#cursor = cursor;

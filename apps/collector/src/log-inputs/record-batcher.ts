@@ -27,6 +27,7 @@ class BatcherStoppedError extends Error {
 export class RecordBatcher {
   readonly #context: LogInputContext;
   readonly #input: string;
+  readonly #isRepeatable: boolean;
   #batch: Batch | null = null;
   #timer: NodeJS.Timeout | null = null;
   #waitingBytes = 0;
@@ -34,9 +35,11 @@ export class RecordBatcher {
   #under = new Set<Promise<void>>();
   #retries = new Set<() => void>();
 
-  constructor(context: LogInputContext, input: string) {
+  /** @param isRepeatable whether what is not safe when it stops will be handed over again by the next run */
+  constructor(context: LogInputContext, input: string, isRepeatable = false) {
     this.#context = context;
     this.#input = input;
+    this.#isRepeatable = isRepeatable;
   }
 
   /** Of records that are not safe. */
@@ -46,7 +49,8 @@ export class RecordBatcher {
 
   /**
    * Adds what `write` writes.
-   * @returns resolved when it is safe; rejected with BatcherStoppedError when it never will be
+   * @returns the same for all that is handed over together: resolved when it is safe, maybe sooner than what was added
+   * before; rejected with BatcherStoppedError when it never will be
    */
   add(write: (builder: RecordBuilder) => void): Promise<void> {
     const batch = (this.#batch ??= this.#begin());
@@ -95,11 +99,9 @@ export class RecordBatcher {
         break;
       } catch (error) {
         if (wasStopping) {
-          metrics.dropped(
-            this.#input,
-            error instanceof IntakeRefusal ? error.reason : 'disk',
-            batch.count,
-          );
+          const reason = error instanceof IntakeRefusal ? error.reason : 'disk';
+          if (this.#isRepeatable) metrics.refused(this.#input, reason, batch.count);
+          else metrics.dropped(this.#input, reason, batch.count);
           isLost(new BatcherStoppedError('the input stops', { cause: error }));
           break;
         }

@@ -111,7 +111,9 @@ export class SyslogInput implements LogInput {
               return splitter.pendingBytes;
             },
             ended: () => {
+              const before = splitter.truncated;
               const rest = splitter.end();
+              metrics.truncated(this.name, splitter.truncated - before);
               if (rest !== null) addAll([rest]);
             },
           };

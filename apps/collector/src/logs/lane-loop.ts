@@ -22,6 +22,7 @@ export class LaneLoop {
   #isBlocked = false;
   #running: Promise<void> | null = null;
   #lastError = '';
+  #isSkipping = false;
   #polledMs = Number.NEGATIVE_INFINITY;
 
   /** @param failed called for each poll that could not be done */
@@ -73,6 +74,7 @@ export class LaneLoop {
         if (!isStarted) await this.lane.start();
         isStarted = true;
         const result = await this.lane.poll(Date.now());
+        this.#tellSkipped();
         this.#polledMs = performance.now();
         this.#isBlocked = result.isBlocked;
         hasMore = result.hasMore && !result.isBlocked;
@@ -93,6 +95,18 @@ export class LaneLoop {
       };
     });
     this.#wake = null;
+  }
+
+  /** Files beyond those that are read: once when there are some, and once when there are none any more. */
+  #tellSkipped(): void {
+    const { skippedFiles } = this.lane.counters;
+    const isSkipping = skippedFiles > 0;
+    if (isSkipping === this.#isSkipping) return;
+    this.#isSkipping = isSkipping;
+    if (isSkipping) {
+      const fields = { ...this.#fields, skippedFiles };
+      this.#logger.error('there are too many log files, and some are not read', fields);
+    } else this.#logger.info('all log files are read again', this.#fields);
   }
 
   /** A poll that fails (a full disk, a folder that can't be read) is told once and tried again. */
