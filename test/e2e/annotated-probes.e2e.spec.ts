@@ -52,7 +52,7 @@ outputs: {remote_write: [{url: "${receiver.url}", queue_config: {batch_send_dead
 kubernetes:
   api_server: ${await server.listen()}
   kubelet: {enabled: false}
-  lease: {duration: 8s, retry: 100ms, namespace: binnacle}
+  lease: {duration: 8s, retry: 500ms, namespace: binnacle}
 probes:
 ${probes}
 `,

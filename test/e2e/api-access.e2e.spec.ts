@@ -56,7 +56,7 @@ outputs: {remote_write: []}
 kubernetes:
   api_server: ${apiServer}
   token_file: token
-  lease: {duration: 8s, retry: 100ms, namespace: binnacle-nodes}
+  lease: {duration: 8s, retry: 500ms, namespace: binnacle-nodes}
 `,
       );
       const app = await createApp(

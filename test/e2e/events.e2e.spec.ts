@@ -44,7 +44,7 @@ kubernetes:
   node_name: ${node}
   state: {enabled: false}
   events: ${events}
-  lease: {duration: 8s, retry: 100ms}
+  lease: {duration: 8s, retry: 500ms}
 `,
   );
   const app = await createApp(

@@ -74,7 +74,7 @@ kubernetes:
   token_file: token
   ca_file: ${KUBELET_CA_FILE}
   state: {interval: 1s, resources: [pods]}
-  lease: {duration: 8s, retry: 100ms}
+  lease: {duration: 8s, retry: 500ms}
   kubelet: {${section}}
 ${config}`,
   );

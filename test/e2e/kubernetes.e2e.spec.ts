@@ -39,7 +39,7 @@ kubernetes:
   api_server: ${apiServer}
   token_file: token
   state: {interval: 1s}
-  lease: {duration: 8s, retry: 100ms, namespace: binnacle}
+  lease: {duration: 8s, retry: 500ms, namespace: binnacle}
 `,
     { name: node, env: { NODE_NAME: node } },
   );

@@ -79,7 +79,7 @@ kubernetes:
   node_name: ${nodeName}
   state: {enabled: false}
   allowed_networks: [127.0.0.0/8]
-  lease: {duration: 8s, retry: 100ms, namespace: binnacle-nodes}
+  lease: {duration: 8s, retry: 500ms, namespace: binnacle-nodes}
   monitors: {recheck_interval: 200ms, scrape_interval: 1s, scrape_timeout: 1s${monitors}}
 ${more}
 `,

@@ -160,7 +160,7 @@ describeWithPostgres('an engine with its state in a PostgreSQL', (start) => {
   });
 
   it('leaves the lead to one; the other takes over with what it knew', async () => {
-    const configFile = await configure(server.port);
+    const configFile = await configure(server.port, '', '12s');
     const first = await startReady(configFile, 'first');
     expect(await postSilence(first.url, 'kept')).toBe(200);
     const second = await startAny(configFile, 'second');

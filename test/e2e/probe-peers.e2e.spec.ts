@@ -174,6 +174,11 @@ const TWO_ADDRESSES = [record(1, [192, 0, 2, 1]), record(1, [192, 0, 2, 2])];
 
 const TRANSPORTS = new NodeProbeTransports({ baseDir: '.', guard: null });
 const TIMEOUT_MS = 5_000;
+/** For those that wait in vain until then. */
+const SHORT_TIMEOUT_MS = 1_000;
+const WAITS_IN_VAIN: ReadonlySet<string> = new Set(['deaf', 'dns_silent']);
+const timeoutOf = (module: string): number =>
+  WAITS_IN_VAIN.has(module) ? SHORT_TIMEOUT_MS : TIMEOUT_MS;
 const EARLIEST_EXPIRY = 'probe_ssl_earliest_cert_expiry';
 const FAILED_REGEX = 'probe_failed_due_to_regex';
 const IS_TIME = /(duration|lookup_time)_seconds/;
@@ -292,7 +297,7 @@ describeWithPeers(
       removeFolder = folder.remove;
       const lines = Object.entries(ALL_MODULES).map(
         ([name, { prober, settings }]) =>
-          `  ${name}: {prober: ${prober}, timeout: ${TIMEOUT_MS}ms, ${prober}: ${settings}}`,
+          `  ${name}: {prober: ${prober}, timeout: ${timeoutOf(name)}ms, ${prober}: ${settings}}`,
       );
       const config = join(folder.path, 'blackbox.yml');
       await writeFile(config, `modules:\n${lines.join('\n')}\n`);
@@ -457,7 +462,7 @@ async function probeOurs(name: string, target: string): Promise<ProbeVerdict> {
   const { module } = parseYamlConfig(yaml, probeModulesSchema, { file: 'module' }).get('m')!;
   const judge = await runProbe(module, target, TRANSPORTS, {
     userAgent: 'B/1',
-    signal: AbortSignal.timeout(name === 'dns_silent' ? 100 : TIMEOUT_MS),
+    signal: AbortSignal.timeout(timeoutOf(name)),
     dialIp: null,
     randomId: 4_711,
   });

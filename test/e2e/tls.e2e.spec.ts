@@ -5,7 +5,7 @@ import { connect, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Agent, request } from 'undici';
-import { AppLogger, listen } from '#libs/platform';
+import { AppLogger, listen, ReloadService } from '#libs/platform';
 import { createApp } from '../../apps/alert-engine/src/app.ts';
 import { eventually, temporaryFolder } from '../support/processes.ts';
 
@@ -111,10 +111,15 @@ it('speaks TLS alone, and shows a new certificate without ending connections', a
   closers.push(async () => open.destroy());
   expect(await getOver(open)).toContain('200 OK');
 
+  // The look that is due every few seconds.
+  const look = () => app.get(ReloadService).reloadIfChanged();
   await showCertificate(OWN);
   await eventually(
     'the new certificate',
-    async () => ((await ask(port, after)) === 200 ? true : null),
+    async () => {
+      await look();
+      return (await ask(port, after)) === 200 ? true : null;
+    },
     DEADLINE_MS,
   );
   expect(await getOver(open)).toContain('200 OK');
@@ -124,8 +129,10 @@ it('speaks TLS alone, and shows a new certificate without ending connections', a
   await copyFile(STRANGER.key, join(folder.path, 'tls.key'));
   await eventually(
     'the refusal of the new key',
-    async () =>
-      (await metric(app, 'prometheus_config_last_reload_successful')) === 0 ? true : null,
+    async () => {
+      await look();
+      return (await metric(app, 'prometheus_config_last_reload_successful')) === 0 ? true : null;
+    },
     DEADLINE_MS,
   );
   expect(await ask(port, await agentOf({ ca: OWN.cert }))).toBe(200);
