@@ -254,7 +254,7 @@ describeWithPeers(
         'silent',
         createTcpServer((socket) => {
           socket.on('error', () => {});
-          socket.end('bye\n');
+          socket.resume().end('bye\n');
         }),
       );
       await listen(

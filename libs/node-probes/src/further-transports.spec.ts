@@ -182,7 +182,8 @@ describe('gRPC health', () => {
   it('fails with a server that speaks something else, closes, or is not there', async () => {
     const rude: Server = createServer((socket) => {
       socket.on('error', () => {});
-      socket.end('HTTP/1.1 400 Bad Request\r\n\r\n');
+      // Who reads nothing does not hear of the other's end either.
+      socket.resume().end('HTTP/1.1 400 Bad Request\r\n\r\n');
     });
     await new Promise<void>((resolve) => {
       rude.listen(0, '127.0.0.1', resolve);
