@@ -97,7 +97,7 @@ describeConformance("kube-state-metrics' lines", ['kube'], (path) => {
       const ledger = new EventLedger({ sinceMs: 0, maxEvents: 10, happened });
       const json = load(file) as { reason: string; count?: number };
       for (let i = 0; i < 2; i++) {
-        ledger.beginList();
+        ledger.beginList('');
         ledger.put(RESOURCES.events.decode(json));
         ledger.endList();
       }

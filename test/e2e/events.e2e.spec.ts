@@ -11,6 +11,7 @@ import { KubeApiServer } from '../kube/api-server.ts';
 import { eventObject } from '../kube/kube-objects.ts';
 import { type Engine, startEngine } from '../support/engine.ts';
 import { eventually, temporaryFolder } from '../support/processes.ts';
+import { TcpProxy } from '../support/tcp-proxy.ts';
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let server: KubeApiServer;
@@ -32,7 +33,12 @@ afterEach(async () => {
   await folder.remove();
 });
 
-async function startCollector(node: string, events = '{interval: 1s}', logOutputs = '') {
+async function startCollector(
+  node: string,
+  events = '{interval: 1s}',
+  logOutputs = '',
+  url = apiServer,
+) {
   const configFile = join(folder.path, `${node}.yml`);
   await writeFile(
     configFile,
@@ -40,7 +46,7 @@ async function startCollector(node: string, events = '{interval: 1s}', logOutput
 scrape_configs: []
 outputs: {remote_write: [{url: "${engine.url}/api/v1/write"}]${logOutputs}}
 kubernetes:
-  api_server: ${apiServer}
+  api_server: ${url}
   node_name: ${node}
   state: {enabled: false}
   events: ${events}
@@ -87,6 +93,16 @@ async function until(check: () => unknown): Promise<void> {
   await eventually('what is expected', probe);
 }
 
+/** What the lease says of how far its holder has come. */
+function position(): number {
+  const lease = server.store.get(
+    '/apis/coordination.k8s.io/v1/leases',
+    'default/binnacle-collector',
+  );
+  const annotations = lease?.metadata['annotations'];
+  return Number(annotations?.['binnacle.dev/events-resource-version'] ?? 0);
+}
+
 const COUNTED = 'sum by (reason) (binnacle_k8s_events_total)';
 describe('the events of a cluster', () => {
   it('are counted once, through repetitions, broken watches and lists made again', async () => {
@@ -125,19 +141,58 @@ describe('the events of a cluster', () => {
     );
   });
 
-  it('are counted by the next one from where the last one stopped', async () => {
+  it('are counted by the next one exactly from where the last one stopped, whatever their clocks say', async () => {
+    const first = await startCollector('n1');
+    await until(() => expect(server.watches('events')).toBe(1));
+    // By the clock of whoever wrote it, this is still to come.
+    server.put(eventObject('a', 'Unhealthy', { count: 7, seconds: 600 }));
+    await until(async () => expect(await valuesOf(COUNTED)).toEqual({ Unhealthy: 7 }));
+    // Told by the one or the other, since nobody knows which of the two it reaches, and never by both.
+    server.put(eventObject('a', 'Unhealthy', { count: 8, seconds: 601 }));
+    await first.close();
+    const { Unhealthy: told = 0 } = await valuesOf(COUNTED);
+    expect([7, 8]).toContain(told);
+    // Nobody counts, and things happen: to what was counted before, and by a clock that is behind.
+    server.put(eventObject('a', 'Unhealthy', { count: 11, seconds: 602 }));
+    server.put(eventObject('b', 'BackOff', { count: 2, seconds: -1_200 }));
+    await startCollector('n2');
+    // As after any restart of something that counts, it begins with 0.
+    const counts = { Unhealthy: 11 - told, BackOff: 2 };
+    await until(async () => expect(await valuesOf(COUNTED)).toEqual(counts));
+    server.put(eventObject('a', 'Unhealthy', { count: 12, seconds: 603 }));
+    await until(async () =>
+      expect(await valuesOf(COUNTED)).toEqual({ ...counts, Unhealthy: 12 - told }),
+    );
+  });
+
+  it('are counted from what the lease says where the last one has said nothing', async () => {
+    const proxy = await TcpProxy.start(Number(new URL(apiServer).port));
+    running.push(proxy);
+    await startCollector('n1', '{interval: 1s}', '', `http://127.0.0.1:${proxy.port}`);
+    await until(() => expect(server.watches('events')).toBe(1));
+    const counted = server.put(eventObject('a', 'Unhealthy', { count: 7, seconds: 600 }));
+    await until(async () => expect(await valuesOf(COUNTED)).toEqual({ Unhealthy: 7 }));
+    const version = Number(counted.metadata.resourceVersion);
+    await until(() => expect(position()).toBeGreaterThanOrEqual(version));
+    proxy.cut();
+    server.put(eventObject('a', 'Unhealthy', { count: 9, seconds: 601 }));
+    server.put(eventObject('b', 'BackOff', { seconds: -1_200 }));
+    await startCollector('n2');
+    await until(async () => expect(await valuesOf(COUNTED)).toEqual({ Unhealthy: 2, BackOff: 1 }));
+  });
+
+  it('are counted by time where the API server has forgotten where the last one stopped', async () => {
     const first = await startCollector('n1');
     await until(() => expect(server.watches('events')).toBe(1));
     server.put(eventObject('a', 'Unhealthy', { count: 7, seconds: -60 }));
     await until(async () => expect(await valuesOf(COUNTED)).toEqual({ Unhealthy: 7 }));
     await first.close();
-    // Nobody counts, and things happen.
     server.put(eventObject('b', 'BackOff', { count: 2, seconds: 5 }));
+    server.store.compact();
     await startCollector('n2');
     // Of what was counted already there is nothing new: the series stays where it was left.
     await until(async () => expect(await valuesOf(COUNTED)).toEqual({ Unhealthy: 7, BackOff: 2 }));
     server.put(eventObject('a', 'Unhealthy', { count: 8, seconds: 6 }));
-    // As after any restart of something that counts.
     await until(async () => expect(await valuesOf(COUNTED)).toEqual({ Unhealthy: 1, BackOff: 2 }));
   });
 

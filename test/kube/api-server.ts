@@ -274,8 +274,17 @@ export class KubeApiServer {
       throw new Refusal(400, 'specifying resource version is not allowed when using continue');
     }
     const selects = selection(collection, namespace, query);
+    const match = query.get('resourceVersionMatch') ?? '';
+    const exact = query.get('resourceVersion') ?? '';
     let from: { items: StoredObject[]; version: number };
-    if (token === '') {
+    if (match !== '') {
+      const isKnown = match === 'Exact' && /^[1-9]\d*$/.test(exact);
+      if (!isKnown) throw new Refusal(400, `resourceVersionMatch: ${match} of ${exact}`);
+      if (Number(exact) > this.store.version) throw new Refusal(504, 'Too large resource version');
+      const items = this.store.listAt(collection.path, Number(exact));
+      if (items === null) throw new Refusal(410, `The resource version ${exact} is too old`);
+      from = { items: items.filter(selects), version: Number(exact) };
+    } else if (token === '') {
       from = {
         items: this.store.list(collection.path).filter(selects),
         version: this.store.version,

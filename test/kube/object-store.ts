@@ -37,6 +37,18 @@ export class ObjectStore {
     return objects.toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
   }
 
+  /** @returns what there was at a version, or null where that is forgotten */
+  listAt(collection: string, version: number): StoredObject[] | null {
+    const later = this.since(collection, version);
+    if (later === null) return null;
+    const objects = new Map(this.#objects.get(collection));
+    for (const { object, before } of later.toReversed()) {
+      if (before === null) objects.delete(keyOf(object));
+      else objects.set(keyOf(object), before);
+    }
+    return [...objects].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
+  }
+
   get(collection: string, key: string): StoredObject | undefined {
     return this.#objects.get(collection)?.get(key);
   }

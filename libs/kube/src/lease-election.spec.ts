@@ -18,6 +18,10 @@ class LeaseServer {
     return lease({ ...this.#body, metadata });
   }
 
+  position(): string | undefined {
+    return this.read()?.metadata.annotations.get('binnacle.dev/events-resource-version');
+  }
+
   write(body: LeaseBody): Lease | null {
     const { resourceVersion } = body['metadata'] as { resourceVersion?: string };
     if ((resourceVersion ?? '') !== (this.#body === null ? '' : String(this.#version))) return null;
@@ -27,8 +31,14 @@ class LeaseServer {
   }
 }
 
-const candidate = (identity: string) =>
-  new LeaseElection({ identity, namespace: 'binnacle', name: 'cluster', ...LEASE_TIMES });
+const candidate = (identity: string, position = () => '') =>
+  new LeaseElection({
+    identity,
+    namespace: 'binnacle',
+    name: 'cluster',
+    ...LEASE_TIMES,
+    position,
+  });
 
 function turn(election: LeaseElection, server: LeaseServer, nowMs: number): void {
   const step = election.decide(server.read(), nowMs);
@@ -46,6 +56,49 @@ describe('LeaseElection', () => {
     turn(b, server, 1_000);
     expect([a.leads(1_000), b.leads(1_000)]).toEqual([true, false]);
     expect(b.holder).toBe('a');
+  });
+
+  it('tells the next one how far the last one has come, whether that one said goodbye or not', () => {
+    const server = new LeaseServer();
+    const come = { a: '', b: '' };
+    const [a, b] = [candidate('a', () => come.a), candidate('b', () => come.b)];
+    turn(a, server, 0);
+    come.a = '7';
+    turn(a, server, 1_000);
+    // Not written any more: a is gone.
+    come.a = '9';
+    turn(b, server, 1_500);
+    turn(b, server, 1_500 + DURATION);
+    expect([b.leads(1_500 + DURATION), b.handedOver]).toEqual([true, '7']);
+    // Until b has something to tell, what it was told stays.
+    expect(server.position()).toBe('7');
+    come.b = '12';
+    turn(b, server, 2_000 + DURATION);
+    come.b = '13';
+    server.write(b.release(server.read()!, 2_500 + DURATION));
+    turn(a, server, 3_000 + DURATION);
+    expect([a.leads(3_000 + DURATION), a.handedOver]).toEqual([true, '13']);
+    // Nobody was between this term and its next: it knows best itself.
+    come.a = '20';
+    a.ceased();
+    expect(a.handedOver).toBe('20');
+    come.a = '';
+    turn(a, server, 3_500 + DURATION);
+    expect(server.position()).toBeUndefined();
+  });
+
+  it('leaves what others have written on the lease', () => {
+    const server = new LeaseServer();
+    const a = candidate('a');
+    turn(a, server, 0);
+    const read = server.read()!;
+    const named = { labels: { team: 'a' }, annotations: { note: 'b' } };
+    server.write({ ...a.release(read, 500), metadata: { ...read.metadata, ...named } });
+    turn(a, server, 1_000);
+    expect(server.read()!.metadata).toMatchObject({
+      labels: new Map([['team', 'a']]),
+      annotations: new Map([['note', 'b']]),
+    });
   });
 
   it('passes on when the holder says nothing, and never leads twice', () => {

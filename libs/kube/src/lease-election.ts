@@ -10,7 +10,12 @@ export interface LeaseElectionOptions {
   readonly leaseDurationMs: number;
   /** How often a holder renews; everybody else looks as often. */
   readonly retryMs: number;
+  /** How far the holder has come, which whoever comes next is told; '' for nothing to tell. Asked while it holds the lease. */
+  readonly position: () => string;
 }
+
+/** What the lease says of how far its holder has come. */
+const POSITION = 'binnacle.dev/events-resource-version';
 
 /** Defaults of the times: as Kubernetes's own controllers have them. */
 export const LEASE_TIMES = { leaseDurationMs: 15_000, retryMs: 2_000 } as const;
@@ -37,6 +42,7 @@ export class LeaseElection {
   #heldUntilMs = Number.NEGATIVE_INFINITY;
   #holder = '';
   #predecessorMs = Number.NaN;
+  #handedOver = '';
 
   constructor(options: LeaseElectionOptions) {
     this.#options = options;
@@ -45,6 +51,11 @@ export class LeaseElection {
   /** The last holder known, '' for none. */
   get holder(): string {
     return this.#holder;
+  }
+
+  /** How far whoever held the lease before had come when that was last written; '' where nobody has told. */
+  get handedOver(): string {
+    return this.#handedOver;
   }
 
   /** When somebody else last said that he holds the lease, or gave it back, by his own clock; NaN where nobody did. */
@@ -66,7 +77,10 @@ export class LeaseElection {
     }
     const { metadata, spec } = lease;
     this.#holder = spec.holderIdentity;
-    if (spec.holderIdentity !== identity) this.#predecessorMs = spec.renewTime ?? Number.NaN;
+    if (spec.holderIdentity !== identity) {
+      this.#predecessorMs = spec.renewTime ?? Number.NaN;
+      this.#handedOver = metadata.annotations.get(POSITION) ?? '';
+    }
     if (metadata.resourceVersion !== this.#seenVersion) {
       this.#seenVersion = metadata.resourceVersion;
       this.#seenAtMs = nowMs;
@@ -95,6 +109,11 @@ export class LeaseElection {
     this.#heldUntilMs = isOurs ? askedAtMs + (leaseDurationMs * 2) / 3 : Number.NEGATIVE_INFINITY;
   }
 
+  /** This one's term is over, as far as it has come; another may follow without anybody between. */
+  ceased(): void {
+    this.#handedOver = this.#options.position();
+  }
+
   /** Somebody else was quicker. */
   lost(): void {
     this.#heldUntilMs = Number.NEGATIVE_INFINITY;
@@ -110,6 +129,10 @@ export class LeaseElection {
     const { namespace, name, leaseDurationMs } = this.#options;
     const isSame = lease !== null && lease.spec.holderIdentity === holder;
     const acquiredMs = isSame ? (lease.spec.acquireTime ?? nowMs) : nowMs;
+    const { labels = new Map(), annotations = new Map() } = lease?.metadata ?? {};
+    // Who has just come knows no more than who was there before.
+    const position = holder === '' || isSame ? this.#options.position() : this.#handedOver;
+    const others = [...annotations].filter(([key]) => key !== POSITION);
     const transitions = (lease?.spec.leaseTransitions ?? 0) + (isSame || lease === null ? 0 : 1);
     return {
       apiVersion: 'coordination.k8s.io/v1',
@@ -117,6 +140,11 @@ export class LeaseElection {
       metadata: {
         name,
         namespace,
+        labels: Object.fromEntries(labels),
+        annotations: Object.fromEntries([
+          ...others,
+          ...(position === '' ? [] : [[POSITION, position] as const]),
+        ]),
         ...(lease !== null && { resourceVersion: lease.metadata.resourceVersion }),
       },
       spec: {

@@ -13,6 +13,7 @@ describe('ListWatch', () => {
       kind: 'list',
       continueToken: '',
       resourceVersion: '0',
+      isExact: false,
       limit: pageSize,
     });
     expect(watch.listed({ continueToken: 'more', resourceVersion: '7' })).toBe(false);
@@ -33,6 +34,32 @@ describe('ListWatch', () => {
     cached.failed(0, { status: 413, retryAfterMs: null });
     expect(cached.next(maxBackoffMs)).toMatchObject({ resourceVersion: '', limit: pageSize });
   });
+
+  it('begins where somebody else has stopped, page by page', () => {
+    const watch = new ListWatch(half, { ...LIST_WATCH_DEFAULTS, resumeFrom: '5' });
+    const first = { continueToken: '', resourceVersion: '5', isExact: true };
+    expect(watch.next(0)).toMatchObject(first);
+    // A server that is busy is asked again for the same.
+    watch.failed(0, { status: 429, retryAfterMs: 1_000 });
+    expect(watch.next(maxBackoffMs)).toMatchObject(first);
+    watch.listed({ continueToken: 'more', resourceVersion: '5' });
+    expect(watch.next(maxBackoffMs)).toMatchObject({ continueToken: 'more', isExact: false });
+    expect(watch.listed({ continueToken: '', resourceVersion: '5' })).toBe(true);
+    expect(watch.next(maxBackoffMs)).toMatchObject({ kind: 'watch', resourceVersion: '5' });
+    // Later lists are of what is newest.
+    watch.failed(maxBackoffMs, GONE);
+    expect(watch.next(maxBackoffMs)).toMatchObject({ resourceVersion: '', isExact: false });
+  });
+
+  it.each([400, 404, 410, 500, 504])(
+    'lists what there is where a server answers %i for where somebody else has stopped',
+    (status) => {
+      const watch = new ListWatch(half, { ...LIST_WATCH_DEFAULTS, resumeFrom: '5' });
+      watch.listed({ continueToken: 'more', resourceVersion: '5' });
+      watch.failed(0, { status, retryAfterMs: null });
+      expect(watch.next(maxBackoffMs)).toMatchObject({ continueToken: '', isExact: false });
+    },
+  );
 
   it('goes on where the watch ended', () => {
     const watch = watching();

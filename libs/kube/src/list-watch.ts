@@ -12,6 +12,11 @@ export interface ListWatchOptions {
    * pods of a node, of which a thousand collectors ask, and not for those of the cluster, of which one does.
    */
   readonly isCached: boolean;
+  /**
+   * Where somebody else has stopped: the first list is what there was at this version exactly, and the watch goes on from
+   * there. Where the server has forgotten it, what is newest is listed instead. Default: none.
+   */
+  readonly resumeFrom?: string;
 }
 
 /** Defaults: pages as clients of the API have them, a watch of five to ten minutes. */
@@ -32,6 +37,8 @@ export type ListWatchStep =
       readonly continueToken: string;
       /** '0' lets the server answer from its cache; '' asks for what is newest. */
       readonly resourceVersion: string;
+      /** Whether that version is asked for, and none that is newer. */
+      readonly isExact: boolean;
       readonly limit: number;
     }
   /** Watch from a version on. */
@@ -50,6 +57,8 @@ export interface RequestFailure {
 const GONE = 410;
 /** Ours for an answer that is too large: pages may do. */
 const TOO_LARGE = 413;
+/** Answers to a list of one version that another try would not change: it is gone, unknown, or not of this server. */
+const NO_SUCH_VERSION: ReadonlySet<number> = new Set([400, 404, GONE, 422, 500, 504]);
 /** What a server may ask us to wait at most. */
 const MAX_RETRY_AFTER_MS = 300_000;
 /** A watch that ends sooner than this without a word did not work, whatever its status said. */
@@ -73,10 +82,13 @@ export class ListWatch {
   #failures = 0;
   #notBeforeMs = 0;
   #relists = 0;
+  /** '' once there is nothing to resume. */
+  #resumeFrom: string;
 
   constructor(random: () => number, options: ListWatchOptions = LIST_WATCH_DEFAULTS) {
     this.#random = random;
     this.#options = options;
+    this.#resumeFrom = options.resumeFrom ?? '';
   }
 
   /** The version everything is known up to, '' before the first list. */
@@ -100,11 +112,14 @@ export class ListWatch {
     if (this.#state === 'listing') {
       const isFirstPage = this.#continueToken === '';
       const { isCached, pageSize } = this.#options;
+      const isExact = this.#resumeFrom !== '';
+      const usual = isCached && !this.#wantsFresh ? '0' : '';
       return {
         kind: 'list',
         continueToken: this.#continueToken,
         // A version beside a continue token is refused by the server.
-        resourceVersion: isFirstPage && isCached && !this.#wantsFresh ? '0' : '',
+        resourceVersion: !isFirstPage ? '' : isExact ? this.#resumeFrom : usual,
+        isExact: isFirstPage && isExact,
         limit: pageSize,
       };
     }
@@ -123,6 +138,7 @@ export class ListWatch {
     if (page.continueToken !== '') return false;
     this.#resourceVersion = page.resourceVersion;
     this.#wantsFresh = false;
+    this.#resumeFrom = '';
     this.#state = 'watching';
     return true;
   }
@@ -140,6 +156,10 @@ export class ListWatch {
 
   /** A list, a watch or a Status event of a watch failed. */
   failed(nowMs: number, { status, retryAfterMs }: RequestFailure): void {
+    if (this.#resumeFrom !== '' && NO_SUCH_VERSION.has(status)) {
+      this.#resumeFrom = '';
+      this.#continueToken = '';
+    }
     if (status === GONE) {
       // The version has been compacted away: everything is listed anew, once at once, and then with growing pauses.
       this.#relists++;

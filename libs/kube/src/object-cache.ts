@@ -10,8 +10,11 @@ export interface CacheListener<T extends KubeObject> {
 
 /** Takes what a list and its watch bring. */
 export interface ObjectSink<T extends KubeObject> {
-  /** A list begins. */
-  beginList(): void;
+  /**
+   * A list begins.
+   * @param exactVersion where it is of what there was at one version that somebody has named; '' for what is newest
+   */
+  beginList(exactVersion: string): void;
   /** The list is complete: what it did not name is gone. */
   endList(): void;
   /** An object, new, changed or told again. */

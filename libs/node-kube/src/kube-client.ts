@@ -86,6 +86,8 @@ export class KubeClient {
       readonly limit: number;
       readonly continueToken: string;
       readonly resourceVersion: string;
+      /** What there was at that version, and not something newer. Default: whatever is not older. */
+      readonly isExact?: boolean;
     },
     onItem: (item: unknown) => void,
     signal: AbortSignal,
@@ -94,6 +96,7 @@ export class KubeClient {
     query.set('limit', String(page.limit));
     if (page.continueToken !== '') query.set('continue', page.continueToken);
     if (page.resourceVersion !== '') query.set('resourceVersion', page.resourceVersion);
+    if (page.isExact === true) query.set('resourceVersionMatch', 'Exact');
     const { maxListBytes, maxEventBytes } = this.#options;
     const path = `${selection.path}?${query.toString()}`;
     const framer = new ListFramer(maxEventBytes, (json) => onItem(parseJson(json)));

@@ -20,9 +20,16 @@ export function toKubeRequestError(error: unknown): Error {
   if (error instanceof KubeRequestError) return error;
   if (error instanceof KubeObjectError || error instanceof WatchLineTooLongError) return error;
   if (error instanceof SecretFileError) return new KubeRequestError(error.message, 0, null, error);
-  if (error instanceof Error && ('code' in error || error.name === 'AbortError')) {
-    const code = 'code' in error ? String(error.code) : error.name;
+  const code = codeOf(error);
+  if (code !== null) {
     return new KubeRequestError(`no answer from the API server: ${code}`, 0, null, error);
   }
   return error instanceof Error ? error : new Error(String(error));
+}
+
+/** What the system or a connection calls its failure, null where it is none of theirs. */
+function codeOf(error: unknown): string | null {
+  if (typeof error !== 'object' || error === null) return null;
+  if ('code' in error) return String(error.code);
+  return 'name' in error && error.name === 'AbortError' ? error.name : null;
 }

@@ -38,6 +38,8 @@ export interface ResourceWatcherOptions<T extends KubeObject> {
   readonly observer: WatchObserver;
   readonly random: () => number;
   readonly nowMs: () => number;
+  /** Where somebody else has stopped; see {@link ListWatchOptions}. */
+  readonly resumeFrom?: string;
   readonly listWatch?: ListWatchOptions;
 }
 
@@ -51,6 +53,7 @@ export class ResourceWatcher<T extends KubeObject> {
 
   constructor(options: ResourceWatcherOptions<T>) {
     const { resource, namespace, fieldSelector, labelSelector, random, listWatch } = options;
+    const { resumeFrom = '' } = options;
     this.#options = options;
     const within =
       namespace === '' || !resource.isNamespaced
@@ -63,8 +66,13 @@ export class ResourceWatcher<T extends KubeObject> {
     };
     this.#listWatch = new ListWatch(
       random,
-      listWatch ?? { ...LIST_WATCH_DEFAULTS, isCached: fieldSelector !== '' },
+      listWatch ?? { ...LIST_WATCH_DEFAULTS, isCached: fieldSelector !== '', resumeFrom },
     );
+  }
+
+  /** The version up to which everything has been told, '' before the first list is complete. */
+  get resourceVersion(): string {
+    return this.#listWatch.resourceVersion;
   }
 
   /** Starting twice is harmless. */
@@ -112,7 +120,7 @@ export class ResourceWatcher<T extends KubeObject> {
 
   async #list(step: Extract<ListWatchStep, { kind: 'list' }>, signal: AbortSignal): Promise<void> {
     const { client, cache, observer } = this.#options;
-    if (step.continueToken === '') cache.beginList();
+    if (step.continueToken === '') cache.beginList(step.isExact ? step.resourceVersion : '');
     const take = (item: unknown): void => {
       if (cache.isKnown?.(item) !== true) this.#take(item, (object) => cache.put(object));
     };

@@ -1,6 +1,6 @@
 import { EventCounters, EventLedger, type KubeEvent } from '#libs/kube';
 import type { MetricSink } from '../outputs/metric-sink.ts';
-import type { ResourceHub } from '../kubernetes/resource-hub.ts';
+import type { Following, ResourceHub } from '../kubernetes/resource-hub.ts';
 import type { EventMetrics } from './event-metrics.ts';
 
 /** More than a cluster has within the hour that the API server keeps events: a uid and a count, 20 MB. */
@@ -15,6 +15,8 @@ export interface EventPublisherOptions {
   readonly maxSeries: number;
   /** Until when somebody else has counted; NaN where nobody has. */
   readonly sinceMs: number;
+  /** Where somebody else has stopped, '' where that is not known. */
+  readonly resumeFrom: string;
   readonly hub: ResourceHub;
   readonly sink: MetricSink;
   readonly metrics: EventMetrics;
@@ -29,17 +31,22 @@ export class EventPublisher {
   readonly #counters: EventCounters;
   #interval: NodeJS.Timeout | null = null;
   #gathering: NodeJS.Timeout | null = null;
-  #unfollow: () => Promise<void> = () => Promise.resolve();
+  #following: Following | null = null;
+  /** Up to where the outputs have been told, while there is something that they have not. */
+  #toldUpTo: string;
+  #isStopped = false;
 
   constructor(options: EventPublisherOptions) {
     const { job, maxSeries, sinceMs, record } = options;
     this.#options = options;
+    this.#toldUpTo = options.resumeFrom;
     // The same whoever counts: the next one goes on with these series.
     this.#counters = new EventCounters({ commonLabels: { job, instance: job }, maxSeries });
     this.#ledger = new EventLedger({
       sinceMs,
       maxEvents: MAX_EVENTS,
       happened: (event, times) => {
+        if (this.#isStopped) return;
         this.#counters.add(event, times);
         record(event, times);
         this.#gather();
@@ -52,7 +59,7 @@ export class EventPublisher {
     const [only] = types;
     const fieldSelector = types.length === 1 ? `type=${only}` : '';
     const selection = { namespace: '', fieldSelector, labelSelector: '' };
-    this.#unfollow = hub.follow('events', selection, this.#ledger);
+    this.#following = hub.follow('events', selection, this.#ledger, this.#options.resumeFrom);
     this.#interval = setInterval(() => this.#tellAll(), intervalMs);
   }
 
@@ -60,7 +67,11 @@ export class EventPublisher {
   async stop(isHandedOver: boolean): Promise<void> {
     if (this.#interval !== null) clearInterval(this.#interval);
     if (this.#gathering !== null) clearTimeout(this.#gathering);
-    const unfollowed = this.#unfollow();
+    this.#gathering = null;
+    // What comes in the moment that the watch takes to end is for whoever goes on from here.
+    this.#toldUpTo = this.position;
+    this.#isStopped = true;
+    const unfollowed = this.#following?.stop();
     const { sink, metrics } = this.#options;
     const nowMs = Date.now();
     sink.push(isHandedOver ? this.#counters.takeChanges(nowMs) : this.#counters.end(nowMs));
@@ -68,8 +79,17 @@ export class EventPublisher {
     await unfollowed;
   }
 
+  /** The version of the cluster up to which the outputs have been told of everything. */
+  get position(): string {
+    const known = this.#following?.resourceVersion ?? '';
+    const isBehind = this.#gathering !== null || this.#isStopped || known === '';
+    return isBehind ? this.#toldUpTo : known;
+  }
+
   #gather(): void {
-    this.#gathering ??= setTimeout(() => {
+    if (this.#gathering !== null) return;
+    this.#toldUpTo = this.position;
+    this.#gathering = setTimeout(() => {
       this.#gathering = null;
       this.#options.sink.push(this.#counters.takeChanges(Date.now()), 'soon');
     }, GATHER_MS);

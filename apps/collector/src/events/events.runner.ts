@@ -10,7 +10,7 @@ import { Registry } from 'prom-client';
 import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
 import { configFingerprint } from '../config/config-fingerprint.ts';
 import { KubeHubs, type OpenHub } from '../kubernetes/kube-hubs.ts';
-import { Leadership } from '../kubernetes/leadership.ts';
+import { Leadership, type Teller } from '../kubernetes/leadership.ts';
 import { hasLogOutputs } from '../outputs/outputs-config.ts';
 import { METRIC_SINK, type MetricSink } from '../outputs/metric-sink.ts';
 import { LogIntake } from '../logs/log-intake.ts';
@@ -28,7 +28,7 @@ interface Term {
 
 /** Tells of the cluster's events while this collector speaks for the cluster. */
 @Injectable()
-export class EventsRunner implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
+export class EventsRunner implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, Teller {
   readonly #sink: MetricSink;
   readonly #hubs: KubeHubs;
   readonly #leadership: Leadership;
@@ -38,6 +38,8 @@ export class EventsRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
   #section: Section;
   #term: Term | null = null;
   #unlisten: (() => void) | null = null;
+  /** How far the last term has come. */
+  #lastPosition = '';
 
   constructor(
     @Inject(COLLECTOR_CONFIG) config: CollectorConfig,
@@ -58,6 +60,7 @@ export class EventsRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
   }
 
   onModuleInit(): void {
+    this.#leadership.handsOver(this);
     this.#reloads.register({
       name: 'kubernetes.events',
       prepare: async (config) => () => this.#apply(config),
@@ -69,6 +72,15 @@ export class EventsRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     this.#follow();
   }
 
+  /** The version of the cluster up to which its events have been told, '' where they are not. */
+  get position(): string {
+    return this.#term?.publisher.position ?? this.#lastPosition;
+  }
+
+  async finish(): Promise<void> {
+    await this.#end(true);
+  }
+
   async onModuleDestroy(): Promise<void> {
     this.#unlisten?.();
     this.#unlisten = null;
@@ -77,15 +89,19 @@ export class EventsRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
   }
 
   async #apply(section: Section): Promise<void> {
-    const isSame = fingerprint(section) === fingerprint(this.#section);
+    const before = this.#section;
     this.#section = section;
-    if (isSame || this.#unlisten === null) return;
+    if (fingerprint(section) === fingerprint(before) || this.#unlisten === null) return;
     await this.#end(false);
-    this.#follow(Date.now());
+    const isElsewhere = place(section) !== place(before);
+    if (isElsewhere || !section.kubernetes.events.enabled) this.#lastPosition = '';
+    this.#follow({ sinceMs: Date.now(), resumeFrom: this.#lastPosition });
   }
 
-  /** @param sinceMs until when events have been counted */
-  #follow(sinceMs = this.#leadership.sinceMs): void {
+  /** @param from until when, and up to where, events have been counted */
+  #follow(
+    from = { sinceMs: this.#leadership.sinceMs, resumeFrom: this.#leadership.handedOver },
+  ): void {
     const { kubernetes, cluster, outputs } = this.#section;
     if (!this.#leadership.leads) {
       void this.#end(true);
@@ -100,7 +116,7 @@ export class EventsRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
       types: events.types,
       intervalMs: events.interval,
       maxSeries: events.max_series,
-      sinceMs,
+      ...from,
       hub: open.hub,
       sink: this.#sink,
       metrics: this.#metrics,
@@ -116,10 +132,16 @@ export class EventsRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     const term = this.#term;
     this.#term = null;
     if (term === null) return;
-    await term.publisher.stop(isHandedOver);
+    const stopped = term.publisher.stop(isHandedOver);
+    this.#lastPosition = term.publisher.position;
+    await stopped;
     await this.#records.stop();
     await term.open.release();
   }
+}
+
+function place({ cluster }: Section): string {
+  return configFingerprint(cluster.endpoint);
 }
 
 function fingerprint({ kubernetes, cluster, outputs }: Section): string {

@@ -11,8 +11,9 @@ export interface ClusterElectionOptions extends LeaseElectionOptions {
   /**
    * Called once each time this collector begins or ceases to speak for the cluster.
    * @param predecessorMs until when another one has spoken, NaN where nobody has
+   * @param handedOver how far whoever spoke before has come, '' where nobody has told
    */
-  readonly onChange: (leads: boolean, predecessorMs: number) => void;
+  readonly onChange: (leads: boolean, predecessorMs: number, handedOver: string) => void;
 }
 
 /** Stands for election by a Lease until it is stopped. */
@@ -119,6 +120,7 @@ export class ClusterElection {
         holder: this.#election.holder,
       },
     );
-    onChange(leads, this.#election.predecessorMs);
+    onChange(leads, this.#election.predecessorMs, this.#election.handedOver);
+    if (!leads) this.#election.ceased();
   }
 }

@@ -133,6 +133,8 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
     session.isOver = true;
     await session.node?.stop(isHandedOver);
     await session.cluster?.stop(isHandedOver);
+    // The lease is given back with how far everything has come.
+    if (session.election !== null) await this.#leadership.finish();
     await session.election?.stop();
     this.#leadership.set(false);
     await session.open.release();
@@ -149,17 +151,18 @@ export class KubernetesRunner implements OnModuleInit, OnApplicationBootstrap, O
       name: lease.name,
       leaseDurationMs: lease.duration,
       retryMs: lease.retry,
-      onChange: (leads, predecessorMs) => this.#lead(session, leads, predecessorMs),
+      position: () => this.#leadership.position,
+      onChange: (...change) => this.#lead(session, ...change),
     });
   }
 
-  #lead(session: Session, leads: boolean, predecessorMs: number): void {
+  #lead(session: Session, leads: boolean, predecessorMs: number, handedOver: string): void {
     if (session.isOver) return;
     const previous = session.cluster;
     session.cluster = null;
     // Whoever leads now goes on with the same series.
     if (previous !== null) void previous.stop(true);
-    this.#leadership.set(leads, predecessorMs);
+    this.#leadership.set(leads, predecessorMs, handedOver);
     if (!leads || !this.#config.state.enabled) return;
     session.cluster = this.#publisher(session.open.hub, 'cluster', CLUSTER_INSTANCE);
     session.cluster.start();

@@ -39,7 +39,16 @@ export interface WatchLease<N extends ResourceName> {
   release(): Promise<void>;
 }
 
+/** A watch of one's own. */
+export interface Following {
+  /** Up to where the sink has been told, '' before the first list is complete. */
+  readonly resourceVersion: string;
+  /** Stopping twice is harmless. */
+  stop(): Promise<void>;
+}
+
 interface Watching {
+  readonly watcher: ResourceWatcher<KubeObject>;
   readonly requests: RequestCounts;
   readonly stop: () => Promise<void>;
 }
@@ -91,17 +100,23 @@ export class ResourceHub {
 
   /**
    * A watch of one's own, for somebody who keeps no objects.
-   * @returns what ends it; calling that twice is harmless
+   * @param resumeFrom where somebody else has stopped, '' to begin with what there is
    */
   follow<N extends ResourceName>(
     name: N,
     selection: WatchSelection,
     sink: WatchSink<ObjectOf<N>>,
-  ): () => Promise<void> {
-    const { stop } = this.#watch(name, selection, sink);
+    resumeFrom: string,
+  ): Following {
+    const { stop, watcher } = this.#watch(name, selection, sink, resumeFrom);
     this.#followers.add(stop);
-    return async () => {
-      if (this.#followers.delete(stop)) await stop();
+    return {
+      get resourceVersion() {
+        return watcher.resourceVersion;
+      },
+      stop: async () => {
+        if (this.#followers.delete(stop)) await stop();
+      },
     };
   }
 
@@ -113,8 +128,13 @@ export class ResourceHub {
     await Promise.all(all.map((stop) => stop()));
   }
 
-  // oxlint-disable-next-line typescript/no-explicit-any -- of whichever resource is named
-  #watch(name: ResourceName, selection: WatchSelection, cache: WatchSink<any>): Watching {
+  #watch(
+    name: ResourceName,
+    selection: WatchSelection,
+    // oxlint-disable-next-line typescript/no-explicit-any -- of whichever resource is named
+    cache: WatchSink<any>,
+    resumeFrom = '',
+  ): Watching {
     const resource: KubeResource = RESOURCES[name];
     const label = labelOf(name, selection);
     const metrics = this.#metrics;
@@ -133,6 +153,7 @@ export class ResourceHub {
       client: this.#client,
       resource,
       ...selection,
+      resumeFrom,
       cache,
       random: Math.random,
       nowMs: Date.now,
@@ -164,6 +185,7 @@ export class ResourceHub {
     metrics.cache(label, cache);
     watcher.start();
     return {
+      watcher,
       requests,
       stop: async () => {
         await watcher.stop();

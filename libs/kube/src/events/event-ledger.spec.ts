@@ -32,12 +32,13 @@ function ledgerSince(seconds: number, maxEvents = 100) {
     maxEvents,
     happened: ({ metadata }, times) => told.push(`${metadata.uid} x ${times}`),
   });
-  const list = (...events: readonly KubeEvent[]): void => {
-    ledger.beginList();
+  const listAt = (version: string, ...events: readonly KubeEvent[]): void => {
+    ledger.beginList(version);
     for (const one of events) ledger.put(one);
     ledger.endList();
   };
-  return { ledger, list, told };
+  const list = (...events: readonly KubeEvent[]): void => listAt('', ...events);
+  return { ledger, list, listAt, told };
 }
 
 /** What an event has instead that was written through the newer API. */
@@ -77,6 +78,28 @@ describe('the ledger of events', () => {
       kubeEvent('new', 3, [11, 12]),
     );
     expect(told).toEqual(['goes-on x 1', 'new x 3']);
+  });
+
+  it('knows what there was where somebody else has stopped, whatever clocks say', () => {
+    const { ledger, listAt, told } = ledgerSince(10);
+    listAt('7', kubeEvent('late', 9, [50, 60]), kubeEvent('early', 2, [1, 1]));
+    expect(told).toEqual([]);
+    ledger.put(kubeEvent('late', 11, [50, 61]));
+    ledger.put(kubeEvent('early', 3, [1, 2]));
+    ledger.put(kubeEvent('old-clock', 4, [-90, -60]));
+    expect(told).toEqual(['late x 2', 'early x 1', 'old-clock x 4']);
+  });
+
+  it('goes by time again where such a list breaks off and cannot be had', () => {
+    const { ledger, list, told } = ledgerSince(10);
+    ledger.beginList('7');
+    ledger.put(kubeEvent('listed', 9, [50, 60]));
+    list(
+      kubeEvent('listed', 10, [50, 61]),
+      kubeEvent('new', 3, [11, 12]),
+      kubeEvent('old', 1, [1, 1]),
+    );
+    expect(told).toEqual(['listed x 1', 'new x 3']);
   });
 
   it('knows everything of its first list where nothing says who has counted', () => {

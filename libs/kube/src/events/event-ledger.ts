@@ -4,7 +4,8 @@ import type { ObjectSink } from '../object-cache.ts';
 
 export interface EventLedgerOptions {
   /**
-   * Until when somebody else has told of events: what the first list brings from before then is known. NaN where nobody has;
+   * Until when somebody else has told of events: what the first list brings from before then is known, unless it is one of
+   * where he has stopped, of which everything is. NaN where nobody has;
    * the whole first list is known then, since nothing says when those who counted it stopped.
    */
   readonly sinceMs: number;
@@ -41,7 +42,8 @@ export function eventOccurrences({
 /**
  * What events were counted, however often they are told: an event is an object whose count goes up while it repeats, so each
  * is remembered by its uid with the count that is known. A list made again, a watch that breaks off and goes on, bring the
- * same objects, and nothing is counted twice; a first list tells by time what somebody else has counted before.
+ * same objects, and nothing is counted twice. What somebody else has counted before is known from the list of where he has
+ * stopped; where there is no such list any more, a first list tells by time.
  */
 export class EventLedger implements ObjectSink<KubeEvent> {
   readonly #options: EventLedgerOptions;
@@ -49,6 +51,8 @@ export class EventLedger implements ObjectSink<KubeEvent> {
   readonly #counts = new Map<string, number>();
   #listed: Set<string> | null = null;
   #isSynced = false;
+  /** Whether the first list is of where somebody else has stopped. */
+  #isAllKnown = false;
   #dropped = 0;
 
   constructor(options: EventLedgerOptions) {
@@ -68,7 +72,9 @@ export class EventLedger implements ObjectSink<KubeEvent> {
     return this.#dropped;
   }
 
-  beginList(): void {
+  /** What a list of an exact version brings is what somebody else has told up to there. */
+  beginList(exactVersion: string): void {
+    this.#isAllKnown = exactVersion !== '';
     this.#listed = new Set();
   }
 
@@ -102,6 +108,7 @@ export class EventLedger implements ObjectSink<KubeEvent> {
     // How often of all the times since then, it does not say.
     if (this.#dropped > 0 && this.#isSynced) return 1;
     if (this.#isSynced) return count;
+    if (this.#isAllKnown) return 0;
     if (!(lastMs > sinceMs)) return 0;
     return firstMs > sinceMs ? count : 1;
   }
