@@ -17,7 +17,7 @@ import type { SampleLedger } from './sample-ledger.ts';
 const SEED = Number(process.env['FAULT_SEED'] ?? Date.now() % 1_000_000);
 const HOUR_MS = 3_600_000;
 const HOURS_IN_BLOCKS = 8;
-const LOG_SEGMENTS = 5;
+const LOG_SEGMENTS = 4;
 const SEGMENT_BYTES = 16_384;
 /** Samples of one write request, which are one record of the log. */
 const SAMPLES_OF_A_RECORD = 20;
@@ -27,6 +27,8 @@ const random = randomFrom(SEED);
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 /** What is damaged, in copies. */
 let original: string;
+/** Segments of which blocks may hold all. */
+let oldSegments: number;
 let life: FastLife;
 let engine: Engine | null = null;
 
@@ -47,10 +49,11 @@ afterAll(() => folder.remove());
 async function fill(): Promise<void> {
   const endMs = life.ledger.youngestMs + HOURS_IN_BLOCKS * HOUR_MS;
   await writeUntil({}, async () => life.ledger.youngestMs > endMs);
+  oldSegments = Math.max(1, (await filesOf(original)).logs.length);
   // Blocks are no longer made; segments gather.
   await writeUntil({ intervalsMs: {}, segmentBytes: SEGMENT_BYTES }, async () => {
     const { logs } = await filesOf(original);
-    return logs.length >= LOG_SEGMENTS;
+    return logs.length >= oldSegments + LOG_SEGMENTS;
   });
 }
 
@@ -229,7 +232,8 @@ describe(`a data directory that is damaged (FAULT_SEED=${SEED})`, () => {
     const files = await filesOf(dataDir);
     const choice = kind === 'segment' ? files.logs : files.blocks;
     // The segment that was written last, and the first, have nothing beside them.
-    const at = 1 + Math.floor(random() * (choice.length - 2));
+    const from = kind === 'segment' ? oldSegments : 1;
+    const at = from + Math.floor(random() * (choice.length - 1 - from));
     const path = choice[at]!;
     const held = await (kind === 'segment' ? samplesOfSegment(path) : samplesOfBlock(path));
     await one.damage(path, choice[at + 1]!);
