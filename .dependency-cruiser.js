@@ -3,7 +3,7 @@ const NODE_IO =
 
 /** The libs, lowest first. An engine may import engines of a lower rank only; `docs/adr/0002` has the table. */
 const RANKS = [
-  ['invariant'],
+  ['invariant', 'pace'],
   ['calendar', 'labels'],
   ['yaml-config'],
   ['aws-signature', 'histogram', 'protobuf'],

@@ -5,9 +5,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Pace } from '#libs/block-files';
 import { Matcher } from '#libs/labels';
 import { FileBlockFiles, FileSegmentStore } from '#libs/node-files';
+import type { Pace } from '#libs/pace';
 import { createSampleWindow, SampleBatchBuilder } from '#libs/samples';
 import { BlockArchive, TieredStore, TimeSeriesStore } from '#libs/tsdb';
 import { createValues, labelsOf } from '../../libs/tsdb/bench/workload.ts';

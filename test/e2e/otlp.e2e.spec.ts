@@ -270,24 +270,27 @@ describe('POST /v1/metrics', () => {
     );
   });
 
-  it('refuses what is too large only as it comes', async () => {
-    let sent = 0;
-    const body = new ReadableStream({
-      pull(controller) {
-        sent += MIB;
-        controller.enqueue(new Uint8Array(MIB));
-        if (sent > 40 * MIB) controller.close();
-      },
-    });
-    const headers = PROTOBUF_TYPE;
-    const init = { method: 'POST', headers, body, duplex: 'half' as const };
-    const answer = await fetch(`${url}/v1/metrics`, init);
-    expect([answer.status, answer.headers.get('content-type')]).toEqual([
-      413,
-      'application/x-protobuf',
-    ]);
-    expect(await answer.text()).toContain('too large');
-  });
+  it.each(['metrics', 'logs'])(
+    'refuses %s that are too large only as they come',
+    async (signal) => {
+      let sent = 0;
+      const body = new ReadableStream({
+        pull(controller) {
+          sent += MIB;
+          controller.enqueue(new Uint8Array(MIB));
+          if (sent > 40 * MIB) controller.close();
+        },
+      });
+      const headers = PROTOBUF_TYPE;
+      const init = { method: 'POST', headers, body, duplex: 'half' as const };
+      const answer = await fetch(`${url}/v1/${signal}`, init);
+      expect([answer.status, answer.headers.get('content-type')]).toEqual([
+        413,
+        'application/x-protobuf',
+      ]);
+      expect(await answer.text()).toContain('too large');
+    },
+  );
 });
 
 function codeOf(body: Buffer): unknown {

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { NO_PAUSES } from '#libs/block-files';
 import { Matcher } from '#libs/labels';
 import { FileSegmentStore, ReadOnlyBlockFiles } from '#libs/node-files';
+import { NO_PAUSES } from '#libs/pace';
 import { createSampleWindow } from '#libs/samples';
 import { BlockArchive, TimeSeriesStore } from '#libs/tsdb';
 import { eventually, temporaryFolder } from '../support/processes.ts';

@@ -1,5 +1,5 @@
 import { describe } from '@jest/globals';
-import { MemoryBlockFiles, NO_PAUSES } from '#libs/block-files';
+import { MemoryBlockFiles } from '#libs/block-files';
 import { Labels } from '#libs/labels';
 import {
   decodePushJson,
@@ -9,6 +9,7 @@ import {
   PushDecoder,
   PushError,
 } from '#libs/log-store';
+import { NO_PAUSES } from '#libs/pace';
 import { MemorySegmentStore } from '#libs/record-log';
 import { compressBlock } from '#libs/remote-write';
 import { storedLines } from '../support/stored-lines.ts';

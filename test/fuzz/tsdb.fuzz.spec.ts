@@ -1,8 +1,9 @@
 import { crc32 } from 'node:zlib';
 import { beforeAll, describe } from '@jest/globals';
-import { BlockError, MemoryBlockFiles, NO_PAUSES } from '#libs/block-files';
+import { BlockError, MemoryBlockFiles } from '#libs/block-files';
 import { createFloatHistogram } from '#libs/histogram';
 import { Labels, Matcher } from '#libs/labels';
+import { NO_PAUSES } from '#libs/pace';
 import { MemorySegmentStore, type Timer } from '#libs/record-log';
 import { createSampleWindow, SampleBatchBuilder } from '#libs/samples';
 import {

@@ -3,7 +3,7 @@ import { BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppLogger } from '#libs/platform';
 import { keptFormOf } from './ingest/otlp-form.ts';
-import { statusReply } from './ingest/otlp-receiver.ts';
+import { refusedReply } from './ingest/otlp-reply.ts';
 import { AlertmanagerErrorFilter } from './notifications/alertmanager-error.filter.ts';
 import { LokiErrorFilter } from './logs/query/loki-error.filter.ts';
 import { QueryErrorFilter } from './query/query-error.filter.ts';
@@ -11,7 +11,7 @@ import { QueryErrorFilter } from './query/query-error.filter.ts';
 /** Which protocol's errors a path has; the first that fits. */
 const PATHS = [
   ['remote_write', /^\/api\/v1\/write\/?$/],
-  ['otlp', /^(?:\/api\/v1\/otlp)?\/v1\/metrics\/?$/],
+  ['otlp', /^(?:(?:\/api\/v1\/otlp)?\/v1\/metrics|(?:\/otlp)?\/v1\/logs)\/?$/],
   ['query', /^\/api\/v1(?:\/|$)/],
   ['alertmanager', /^\/api\/v2(?:\/|$)/],
   ['loki', /^\/loki\/api\/v1(?:\/|$)/],
@@ -52,7 +52,7 @@ export class ApiErrorFilter extends BaseExceptionFilter {
         if (known === null) this.#logger.error('an OTLP request failed unexpectedly', error);
         const form = keptFormOf(request.raw) ?? { encoding: 'json' };
         const code = known?.getStatus() ?? 500;
-        const { headers, body } = statusReply(form, code, known?.message ?? 'internal error');
+        const { headers, body } = refusedReply(form, code, known?.message ?? 'internal error');
         void reply.code(code).headers(headers).send(body);
         return;
       }

@@ -1,6 +1,5 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { NO_PAUSES } from '#libs/block-files';
 import type { Labels } from '#libs/labels';
 import {
   DataDirectoryError,
@@ -10,6 +9,7 @@ import {
   lockDirectory,
   syncDirectory,
 } from '#libs/node-files';
+import { NO_PAUSES } from '#libs/pace';
 import {
   BlockArchive,
   BlockImport,

@@ -8,4 +8,3 @@ export type {
 export { BlockError, ByteReader } from './byte-reader.ts';
 export { ByteWriter } from './byte-writer.ts';
 export { BlockFaultError, MemoryBlockFiles } from './memory-block-files.ts';
-export { NO_PAUSES, type Pace, sortInTurns } from './pace.ts';

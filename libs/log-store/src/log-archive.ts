@@ -1,4 +1,5 @@
-import { BlockError, type BlockFiles, type Pace } from '#libs/block-files';
+import { BlockError, type BlockFiles } from '#libs/block-files';
+import type { Pace } from '#libs/pace';
 import type { ChunkRef, ChunkVisitor } from './chunk-ref.ts';
 import { BlockJoinError, chooseJoin, joinBlocks, type JoinLimits } from './block-join.ts';
 import { LogBlockWriter } from './log-block-writer.ts';

@@ -1,6 +1,7 @@
-import type { BlockFiles, Pace } from '#libs/block-files';
+import type { BlockFiles } from '#libs/block-files';
 import { assert } from '#libs/invariant';
 import type { Matcher } from '#libs/labels';
+import type { Pace } from '#libs/pace';
 import { GroupCommit, type SegmentStore, type Timer } from '#libs/record-log';
 import {
   LINE_REJECT_REASONS,

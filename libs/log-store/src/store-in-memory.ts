@@ -1,5 +1,6 @@
-import { MemoryBlockFiles, NO_PAUSES } from '#libs/block-files';
+import { MemoryBlockFiles } from '#libs/block-files';
 import { Labels } from '#libs/labels';
+import { NO_PAUSES } from '#libs/pace';
 import { MemorySegmentStore, type Timer } from '#libs/record-log';
 import type { PlainLine } from './line-batch.ts';
 import { LogStore } from './log-store.ts';

@@ -1,13 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import {
-  type BlockCopy,
-  BlockFaultError,
-  MemoryBlockFiles,
-  NO_PAUSES,
-  type Pace,
-} from '#libs/block-files';
+import { type BlockCopy, BlockFaultError, MemoryBlockFiles } from '#libs/block-files';
 import { Labels, Matcher } from '#libs/labels';
+import { NO_PAUSES, type Pace } from '#libs/pace';
 import { MemorySegmentStore } from '#libs/record-log';
 import { createSampleWindow, SampleBatchBuilder } from '#libs/samples';
 import { Clock, HOUR, MINUTE, openTiers, START, type Tiers } from '../testing/tiers.ts';

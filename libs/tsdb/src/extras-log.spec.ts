@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { BlockFaultError, MemoryBlockFiles, NO_PAUSES } from '#libs/block-files';
+import { BlockFaultError, MemoryBlockFiles } from '#libs/block-files';
 import { Labels, Matcher } from '#libs/labels';
+import { NO_PAUSES } from '#libs/pace';
 import { LogWriteError, MemorySegmentStore, SegmentFaultError } from '#libs/record-log';
 import { SampleBatchBuilder } from '#libs/samples';
 import {

@@ -1,5 +1,5 @@
-import type { Pace } from '#libs/block-files';
 import { compareUtf8, type Labels, type Matcher } from '#libs/labels';
+import type { Pace } from '#libs/pace';
 import { type CardinalityStatistics, cardinalityOf } from './cardinality.ts';
 import { basisOf, filterRows } from './resolve-matchers.ts';
 import type { RowSamples } from './row-samples.ts';

@@ -1,6 +1,6 @@
-import type { Pace } from '#libs/block-files';
 import { type FloatHistogram, histogramsEqual } from '#libs/histogram';
 import type { Labels, Matcher } from '#libs/labels';
+import type { Pace } from '#libs/pace';
 import { createSampleWindow, type SampleBatch, type SampleWindow } from '#libs/samples';
 import { noRejections, type Rejection, type RejectReason } from './append-result.ts';
 import { HeadLookups } from './head-lookups.ts';

@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { MemoryBlockFiles, NO_PAUSES } from '#libs/block-files';
+import { MemoryBlockFiles } from '#libs/block-files';
 import { createFloatHistogram, type FloatHistogram, histogramsEqual } from '#libs/histogram';
 import { Labels, Matcher } from '#libs/labels';
+import { NO_PAUSES } from '#libs/pace';
 import { MemorySegmentStore } from '#libs/record-log';
 import { createSampleWindow, type SampleBatch, SampleBatchBuilder } from '#libs/samples';
 import { Clock, HOUR, MINUTE, openTiers, START, type Tiers } from '../testing/tiers.ts';

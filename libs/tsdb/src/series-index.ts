@@ -1,6 +1,6 @@
-import { type Pace, sortInTurns } from '#libs/block-files';
 import { assert } from '#libs/invariant';
 import { compareUtf8, Labels } from '#libs/labels';
+import { type Pace, sortInTurns } from '#libs/pace';
 import { grown, nextCapacity } from './growing-columns.ts';
 import { Posting } from './posting.ts';
 

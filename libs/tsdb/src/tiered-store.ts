@@ -1,5 +1,6 @@
-import type { BlockCopy, BlockFiles, Pace } from '#libs/block-files';
+import type { BlockCopy, BlockFiles } from '#libs/block-files';
 import { compareUtf8, type Labels, type Matcher } from '#libs/labels';
+import type { Pace } from '#libs/pace';
 import type { Timer } from '#libs/record-log';
 import { createSampleWindow } from '#libs/samples';
 import { ArchiveClosedError, type ArchiveReport, BlockArchive } from './block/block-archive.ts';

@@ -1,6 +1,6 @@
-import type { Pace } from '#libs/block-files';
 import { assert } from '#libs/invariant';
 import type { Labels, Matcher } from '#libs/labels';
+import type { Pace } from '#libs/pace';
 import { GroupCommit, type SegmentStore, type Timer } from '#libs/record-log';
 import type { SampleBatch } from '#libs/samples';
 import {

@@ -1,4 +1,5 @@
-import { type MemoryBlockFiles, NO_PAUSES, type Pace } from '#libs/block-files';
+import type { MemoryBlockFiles } from '#libs/block-files';
+import { NO_PAUSES, type Pace } from '#libs/pace';
 import type { MemorySegmentStore } from '#libs/record-log';
 import {
   BlockArchive,

@@ -4,11 +4,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { acceptedFormat } from '#libs/exposition';
 import { Labels } from '#libs/labels';
 import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
-import { createPause } from '../query/loop-turns.ts';
+import { createPause } from '../turns/loop-turns.ts';
 import { QueryApiError } from '../query/query-api-error.ts';
 import { QueryErrorFilter } from '../query/query-error.filter.ts';
 import { QueryParameters } from '../query/query-parameters.ts';
-import { acceptedEncoding, sendCompressed } from '../query/query-reply.ts';
+import { acceptedEncoding, sendCompressed } from '../http/chunked-reply.ts';
 import { STORE, type Store } from '../store/store.ts';
 import { federate } from './federation.ts';
 

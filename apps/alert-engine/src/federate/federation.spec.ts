@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { NO_PAUSES } from '#libs/block-files';
 import { createFloatHistogram } from '#libs/histogram';
 import { Labels, Matcher } from '#libs/labels';
+import { NO_PAUSES } from '#libs/pace';
 import { MemorySegmentStore } from '#libs/record-log';
 import { SampleBatchBuilder, STALE_MARKER } from '#libs/samples';
 import { TimeSeriesStore } from '#libs/tsdb';

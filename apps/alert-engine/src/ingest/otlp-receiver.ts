@@ -1,25 +1,15 @@
 import {
   decodeOtlpBody,
-  encodeExportAnswer,
-  encodeStatus,
-  grpcCodeOf,
   type MappedMetrics,
   mapMetricsInTurns,
-  mediaTypeOf,
   OtlpError,
   type OtlpForm,
 } from '#libs/otlp';
-import { createPause, nextTurn } from '../query/loop-turns.ts';
+import { createPause, nextTurn } from '../turns/loop-turns.ts';
 import type { AppendReport, StoreWriter } from '../store/store-writer.ts';
 import type { IngestMetrics } from './ingest-metrics.ts';
+import { acceptedReply, type OtlpReply, refusedReply } from './otlp-reply.ts';
 import { describeRejected, unavailableOf } from './store-answer.ts';
-
-/** The answer to an export request. */
-export interface OtlpReply {
-  readonly status: number;
-  readonly body: Buffer;
-  readonly headers: Readonly<Record<string, string>>;
-}
 
 /**
  * Takes metrics that come by OTLP: what was accepted is on disk when they are answered. Points that can never be taken are
@@ -43,26 +33,19 @@ export class OtlpReceiver {
     } catch (error) {
       if (!(error instanceof OtlpError)) throw error;
       this.#metrics.malformed(error.code);
-      return statusReply(form, error.code === 'too_large' ? 413 : 400, error.message);
+      return refusedReply(form, error.code === 'too_large' ? 413 : 400, error.message);
     }
     let report: AppendReport;
     try {
       report = await this.#store.append(mapped.batch, mapped);
     } catch (error) {
       const { text, retryAfterSeconds } = unavailableOf(error);
-      return statusReply(form, 503, text, { 'retry-after': String(retryAfterSeconds) });
+      return refusedReply(form, 503, text, { 'retry-after': String(retryAfterSeconds) });
     }
     this.#metrics.stored(report);
     this.#metrics.rejected('unsupported_point', mapped.rejectedPoints);
-    return {
-      status: 200,
-      body: encodeExportAnswer(
-        form.encoding,
-        rejectedPointsOf(mapped, report),
-        problemOf(mapped, report),
-      ),
-      headers: { 'content-type': mediaTypeOf(form.encoding) },
-    };
+    const rejected = rejectedPointsOf(mapped, report);
+    return acceptedReply(form, 'metrics', rejected, problemOf(mapped, report));
   }
 
   /** One request at a time: as objects it takes many times its bytes. */
@@ -74,20 +57,6 @@ export class OtlpReceiver {
     this.#reading = reading.catch(() => undefined);
     return reading;
   }
-}
-
-/** An answer that is no success: `google.rpc.Status` in the request's encoding. */
-export function statusReply(
-  { encoding }: Pick<OtlpForm, 'encoding'>,
-  status: number,
-  text: string,
-  headers: Readonly<Record<string, string>> = {},
-): OtlpReply {
-  return {
-    status,
-    body: encodeStatus(encoding, grpcCodeOf(status), text),
-    headers: { ...headers, 'content-type': mediaTypeOf(encoding) },
-  };
 }
 
 /** The store counts samples, of which a histogram's point has many; a sender is told of no more points than it sent. */

@@ -3,7 +3,7 @@ import { createFloatHistogram } from '#libs/histogram';
 import { Labels } from '#libs/labels';
 import type { QueryResult, QueryValue } from '#libs/promql';
 import { formatSampleValue, formatSeconds, writeQueryBody } from './query-body.ts';
-import { acceptedEncoding } from './query-reply.ts';
+import { acceptedEncoding } from '../http/chunked-reply.ts';
 
 const labels = Labels.fromRecord({ __name__: 'a"b', job: 'ä' });
 

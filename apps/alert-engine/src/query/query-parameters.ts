@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { DurationSyntaxError, type Matcher, parseDurationMs } from '#libs/labels';
 import { parseMetricSelector, PromqlSyntaxError } from '#libs/promql';
+import { RequestParameters, sentParameters } from '../http/request-parameters.ts';
 import { invalidParameter, QueryApiError } from './query-api-error.ts';
 
 /** The times beyond which no sample can lie: what a date can hold. */
@@ -15,26 +16,8 @@ const EDGES: Readonly<Record<string, number>> = {
 const RFC3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/i;
 const FLOAT = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i;
 
-/** Parameters of a request: those of a form in its body, and those in its URL. */
-export class QueryParameters {
-  readonly #body: URLSearchParams;
-  readonly #url: URLSearchParams;
-
-  constructor(url: URLSearchParams, body: URLSearchParams) {
-    this.#url = url;
-    this.#body = body;
-  }
-
-  /** The first value, the body's before the URL's, or the empty string. */
-  get(name: string): string {
-    return this.#body.get(name) ?? this.#url.get(name) ?? '';
-  }
-
-  /** All values, the body's before the URL's. */
-  all(name: string): string[] {
-    return [...this.#body.getAll(name), ...this.#url.getAll(name)];
-  }
-
+/** Parameters of a request to Prometheus's API. */
+export class QueryParameters extends RequestParameters {
   /** @throws QueryApiError */
   timeMs(name: string): number {
     const timeMs = parseTimeMs(this.get(name));
@@ -119,9 +102,8 @@ export class QueryParameters {
 
 /** The parameters of a request's URL and of the form in its body, if it has one. */
 export function parametersOf(request: FastifyRequest): QueryParameters {
-  const { searchParams } = new URL(request.raw.url ?? '/', 'http://localhost');
-  const body = request.body instanceof URLSearchParams ? request.body : new URLSearchParams();
-  return new QueryParameters(searchParams, body);
+  const { url, body } = sentParameters(request);
+  return new QueryParameters(url, body);
 }
 
 function nonEmpty(matchers: readonly Matcher[]): readonly Matcher[] {

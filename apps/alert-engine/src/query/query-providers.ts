@@ -4,7 +4,7 @@ import { QueryEngine } from '#libs/promql';
 import { ExemplarRing, MetadataCatalogue } from '#libs/tsdb';
 import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
 import { STORE, type Store } from '../store/store.ts';
-import { nextTurn } from './loop-turns.ts';
+import { nextTurn } from '../turns/loop-turns.ts';
 import { PlanCache } from './plan-cache.ts';
 import { QueryGate } from './query-gate.ts';
 import { QueryService } from './query-service.ts';

@@ -1,4 +1,5 @@
 import { compareUtf8, isValidUtf8Name, type Labels, type Matcher } from '#libs/labels';
+import { sortInTurns } from '#libs/pace';
 import {
   compareLabels,
   exprToJson,
@@ -14,11 +15,10 @@ import type { ExemplarRing, MetadataCatalogue } from '#libs/tsdb';
 import { unescapeLabelName } from './escaped-label-name.ts';
 import { QueryApiError, invalidParameter, toApiError } from './query-api-error.ts';
 import { formatSampleValue, type QueryTimings, TRUNCATED, writeQueryBody } from './query-body.ts';
-import { nextTurn } from './loop-turns.ts';
+import { createPace } from '../turns/loop-turns.ts';
 import type { PlanCache } from './plan-cache.ts';
 import type { QueryGate } from './query-gate.ts';
 import { MAX_TIME_MS, type QueryParameters } from './query-parameters.ts';
-import { sortInTurns } from './sort-in-turns.ts';
 import type { Store } from '../store/store.ts';
 
 /** Most points a range query may ask of each series. */
@@ -191,7 +191,9 @@ export class QueryService {
         found.set(labels.key, labels);
       }
     }
-    return cut(await sortInTurns([...found.values()], compareLabels, nextTurn), limit);
+    const sorted = [...found.values()];
+    await sortInTurns(sorted, compareLabels, createPace());
+    return cut(sorted, limit);
   }
 
   /** `/api/v1/labels`. */
@@ -308,7 +310,9 @@ async function union(
   if (sets.length <= 1) return find(only);
   const found = new Set<string>();
   for (const matchers of sets) for (const name of await find(matchers)) found.add(name);
-  return sortInTurns([...found], compareUtf8, nextTurn);
+  const sorted = [...found];
+  await sortInTurns(sorted, compareUtf8, createPace());
+  return sorted;
 }
 
 function cut<T>(list: readonly T[], limit: number): ListAnswer<T> {

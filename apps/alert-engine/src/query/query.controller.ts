@@ -1,9 +1,11 @@
 import { Controller, Get, HttpCode, Param, Post, Req, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Labels } from '#libs/labels';
+import { goneSignal } from '../http/gone-signal.ts';
+import { success } from '../http/success.ts';
 import { QueryErrorFilter } from './query-error.filter.ts';
 import { parametersOf } from './query-parameters.ts';
-import { sendChunks } from './query-reply.ts';
+import { sendChunks } from '../http/chunked-reply.ts';
 import { type ListAnswer, QueryService } from './query-service.ts';
 
 /** Version of Prometheus whose API this is; Grafana turns features on by it. */
@@ -124,19 +126,6 @@ export class QueryController {
       goVersion: '',
     });
   }
-}
-
-function success(data: unknown): object {
-  return { status: 'success', data };
-}
-
-/** Ends when the client goes away before it has its answer. */
-function goneSignal(reply: FastifyReply): AbortSignal {
-  const controller = new AbortController();
-  reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) controller.abort();
-  });
-  return controller.signal;
 }
 
 /** Series are many and long, so lists are written piece by piece. */

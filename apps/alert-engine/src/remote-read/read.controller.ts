@@ -12,6 +12,7 @@ import {
   SAMPLED_CONTENT_TYPE,
 } from '#libs/remote-read';
 import { FetchLimitError } from '#libs/tsdb';
+import { goneSignal } from '../http/gone-signal.ts';
 import { QueryApiError } from '../query/query-api-error.ts';
 import { QueryGate } from '../query/query-gate.ts';
 import { ReadMetrics } from './read-metrics.ts';
@@ -131,15 +132,6 @@ export class ReadController {
     this.#logger.error('a remote read failed unexpectedly', error);
     return { status: 500, text: 'internal error' };
   }
-}
-
-/** Aborted when the client goes away before its answer is complete. */
-function goneSignal(reply: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) gone.abort();
-  });
-  return gone.signal;
 }
 
 /** Until then the answer takes part of what reads may take together. */

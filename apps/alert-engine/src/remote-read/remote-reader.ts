@@ -1,4 +1,5 @@
 import type { Labels } from '#libs/labels';
+import { sortInTurns } from '#libs/pace';
 import { compareLabels } from '#libs/promql';
 import { compressBlockInBackground } from '#libs/remote-write';
 import {
@@ -10,9 +11,8 @@ import {
   withoutExternalLabels,
 } from '#libs/remote-read';
 import { createSampleWindow } from '#libs/samples';
-import { nextTurn } from '../query/loop-turns.ts';
+import { createPace, nextTurn } from '../turns/loop-turns.ts';
 import { QueryApiError } from '../query/query-api-error.ts';
-import { sortInTurns } from '../query/sort-in-turns.ts';
 import type { Store } from '../store/store.ts';
 
 export interface RemoteReaderOptions {
@@ -111,9 +111,9 @@ export class RemoteReader {
       row,
       labels: withExternalLabels(selection.labelsOf(row), externalLabels),
     }));
-    const sorted = await sortInTurns(series, byLabels, nextTurn);
+    await sortInTurns(series, byLabels, createPace());
     signal.throwIfAborted();
-    return { selection, series: sorted };
+    return { selection, series };
   }
 }
 

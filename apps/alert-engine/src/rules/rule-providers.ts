@@ -7,7 +7,7 @@ import type { QueryEngine } from '#libs/promql';
 import { QueryEngineEvaluator, RuleManager } from '#libs/rules';
 import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
 import { ALERT_SINK } from '../notifications/alert-sink.ts';
-import { nextTurn } from '../query/loop-turns.ts';
+import { nextTurn } from '../turns/loop-turns.ts';
 import { QUERY_ENGINE } from '../query/query-providers.ts';
 import { STATE_STORE } from '../state/state-store.ts';
 import { VOLATILE_STORE_WRITER, type VolatileStoreWriter } from '../store/store-writer.ts';

@@ -1,5 +1,7 @@
-import type { Pace } from '#libs/block-files';
+import { setImmediate as immediately } from 'node:timers/promises';
+import type { Pace } from '#libs/pace';
 import type { Timer } from '#libs/record-log';
+import { createPace } from '../turns/loop-turns.ts';
 
 /** The machine's clock. */
 export const TIMER: Timer = {
@@ -10,19 +12,7 @@ export const TIMER: Timer = {
   },
 };
 
-const TURN_MS = 4;
-
-/** Lets work in the background step back after some milliseconds. */
-export function createPace(): Pace {
-  let resumedMs = performance.now();
-  return {
-    isDue: () => performance.now() - resumedMs >= TURN_MS,
-    rest: () =>
-      new Promise((resolve) => {
-        setImmediate(() => {
-          resumedMs = performance.now();
-          resolve();
-        });
-      }),
-  };
+/** Lets work in the background step back after some milliseconds, without waiting behind queries. */
+export function createBackgroundPace(): Pace {
+  return createPace(immediately);
 }

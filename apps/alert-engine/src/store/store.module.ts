@@ -15,7 +15,7 @@ import { ENGINE_CONFIG, type EngineConfig } from '../config/engine-config.ts';
 import { DurableStoreWriter } from './durable-store-writer.ts';
 import { MeasuredSegmentStore } from './measured-segment-store.ts';
 import { STORE } from './store.ts';
-import { createPace, TIMER } from './store-ports.ts';
+import { createBackgroundPace, TIMER } from './store-ports.ts';
 import { toStoreOptions, toTieredOptions } from './store-config.ts';
 import { StoreMetrics } from './store-metrics.ts';
 import { Snapshots } from './snapshots.ts';
@@ -77,7 +77,7 @@ const BLOCKS = ['metrics', 'blocks'];
     {
       provide: BlockArchive,
       inject: [FileBlockFiles],
-      useFactory: (files: FileBlockFiles) => new BlockArchive(files, createPace()),
+      useFactory: (files: FileBlockFiles) => new BlockArchive(files, createBackgroundPace()),
     },
     {
       provide: TieredStore,
@@ -93,7 +93,7 @@ const BLOCKS = ['metrics', 'blocks'];
           archive,
           files,
           TIMER,
-          createPace(),
+          createBackgroundPace(),
           toTieredOptions(config.storage),
         ),
     },

@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { NO_PAUSES } from '#libs/block-files';
 import { Labels } from '#libs/labels';
 import { FileBlockFiles, FileSegmentStore, lockDirectory } from '#libs/node-files';
+import { NO_PAUSES } from '#libs/pace';
 import { SampleBatchBuilder } from '#libs/samples';
 import { BlockArchive, TieredStore, TimeSeriesStore } from '#libs/tsdb';
 import { runCli } from '../cli.ts';

@@ -2,7 +2,6 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as yieldToLoop } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { Pace } from '#libs/block-files';
 import {
   DataDirectoryError,
   describeFileError,
@@ -12,6 +11,7 @@ import {
   ReadOnlyBlockFiles,
   ReadOnlySegmentStore,
 } from '#libs/node-files';
+import type { Pace } from '#libs/pace';
 import type { Timer } from '#libs/record-log';
 import { BlockArchive, type ReplayReport, TimeSeriesStore } from '#libs/tsdb';
 import { type Command, type CommandIo, CommandUsageError, type ExitCode } from '../command.ts';

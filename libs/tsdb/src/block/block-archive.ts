@@ -1,5 +1,6 @@
-import { BlockError, type BlockFiles, type Pace } from '#libs/block-files';
+import { BlockError, type BlockFiles } from '#libs/block-files';
 import { compareUtf8, type Labels, Matcher } from '#libs/labels';
+import type { Pace } from '#libs/pace';
 import { Block, type BlockSeries, type ScannedSeries } from './block.ts';
 import type { BlockContents, BlockSummary } from './block-format.ts';
 import { BlockWriter } from './block-writer.ts';

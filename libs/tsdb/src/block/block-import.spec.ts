@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { MemoryBlockFiles, NO_PAUSES } from '#libs/block-files';
+import { MemoryBlockFiles } from '#libs/block-files';
 import { Labels, Matcher } from '#libs/labels';
+import { NO_PAUSES } from '#libs/pace';
 import { MemorySegmentStore } from '#libs/record-log';
 import { createSampleWindow, isStaleMarker, STALE_MARKER } from '#libs/samples';
 import { DEFAULT_HEAD_OPTIONS } from '../head-options.ts';

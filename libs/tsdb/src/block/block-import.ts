@@ -1,5 +1,5 @@
-import { type Pace, sortInTurns } from '#libs/block-files';
 import type { Labels } from '#libs/labels';
+import { type Pace, sortInTurns } from '#libs/pace';
 import { createSampleWindow } from '#libs/samples';
 import type { RejectReason } from '../append-result.ts';
 import type { HeadOptions } from '../head-options.ts';

@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
-import { type BlockSink, ByteWriter, type Pace, sortInTurns } from '#libs/block-files';
+import { type BlockSink, ByteWriter } from '#libs/block-files';
 import { compareUtf8, type Labels } from '#libs/labels';
+import { type Pace, sortInTurns } from '#libs/pace';
 import {
   BLOCK_MAGIC,
   type BlockContents,

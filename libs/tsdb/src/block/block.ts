@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
-import { BlockError, type BlockHandle, type ByteReader, type Pace } from '#libs/block-files';
+import { BlockError, type BlockHandle, type ByteReader } from '#libs/block-files';
 import { compareUtf8, Labels, type Matcher } from '#libs/labels';
+import type { Pace } from '#libs/pace';
 import type { ChunkSource } from './block-writer.ts';
 import {
   BLOCK_MAGIC,

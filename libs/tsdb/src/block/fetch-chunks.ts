@@ -1,5 +1,6 @@
-import { BlockError, type Pace } from '#libs/block-files';
+import { BlockError } from '#libs/block-files';
 import type { Labels } from '#libs/labels';
+import type { Pace } from '#libs/pace';
 import { type Block, type BlockChunk, type BlockSeries, isSoundChunk } from './block.ts';
 import { CRC_BYTES } from './block-format.ts';
 import type { HiddenRanges } from '../tombstones.ts';

@@ -5,15 +5,9 @@ import {
   type OtlpLines,
   PushError,
 } from '#libs/log-store';
-import {
-  decodeOtlpLogsBody,
-  encodeExportAnswer,
-  mediaTypeOf,
-  OtlpError,
-  type OtlpForm,
-} from '#libs/otlp';
+import { decodeOtlpLogsBody, OtlpError, type OtlpForm } from '#libs/otlp';
 import type { IngestMetrics } from '../../ingest/ingest-metrics.ts';
-import { type OtlpReply, statusReply } from '../../ingest/otlp-receiver.ts';
+import { acceptedReply, type OtlpReply, refusedReply } from '../../ingest/otlp-reply.ts';
 import { describeRejectedLines, isRetryable, logsUnavailableOf } from './append-answer.ts';
 
 /**
@@ -37,29 +31,21 @@ export class OtlpLogsReceiver {
     } catch (error) {
       if (!(error instanceof OtlpError) && !(error instanceof PushError)) throw error;
       this.#metrics.malformed(error.code);
-      return statusReply(form, error.code === 'too_large' ? 413 : 400, error.message);
+      return refusedReply(form, error.code === 'too_large' ? 413 : 400, error.message);
     }
     let report: LineAppendReport;
     try {
       report = await this.#store.append(lines.batch);
     } catch (error) {
       const { status, text, retryAfterSeconds } = logsUnavailableOf(error);
-      return statusReply(form, status, text, { 'retry-after': String(retryAfterSeconds) });
+      return refusedReply(form, status, text, { 'retry-after': String(retryAfterSeconds) });
     }
     if (isRetryable(report)) {
       // A partial success would say that these records are never to be sent again.
-      return statusReply(form, 429, problemOf(lines, report), { 'retry-after': '1' });
+      return refusedReply(form, 429, problemOf(lines, report), { 'retry-after': '1' });
     }
-    return {
-      status: 200,
-      body: encodeExportAnswer(
-        form.encoding,
-        lines.rejected + report.rejectedTotal,
-        problemOf(lines, report),
-        'logs',
-      ),
-      headers: { 'content-type': mediaTypeOf(form.encoding) },
-    };
+    const rejected = lines.rejected + report.rejectedTotal;
+    return acceptedReply(form, 'logs', rejected, problemOf(lines, report));
   }
 }
 

@@ -8,7 +8,7 @@ import {
   printLogql,
   type ScanStats,
 } from '#libs/logql';
-import { createPause } from '../../query/loop-turns.ts';
+import { createPause } from '../../turns/loop-turns.ts';
 import type { QueryGate } from '../../query/query-gate.ts';
 import type { EngineLogs } from '../store/engine-logs.ts';
 import { type DetectedField, detectFields, fieldValues } from './detected-fields.ts';

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { DurationSyntaxError, type Matcher, parseDurationMs } from '#libs/labels';
 import { LogqlSyntaxError, parseLogSelector } from '#libs/logql';
+import { RequestParameters, sentParameters } from '../../http/request-parameters.ts';
 import { LokiApiError } from './loki-api-error.ts';
 
 const MAX_TIME_NS = 2n ** 63n - 1n;
@@ -13,25 +14,13 @@ export interface TimeRange {
   readonly endNs: bigint;
 }
 
-/** Parameters of a request to Loki's API: those of a form in its body, and those in its URL. */
-export class LokiParameters {
-  readonly #body: URLSearchParams;
-  readonly #url: URLSearchParams;
+/** Parameters of a request to Loki's API. */
+export class LokiParameters extends RequestParameters {
   readonly #nowNs: bigint;
 
   constructor(url: URLSearchParams, body: URLSearchParams, nowMs: number) {
-    this.#url = url;
-    this.#body = body;
+    super(url, body);
     this.#nowNs = BigInt(Math.round(nowMs)) * 1_000_000n;
-  }
-
-  /** The first value, the body's before the URL's, or the empty string. */
-  get(name: string): string {
-    return this.#body.get(name) ?? this.#url.get(name) ?? '';
-  }
-
-  all(name: string): string[] {
-    return [...this.#body.getAll(name), ...this.#url.getAll(name)];
   }
 
   /** @throws LokiApiError */
@@ -128,9 +117,8 @@ function parseSelector(text: string): readonly Matcher[] {
 
 /** The parameters of a request's URL and of the form in its body, if it has one. */
 export function lokiParametersOf(request: FastifyRequest, nowMs: number): LokiParameters {
-  const { searchParams } = new URL(request.raw.url ?? '/', 'http://localhost');
-  const body = request.body instanceof URLSearchParams ? request.body : new URLSearchParams();
-  return new LokiParameters(searchParams, body, nowMs);
+  const { url, body } = sentParameters(request);
+  return new LokiParameters(url, body, nowMs);
 }
 
 /** Whole numbers of more than ten digits are nanoseconds, others seconds; null for what is no time. */

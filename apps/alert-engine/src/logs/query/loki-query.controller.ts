@@ -1,6 +1,8 @@
 import { All, Controller, Get, HttpCode, Param, Post, Req, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { sendChunks } from '../../query/query-reply.ts';
+import { goneSignal } from '../../http/gone-signal.ts';
+import { success } from '../../http/success.ts';
+import { sendChunks } from '../../http/chunked-reply.ts';
 import { LogQueryService } from './log-query-service.ts';
 import { LokiApiError } from './loki-api-error.ts';
 import { LokiErrorFilter } from './loki-error.filter.ts';
@@ -206,17 +208,4 @@ export class LokiQueryController {
 
 function parametersOf(request: FastifyRequest): LokiParameters {
   return lokiParametersOf(request, Date.now());
-}
-
-function success(data: unknown): object {
-  return { status: 'success', data };
-}
-
-/** Ends when the client goes away before it has its answer. */
-function goneSignal(reply: FastifyReply): AbortSignal {
-  const controller = new AbortController();
-  reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) controller.abort();
-  });
-  return controller.signal;
 }

@@ -1,5 +1,5 @@
 import { type LogBatch, type LogEntry, type LogExpr, LogFollower } from '#libs/logql';
-import { nextTurn } from '../../query/loop-turns.ts';
+import { nextTurn } from '../../turns/loop-turns.ts';
 import type { EngineLogs } from '../store/engine-logs.ts';
 import { writeStreams } from './loki-body.ts';
 import type { TailSocket } from './tail-socket.ts';

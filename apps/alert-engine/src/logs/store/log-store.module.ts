@@ -7,7 +7,7 @@ import { DataDirectory, DataDirectoryModule } from '#libs/platform';
 import { Registry } from 'prom-client';
 import { ENGINE_CONFIG, type EngineConfig } from '../../config/engine-config.ts';
 import { MeasuredSegmentStore } from '../../store/measured-segment-store.ts';
-import { createPace, TIMER } from '../../store/store-ports.ts';
+import { createBackgroundPace, TIMER } from '../../store/store-ports.ts';
 import { LOG_STORE } from './engine-logs.ts';
 import { toLogStoreOptions } from './log-store-config.ts';
 import { LogStoreMetrics } from './log-store-metrics.ts';
@@ -50,7 +50,7 @@ import { LogStoreRunner } from './log-store.runner.ts';
           segments,
           blocks,
           TIMER,
-          createPace(),
+          createBackgroundPace(),
           toLogStoreOptions(config.storage.logs, config.limits.logs),
         ),
     },

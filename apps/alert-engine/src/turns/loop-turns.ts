@@ -1,3 +1,5 @@
+import type { Pace } from '#libs/pace';
+
 /** Longest that is computed before the event loop turns. */
 const TURN_MS = 4;
 
@@ -39,5 +41,17 @@ export function createPause(onTurn: () => void = () => {}): () => Promise<void> 
       onTurn();
       resumedMs = performance.now();
     });
+  };
+}
+
+/** Lets work stand back after some milliseconds. @param rest waits for a turn */
+export function createPace(rest: () => Promise<void> = nextTurn): Pace {
+  let resumedMs = performance.now();
+  return {
+    isDue: () => performance.now() - resumedMs >= TURN_MS,
+    rest: async () => {
+      await rest();
+      resumedMs = performance.now();
+    },
   };
 }

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { createGzip, createZstdCompress } from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { nextTurn } from './loop-turns.ts';
+import { nextTurn } from '../turns/loop-turns.ts';
 
 /** Answers shorter than this are not worth compressing. */
 const MIN_COMPRESSED_LENGTH = 1024;

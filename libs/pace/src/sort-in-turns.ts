@@ -1,26 +1,21 @@
-/** Lets long work stand back: whoever does it asks often, and rests when it is time. */
-export interface Pace {
-  /** Whether work has gone on long enough without a pause. Cheap. */
-  isDue(): boolean;
-  /** Resolves when others have had their turn. */
-  rest(): Promise<void>;
-}
+import type { Pace } from './pace.ts';
 
-/** For tests and for programs that have nothing else to do. */
-export const NO_PAUSES: Pace = { isDue: () => false, rest: () => Promise.resolve() };
+const RUN_LENGTH = 1_024;
 
-const CHECK_EVERY = 2_048;
-
-/** Sorts in place, stable, with pauses: merges of runs that double in length. */
+/** Sorts in place, stable, with pauses: short runs at once, then merges of runs that double in length. */
 export async function sortInTurns<T>(
   items: T[],
   compare: (a: T, b: T) => number,
   pace: Pace,
 ): Promise<void> {
+  for (let start = 0; start < items.length; start += RUN_LENGTH) {
+    const run = items.slice(start, start + RUN_LENGTH).toSorted(compare);
+    for (let i = 0; i < run.length; i++) items[start + i] = run[i]!;
+    if (pace.isDue()) await pace.rest();
+  }
   let from = items;
   let to = items.slice();
-  let sinceCheck = 0;
-  for (let width = 1; width < items.length; width *= 2) {
+  for (let width = RUN_LENGTH; width < items.length; width *= 2) {
     for (let start = 0; start < items.length; start += 2 * width) {
       const middle = Math.min(start + width, items.length);
       const end = Math.min(start + 2 * width, items.length);
@@ -30,9 +25,7 @@ export async function sortInTurns<T>(
         const takesLeft =
           left < middle && (right >= end || compare(from[left]!, from[right]!) <= 0);
         to[at] = takesLeft ? from[left++]! : from[right++]!;
-        if (++sinceCheck < CHECK_EVERY) continue;
-        sinceCheck = 0;
-        if (pace.isDue()) await pace.rest();
+        if (at % RUN_LENGTH === 0 && pace.isDue()) await pace.rest();
       }
     }
     [from, to] = [to, from];
