@@ -10,6 +10,17 @@ let folder: string;
 let server: Server;
 let engine: string;
 
+function alert(
+  alertname: string,
+  severity: string,
+  state: string,
+  activeAt: string,
+  value: string,
+) {
+  const annotations = { summary: `${alertname}: \u001b[2J` };
+  return { labels: { alertname, job: 'a', severity }, annotations, state, activeAt, value };
+}
+
 const ANSWERS: Readonly<Record<string, [number, unknown]>> = {
   '/api/v1/query?query=up': [
     200,
@@ -50,13 +61,10 @@ const ANSWERS: Readonly<Record<string, [number, unknown]>> = {
       status: 'success',
       data: {
         alerts: [
-          {
-            labels: { alertname: 'Down', job: 'a' },
-            annotations: { summary: 'a is down' },
-            state: 'firing',
-            activeAt: '2026-01-01T00:00:00Z',
-            value: '0e+00',
-          },
+          alert('Slow', 'warning', 'pending', '2026-01-01T00:03:00Z', '1.5e+00'),
+          alert('Down', 'warning', 'firing', '2026-01-01T00:00:00.5Z', '0e+00'),
+          alert('Gone', 'critical', 'firing', '2026-01-01T00:01:00Z', '+Inf'),
+          alert('Lost', 'critical', 'firing', '2026-01-01T00:02:00Z', '4.428e+03'),
         ],
       },
     },
@@ -103,8 +111,29 @@ describe('binnacle', () => {
       out: expect.stringMatching(/check rules +check/),
     });
   });
+  it.each([[['query', '--help']], [['-h', 'query']], [['query', 'a', 'b', '-h']]])(
+    'says for %j how the command is called',
+    async (args) => {
+      const { code, out } = await run(...args);
+      expect([code, out]).toEqual([0, expect.stringMatching(/^usage: binnacle (query|COMMAND) /)]);
+    },
+  );
+  it('says which commands begin with a word', async () => {
+    const { code, err } = await run('silence', 'nonsense');
+    expect([code, err]).toEqual([2, expect.stringContaining('unknown command "silence nonsense"')]);
+    expect(err).toMatch(/silence ack +acknowledge/);
+    expect(err).not.toMatch(/check rules/);
+    expect(await run('silence', '--help')).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/silence ack +acknowledge/),
+    });
+  });
+  it('takes what stands behind -- as it is', async () => {
+    expect(await run('query', '--', '--help')).toMatchObject({ code: 1 });
+  });
   it.each([
     [[]],
+    [['silence']],
     [['nonsense']],
     [['query']],
     [['query', 'a', 'b']],
@@ -137,10 +166,20 @@ describe('binnacle', () => {
     const { code, err } = await run('query', 'up', '--engine=http://127.0.0.1:1');
     expect([code, err]).toEqual([1, expect.stringContaining('no answer from the engine')]);
   });
-  it('lists alerts', async () => {
-    expect((await run('alerts')).out).toBe(
-      'firing   Down {job="a"} value 0e+00 since 2026-01-01T00:00:00Z\n         a is down\n',
-    );
+  it('lists alerts, the most urgent first, and lets none of them write to the terminal as it likes', async () => {
+    const { out } = await run('alerts');
+    expect(out.replaceAll(/ \([0-9a-z]+\)$/gm, ' (AGE)').split('\n')).toEqual([
+      'firing   critical Lost {job="a"} value 4428 since 2026-01-01T00:02:00Z (AGE)',
+      String.raw`                  Lost: \x1b[2J`,
+      'firing   critical Gone {job="a"} value +Inf since 2026-01-01T00:01:00Z (AGE)',
+      String.raw`                  Gone: \x1b[2J`,
+      'firing   warning  Down {job="a"} value 0 since 2026-01-01T00:00:00Z (AGE)',
+      String.raw`                  Down: \x1b[2J`,
+      'pending  warning  Slow {job="a"} value 1.5 since 2026-01-01T00:03:00Z (AGE)',
+      String.raw`                  Slow: \x1b[2J`,
+      '3 firing (2 critical, 1 warning), 1 pending',
+      '',
+    ]);
   });
   it('checks rule files, telling file and line', async () => {
     const good = join(folder, 'good.yml');

@@ -70,13 +70,25 @@ const COMMANDS: readonly Command[] = [
 export async function runCli(args: readonly string[], io: CommandIo): Promise<ExitCode> {
   const [first] = args;
   if (first === undefined || first === 'help' || first === '--help' || first === '-h') {
-    io.out(helpText());
+    io.out(helpText(COMMANDS));
     return first === undefined ? 2 : 0;
   }
   const command = COMMANDS.find(({ name }) => isPrefix(name.split(' '), args));
   if (command === undefined) {
-    io.err(`binnacle: unknown command ${JSON.stringify(first)}\n${helpText()}`);
+    const group = COMMANDS.filter(({ name }) => name.startsWith(`${first} `));
+    const isGroup = group.length > 0;
+    const text = helpText(isGroup ? group : COMMANDS);
+    if (isGroup && asksForHelp(args)) {
+      io.out(text);
+      return 0;
+    }
+    const words = JSON.stringify(isGroup ? args.slice(0, 2).join(' ') : first);
+    io.err(`binnacle: unknown command ${words}\n${text}`);
     return 2;
+  }
+  if (asksForHelp(args)) {
+    io.out(`usage: binnacle ${command.name} ${command.usage}\n\n${command.summary}\n`);
+    return 0;
   }
   try {
     return await command.run(args.slice(command.name.split(' ').length), io);
@@ -93,8 +105,16 @@ function isPrefix(words: readonly string[], args: readonly string[]): boolean {
   return words.every((word, i) => args[i] === word);
 }
 
-function helpText(): string {
-  const width = Math.max(...COMMANDS.map(({ name }) => name.length));
-  const rows = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
-  return `usage: binnacle COMMAND …\n\n${rows.join('\n')}\n`;
+/** Before `--`, behind which everything is meant as it stands. */
+function asksForHelp(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  const options = end === -1 ? args : args.slice(0, end);
+  return options.includes('--help') || options.includes('-h');
+}
+
+function helpText(commands: readonly Command[]): string {
+  const width = Math.max(...commands.map(({ name }) => name.length));
+  const rows = commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+  const more = 'binnacle COMMAND --help says what a command takes';
+  return `usage: binnacle COMMAND …\n\n${rows.join('\n')}\n\n${more}\n`;
 }

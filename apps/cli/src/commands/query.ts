@@ -119,16 +119,20 @@ async function queryLogs(
   return printAnswer(engineUrl, 'loki/api/v1/query_range', params, isJson, io);
 }
 
+function labelText(labels: Readonly<Record<string, string>>): string {
+  return printable(Labels.fromRecord(labels).toString());
+}
+
 /** `TIME {labels} line` each, the oldest first. */
 function printLines(streams: readonly LogStreamAnswer[], io: CommandIo): void {
   const lines = streams.flatMap(({ stream, values }) => {
-    const labels = Labels.fromRecord(stream).toString();
+    const labels = labelText(stream);
     return values.map(([timeNs, line]) => ({ timeNs: BigInt(timeNs), labels, line }));
   });
   lines.sort((a, b) => (a.timeNs === b.timeNs ? 0 : a.timeNs < b.timeNs ? -1 : 1));
   for (const { timeNs, labels, line } of lines) {
     const time = new Date(Number(timeNs / 1_000_000n)).toISOString();
-    io.out(`${time} ${printable(labels)} ${printable(line)}\n`);
+    io.out(`${time} ${labels} ${printable(line)}\n`);
   }
 }
 
@@ -156,20 +160,20 @@ async function printAnswer(
   switch (data.resultType) {
     case 'scalar':
     case 'string':
-      io.out(`${data.result[1]}\n`);
+      io.out(`${printable(data.result[1])}\n`);
       break;
     case 'streams':
       printLines(data.result, io);
       break;
     case 'vector':
       for (const { metric, value } of data.result) {
-        if (value) io.out(`${Labels.fromRecord(metric).toString()} ${value[1]} @${value[0]}\n`);
+        if (value) io.out(`${labelText(metric)} ${value[1]} @${value[0]}\n`);
       }
       break;
     case 'matrix':
       for (const { metric, values = [] } of data.result) {
         const points = values.map(([seconds, value]) => `${value} @${seconds}`).join('\n  ');
-        io.out(`${Labels.fromRecord(metric).toString()}\n  ${points}\n`);
+        io.out(`${labelText(metric)}\n  ${points}\n`);
       }
       break;
   }
