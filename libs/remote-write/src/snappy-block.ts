@@ -30,14 +30,17 @@ export function uncompressBlock(block: Buffer, maxBytes: number): Buffer {
   throw malformed('it decompressed to text');
 }
 
+/** Otherwise a block keeps the room for the largest it might have become, until it is collected. */
+const COMPRESSION = { copyOutputData: true } as const;
+
 /** Compresses into a snappy block. */
 export function compressBlock(bytes: Buffer): Buffer {
-  return compressSync(bytes);
+  return compressSync(bytes, COMPRESSION);
 }
 
 /** The same off the event loop, for what is large. The bytes must stay as they are until it is done. */
 export function compressBlockInBackground(bytes: Buffer): Promise<Buffer> {
-  return compress(bytes);
+  return compress(bytes, COMPRESSION);
 }
 
 function declaredLength(block: Buffer): number {

@@ -57,15 +57,31 @@ export interface SampleExemplar {
   readonly timeMs: number;
 }
 
-/** Collects a batch. Series are added one after the other, each followed by its samples. */
+/** What a batch was made of, for the next one that is likely to be of the same series. */
+type BatchShape = Pick<SampleBatch, 'labels' | 'metadata'>;
+
+const NO_SHAPE: BatchShape = { labels: [], metadata: null };
+const NO_TIMES = new Float64Array(0);
+
+/**
+ * Collects a batch. Series are added one after the other, each followed by its samples.
+ *
+ * A batch of the same series as an earlier one shares its `labels` and `metadata` with it: a target has the same series in
+ * each scrape, so that nothing is made for them, and what is known of these arrays can be remembered by whoever gets them.
+ */
 export class SampleBatchBuilder {
+  /** What this batch is like as far as it goes; its own columns begin where it is not. */
+  #shape = NO_SHAPE;
+  #isAlike = true;
   #labels: Labels[] = [];
-  #firstSample = new Uint32Array(64);
-  #timesMs = new Float64Array(64);
-  #values = new Float64Array(64);
+  #metadata: (SeriesMetadata | null)[] | null = null;
+  #seriesCount = 0;
+  /** Null as long as each series has one sample. */
+  #firstSample: Uint32Array | null = null;
+  #timesMs = NO_TIMES;
+  #values = NO_TIMES;
   #histograms: (FloatHistogram | null)[] | null = null;
   #startTimesMs: Float64Array | null = null;
-  #metadata: (SeriesMetadata | null)[] | null = null;
   #exemplars: Map<number, readonly SampleExemplar[]> | null = null;
   #sampleCount = 0;
 
@@ -75,7 +91,7 @@ export class SampleBatchBuilder {
   }
 
   get seriesCount(): number {
-    return this.#labels.length;
+    return this.#seriesCount;
   }
 
   get sampleCount(): number {
@@ -84,18 +100,30 @@ export class SampleBatchBuilder {
 
   /** Makes room for so many series of one sample each; of use while the builder is empty. */
   expect(series: number): void {
-    if (this.#labels.length > 0 || series < this.#timesMs.length) return;
-    this.#firstSample = new Uint32Array(series + 1);
+    if (this.#seriesCount > 0 || series < this.#timesMs.length) return;
     this.#timesMs = new Float64Array(series);
     this.#values = new Float64Array(series);
   }
 
+  /** Says that a batch like this one is likely to come; of use while the builder is empty. */
+  expectLike(shape: BatchShape): void {
+    if (this.#seriesCount > 0) return;
+    this.expect(shape.labels.length);
+    this.#shape = shape;
+    this.#isAlike = true;
+  }
+
   /** Begins the next series. */
   addSeries(labels: Labels, metadata: SeriesMetadata | null = null): void {
-    if (this.#labels.length + 1 >= this.#firstSample.length) {
-      this.#firstSample = doubled(this.#firstSample, Uint32Array);
+    const series = this.#seriesCount++;
+    if (this.#firstSample !== null) this.#noteFirstSample(series);
+    else if (series !== this.#sampleCount) this.#firstSample = this.#unevenFrom(series);
+    if (this.#isAlike) {
+      const shape = this.#shape;
+      const known = shape.metadata === null ? null : shape.metadata[series];
+      if (shape.labels[series] === labels && known === metadata) return;
+      this.#ownColumns(series);
     }
-    this.#firstSample[this.#labels.length] = this.#sampleCount;
     if (metadata !== null || this.#metadata !== null) {
       this.#metadata ??= this.#labels.map(() => null);
       this.#metadata.push(metadata);
@@ -141,11 +169,14 @@ export class SampleBatchBuilder {
 
   /** Takes back everything after the first `seriesCount` series, as when a scrape fails half way. */
   truncate(seriesCount: number): void {
-    assert(seriesCount <= this.#labels.length, 'truncate beyond the end');
-    if (seriesCount === this.#labels.length) return;
-    this.#sampleCount = this.#firstSample[seriesCount]!;
-    this.#labels.length = seriesCount;
-    if (this.#metadata !== null) this.#metadata.length = seriesCount;
+    assert(seriesCount <= this.#seriesCount, 'truncate beyond the end');
+    if (seriesCount === this.#seriesCount) return;
+    this.#sampleCount = this.#firstSample?.[seriesCount] ?? seriesCount;
+    this.#seriesCount = seriesCount;
+    if (!this.#isAlike) {
+      this.#labels.length = seriesCount;
+      if (this.#metadata !== null) this.#metadata.length = seriesCount;
+    }
     for (const sample of this.#exemplars?.keys() ?? []) {
       if (sample >= this.#sampleCount) this.#exemplars!.delete(sample);
     }
@@ -154,34 +185,65 @@ export class SampleBatchBuilder {
     }
   }
 
-  /** The batch so far; the builder is empty afterwards and shares nothing with it. */
+  /** The batch so far; the builder is empty afterwards and shares nothing with it that either would change. */
   take(): SampleBatch {
-    this.#firstSample[this.#labels.length] = this.#sampleCount;
+    const series = this.#seriesCount;
+    if (this.#firstSample !== null) this.#noteFirstSample(series);
+    else if (series !== this.#sampleCount) this.#firstSample = this.#unevenFrom(series);
+    if (this.#isAlike && series !== this.#shape.labels.length) this.#ownColumns(series);
+    const { labels, metadata } = this.#isAlike
+      ? this.#shape
+      : { labels: this.#labels, metadata: this.#metadata };
     const batch = {
-      labels: this.#labels,
-      firstSample: this.#firstSample,
+      labels,
+      firstSample: this.#firstSample ?? oneEach(series),
       sampleCount: this.#sampleCount,
       timesMs: this.#timesMs,
       values: this.#values,
       histograms: this.#histograms,
       startTimesMs: this.#startTimesMs,
-      metadata: this.#metadata,
+      metadata,
       exemplars: this.#exemplars,
     };
+    this.#shape = NO_SHAPE;
+    this.#isAlike = true;
     this.#labels = [];
-    this.#firstSample = new Uint32Array(64);
-    this.#timesMs = new Float64Array(64);
-    this.#values = new Float64Array(64);
+    this.#metadata = null;
+    this.#seriesCount = 0;
+    this.#firstSample = null;
+    this.#timesMs = this.#values = NO_TIMES;
     this.#histograms = null;
     this.#startTimesMs = null;
-    this.#metadata = null;
     this.#exemplars = null;
     this.#sampleCount = 0;
     return batch;
   }
 
+  /** From here on the batch is not like the earlier one. */
+  #ownColumns(series: number): void {
+    const { labels, metadata } = this.#shape;
+    this.#isAlike = false;
+    this.#labels = labels.slice(0, series);
+    this.#metadata = metadata?.slice(0, series) ?? null;
+  }
+
+  /** The column where the series before the last were the first not to have one sample each. */
+  #unevenFrom(series: number): Uint32Array {
+    const column = new Uint32Array(Math.max(64, series * 2, this.#timesMs.length + 1));
+    for (let i = 0; i < series; i++) column[i] = i;
+    column[series] = this.#sampleCount;
+    return column;
+  }
+
+  #noteFirstSample(series: number): void {
+    if (series >= this.#firstSample!.length) {
+      this.#firstSample = doubled(this.#firstSample!, Uint32Array);
+    }
+    this.#firstSample![series] = this.#sampleCount;
+  }
+
   #place(timeMs: number): number {
-    assert(this.#labels.length > 0, 'a sample without a series');
+    assert(this.#seriesCount > 0, 'a sample without a series');
     if (this.#sampleCount >= this.#timesMs.length) {
       this.#timesMs = doubled(this.#timesMs, Float64Array);
       this.#values = doubled(this.#values, Float64Array);
@@ -202,4 +264,17 @@ function doubled<T extends Uint32Array | Float64Array>(
   const grown = new Column(Math.max(64, column.length * 2));
   grown.set(column);
   return grown;
+}
+
+/** Batches of more series have a column of their own. */
+const MAX_SHARED = 0x1_0000;
+let shared = new Uint32Array(0);
+
+/** The column of so many series of one sample each: the same for all batches, and longer than it has to be. */
+function oneEach(series: number): Uint32Array {
+  if (series < shared.length) return shared;
+  const column = new Uint32Array(Math.max(1_024, series + 1, Math.min(series * 2, MAX_SHARED)));
+  for (let i = 0; i < column.length; i++) column[i] = i;
+  if (series < MAX_SHARED) shared = column;
+  return column;
 }

@@ -1,6 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { Labels } from '#libs/labels';
-import { isStaleMarker, SampleBatchBuilder, STALE_MARKER, writeStaleMarker } from './index.ts';
+import {
+  isStaleMarker,
+  type SampleBatch,
+  SampleBatchBuilder,
+  type SeriesMetadata,
+  STALE_MARKER,
+  writeStaleMarker,
+} from './index.ts';
 
 const up = Labels.fromRecord({ __name__: 'up' });
 const down = Labels.fromRecord({ __name__: 'down' });
@@ -68,5 +75,102 @@ describe('SampleBatchBuilder', () => {
     const batch = builder.take();
     expect(batch.firstSample[1_000]).toBe(1_000);
     expect(batch.timesMs[999]).toBe(999);
+  });
+  describe('told of an earlier batch', () => {
+    const note: SeriesMetadata = { family: 'up', type: 'gauge', help: '', unit: '' };
+    const batchOf = (
+      series: readonly (readonly [Labels, SeriesMetadata | null])[],
+      like?: SampleBatch,
+    ): SampleBatch => {
+      const builder = new SampleBatchBuilder();
+      if (like !== undefined) builder.expectLike(like);
+      for (const [labels, metadata] of series) {
+        builder.addSeries(labels, metadata);
+        builder.addSample(1, 1);
+      }
+      return builder.take();
+    };
+    const first = batchOf([
+      [up, note],
+      [down, null],
+    ]);
+    it('shares the columns of one that is alike, and takes its own samples', () => {
+      const next = batchOf(
+        [
+          [up, note],
+          [down, null],
+        ],
+        first,
+      );
+      expect([next.labels === first.labels, next.metadata === first.metadata]).toEqual([
+        true,
+        true,
+      ]);
+      expect(next.values).not.toBe(first.values);
+      expect(next.sampleCount).toBe(2);
+    });
+    it.each([
+      ['ends earlier', [[up, note]]],
+      [
+        'goes on',
+        [
+          [up, note],
+          [down, null],
+          [up, null],
+        ],
+      ],
+      [
+        'is of other series',
+        [
+          [up, note],
+          [up, null],
+        ],
+      ],
+      [
+        'knows something else of one',
+        [
+          [up, null],
+          [down, null],
+        ],
+      ],
+      ['is empty', []],
+    ] as const)('has its own where it %s', (_what, series) => {
+      const next = batchOf(series, first);
+      expect(next.labels).toEqual(series.map(([labels]) => labels));
+      expect(series.map((_, i) => next.metadata?.[i] ?? null)).toEqual(series.map(([, m]) => m));
+      expect(first.labels).toEqual([up, down]);
+      expect(first.metadata).toEqual([note, null]);
+    });
+    it('takes back what was alike', () => {
+      const builder = new SampleBatchBuilder();
+      builder.expectLike(first);
+      builder.addSeries(up, note);
+      builder.addSample(1, 1);
+      builder.addSeries(down);
+      builder.addSample(1, 2);
+      builder.truncate(0);
+      builder.addSeries(down);
+      builder.addSample(2, 3);
+      const batch = builder.take();
+      expect(batch.labels).toEqual([down]);
+      expect([batch.sampleCount, batch.values[0], batch.firstSample[1]]).toEqual([1, 3, 1]);
+      expect(first.labels).toEqual([up, down]);
+    });
+  });
+  it.each([
+    ['none', [0, 1, 1]],
+    ['several', [1, 2, 1]],
+    ['several at the end', [1, 1, 3]],
+    ['none at the end', [1, 1, 0]],
+    ['one each', [1, 1, 1]],
+  ])('says where the samples of each series are, where one has %s', (_what, counts) => {
+    const builder = new SampleBatchBuilder();
+    const firsts = [0];
+    for (const count of counts) {
+      builder.addSeries(up);
+      for (let i = 0; i < count; i++) builder.addSample(i, i);
+      firsts.push(firsts.at(-1)! + count);
+    }
+    expect([...builder.take().firstSample.subarray(0, 4)]).toEqual(firsts);
   });
 });

@@ -155,8 +155,8 @@ export class TargetScraper {
   /** Whether the body may have exemplars; whether it may say when series were created. */
   #hasExemplars = false;
   #hasCreationTimes = false;
-  /** Series of the last batch. */
-  #lastSize = 0;
+  /** The last batch, without its samples: the next is likely to be of the same series. */
+  #lastShape: Pick<SampleBatch, 'labels' | 'metadata'> = { labels: [], metadata: null };
   #areReportsLive = false;
   #lastTimeMs = -Infinity;
 
@@ -197,7 +197,7 @@ export class TargetScraper {
     const tally = new Tally();
     this.#round++;
     this.#cache.rewind();
-    this.#builder.expect(this.#lastSize);
+    this.#builder.expectLike(this.#lastShape);
     if (this.#guard?.beginScrape(timeMs) === true) this.#cache.forgetRow(GUARDED);
     this.#lastTimeMs = Math.max(this.#lastTimeMs, timeMs);
     let error = '';
@@ -232,9 +232,10 @@ export class TargetScraper {
       this.#rules.limits.samples === Infinity ? 0 : this.#rules.limits.samples,
       bodyBytes,
     ]);
-    this.#lastSize = this.#builder.seriesCount;
+    const batch = this.#builder.take();
+    this.#lastShape = { labels: batch.labels, metadata: batch.metadata };
     return {
-      batch: this.#builder.take(),
+      batch,
       isUp,
       error,
       warning,
