@@ -2,6 +2,7 @@ import type { Labels } from '#libs/labels';
 import { BYTES, FIXED64, ProtobufWriter, VARINT } from '#libs/protobuf';
 import type { SampleBatch, SampleExemplar, SeriesMetadata, SeriesType } from '#libs/samples';
 import type { SampleSlice } from './sample-slice.ts';
+import { isPlain, SeriesTemplate, SeriesTemplates } from './series-template.ts';
 import { writeHistogram } from './write-histogram.ts';
 
 /** The versions of the protocol, called by their message as in Prometheus's `protobuf_message`. */
@@ -58,15 +59,22 @@ const TYPE_NUMBERS: Readonly<Record<SeriesType, number>> = {
   stateset: 7,
 };
 
+/** Whoever sends fewer at once has time to write labels, and better uses for the memory of templates. */
+const MIN_TEMPLATED_SAMPLES = 5_000;
+
 /** What a batch of samples and a window on a store's have in common. */
 type SampleColumns = Pick<SampleBatch, 'timesMs' | 'values' | 'histograms' | 'startTimesMs'>;
 
-/** Encodes samples as remote-write messages, uncompressed. It keeps its buffers from one message to the next. */
+/**
+ * Encodes samples as remote-write messages, uncompressed. It keeps its buffers from one message to the next, and in version 1
+ * what it wrote of large batches, for others with the same array of labels.
+ */
 export class WriteEncoder {
   readonly #message: WriteMessage;
   readonly #writer = new ProtobufWriter();
   readonly #seriesWriter = new ProtobufWriter();
   readonly #sendsExemplars: boolean;
+  readonly #templates = new SeriesTemplates();
 
   /** @param options whether exemplars are written; by default they are */
   constructor(message: WriteMessage, options: { readonly sendsExemplars?: boolean } = {}) {
@@ -84,25 +92,50 @@ export class WriteEncoder {
   #encodeV1(slices: readonly SampleSlice[]): Buffer {
     const writer = this.#writer;
     writer.clear();
+    const usesTemplates = sampleCountOf(slices) >= MIN_TEMPLATED_SAMPLES;
     for (const slice of slices) {
-      const { batch, end } = slice;
-      let sample = slice.start;
-      for (let series = slice.firstSeries; sample < end; series++) {
-        const seriesEnd = Math.min(batch.firstSample[series + 1]!, end);
-        if (sample >= seriesEnd) continue;
-        writer.writeVarint(V1_SERIES);
-        const message = writer.beginMessage();
-        writeTimeSeries(writer, batch.labels[series]!, batch, sample, seriesEnd);
-        if (this.#sendsExemplars && batch.exemplars !== null) {
-          for (let i = sample; i < seriesEnd; i++) {
-            for (const exemplar of batch.exemplars.get(i) ?? []) writeV1Exemplar(writer, exemplar);
-          }
-        }
-        sample = seriesEnd;
-        writer.endMessage(message);
+      const { batch, firstSeries, start, end } = slice;
+      const mayHaveExemplars = this.#sendsExemplars && batch.exemplars !== null;
+      if (!usesTemplates || mayHaveExemplars || !isPlain(batch)) {
+        this.#writeV1Series(slice, null);
+        continue;
+      }
+      const template = this.#templates.find(batch.labels);
+      if (template !== null) {
+        writer.append(template.fill(batch, firstSeries, firstSeries + end - start));
+        continue;
+      }
+      const isWhole = end - start === batch.sampleCount;
+      const ends = isWhole && this.#templates.wants(batch.labels) ? new Uint32Array(end) : null;
+      const from = writer.length;
+      this.#writeV1Series(slice, ends);
+      if (ends !== null) {
+        this.#templates.keep(batch.labels, new SeriesTemplate(writer.written.subarray(from), ends));
       }
     }
     return writer.written;
+  }
+
+  /** @param ends takes, by series, where it ends from where the first begins; null where nobody wants to know */
+  #writeV1Series({ batch, firstSeries, start, end }: SampleSlice, ends: Uint32Array | null): void {
+    const writer = this.#writer;
+    const from = writer.length;
+    let sample = start;
+    for (let series = firstSeries; sample < end; series++) {
+      const seriesEnd = Math.min(batch.firstSample[series + 1]!, end);
+      if (sample >= seriesEnd) continue;
+      writer.writeVarint(V1_SERIES);
+      const message = writer.beginMessage();
+      writeTimeSeries(writer, batch.labels[series]!, batch, sample, seriesEnd);
+      if (this.#sendsExemplars && batch.exemplars !== null) {
+        for (let i = sample; i < seriesEnd; i++) {
+          for (const exemplar of batch.exemplars.get(i) ?? []) writeV1Exemplar(writer, exemplar);
+        }
+      }
+      sample = seriesEnd;
+      writer.endMessage(message);
+      if (ends !== null) ends[series] = writer.length - from;
+    }
   }
 
   #encodeV2(slices: readonly SampleSlice[]): Buffer {
@@ -141,6 +174,12 @@ export class WriteEncoder {
     writer.append(body.written);
     return writer.written;
   }
+}
+
+function sampleCountOf(slices: readonly SampleSlice[]): number {
+  let count = 0;
+  for (const { start, end } of slices) count += end - start;
+  return count;
 }
 
 /** A message of version 1 that has nothing but metadata; with version 2 they come with their series. */
