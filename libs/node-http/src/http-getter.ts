@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import { Agent } from './agent.ts';
 import { type ConnectGuard, guardedConnector } from './connect-guard.ts';
 import { type Answer, AnswerReader } from './answer-reader.ts';
+import { withDeadline } from './deadline.ts';
 import { HttpGetError, toHttpGetError } from './http-get-error.ts';
 import type { TlsOptions } from './http-credentials.ts';
 import { isText, LineCounter } from './line-counter.ts';
@@ -73,26 +74,8 @@ export class HttpGetter {
   }
 
   /** @throws HttpGetError */
-  async get(request: HttpGetRequest): Promise<HttpGetResponse> {
-    const deadline = new AbortController();
-    const timer = setTimeout(() => {
-      deadline.abort(
-        new HttpGetError('timeout', `no complete answer within ${request.timeoutMs} ms`),
-      );
-    }, request.timeoutMs);
-    const giveUp = () => deadline.abort(new HttpGetError('aborted', 'the request was given up'));
-    if (request.signal?.aborted === true) giveUp();
-    request.signal?.addEventListener('abort', giveUp, { once: true });
-    try {
-      return await this.#follow(request, deadline.signal);
-    } catch (error) {
-      // An abort may surface as whatever the stream or socket made of it.
-      if (deadline.signal.aborted) throw deadline.signal.reason;
-      throw toHttpGetError(error);
-    } finally {
-      clearTimeout(timer);
-      request.signal?.removeEventListener('abort', giveUp);
-    }
+  get(request: HttpGetRequest): Promise<HttpGetResponse> {
+    return withDeadline(request, (signal) => this.#follow(request, signal));
   }
 
   /** Takes no more requests and drops each connection once its request is done. */

@@ -2,7 +2,8 @@ import type { Readable } from 'node:stream';
 import { Agent } from './agent.ts';
 import type { HttpClientConfig } from '#libs/discovery';
 import { credentialHeaders, tlsConnectionOptions } from './http-credentials.ts';
-import { HttpGetError, toHttpGetError } from './http-get-error.ts';
+import { withDeadline } from './deadline.ts';
+import { HttpGetError } from './http-get-error.ts';
 import { decodeBody } from './read-bounded.ts';
 
 /** How long the files of a `tls_config` are trusted before they are looked at again. */
@@ -55,19 +56,17 @@ export class HttpPoster {
 
   /** @throws HttpGetError, SecretFileError */
   async post(request: HttpPost): Promise<HttpPostAnswer> {
-    const deadline = AbortSignal.timeout(request.timeoutMs);
-    const signals = request.signal === undefined ? [deadline] : [deadline, request.signal];
     const { baseDir, http, userAgent } = this.#options;
     const credentials = await credentialHeaders(http, baseDir);
     const agent = await this.#connect();
-    try {
+    return withDeadline(request, async (signal) => {
       const response = await agent.request({
         origin: this.#url.origin,
         path: this.#url.pathname + this.#url.search,
         method: 'POST',
         headers: [['user-agent', userAgent], ...request.headers, ...credentials].flat(),
         body: request.body,
-        signal: AbortSignal.any(signals),
+        signal,
         headersTimeout: 0,
         bodyTimeout: 0,
       });
@@ -78,16 +77,7 @@ export class HttpPoster {
       }
       const body = await readAnswer(response.body, request, headers.get('content-encoding') ?? '');
       return { status: response.statusCode, headers, body };
-    } catch (error) {
-      if (deadline.aborted) {
-        const message = `no complete answer within ${request.timeoutMs} ms`;
-        throw new HttpGetError('timeout', message, { cause: error });
-      }
-      if (request.signal?.aborted === true) {
-        throw new HttpGetError('aborted', 'the request was given up', { cause: error });
-      }
-      throw toHttpGetError(error);
-    }
+    });
   }
 
   /** Drops the connections; requests under way fail. */

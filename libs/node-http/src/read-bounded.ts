@@ -1,4 +1,4 @@
-import { createGunzip, type Gunzip, gunzipSync } from 'node:zlib';
+import { createGunzip, type Gunzip, gunzipSync, type ZlibOptions } from 'node:zlib';
 import { errorCode } from '#libs/node-files';
 import { HttpGetError } from './http-get-error.ts';
 import type { LineCounter } from './line-counter.ts';
@@ -61,20 +61,20 @@ function unpackedLength(body: Buffer): number {
   return Math.max(MIN_CHUNK, Math.min(told, body.length * MAX_DEFLATE_RATIO, MAX_FIRST_CHUNK));
 }
 
-/** What `info` asks for, which the types do not know. */
-interface Unpacked {
-  readonly buffer: Buffer;
-  readonly engine: Gunzip;
-}
+/** The types do not know what `info` asks for. */
+const gunzip: (
+  body: Buffer,
+  options: ZlibOptions,
+) => Buffer | { readonly buffer: Buffer; readonly engine: Gunzip } = gunzipSync;
 
 /** @returns null where it is longer than it says, so that it has to be looked at while it is unpacked */
 function unpackAtOnce(body: Buffer, length: number): Buffer | null {
   try {
-    const options = { maxOutputLength: length, chunkSize: length, info: true };
-    const { buffer, engine } = gunzipSync(body, options) as unknown as Unpacked;
+    const unpacked = gunzip(body, { maxOutputLength: length, chunkSize: length, info: true });
+    if (Buffer.isBuffer(unpacked)) return unpacked;
     // What unpacked it stays until all of the heap is collected, and so would the body with it.
-    Reflect.set(engine, '_outBuffer', null);
-    return buffer;
+    Reflect.set(unpacked.engine, '_outBuffer', null);
+    return unpacked.buffer;
   } catch (error) {
     if (errorCode(error) === 'ERR_BUFFER_TOO_LARGE') return null;
     throw error;

@@ -12,6 +12,19 @@ import {
 const up = Labels.fromRecord({ __name__: 'up' });
 const down = Labels.fromRecord({ __name__: 'down' });
 
+function batchOf(
+  series: readonly (readonly [Labels, SeriesMetadata | null])[],
+  like?: SampleBatch,
+): SampleBatch {
+  const builder = new SampleBatchBuilder();
+  if (like !== undefined) builder.expectLike(like);
+  for (const [labels, metadata] of series) {
+    builder.addSeries(labels, metadata);
+    builder.addSample(1, 1);
+  }
+  return builder.take();
+}
+
 describe('the stale marker', () => {
   it('is recognised by its bits and told from other NaNs', () => {
     const values = new Float64Array([1, Number.NaN, 0]);
@@ -78,18 +91,6 @@ describe('SampleBatchBuilder', () => {
   });
   describe('told of an earlier batch', () => {
     const note: SeriesMetadata = { family: 'up', type: 'gauge', help: '', unit: '' };
-    const batchOf = (
-      series: readonly (readonly [Labels, SeriesMetadata | null])[],
-      like?: SampleBatch,
-    ): SampleBatch => {
-      const builder = new SampleBatchBuilder();
-      if (like !== undefined) builder.expectLike(like);
-      for (const [labels, metadata] of series) {
-        builder.addSeries(labels, metadata);
-        builder.addSample(1, 1);
-      }
-      return builder.take();
-    };
     const first = batchOf([
       [up, note],
       [down, null],
