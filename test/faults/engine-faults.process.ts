@@ -9,6 +9,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread } from 'node:worker_threads';
+import { DEFAULT_LOG_STORE_OPTIONS } from '#libs/log-store';
 import { FileBlockFiles, FileSegmentStore } from '#libs/node-files';
 import {
   BlockArchive,
@@ -202,10 +203,14 @@ function damageStore(): void {
         return original.call(this, Number(oldestMs) + faults.retentionAheadMs, maxBytes);
       },
   );
-  const { blockMs, graceMs, segmentBytes } = faults;
+  const { blockMs, graceMs, segmentBytes, lineBlockBytes } = faults;
   if (blockMs !== null) Reflect.set(DEFAULT_TIERED_OPTIONS, 'blockMs', blockMs);
   if (graceMs !== null) Reflect.set(DEFAULT_TIERED_OPTIONS, 'graceMs', graceMs);
   if (segmentBytes !== null) Reflect.set(DEFAULT_LOG_OPTIONS, 'segmentBytes', segmentBytes);
+  if (lineBlockBytes !== null) {
+    Reflect.set(DEFAULT_LOG_STORE_OPTIONS, 'blockLogBytes', lineBlockBytes);
+    Reflect.set(DEFAULT_LOG_STORE_OPTIONS, 'leastJoinedBlocks', 3);
+  }
 }
 
 function moveClock(): void {

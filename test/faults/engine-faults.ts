@@ -42,6 +42,8 @@ export interface EngineFaults {
   readonly blockMs: number | null;
   readonly graceMs: number | null;
   readonly segmentBytes: number | null;
+  /** Lines move to a block when so much of them is in the log, and three such blocks are joined. */
+  readonly lineBlockBytes: number | null;
 }
 
 export const NO_FAULTS: EngineFaults = {
@@ -58,4 +60,5 @@ export const NO_FAULTS: EngineFaults = {
   blockMs: null,
   graceMs: null,
   segmentBytes: null,
+  lineBlockBytes: null,
 };

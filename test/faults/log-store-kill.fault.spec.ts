@@ -5,8 +5,9 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/gl
 import { LogStore } from '#libs/log-store';
 import { FileBlockFiles, FileSegmentStore } from '#libs/node-files';
 import { NO_PAUSES } from '#libs/pace';
-import { eventually, temporaryFolder } from '../support/processes.ts';
+import { eventually, getText, temporaryFolder } from '../support/processes.ts';
 import { storedLines } from '../support/stored-lines.ts';
+import type { EngineFaults } from './engine-faults.ts';
 import { type Engine, ensureBuilt, startEngine } from './faulty-engine.ts';
 import { randomFrom } from './random-from.ts';
 
@@ -60,19 +61,36 @@ async function write(url: string, writer: number, ledger: Ledger): Promise<void>
   }
 }
 
+/** Blocks are written and joined all the time. */
+const BUSY = { lineBlockBytes: 16 * 1_024, intervalsMs: { 10_000: 20 } };
+
 /** Starts the engine, writes to it, and kills it `lifeMs` after it took more lines. */
-async function liveAndDie(ledger: Ledger, lifeMs: number): Promise<void> {
-  engine = await startEngine(dataDir);
+async function liveAndDie(
+  ledger: Ledger,
+  lifeMs: number,
+  faults: Partial<EngineFaults> = {},
+  until: (alive: Engine) => Promise<unknown> = async () => {},
+): Promise<void> {
+  engine = await startEngine(dataDir, { faults });
   const { url } = engine;
   const before = ledger.acknowledged.size;
   const writing = Promise.all(Array.from({ length: WRITERS }, (_, i) => write(url, i, ledger)));
   await eventually('lines to be taken', () =>
     ledger.acknowledged.size > before + 100 ? true : null,
   );
+  await until(engine);
   await sleep(lifeMs);
   await engine.process.stop('SIGKILL');
   engine = null;
   await writing;
+}
+
+async function untilJoined({ url }: Engine): Promise<unknown> {
+  return eventually('blocks to be joined', async () => {
+    const metrics = await getText(`${url}/metrics`);
+    const joined = /^binnacle_logstore_blocks_joined_total (\d+)/m.exec(metrics ?? '')?.[1];
+    return Number(joined ?? 0) > 0 ? true : null;
+  });
 }
 
 /** What a start finds. */
@@ -92,7 +110,8 @@ describe(`kill -9 of the engine while it takes log lines (FAULT_SEED=${SEED})`, 
   it(`loses no acknowledged line in ${ROUNDS} kills, and has none twice`, async () => {
     const random = randomFrom(SEED);
     const ledger = new Ledger();
-    for (let round = 0; round < ROUNDS; round++) await liveAndDie(ledger, random() * 300);
+    await liveAndDie(ledger, 0, BUSY, untilJoined);
+    for (let round = 0; round < ROUNDS; round++) await liveAndDie(ledger, random() * 600, BUSY);
     const found = await readBack();
     const known = new Set(found);
     expect([...ledger.acknowledged].filter((line) => !known.has(line))).toEqual([]);

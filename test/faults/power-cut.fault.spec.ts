@@ -1,11 +1,12 @@
 import { afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeOnLoopDisk, LoopDisk } from '../support/loop-disk.ts';
 import { eventually, type RunningProcess, startProcess } from '../support/processes.ts';
 import { FastLife } from './fast-life.ts';
 import { type Engine, ensureBuilt, FAULTS, untilListening, untilReady } from './faulty-engine.ts';
+import { haltProcess } from './halt-process.ts';
 import { readBack, untilAcknowledged } from './ledger-traffic.ts';
 import { randomFrom } from './random-from.ts';
 import type { SampleLedger } from './sample-ledger.ts';
@@ -32,25 +33,13 @@ function forEachDisk(): void {
   });
 }
 
-/** Halts a process between two of its system calls. */
-async function halt({ child }: RunningProcess): Promise<void> {
-  child.kill('SIGSTOP');
-  await eventually('all threads to halt', async () => {
-    for (const thread of await readdir(`/proc/${child.pid}/task`)) {
-      const stat = await readFile(`/proc/${child.pid}/task/${thread}/stat`, 'utf8');
-      if (stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3) !== 'T') return null;
-    }
-    return true;
-  });
-}
-
 /** What of a ledger is missing on the disk as it would be after a power cut at this moment. */
 async function auditAfterCut(
   life: FastLife,
   running: RunningProcess,
 ): Promise<ReturnType<SampleLedger['audit']>> {
   const obligations = life.ledger.snapshot();
-  await halt(running);
+  await haltProcess(running);
   const place = await disk.mountAfterPowerCut();
   running.child.kill('SIGCONT');
   // It names a process that a power cut would have ended.
@@ -97,7 +86,7 @@ async function lostInCut(ignoresSync: boolean): Promise<string[]> {
     const keys = keysIn(running.output());
     return keys.length > 50 + random() * 200 ? keys : null;
   });
-  await halt(running);
+  await haltProcess(running);
   const place = await disk.mountAfterPowerCut();
   await running.stop('SIGKILL');
   const reader = runState(join(place, 'state.db'), 'list');

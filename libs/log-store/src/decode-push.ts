@@ -5,6 +5,7 @@ import { RemoteWriteError, uncompressBlock } from '#libs/remote-write';
 import { type LineBatch, LineBatchBuilder } from './line-batch.ts';
 import { Nanos } from './nanos.ts';
 import { DEFAULT_PUSH_LIMITS, PushError, type PushLimits, tooMany } from './push-error.ts';
+import { releaseBytes } from './release-bytes.ts';
 import { StreamTexts } from './stream-text.ts';
 
 /** Largest push over the wire and after decompression. JSON is less, since it takes more to parse. */
@@ -40,6 +41,7 @@ export class PushDecoder {
   readonly #texts = new StreamTexts();
   readonly #time = new Nanos();
   #builder = new LineBatchBuilder(Buffer.alloc(0));
+  #message: Buffer | null = null;
 
   constructor(limits: PushLimits = DEFAULT_PUSH_LIMITS) {
     this.#limits = limits;
@@ -51,6 +53,7 @@ export class PushDecoder {
    */
   decode(body: Buffer): LineBatch {
     const message = uncompress(body);
+    this.#message = message;
     // One large push must not keep its memory for good.
     if (this.#builder.count > MAX_KEPT_LINES) this.#builder = new LineBatchBuilder(message);
     else this.#builder.restart(message);
@@ -60,6 +63,12 @@ export class PushDecoder {
       if (!(error instanceof ProtobufError)) throw error;
       throw new PushError('malformed_push', `no push: ${error.message}`, { cause: error });
     }
+  }
+
+  /** Gives back the memory of what was decoded last, once its lines are stored. */
+  release(): void {
+    if (this.#message !== null) releaseBytes(this.#message);
+    this.#message = null;
   }
 }
 

@@ -22,4 +22,5 @@ export {
 export { MAX_TIME_NS, Nanos } from './nanos.ts';
 export { otlpLines, type OtlpLines } from './otlp-lines.ts';
 export { PushError, type PushFailure } from './push-error.ts';
+export { releaseBytes } from './release-bytes.ts';
 export type { LineReplayProgress, LineReplayReport } from './replay-lines.ts';

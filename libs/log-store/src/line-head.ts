@@ -385,6 +385,7 @@ export class LineHead {
 /** The open chunk as it is now; its lines are put in order when they are asked for. */
 function snapshotOf(streamId: number, open: OpenChunk): ChunkRef {
   const { minLow, minHigh, maxLow, maxHigh, count, byteLength } = open;
+  open.share();
   return {
     streamId,
     minLow,

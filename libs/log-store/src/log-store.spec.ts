@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Matcher } from '#libs/labels';
-import { lineBatchOf } from './line-batch.ts';
+import { lineBatchOf, type PlainLine } from './line-batch.ts';
 import { DB, EVERYTHING, line, NOW_NS, openStore, SECOND, texts, WEB } from './store-in-memory.ts';
 
 describe('LogStore', () => {
@@ -35,6 +35,23 @@ describe('LogStore', () => {
     await store.append(lineBatchOf([{ labels: WEB, lines: [line(2, 'c')] }]));
     expect(await texts(store)).toEqual(['a', 'b', 'c']);
     expect(await texts(store, { direction: 'backward' })).toEqual(['c', 'b', 'a']);
+  });
+  it('gives a reader what there was, though it is compressed before it is read', async () => {
+    const { store } = await openStore();
+    const long = (stream: string): PlainLine[] =>
+      Array.from({ length: 4_000 }, (_, i) => line(i / 100, `${stream} ${i} ${'x'.repeat(100)}`));
+    await store.append(lineBatchOf([{ labels: WEB, lines: long('web') }]));
+    await store.append(lineBatchOf([{ labels: DB, lines: long('db') }]));
+    const read = store.read({ matchers: [], ...EVERYTHING, direction: 'forward' });
+    const first = await read.next();
+    await store.moveToBlock();
+    await store.append(lineBatchOf([{ labels: DB, lines: [line(50, 'later')] }]));
+    const found = new Set<string>();
+    for (let next = first; next.done !== true; next = await read.next()) {
+      const { bytes, starts, ends, count } = next.value;
+      for (let i = 0; i < count; i++) found.add(bytes.toString('utf8', starts[i], ends[i]));
+    }
+    expect(found).toEqual(new Set([...long('web'), ...long('db')].map((one) => one.line)));
   });
   it('keeps structured metadata', async () => {
     const { store } = await openStore();

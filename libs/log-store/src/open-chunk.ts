@@ -3,6 +3,7 @@ import type { DecodedChunk } from './decoded-chunk.ts';
 import { widened } from './line-batch.ts';
 import { MetadataTable } from './line-metadata.ts';
 import { firstNotBefore, isBefore } from './nanos.ts';
+import { releaseBytes } from './release-bytes.ts';
 
 /** Rough bytes that a line takes besides its text: time, end, metadata. */
 const LINE_COLUMN_BYTES = 16;
@@ -31,6 +32,8 @@ export class OpenChunk {
   readonly #table = new MetadataTable();
   /** Where lines came out of order: their times and texts, to find one that comes again. */
   #known: Map<number, number> | null = null;
+  /** Whether a reader may have views of the columns. */
+  #isShared = false;
 
   /** @param before the stream's last chunk, which tells how large this one may become */
   constructor(before: { readonly count: number; readonly byteLength: number } | null = null) {
@@ -117,6 +120,11 @@ export class OpenChunk {
 
   /** The lines from `start` to `end`, in the order they came. What is appended later does not show. */
   inOrder(start: number, end: number): DecodedChunk {
+    this.#isShared = true;
+    return this.#inOrder(start, end);
+  }
+
+  #inOrder(start: number, end: number): DecodedChunk {
     const count = end - start;
     const ends = this.#ends.subarray(start, end);
     const starts = new Uint32Array(count);
@@ -135,7 +143,30 @@ export class OpenChunk {
 
   /** The first so many lines, all unless it is said, by time. What is appended later does not show. */
   decoded(lines = this.count): DecodedChunk {
-    const came = this.inOrder(0, lines);
+    this.#isShared = true;
+    return this.#decoded(lines);
+  }
+
+  /** All lines by time, valid until {@link free}. */
+  beforeFree(): DecodedChunk {
+    return this.#decoded(this.count);
+  }
+
+  /** Has the lines stay for somebody who will read them later. */
+  share(): void {
+    this.#isShared = true;
+  }
+
+  /** Gives the memory back at once where no reader may have a part of it. The chunk is of no use after this. */
+  free(): void {
+    if (this.#isShared) return;
+    for (const column of [this.#bytes, this.#words, this.#ends, this.#metadata]) {
+      if (column !== null) releaseBytes(column);
+    }
+  }
+
+  #decoded(lines: number): DecodedChunk {
+    const came = this.#inOrder(0, lines);
     if (this.#known === null) return came;
     const { count, starts } = came;
     const order = this.#orderByTime(count);
@@ -212,6 +243,7 @@ export class OpenChunk {
   #growBytes(needed: number): void {
     const larger = Buffer.allocUnsafeSlow(Math.max(2 * this.#bytes.length, needed));
     this.#bytes.copy(larger, 0, 0, this.byteLength);
+    if (!this.#isShared) releaseBytes(this.#bytes);
     this.#bytes = larger;
   }
 }

@@ -5,6 +5,7 @@ import type { ChunkRef } from './chunk-ref.ts';
 import type { DecodedChunk } from './decoded-chunk.ts';
 import { mayContain, type NeedleFilterBuilder } from './needle-filter.ts';
 import type { OpenChunk } from './open-chunk.ts';
+import { releaseBytes } from './release-bytes.ts';
 
 /** Level 1 takes a quarter of the time of level 3 for some per cent more bytes. */
 const ZSTD = {
@@ -68,7 +69,7 @@ export class SealedChunk implements ChunkRef {
   /** Compresses it, once. */
   pack(filters: NeedleFilterBuilder): Promise<PackedChunk> {
     if (this.#packed !== null) return Promise.resolve(this.#packed);
-    this.#packing ??= this.#pack(this.#open!.decoded(), filters).finally(() => {
+    this.#packing ??= this.#pack(this.#open!, filters).finally(() => {
       this.#packing = null;
     });
     return this.#packing;
@@ -85,14 +86,17 @@ export class SealedChunk implements ChunkRef {
     return open === null ? unpackChunk(this.#packed!.bytes) : Promise.resolve(open.decoded());
   }
 
-  async #pack(chunk: DecodedChunk, filters: NeedleFilterBuilder): Promise<PackedChunk> {
+  async #pack(open: OpenChunk, filters: NeedleFilterBuilder): Promise<PackedChunk> {
+    const chunk = open.beforeFree();
     const filter = filters.build(chunk.bytes);
     const raw = encodeChunk(chunk);
     const bytes =
       raw.length < SMALL_BYTES ? zstdCompressSync(raw, ZSTD) : await compress(raw, ZSTD);
+    releaseBytes(raw);
     const before = this.memoryBytes;
     this.#packed = { bytes, filter, checksum: crc32(bytes) };
     this.#open = null;
+    open.free();
     this.#onResized(this.memoryBytes - before);
     return this.#packed;
   }

@@ -5,6 +5,7 @@ import {
   type LogStore,
   PushDecoder,
   PushError,
+  releaseBytes,
 } from '#libs/log-store';
 import type { IngestMetrics } from '../../ingest/ingest-metrics.ts';
 import { describeRejectedLines, isRetryable, logsUnavailableOf } from './append-answer.ts';
@@ -32,6 +33,7 @@ export class PushReceiver {
     this.#metrics = metrics;
   }
 
+  /** @param body not to be read by anybody after this */
   async receive(body: Buffer, form: PushForm): Promise<PushReply> {
     this.#metrics.received(body.length);
     let batch: LineBatch;
@@ -47,7 +49,11 @@ export class PushReceiver {
     }
     let report: LineAppendReport;
     try {
-      report = await this.#store.append(batch);
+      const appended = this.#store.append(batch);
+      // The lines have been copied by now; what they came in is not waited for by anybody.
+      releaseBytes(body);
+      this.#decoder.release();
+      report = await appended;
     } catch (error) {
       const { status, text, retryAfterSeconds } = logsUnavailableOf(error);
       return { status, text, headers: { 'retry-after': String(retryAfterSeconds) } };
