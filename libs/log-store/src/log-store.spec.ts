@@ -3,6 +3,13 @@ import { Matcher } from '#libs/labels';
 import { lineBatchOf, type PlainLine } from './line-batch.ts';
 import { DB, EVERYTHING, line, NOW_NS, openStore, SECOND, texts, WEB } from './store-in-memory.ts';
 
+/** Some hundred kilobytes of lines. */
+function long(stream: string): PlainLine[] {
+  return Array.from({ length: 4_000 }, (_, i) =>
+    line(i / 100, `${stream} ${i} ${'x'.repeat(100)}`),
+  );
+}
+
 describe('LogStore', () => {
   it('gives lines back in order of time, in both directions', async () => {
     const { store } = await openStore();
@@ -38,8 +45,6 @@ describe('LogStore', () => {
   });
   it('gives a reader what there was, though it is compressed before it is read', async () => {
     const { store } = await openStore();
-    const long = (stream: string): PlainLine[] =>
-      Array.from({ length: 4_000 }, (_, i) => line(i / 100, `${stream} ${i} ${'x'.repeat(100)}`));
     await store.append(lineBatchOf([{ labels: WEB, lines: long('web') }]));
     await store.append(lineBatchOf([{ labels: DB, lines: long('db') }]));
     const read = store.read({ matchers: [], ...EVERYTHING, direction: 'forward' });
