@@ -2,7 +2,7 @@
 // files that are generated are written first.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { accessOf, generatedFiles, monitorAccess } from './generated.ts';
+import { generatedFiles } from './generated.ts';
 import type { Manifest } from './manifest.ts';
 import { figuresOf, overlayFindings } from './overlay-rules.ts';
 import {
@@ -14,8 +14,6 @@ import {
 } from './render.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-const access = accessOf('deploy/base/collector/collector.yml');
-const monitors = monitorAccess('deploy/base/collector/collector.yml');
 let findings = 0;
 
 function say(text: string): void {
@@ -42,8 +40,7 @@ function check(name: string, isDefault: boolean, render: () => readonly Manifest
     `${name}: ${String(objects.length)} objects, ${String(images.length)} images, ` +
       `largest ${largest.name} (${String(largest.bytes)} bytes)`,
   );
-  for (const finding of overlayFindings(objects, { isDefault, access, monitors }))
-    find(name, finding);
+  for (const finding of overlayFindings(objects, { isDefault })) find(name, finding);
 }
 
 for (const name of overlayNames()) {

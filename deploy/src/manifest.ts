@@ -59,6 +59,7 @@ export interface Container {
   readonly name: string;
   readonly image: string;
   readonly args?: readonly string[];
+  readonly env?: readonly { readonly name: string; readonly value?: string }[];
   readonly securityContext?: SecurityContext;
   readonly resources?: { readonly requests?: Labels; readonly limits?: Labels };
   readonly volumeMounts?: readonly { readonly name: string; readonly readOnly?: boolean }[];

@@ -1,5 +1,5 @@
-import type { ApiAccess } from '../../apps/collector/src/kubernetes/api-access.ts';
 import { driftFindings } from './drift.ts';
+import { accessOf, collectorOf, monitorAccess } from './generated.ts';
 import { KUBERNETES_VERSIONS, schemaFindings } from './kubernetes-schema.ts';
 import { containersOf, type Labels, type Manifest, nameOf } from './manifest.ts';
 import { podFindings } from './rules-of-pods.ts';
@@ -20,10 +20,6 @@ export interface OverlayFigures {
 export interface OverlayKind {
   /** Whether it must be small: the default overlay. */
   readonly isDefault: boolean;
-  /** What the collector asks of the API server. */
-  readonly access: readonly ApiAccess[];
-  /** What it asks on top where monitor objects are read. */
-  readonly monitors: readonly ApiAccess[];
 }
 
 export function figuresOf(objects: readonly Manifest[]): OverlayFigures {
@@ -46,9 +42,16 @@ export function overlayFindings(objects: readonly Manifest[], kind: OverlayKind)
     ...objects.flatMap(ownFindings),
     ...togetherFindings(objects),
     ...podFindings(objects),
-    ...roleFindings(objects, kind.access, kind.monitors),
+    ...rolesOf(objects),
     ...schemasFindings(objects),
   ];
+}
+
+/** The roles beside what the collector asks with the configuration that is among the objects. */
+function rolesOf(objects: readonly Manifest[]): string[] {
+  const texts = collectorOf(objects);
+  if (texts === null) return ['there is no configuration of the collector'];
+  return roleFindings(objects, accessOf(texts), monitorAccess(texts));
 }
 
 function* tooMuch(objects: readonly Manifest[]): Generator<string> {

@@ -1,4 +1,5 @@
 import {
+  type Container,
   containersOf,
   type Manifest,
   mountedConfigMaps,
@@ -41,7 +42,7 @@ function* rightsOf(pod: PodSpec, mayBeRoot: boolean): Generator<string> {
   if (pod.automountServiceAccountToken === undefined) {
     yield 'does not say whether it wants a token of the API server';
   }
-  for (const { name, image, securityContext = {}, resources } of containersOf(pod)) {
+  for (const { name, image, env = [], securityContext = {}, resources } of containersOf(pod)) {
     const { capabilities = {}, runAsNonRoot = pod.securityContext?.runAsNonRoot } = securityContext;
     const user = securityContext.runAsUser ?? pod.securityContext?.runAsUser;
     if ((runAsNonRoot !== true || user === 0) && !mayBeRoot) {
@@ -60,11 +61,23 @@ function* rightsOf(pod: PodSpec, mayBeRoot: boolean): Generator<string> {
     for (const added of capabilities.add ?? []) {
       if (!mayBeRoot || !RIGHTS_OF_ROOT.has(added)) yield `container ${name} gets ${added}`;
     }
+    yield* unsetVariables(name, env);
     if (resources?.limits?.['memory'] === undefined) yield `container ${name} has no memory limit`;
     if (resources?.requests?.['cpu'] === undefined) yield `container ${name} requests no CPU`;
     if (!/@sha256:[0-9a-f]{64}$|:(?!latest$)[\w.-]+$/.test(image)) {
       yield `container ${name} has an image without a version: ${image}`;
     }
+  }
+}
+
+/** A variable counts for those after it, and is taken for a text by those before it. */
+function* unsetVariables(container: string, env: NonNullable<Container['env']>): Generator<string> {
+  const known = new Set<string>();
+  for (const { name, value = '' } of env) {
+    for (const [, used] of value.matchAll(/\$\(([^()]+)\)/g)) {
+      if (!known.has(used!)) yield `container ${container}: ${name} needs ${used!} before it`;
+    }
+    known.add(name);
   }
 }
 

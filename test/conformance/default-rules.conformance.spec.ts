@@ -211,6 +211,21 @@ describe('the default alertmanager.yml', () => {
       ['KubeletDown', 'TargetDown'],
     ],
     [
+      'an engine that waits, and one that should not',
+      [
+        { alertname: 'EngineStandby', severity: 'none', workload: 'binnacle-engine-standby' },
+        ...['binnacle-engine', 'binnacle-engine-standby'].map((workload) =>
+          warning('KubeStatefulSetReplicasMismatch', { namespace: 'binnacle', workload }),
+        ),
+        warning('PodReadinessProbeFailing', {
+          namespace: 'binnacle',
+          pod: 'binnacle-engine-standby-0',
+          workload: 'binnacle-engine-standby',
+        }),
+      ],
+      ['EngineStandby', 'KubeStatefulSetReplicasMismatch'],
+    ],
+    [
       'a node that is down and its kubelet',
       [
         warning('KubeNodeNotReady', { node: 'n1' }),

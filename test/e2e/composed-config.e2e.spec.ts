@@ -30,6 +30,8 @@ const CERTIFICATE = join(root, 'test/kube/tls/kubelet');
 const ENV = {
   NODE_NAME: 'node-1',
   BINNACLE_ENGINE_URL: 'http://engine.example.com:9370',
+  BINNACLE_ENGINE_WRITE_URL: 'http://engine.example.com:9370',
+  BINNACLE_ENGINE_STANDBY_URL: 'http://standby.example.com:9370',
   FLUENTD_HOST: 'fluentd.logging.svc',
   FLUENTD_SHARED_KEY: 'key',
   LOKI_URL: 'http://loki.example.com:3100',
@@ -85,15 +87,20 @@ const ASKS: Readonly<Record<string, (configs: Configs) => void>> = {
       { name: 'loki', url: 'http://loki.example.com:3100/loki/api/v1/push' },
     ];
   },
+  standby: ({ collector }) => {
+    Object.assign(collector.outputs['remote_write']![0]!, {
+      replica_urls: ['http://standby.example.com:9370/api/v1/write'],
+    });
+  },
   tls: ({ collector, engine }) => {
     const tls = { tls_config: { ca_file: '/etc/binnacle-engine-ca/ca.crt' } };
-    Object.assign(collector.outputs['remote_write']![0]!, tls);
+    const named = {
+      tls_config: { ...tls.tls_config, server_name: 'binnacle-engine.binnacle.svc' },
+    };
+    Object.assign(collector.outputs['remote_write']![0]!, named);
     Object.assign(
       collector.scrape_configs.find((job) => job.job_name === 'binnacle-engine')!,
-      {
-        scheme: 'https',
-        tls_config: { ...tls.tls_config, server_name: 'binnacle-engine.binnacle.svc' },
-      },
+      { scheme: 'https', ...named },
     );
     Object.assign(
       collector.probes.find(({ name }) => name === 'binnacle-engine')!,

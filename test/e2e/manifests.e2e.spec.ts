@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { annotatedPodsJob } from '../../apps/collector/src/discovery/annotated-pods.ts';
-import { accessOf, generatedFiles, jobsOf, monitorAccess } from '../../deploy/src/generated.ts';
+import { baseCollector, generatedFiles, jobsOf } from '../../deploy/src/generated.ts';
 import { type Container, containersOf, type Manifest } from '../../deploy/src/manifest.ts';
 import { figuresOf, overlayFindings } from '../../deploy/src/overlay-rules.ts';
 import {
@@ -16,11 +16,9 @@ import { NEEDS_ROOT } from '../../deploy/src/rules-of-pods.ts';
 import { describeWithKubectl } from '../support/kubectl.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-const access = accessOf('deploy/base/collector/collector.yml');
-const monitors = monitorAccess('deploy/base/collector/collector.yml');
 
 function findingsOf(objects: readonly Manifest[], isDefault = false): string[] {
-  return overlayFindings(objects, { isDefault, access, monitors });
+  return overlayFindings(objects, { isDefault });
 }
 
 function volumeOfData(objects: readonly Manifest[]): unknown {
@@ -36,7 +34,7 @@ describe('generated manifests', () => {
 });
 
 describe('the jobs of the base', () => {
-  const jobs = jobsOf('deploy/base/collector/collector.yml');
+  const jobs = jobsOf(baseCollector());
 
   it('are the collector, the engine, and annotated pods as they are scraped without any job', () => {
     expect(jobs?.map(({ jobName }) => jobName)).toEqual([
@@ -93,6 +91,65 @@ describeWithKubectl('overlays and components', () => {
       hostPath: { path: '/var/lib/binnacle-collector', type: 'DirectoryOrCreate' },
     });
   });
+});
+
+function byText(a: unknown, b: unknown): number {
+  return JSON.stringify(a) < JSON.stringify(b) ? -1 : 1;
+}
+
+/** A pod's template with what has no order sorted by name. */
+function sortedPod(objects: readonly Manifest[], name: string): unknown {
+  const { template } = objects.find(
+    ({ metadata, spec }) => metadata.name === name && spec?.template !== undefined,
+  )!.spec!;
+  const { containers, volumes = [], ...rest } = template!.spec;
+  return {
+    ...rest,
+    volumes: volumes.toSorted(byText),
+    containers: containers.map((container) =>
+      Object.assign({}, container, {
+        env: container.env?.toSorted(byText),
+        volumeMounts: container.volumeMounts?.toSorted(byText),
+      }),
+    ),
+  };
+}
+
+describeWithKubectl('components in any order', () => {
+  const further = ['auth', 'existing-prometheus', 'rule-objects', 'tls'];
+
+  it.each([
+    ['before', ['standby', ...further]],
+    ['after', [...further, 'standby']],
+  ])('a standby that comes %s the others is what the engine is', (_when, names) => {
+    const objects = renderComponents(names, 'overlays/production');
+    const [first, second] = ['binnacle-engine', 'binnacle-engine-standby'].map((name) =>
+      sortedPod(objects, name),
+    );
+    expect(second).toEqual(first);
+    const text = JSON.stringify(second);
+    for (const word of ['HTTPS', 'binnacle-auth', 'binnacle-engine-tls', 'binnacle-postgres'])
+      expect(text).toContain(word);
+    expect(findingsOf(objects)).toEqual([]);
+    const claims = objects
+      .filter(({ kind }) => kind === 'StatefulSet')
+      .map(({ spec }) => spec!.volumeClaimTemplates);
+    expect(claims[1]).toEqual(claims[0]);
+    const { env = [] } = objects.find(({ kind }) => kind === 'DaemonSet')!.spec!.template!.spec
+      .containers[0]!;
+    expect(env.find(({ name }) => name === 'BINNACLE_ENGINE_SCHEME')).toMatchObject({
+      value: 'https',
+    });
+  });
+
+  it.each([[['tls', 'grafana']], [['grafana', 'tls']]])(
+    'Grafana asks the engine over TLS: %j',
+    (names) => {
+      expect(JSON.stringify(sortedPod(renderComponents(names), 'binnacle-grafana'))).toContain(
+        '{"name":"BINNACLE_URL","value":"https://binnacle-engine:9370"}',
+      );
+    },
+  );
 });
 
 type Mutable<T> = { -readonly [K in keyof T]: Mutable<T[K]> };
@@ -176,6 +233,15 @@ const REFUSED: readonly [name: string, breakIt: (objects: Objects) => unknown, w
         { name: 'net.core.somaxconn', value: '1024' },
       ]),
     'sets net.core.somaxconn',
+  ],
+  [
+    'a variable that is not there yet',
+    (all) =>
+      pod(all, 'DaemonSet')!.spec.containers[0]!.env!.unshift({
+        name: 'EARLY',
+        value: '$(NODE_NAME)',
+      }),
+    'EARLY needs NODE_NAME before it',
   ],
   [
     'no seccomp',
@@ -269,6 +335,15 @@ const REFUSED: readonly [name: string, breakIt: (objects: Objects) => unknown, w
     'a right that no code asks for',
     (all) => grant(all, 'configmaps', 'list'),
     'nothing asks for list configmaps',
+  ],
+  [
+    'a job of a component that asks for more',
+    (all) => {
+      const { data } = one(all, 'ConfigMap', 'collector-config');
+      const job = { job_name: 'more', kubernetes_sd_configs: [{ role: 'endpoints' }] };
+      data!['collector-more.yml'] = JSON.stringify({ scrape_configs: [job] });
+    },
+    'does not grant list endpoints',
   ],
   [
     'a right too few',

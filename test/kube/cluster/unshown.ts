@@ -19,7 +19,8 @@ export const UNSHOWN_ALERTS: Readonly<Record<string, string>> = {
   'CollectorDown warning':
     'collectors scrape themselves, and one that is gone is NodeWithoutCollector; this is for collectors others scrape',
   'EngineNoLeader critical': 'this engine keeps its state to itself (docs/adr/0030)',
-  'EngineReplicaLag warning': 'nothing of ours lags (docs/adr/0029)',
+  'EngineReplicaLag warning': 'this engine has no replica (docs/adr/0051)',
+  'EngineStandby none': 'this engine keeps its state to itself (docs/adr/0030)',
   'KubeAPIDown critical': 'would take everything else that is told of the API server with it',
   'KubeCPUOvercommit warning': 'would need a cluster that is too small for everything else in it',
   'KubeCPUQuotaOvercommit warning': 'would need quotas that mute those of the single namespaces',
