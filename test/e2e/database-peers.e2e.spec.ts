@@ -173,7 +173,6 @@ async function scrapeWithBoth(prometheus: string, job: string, url: string) {
   const recording = await record(url);
   const stacks = await BothStacks.start(prometheus, job, recording.target);
   try {
-    const families = await stacks.families();
     // A scrape that ran out of time on a busy machine leaves one of them without series until the next.
     let values = await stacks.values(job);
     await untilPasses(async () => {
@@ -181,6 +180,8 @@ async function scrapeWithBoth(prometheus: string, job: string, url: string) {
       expect(toRecord(values.ours)).toEqual(toRecord(values.theirs));
       expect(values.ours.size).toBe(recording.series + ADDED_SERIES);
     });
+    // Prometheus tells of families while it reads its first scrape; there have been two by now.
+    const families = await stacks.families();
     const names = new Set([...values.ours.keys()].map((name) => name.split('{')[0]));
     return { ours: toRecord(families.ours), theirs: toRecord(families.theirs), names };
   } finally {

@@ -104,14 +104,14 @@ describe('a clock that jumps, and back', () => {
       // Whoever has a clock of his own that is far ahead of the engine's is refused.
       if (isShared || byMs > 0) {
         const newcomers = startTraffic(alive, ledger, { untilMs, series: [name], mayReject: true });
-        await untilAcknowledged(ledger, 100);
+        await untilAcknowledged(ledger, 100, newcomers);
         await newcomers.stop();
       }
       expect(await audit(alive, ledger)).toEqual({ lost: [], invented: [] });
       await jump(0);
       await untilWorkGoesOn(alive);
       const newcomers = startTraffic(alive, ledger, { untilMs, series: [`after ${name}`] });
-      await untilAcknowledged(ledger, 100);
+      await untilAcknowledged(ledger, 100, newcomers);
       await newcomers.stop();
       expect(await audit(alive, ledger)).toEqual({ lost: [], invented: [] });
     }

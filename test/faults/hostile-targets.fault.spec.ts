@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createGzip } from 'node:zlib';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type BuiltApp, startBuiltApp } from '../support/built-app.ts';
-import { eventually, getText, temporaryFolder } from '../support/processes.ts';
+import { eventually, getText, temporaryFolder, untilPasses } from '../support/processes.ts';
 import { ensureBuilt } from './faulty-engine.ts';
 
 const SERIES = 1_000_000;
@@ -155,7 +155,8 @@ describe('a target that is hostile', () => {
         return asked > 3 && target?.health === 'down' ? target : null;
       });
       expect(refused.lastError).toMatch(/body size limit exceeded|sample limit exceeded/);
-      expect((await told()).get('job-0')?.health).toBe('up');
+      // On a busy machine it may run out of time now and then.
+      await untilPasses(async () => expect((await told()).get('job-0')?.health).toBe('up'));
       expect((highest - before) / MIB).toBeLessThan(64);
     },
   );
@@ -173,16 +174,15 @@ describe('a target that is hostile', () => {
       join(folder.path, 'collector.yml'),
       join(folder.path, 'data'),
     );
-    const targets = await eventually('all to be told of', async () => {
-      const found = await told();
-      return [...found.values()].every(({ health }) => health !== 'unknown') ? found : null;
+    await untilPasses(async () => {
+      const targets = await told();
+      expect(targets.get('job-2')?.health).toBe('up');
+      for (const job of ['job-0', 'job-1']) {
+        expect(targets.get(job)).toMatchObject({
+          health: 'down',
+          lastError: 'no complete answer within 3000 ms',
+        });
+      }
     });
-    expect(targets.get('job-2')?.health).toBe('up');
-    for (const job of ['job-0', 'job-1']) {
-      expect(targets.get(job)).toMatchObject({
-        health: 'down',
-        lastError: 'no complete answer within 3000 ms',
-      });
-    }
   });
 });

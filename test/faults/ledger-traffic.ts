@@ -118,12 +118,23 @@ export function startTraffic(
   };
 }
 
-/** Waits until so many more samples are acknowledged. */
-export async function untilAcknowledged(ledger: SampleLedger, count: number): Promise<void> {
+/**
+ * Waits until so many more samples are acknowledged.
+ * @param by those who send them: what ends them is told, and not that the time is over
+ */
+export async function untilAcknowledged(
+  ledger: SampleLedger,
+  count: number,
+  by: Pick<Traffic, 'ended'> | null = null,
+): Promise<void> {
   const before = ledger.acknowledgedCount;
-  await eventually(`${count} samples to be acknowledged`, () =>
+  const acknowledged = eventually(`${count} samples to be acknowledged`, () =>
     ledger.acknowledgedCount >= before + count ? true : null,
   );
+  const ended = by?.ended.then(() => {
+    throw new Error(`the writers have ended before ${count} samples were acknowledged`);
+  });
+  await Promise.race([acknowledged, ...(ended === undefined ? [] : [ended])]);
 }
 
 interface MatrixAnswer {
