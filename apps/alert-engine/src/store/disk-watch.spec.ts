@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { isNearlyFull, isNearlyFullForLogs } from './disk-watch.ts';
+import type { DiskSpace } from '#libs/record-log';
+import { DiskWatch, isNearlyFull, isNearlyFullForLogs } from './disk-watch.ts';
 
 const GIB = 2 ** 30;
 
@@ -22,5 +23,54 @@ describe('isNearlyFullForLogs', () => {
     ['less than 15 GiB of a large disk are free', 1_000 * GIB, 14.9 * GIB, true],
   ])('where %s', (_, totalBytes, freeBytes, expected) => {
     expect(isNearlyFullForLogs({ totalBytes, freeBytes })).toBe(expected);
+  });
+});
+
+describe('DiskWatch', () => {
+  /** What a watch said and did over looks at so many free bytes of ten; null for a disk that does not answer. */
+  async function watchOver(looks: readonly (number | null)[]): Promise<string[]> {
+    const heard: string[] = [];
+    let freeBytes: number | null = null;
+    const watch = new DiskWatch(
+      {
+        content: 'samples',
+        space: async (): Promise<DiskSpace> => {
+          if (freeBytes === null) throw new Error('EIO');
+          return { freeBytes, totalBytes: 10 };
+        },
+        isFull: (space) => space.freeBytes < 5,
+        noteSpace: () => {},
+        setDiskFull: (isFull) => heard.push(isFull ? 'full' : 'room'),
+      },
+      {
+        info: (message) => heard.push(message),
+        error: (message) => heard.push(message),
+      },
+    );
+    for (const look of looks) {
+      freeBytes = look;
+      await watch.look();
+    }
+    return heard;
+  }
+
+  it('tells the store at each look, and people when it changes', async () => {
+    expect(await watchOver([9, 4, 3, 6])).toEqual([
+      'room',
+      'full',
+      'the disk is nearly full; samples are refused',
+      'full',
+      'room',
+      'the disk has room again; samples are taken',
+    ]);
+  });
+
+  it('leaves all as it is while the disk does not answer', async () => {
+    expect(await watchOver([4, null, 3])).toEqual([
+      'full',
+      'the disk is nearly full; samples are refused',
+      'the free space for samples cannot be read',
+      'full',
+    ]);
   });
 });

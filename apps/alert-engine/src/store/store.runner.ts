@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { AppLogger, describeError, HealthState, DataDirectory } from '#libs/platform';
@@ -10,14 +9,15 @@ import {
   TieredStore,
   TimeSeriesStore,
 } from '#libs/tsdb';
-import { isNearlyFull } from './disk-watch.ts';
+import { closeWithin } from './close-within.ts';
+import { DiskWatch, isNearlyFull } from './disk-watch.ts';
 import { MeasuredSegmentStore } from './measured-segment-store.ts';
 import { StoreMetrics } from './store-metrics.ts';
 
 const MAINTAIN_EVERY_MS = 60_000;
 const DISK_WATCH_EVERY_MS = 5_000;
 const PROGRESS_EVERY_MS = 2_000;
-/** A disk that hangs must not keep the process from going down; what was acknowledged is on it already. */
+/** What was acknowledged is on the disk already. */
 const CLOSE_WITHIN_MS = 8_000;
 
 /** Opens the store, moves what is old to blocks, keeps it within its retention and its disk, and closes it. */
@@ -25,12 +25,10 @@ const CLOSE_WITHIN_MS = 8_000;
 export class StoreRunner implements OnModuleInit, OnApplicationBootstrap {
   readonly #store: TimeSeriesStore;
   readonly #tiered: TieredStore;
-  readonly #segments: MeasuredSegmentStore;
+  readonly #disk: DiskWatch;
   readonly #metrics: StoreMetrics;
   readonly #health: HealthState;
   readonly #logger: AppLogger;
-  #isLooking = false;
-  #isDiskFull = false;
   #wasFailing = false;
 
   constructor(
@@ -45,7 +43,16 @@ export class StoreRunner implements OnModuleInit, OnApplicationBootstrap {
   ) {
     this.#store = store;
     this.#tiered = tiered;
-    this.#segments = segments;
+    this.#disk = new DiskWatch(
+      {
+        content: 'samples',
+        space: () => segments.space(),
+        isFull: isNearlyFull,
+        noteSpace: ({ freeBytes }) => metrics.diskFree(freeBytes),
+        setDiskFull: (isFull) => store.setDiskFull(isFull),
+      },
+      logger,
+    );
     this.#metrics = metrics;
     this.#health = health;
     this.#logger = logger;
@@ -92,24 +99,7 @@ export class StoreRunner implements OnModuleInit, OnApplicationBootstrap {
   @Interval(DISK_WATCH_EVERY_MS)
   async watchDisk(): Promise<void> {
     this.#reportFailure();
-    if (this.#isLooking) return;
-    this.#isLooking = true;
-    try {
-      const space = await this.#segments.space();
-      this.#metrics.diskFree(space.freeBytes);
-      const isFull = isNearlyFull(space);
-      this.#store.setDiskFull(isFull);
-      if (isFull !== this.#isDiskFull) {
-        this.#isDiskFull = isFull;
-        if (isFull)
-          this.#logger.error('the disk is nearly full; samples are refused', { ...space });
-        else this.#logger.info('the disk has room again; samples are taken', { ...space });
-      }
-    } catch (error) {
-      this.#logger.error('the free space cannot be read', { error: describeError(error) });
-    } finally {
-      this.#isLooking = false;
-    }
+    await this.#disk.look();
   }
 
   async #open(): Promise<void> {
@@ -176,14 +166,6 @@ export class StoreRunner implements OnModuleInit, OnApplicationBootstrap {
   }
 
   async #close(): Promise<void> {
-    const giveUp = new AbortController();
-    try {
-      await Promise.race([
-        this.#tiered.close(),
-        sleep(CLOSE_WITHIN_MS, undefined, { signal: giveUp.signal }),
-      ]);
-    } finally {
-      giveUp.abort();
-    }
+    await closeWithin(CLOSE_WITHIN_MS, this.#tiered.close());
   }
 }

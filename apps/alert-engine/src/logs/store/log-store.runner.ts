@@ -1,15 +1,15 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { LogStore, type LogStoreReport, LogsUnavailableError } from '#libs/log-store';
 import { FileSegmentStore } from '#libs/node-files';
 import { AppLogger, DataDirectory, describeError } from '#libs/platform';
-import { isNearlyFullForLogs } from '../../store/disk-watch.ts';
+import { closeWithin } from '../../store/close-within.ts';
+import { DiskWatch, isNearlyFullForLogs } from '../../store/disk-watch.ts';
 import { LogStoreMetrics } from './log-store-metrics.ts';
 
 const MAINTAIN_EVERY_MS = 10_000;
 const DISK_WATCH_EVERY_MS = 5_000;
-/** A disk that hangs must not keep the process from going down; what was acknowledged is on it already. */
+/** What was acknowledged is on the disk already. */
 const CLOSE_WITHIN_MS = 5_000;
 
 /**
@@ -19,11 +19,9 @@ const CLOSE_WITHIN_MS = 5_000;
 @Injectable()
 export class LogStoreRunner implements OnModuleInit, OnApplicationBootstrap {
   readonly #store: LogStore;
-  readonly #segments: FileSegmentStore;
+  readonly #disk: DiskWatch;
   readonly #metrics: LogStoreMetrics;
   readonly #logger: AppLogger;
-  #isLooking = false;
-  #isDiskFull = false;
   #failure = '';
 
   constructor(
@@ -34,7 +32,16 @@ export class LogStoreRunner implements OnModuleInit, OnApplicationBootstrap {
     logger: AppLogger,
   ) {
     this.#store = store;
-    this.#segments = segments;
+    this.#disk = new DiskWatch(
+      {
+        content: 'log lines',
+        space: () => segments.space(),
+        isFull: isNearlyFullForLogs,
+        noteSpace: () => {},
+        setDiskFull: (isFull) => store.setDiskFull(isFull),
+      },
+      logger,
+    );
     this.#metrics = metrics;
     this.#logger = logger;
     metrics.observe(store);
@@ -74,27 +81,7 @@ export class LogStoreRunner implements OnModuleInit, OnApplicationBootstrap {
   /** Refuses lines while the disk is getting full, before samples are refused. */
   @Interval(DISK_WATCH_EVERY_MS)
   async watchDisk(): Promise<void> {
-    if (this.#isLooking) return;
-    this.#isLooking = true;
-    try {
-      const space = await this.#segments.space();
-      const isFull = isNearlyFullForLogs(space);
-      this.#store.setDiskFull(isFull);
-      if (isFull !== this.#isDiskFull) {
-        this.#isDiskFull = isFull;
-        if (isFull) {
-          this.#logger.error('the disk is nearly full; log lines are refused', { ...space });
-        } else {
-          this.#logger.info('the disk has room again; log lines are taken', { ...space });
-        }
-      }
-    } catch (error) {
-      this.#logger.error('the free space under the log store cannot be read', {
-        error: describeError(error),
-      });
-    } finally {
-      this.#isLooking = false;
-    }
+    await this.#disk.look();
   }
 
   async #open(): Promise<void> {
@@ -148,14 +135,6 @@ export class LogStoreRunner implements OnModuleInit, OnApplicationBootstrap {
   }
 
   async #close(): Promise<void> {
-    const giveUp = new AbortController();
-    try {
-      await Promise.race([
-        this.#store.close(),
-        sleep(CLOSE_WITHIN_MS, undefined, { signal: giveUp.signal }),
-      ]);
-    } finally {
-      giveUp.abort();
-    }
+    await closeWithin(CLOSE_WITHIN_MS, this.#store.close());
   }
 }
