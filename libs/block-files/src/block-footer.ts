@@ -50,7 +50,7 @@ export function writeFooter({ offset, length }: BlockPart, magic: Buffer): Buffe
 /** Where the contents lie. @throws BlockError */
 export function readFooter(footer: Buffer, fileBytes: number, magic: Buffer): BlockPart {
   if (footer.length !== FOOTER_BYTES || !footer.subarray(16).equals(magic)) {
-    throw new BlockError('no block of this kind, or one that ends early');
+    throw new BlockError('no block, or one that ends early');
   }
   if (crc32(footer.subarray(0, 12)) !== footer.readUInt32LE(12)) {
     throw new BlockError('the footer is damaged');

@@ -1,5 +1,4 @@
-import { crc32 } from 'node:zlib';
-import { BlockError, ByteReader, ByteWriter } from '#libs/block-files';
+import { BlockError, type ByteReader, ByteWriter, framed, openFrame } from '#libs/block-files';
 import type { Labels } from '#libs/labels';
 import { decodeLabels } from './stream-registry.ts';
 
@@ -9,16 +8,14 @@ import { decodeLabels } from './stream-registry.ts';
  *   magic      8 bytes
  *   chunks     of one stream each, compressed; `chunk-codec.ts` says what is in them
  *   filters    of the chunks in turn; `needle-filter.ts`
- *   contents   CRC-32, then what is needed to find the above, and the numbers of the blocks it was joined of; the only
+ *   contents   framed: what is needed to find the above, and the numbers of the blocks it was joined of; the only
  *              part that is kept in memory
- *   footer     offset of the contents (8 bytes), their length (4), CRC-32 of both (4), magic (8)
+ *   footer     where the contents are, as `block-files` has it
  *
  * Numbers are little-endian.
  */
 
-const MAGIC = Buffer.from('BNLOGS01', 'latin1');
-export const LOG_FOOTER_BYTES = 24;
-const CRC_BYTES = 4;
+export const LOG_BLOCK_MAGIC = Buffer.from('BNLOGS01', 'latin1');
 
 /** A chunk in a block. Times are in words. */
 export interface BlockChunkEntry {
@@ -48,17 +45,12 @@ export interface LogBlockContents {
   readonly filtersChecksum: number;
 }
 
-export function blockMagic(): Buffer {
-  return MAGIC;
-}
-
 /** @param streams their labels as they are written */
 export function writeLogContents(
   contents: Omit<LogBlockContents, 'streams'>,
   streams: readonly Buffer[],
 ): Buffer {
   const writer = new ByteWriter();
-  writer.uint32(0);
   writer.varint(contents.firstSegment);
   writer.varint(contents.filtersOffset);
   writer.uint32(contents.filtersChecksum);
@@ -80,17 +72,12 @@ export function writeLogContents(
   }
   writer.varint(contents.replaces.length);
   for (const number of contents.replaces) writer.varint(number);
-  const part = writer.view();
-  part.writeUInt32LE(crc32(part.subarray(CRC_BYTES)), 0);
-  return part;
+  return framed(writer.view());
 }
 
 /** @throws BlockError */
 export function readLogContents(part: Buffer): LogBlockContents {
-  if (part.length < CRC_BYTES || crc32(part.subarray(CRC_BYTES)) !== part.readUInt32LE(0)) {
-    throw new BlockError('checksum does not fit');
-  }
-  const reader = new ByteReader(part, CRC_BYTES);
+  const reader = openFrame(part);
   const firstSegment = reader.varint();
   const filtersOffset = reader.varint();
   const filtersChecksum = reader.uint32();
@@ -118,32 +105,4 @@ function readEntry(reader: ByteReader, streams: number): BlockChunkEntry {
     checksum: reader.uint32(),
     filterLength: reader.varint(),
   };
-}
-
-export function writeLogFooter(offset: number, length: number): Buffer {
-  const footer = Buffer.alloc(LOG_FOOTER_BYTES);
-  footer.writeDoubleLE(offset, 0);
-  footer.writeUInt32LE(length, 8);
-  footer.writeUInt32LE(crc32(footer.subarray(0, 12)), 12);
-  MAGIC.copy(footer, 16);
-  return footer;
-}
-
-/** Where the contents lie. @throws BlockError */
-export function readLogFooter(
-  footer: Buffer,
-  fileBytes: number,
-): { readonly offset: number; readonly length: number } {
-  if (footer.length !== LOG_FOOTER_BYTES || !footer.subarray(16).equals(MAGIC)) {
-    throw new BlockError('no block of lines, or one that ends early');
-  }
-  if (crc32(footer.subarray(0, 12)) !== footer.readUInt32LE(12)) {
-    throw new BlockError('the footer is damaged');
-  }
-  const offset = footer.readDoubleLE(0);
-  const length = footer.readUInt32LE(8);
-  if (!(offset >= 0) || offset + length + LOG_FOOTER_BYTES !== fileBytes) {
-    throw new BlockError('the footer belongs to a file of another length');
-  }
-  return { offset, length };
 }

@@ -1,12 +1,7 @@
 import { crc32 } from 'node:zlib';
-import type { BlockSink } from '#libs/block-files';
+import { type BlockSink, writeFooter } from '#libs/block-files';
 import type { ChunkSpan } from './chunk-ref.ts';
-import {
-  type BlockChunkEntry,
-  blockMagic,
-  writeLogContents,
-  writeLogFooter,
-} from './log-block-format.ts';
+import { type BlockChunkEntry, LOG_BLOCK_MAGIC, writeLogContents } from './log-block-format.ts';
 import type { PackedChunk } from './sealed-chunk.ts';
 
 /** Writes a block: chunk after chunk, those of a stream together, then {@link finish}. */
@@ -29,7 +24,7 @@ export class LogBlockWriter {
     { minLow, minHigh, maxLow, maxHigh, count, byteLength }: ChunkSpan,
     { bytes, filter, checksum }: PackedChunk,
   ): Promise<void> {
-    if (this.#offset === 0) await this.#append(blockMagic());
+    if (this.#offset === 0) await this.#append(LOG_BLOCK_MAGIC);
     if (streamId !== this.#streamId) {
       this.#streamId = streamId;
       this.#streams.push(encoded);
@@ -66,9 +61,9 @@ export class LogBlockWriter {
       },
       this.#streams,
     );
-    const contentsOffset = this.#offset;
+    const part = { offset: this.#offset, length: contents.length };
     await this.#append(contents);
-    await this.#append(writeLogFooter(contentsOffset, contents.length));
+    await this.#append(writeFooter(part, LOG_BLOCK_MAGIC));
     await this.#sink.commit();
   }
 

@@ -1,13 +1,12 @@
 import { crc32 } from 'node:zlib';
-import { BlockError, type BlockFiles } from '#libs/block-files';
+import { BlockError, type BlockFiles, FOOTER_BYTES, readFooter } from '#libs/block-files';
 import type { ChunkRef, ChunkSpan, ChunkVisitor } from './chunk-ref.ts';
 import type { DecodedChunk } from './decoded-chunk.ts';
 import {
   type BlockChunkEntry,
-  LOG_FOOTER_BYTES,
+  LOG_BLOCK_MAGIC,
   type LogBlockContents,
   readLogContents,
-  readLogFooter,
 } from './log-block-format.ts';
 import { toMs } from './nanos.ts';
 import { mayContain } from './needle-filter.ts';
@@ -105,9 +104,9 @@ export class LogBlock {
     const handle = await files.open(name);
     try {
       const { bytes } = handle;
-      if (bytes < LOG_FOOTER_BYTES) throw new BlockError('a file that ends early');
-      const footer = await handle.read(bytes - LOG_FOOTER_BYTES, LOG_FOOTER_BYTES);
-      const { offset, length } = readLogFooter(footer, bytes);
+      if (bytes < FOOTER_BYTES) throw new BlockError('a file that ends early');
+      const footer = await handle.read(bytes - FOOTER_BYTES, FOOTER_BYTES);
+      const { offset, length } = readFooter(footer, bytes, LOG_BLOCK_MAGIC);
       const contents = readLogContents(await handle.read(offset, length));
       return new LogBlock(name, bytes, contents, files, registry, reading);
     } finally {

@@ -26,34 +26,34 @@ describe('isNearlyFullForLogs', () => {
   });
 });
 
-describe('DiskWatch', () => {
-  /** What a watch said and did over looks at so many free bytes of ten; null for a disk that does not answer. */
-  async function watchOver(looks: readonly (number | null)[]): Promise<string[]> {
-    const heard: string[] = [];
-    let freeBytes: number | null = null;
-    const watch = new DiskWatch(
-      {
-        content: 'samples',
-        space: async (): Promise<DiskSpace> => {
-          if (freeBytes === null) throw new Error('EIO');
-          return { freeBytes, totalBytes: 10 };
-        },
-        isFull: (space) => space.freeBytes < 5,
-        noteSpace: () => {},
-        setDiskFull: (isFull) => heard.push(isFull ? 'full' : 'room'),
+/** What a watch said and did over looks at so many free bytes of ten; null for a disk that does not answer. */
+async function watchOver(looks: readonly (number | null)[]): Promise<string[]> {
+  const heard: string[] = [];
+  let freeBytes: number | null = null;
+  const watch = new DiskWatch(
+    {
+      content: 'samples',
+      space: async (): Promise<DiskSpace> => {
+        if (freeBytes === null) throw new Error('EIO');
+        return { freeBytes, totalBytes: 10 };
       },
-      {
-        info: (message) => heard.push(message),
-        error: (message) => heard.push(message),
-      },
-    );
-    for (const look of looks) {
-      freeBytes = look;
-      await watch.look();
-    }
-    return heard;
+      isFull: (space) => space.freeBytes < 5,
+      noteSpace: () => {},
+      setDiskFull: (isFull) => heard.push(isFull ? 'full' : 'room'),
+    },
+    {
+      info: (message) => heard.push(message),
+      error: (message) => heard.push(String(message)),
+    },
+  );
+  for (const look of looks) {
+    freeBytes = look;
+    await watch.look();
   }
+  return heard;
+}
 
+describe('DiskWatch', () => {
   it('tells the store at each look, and people when it changes', async () => {
     expect(await watchOver([9, 4, 3, 6])).toEqual([
       'room',

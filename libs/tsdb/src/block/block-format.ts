@@ -1,5 +1,4 @@
-import { crc32 } from 'node:zlib';
-import { BlockError, ByteReader, ByteWriter } from '#libs/block-files';
+import { type BlockPart, type ByteReader, ByteWriter, framed, openFrame } from '#libs/block-files';
 
 /*
  * A block file: the samples of many series in one stretch of time, written once, read in parts.
@@ -17,8 +16,6 @@ import { BlockError, ByteReader, ByteWriter } from '#libs/block-files';
  */
 
 export const BLOCK_MAGIC = Buffer.from('BNBLOCK1', 'latin1');
-export const FOOTER_BYTES = 24;
-export const CRC_BYTES = 4;
 export const SERIES_PER_PAGE = 64;
 export const VALUES_PER_PAGE = 512;
 /** How the samples of a chunk are written: floats as `xor-chunk.ts` says. */
@@ -29,12 +26,6 @@ export const ENCODING_HISTOGRAMS = 2;
 export const ENCODING_STARTS_AND_FLOATS = 3;
 /** Start times as `chunk-starts.ts` says, then native histograms. */
 export const ENCODING_STARTS_AND_HISTOGRAMS = 4;
-
-/** Where a part of a block lies, its CRC included. */
-export interface BlockPart {
-  readonly offset: number;
-  readonly length: number;
-}
 
 /** A page of the values of one label. */
 export interface ValuePage extends BlockPart {
@@ -63,22 +54,6 @@ export interface BlockSummary {
   readonly name: string;
   readonly bytes: number;
   readonly contents: BlockContents;
-}
-
-/** Puts the checksum before a part. */
-export function framed(content: Uint8Array): Buffer {
-  const part = Buffer.allocUnsafe(CRC_BYTES + content.length);
-  part.writeUInt32LE(crc32(content), 0);
-  part.set(content, CRC_BYTES);
-  return part;
-}
-
-/** A reader of a framed part. @throws BlockError when the checksum does not fit */
-export function openFrame(part: Buffer): ByteReader {
-  if (part.length < CRC_BYTES || crc32(part.subarray(CRC_BYTES)) !== part.readUInt32LE(0)) {
-    throw new BlockError('checksum does not fit');
-  }
-  return new ByteReader(part, CRC_BYTES);
 }
 
 export function writeContents(contents: BlockContents): Buffer {
@@ -136,31 +111,6 @@ export function readContents(part: Buffer): BlockContents {
     seriesPages,
     values,
   };
-}
-
-export function writeFooter(contents: BlockPart): Buffer {
-  const footer = Buffer.alloc(FOOTER_BYTES);
-  footer.writeDoubleLE(contents.offset, 0);
-  footer.writeUInt32LE(contents.length, 8);
-  footer.writeUInt32LE(crc32(footer.subarray(0, 12)), 12);
-  BLOCK_MAGIC.copy(footer, 16);
-  return footer;
-}
-
-/** @throws BlockError */
-export function readFooter(footer: Buffer, fileBytes: number): BlockPart {
-  if (footer.length !== FOOTER_BYTES || !footer.subarray(16).equals(BLOCK_MAGIC)) {
-    throw new BlockError('no block, or one that ends early');
-  }
-  if (crc32(footer.subarray(0, 12)) !== footer.readUInt32LE(12)) {
-    throw new BlockError('the footer is damaged');
-  }
-  const offset = footer.readDoubleLE(0);
-  const length = footer.readUInt32LE(8);
-  if (!(offset >= 0) || offset + length + FOOTER_BYTES !== fileBytes) {
-    throw new BlockError('the footer belongs to a file of another length');
-  }
-  return { offset, length };
 }
 
 function writePart(writer: ByteWriter, part: BlockPart): void {

@@ -1,18 +1,21 @@
 import { crc32 } from 'node:zlib';
-import { type BlockSink, ByteWriter } from '#libs/block-files';
+import {
+  type BlockPart,
+  type BlockSink,
+  ByteWriter,
+  CRC_BYTES,
+  framed,
+  writeFooter,
+} from '#libs/block-files';
 import { compareUtf8, type Labels } from '#libs/labels';
 import { type Pace, sortInTurns } from '#libs/pace';
 import {
   BLOCK_MAGIC,
   type BlockContents,
-  type BlockPart,
-  CRC_BYTES,
-  framed,
   SERIES_PER_PAGE,
   type ValuePage,
   VALUES_PER_PAGE,
   writeContents,
-  writeFooter,
 } from './block-format.ts';
 
 /** A chunk to be written: `bytes` from `start` to `end`. */
@@ -130,7 +133,7 @@ export class BlockWriter {
       values,
     };
     const part = this.#append(writeContents(contents));
-    this.#buffer.raw(writeFooter(part));
+    this.#buffer.raw(writeFooter(part, BLOCK_MAGIC));
     await this.#flush();
     await this.#sink.commit();
     return contents;

@@ -1,17 +1,21 @@
 import { crc32 } from 'node:zlib';
-import { BlockError, type BlockHandle, type ByteReader } from '#libs/block-files';
+import {
+  BlockError,
+  type BlockHandle,
+  type BlockPart,
+  type ByteReader,
+  CRC_BYTES,
+  FOOTER_BYTES,
+  openFrame,
+  readFooter,
+} from '#libs/block-files';
 import { compareUtf8, Labels, type Matcher } from '#libs/labels';
 import type { Pace } from '#libs/pace';
 import type { ChunkSource } from './block-writer.ts';
 import {
   BLOCK_MAGIC,
   type BlockContents,
-  type BlockPart,
-  CRC_BYTES,
-  FOOTER_BYTES,
-  openFrame,
   readContents,
-  readFooter,
   SERIES_PER_PAGE,
   type ValuePage,
 } from './block-format.ts';
@@ -87,7 +91,7 @@ export class Block {
     const magic = await handle.read(0, BLOCK_MAGIC.length);
     if (!magic.equals(BLOCK_MAGIC)) throw new BlockError('not a block');
     const footer = await handle.read(handle.bytes - FOOTER_BYTES, FOOTER_BYTES);
-    const part = readFooter(footer, handle.bytes);
+    const part = readFooter(footer, handle.bytes, BLOCK_MAGIC);
     const contents = readContents(await handle.read(part.offset, part.length));
     return new Block(name, handle, contents, cache, pace);
   }

@@ -1,8 +1,7 @@
-import { BlockError } from '#libs/block-files';
+import { BlockError, CRC_BYTES } from '#libs/block-files';
 import type { Labels } from '#libs/labels';
 import type { Pace } from '#libs/pace';
 import { type Block, type BlockChunk, type BlockSeries, isSoundChunk } from './block.ts';
-import { CRC_BYTES } from './block-format.ts';
 import type { HiddenRanges } from '../tombstones.ts';
 import { ChunkError } from '../xor-chunk.ts';
 import { visibleChunks } from './visible-chunks.ts';
