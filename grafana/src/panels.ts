@@ -155,11 +155,13 @@ export interface LinesOptions {
   readonly links?: readonly PanelLink[];
   /** Colours of lines by their name, or by a regular expression between slashes. */
   readonly colors?: Readonly<Record<string, string>>;
+  /** What runs out is bad: the line with least comes first below the diagram. */
+  readonly leastFirst?: boolean;
   /** Shown instead of "No data": that there is none is often good. */
   readonly noValue?: string;
 }
 
-/** Lines over time from zero up, with a table of their last and largest values below, the largest first. */
+/** Lines over time from zero up, with a table of their last and largest values below, the largest first if not told otherwise. */
 export function lines(
   title: string,
   description: string,
@@ -224,7 +226,7 @@ function emptyLines(
         .showLegend(true)
         .calcs(['lastNotNull', 'max'])
         .sortBy('Last *')
-        .sortDesc(true),
+        .sortDesc(options.leastFirst !== true),
     );
   if (stacked)
     panel.stacking(new common.StackingConfigBuilder().mode(common.StackingMode.Normal).group('A'));

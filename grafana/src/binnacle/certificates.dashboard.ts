@@ -138,7 +138,7 @@ export function certificatesDashboard(): PlacedDashboard {
             'Time that is left; the line jumps up at a renewal.',
             's',
             [[expiry, '{{job}} {{instance}}']],
-            { steps: LIFE },
+            { steps: LIFE, leastFirst: true },
           ),
           lines(
             'Certificates of kubelets',
@@ -148,7 +148,7 @@ export function certificatesDashboard(): PlacedDashboard {
               [kubeletTtl('client'), '{{instance}} client'],
               [kubeletTtl('server'), '{{instance}} server'],
             ],
-            { links: [seriesLink('Kubelets', 'kubelet', {})] },
+            { links: [seriesLink('Kubelets', 'kubelet', {})], leastFirst: true },
           ),
           lines(
             'Failed renewals',

@@ -152,7 +152,7 @@ export function rolloutsDashboard(): PlacedDashboard {
                 '{{namespace}} / {{poddisruptionbudget}}',
               ],
             ],
-            { steps: steps('red', [1, 'green']) },
+            { steps: steps('red', [1, 'green']), leastFirst: true },
           ),
         ],
       ],

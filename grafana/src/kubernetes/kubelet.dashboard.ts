@@ -1,5 +1,5 @@
 import { dashboard, type PlacedDashboard } from '../dashboard.ts';
-import { lines, stat, steps } from '../panels.ts';
+import { CODE_COLORS, lines, stat, steps } from '../panels.ts';
 import { CLUSTER, RATE } from '../scopes.ts';
 
 const KUBELET = `job="kubelet", ${CLUSTER}`;
@@ -122,9 +122,13 @@ export function kubeletDashboard(): PlacedDashboard {
               '{{operation_name}} {{status}}',
             ],
           ]),
-          lines('Requests to the API server', 'By the code of the answer.', 'reqps', [
-            [`sum by (code) (rate(rest_client_requests_total{${KUBELET}}[${RATE}]))`, '{{code}}'],
-          ]),
+          lines(
+            'Requests to the API server',
+            'By the code of the answer.',
+            'reqps',
+            [[`sum by (code) (rate(rest_client_requests_total{${KUBELET}}[${RATE}]))`, '{{code}}']],
+            { colors: CODE_COLORS },
+          ),
           lines(
             'Answers of the API server, 99%',
             'How long the kubelets wait for an answer.',

@@ -66,12 +66,20 @@ export function persistentVolumesDashboard(): PlacedDashboard {
             [[`${of('inodes_used')} / ${of('inodes')}`, LEGEND]],
             { max: 1, steps: FULL },
           ),
-          lines('Free space', 'What can still be written.', 'bytes', [
-            [of('available_bytes'), LEGEND],
-          ]),
-          lines('Free inodes', 'How many files can still be made.', 'short', [
-            [of('inodes_free'), LEGEND],
-          ]),
+          lines(
+            'Free space',
+            'What can still be written.',
+            'bytes',
+            [[of('available_bytes'), LEGEND]],
+            { leastFirst: true },
+          ),
+          lines(
+            'Free inodes',
+            'How many files can still be made.',
+            'short',
+            [[of('inodes_free'), LEGEND]],
+            { leastFirst: true },
+          ),
         ],
       ],
     ],
