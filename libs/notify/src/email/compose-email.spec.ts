@@ -102,6 +102,15 @@ describe('composeEmail', () => {
     expect(message.html).not.toContain('FIRING');
   });
 
+  it('tells the path of a runbook that has no address', () => {
+    const { html, text } = compose(
+      notificationOf([alertOf({ annotations: { runbook_url: 'docs/runbooks/DiskFull.md' } })]),
+    );
+    expect(text).toMatch(/^ {2}runbook_url: docs\/runbooks\/DiskFull\.md$/m);
+    expect(html).toContain('<td>docs/runbooks/DiskFull.md</td>');
+    expect(html).not.toContain('>Runbook</a>');
+  });
+
   it('escapes hostile values and offers no hostile link', () => {
     const evil = `"><script>alert('x')</script>\u0000&`;
     const { html, text } = compose(

@@ -104,7 +104,8 @@ function describeAlert(
   nowMs: number,
 ): Omit<AlertDescription, 'links'> {
   const { labels, annotations } = alert;
-  const taken = new Set([...TOLD_ELSEWHERE, ...LINKS.map(([name]) => name)]);
+  const linked = LINKS.map(([name]) => name).filter((name) => !isPath(annotations.get(name)));
+  const taken = new Set([...TOLD_ELSEWHERE, ...linked]);
   return {
     status: alert.status,
     name: labels.get('alertname') || 'Alert',
@@ -171,6 +172,11 @@ function silenceLinks(
 /** Whether a link is safe to offer: `javascript:` and the like are not. */
 function isWebUrl(url: string): boolean {
   return /^https?:\/\/[^\s"'<>]+$/i.test(url);
+}
+
+/** Whether a link is a path in some repository, as those of runbooks may be: nothing to click on, and worth reading. */
+function isPath(url: string): boolean {
+  return /^[\w.#/-]+$/.test(url);
 }
 
 function firstOf(labels: Labels, names: readonly string[]): string {
