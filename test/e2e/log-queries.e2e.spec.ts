@@ -195,7 +195,7 @@ describe('log queries', () => {
       status: 400,
       text: expect.stringContaining("pipeline error: 'JSONParserErr'"),
     });
-    expect(await ask('patterns', { query: '{app="web"}' })).toMatchObject({ status: 404 });
+    expect(await ask('patterns', { query: 'vector(1)' })).toMatchObject({ status: 400 });
     expect(await ask('rules')).toMatchObject({ status: 404 });
     const { status } = await fetch(`${url}/loki/api/v1/labels`);
     expect(status).toBe(401);
@@ -308,6 +308,23 @@ describe('lists', () => {
     });
   });
 
+  it('finds the patterns of lines, which a filter takes', async () => {
+    const range = { start: String(startNs), end: String(endNs + 1n), step: '60' };
+    const found = await json('patterns', { query: '{app="db"}', ...range });
+    const samples = expect.arrayContaining([[expect.any(Number), expect.any(Number)]]) as unknown;
+    const pattern = 'level=warn msg="slow query" n=<_>';
+    expect(found).toEqual({ status: 'success', data: [{ pattern, samples }] });
+    const { data } = found as { data: [{ samples: [number, number][] }] };
+    expect(data[0].samples.reduce((sum, [, count]) => sum + count, 0)).toBe(COUNT);
+    const filtered = `sum(count_over_time({app="db"} |> \`${pattern}\` [10m]))`;
+    expect(await json('query', { query: filtered, time: String(endNs) })).toMatchObject({
+      data: { result: [{ value: [expect.any(Number), String(COUNT)] }] },
+    });
+    expect(await json('drilldown-limits')).toMatchObject({
+      limits: { max_entries_limit_per_query: 1_000, volume_enabled: true },
+      pattern_ingester_enabled: true,
+    });
+  });
   it('tells its version, and formats queries', async () => {
     expect(await json('status/buildinfo')).toMatchObject({
       version: expect.stringMatching(/^3\./),

@@ -34,5 +34,6 @@ export type { LogBatch, LogReadRequest, LogSource, LogStream, StreamVolume } fro
 export { type MemoryLine, MemoryLogSource } from './memory-log-source.ts';
 export { LogqlSyntaxError } from './parse/logql-syntax-error.ts';
 export { MAX_LOGQL_LENGTH, parseLogql, parseLogSelector } from './parse/parse-logql.ts';
+export { type FoundPattern, LinePatterns } from './patterns/line-patterns.ts';
 export type { CategorizedLabels } from './pipeline/line-labels.ts';
 export { printLogql } from './print/print-logql.ts';

@@ -1,10 +1,12 @@
 import type { QueryValue } from '#libs/promql';
 import type { LogExpr, MetricExpr } from '../ast.ts';
 import type { LogSource } from '../log-source.ts';
+import { LabelNeeds } from '../pipeline/label-needs.ts';
+import { Pipeline } from '../pipeline/pipeline.ts';
 import { type LogEntry, type LogQueryRange, readLogs } from './log-query.ts';
 import { LogqlQueryError } from './logql-query-error.ts';
 import { evaluateMetric } from './metric-query.ts';
-import type { LogQueryLimits, QueryRun, ScanStats } from './scan.ts';
+import { type LogQueryLimits, type QueryRun, scanLines, type ScanStats } from './scan.ts';
 
 export interface LogQueryEngineOptions {
   readonly source: LogSource;
@@ -51,6 +53,32 @@ export class LogQueryEngine {
     const run = this.#begin(options);
     const value = await readLogs(run, expr, range);
     return { value, stats: run.stats };
+  }
+
+  /**
+   * Shows the lines of a log query one by one, the oldest first within each stream.
+   * @param visit is given the text by a function, since few of many lines may be wanted
+   * @throws LogqlQueryError
+   */
+  async visit(
+    expr: LogExpr,
+    range: { readonly startNs: bigint; readonly endNs: bigint },
+    visit: (timeNs: bigint, textOf: () => string) => void,
+    options: LogqlRunOptions = {},
+  ): Promise<Readonly<ScanStats>> {
+    const run = this.#begin(options);
+    const pipeline = new Pipeline(expr.stages, {
+      needs: new LabelNeeds(new Set()),
+      nowMs: run.nowMs,
+    });
+    const { line } = pipeline;
+    const textOf = (): string => line.text();
+    const { matchers } = expr;
+    await scanLines(run, { matchers, ...range, direction: 'forward' }, pipeline, (_, batch, i) => {
+      visit(batch.timesNs[i]!, textOf);
+      return true;
+    });
+    return run.stats;
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { Labels, Matcher } from '#libs/labels';
 import {
   type LogEntry,
+  LinePatterns,
   type LogExpr,
   type LogqlExpr,
   LogQueryEngine,
@@ -16,7 +17,7 @@ import { LokiApiError, type LogQueryOutcome, outcomeOf, toLokiError } from './lo
 import { type QuerySummary, sortedNames, writeMetricBody, writeStreamsBody } from './loki-body.ts';
 import type { LokiParameters } from './loki-parameters.ts';
 import type { LogQueryLimitsConfig } from './log-query-config.ts';
-import { LogVolumes } from './log-volumes.ts';
+import { LogVolumes, MAX_VOLUMES } from './log-volumes.ts';
 
 export interface LogQueryServiceOptions {
   readonly logs: EngineLogs;
@@ -36,6 +37,11 @@ const DEFAULT_ENTRIES = 100;
 /** Of a stream's labels and of fields in lines. */
 const DEFAULT_FIELDS = 1_000;
 const SAMPLED_LINES = 1_000;
+/** Version of Loki whose API this is; Grafana turns features on by it. */
+export const LOKI_API_VERSION = '3.4.0';
+/** Lines that are looked at for patterns, about. */
+const PATTERN_LINES = 100_000;
+const MAX_PATTERNS = 300;
 /** Streams that `/series` lists. */
 const MAX_SERIES = 50_000;
 /** Numbers one query may hold. */
@@ -254,6 +260,56 @@ export class LogQueryService {
       ),
     );
     return detectFields(value);
+  }
+
+  /**
+   * `/loki/api/v1/patterns`: what the lines of a query have in common, with counts by steps. Of many lines every so manieth
+   * is looked at, and counts for those between.
+   * @throws LokiApiError
+   */
+  async patterns(parameters: LokiParameters, signal: AbortSignal): Promise<readonly object[]> {
+    const expr = parse(parameters.get('query'));
+    if (expr.kind !== 'log') throw new LokiApiError(400, 'only log queries have patterns');
+    const range = parameters.range();
+    const asked = parameters.durationNs('step');
+    const least = (range.endNs - range.startNs) / BigInt(DEFAULT_STEPS) + 1n;
+    const stepNs = Number(asked > least ? asked : least);
+    let lines = 0;
+    for (const volume of await this.#volume(expr.matchers, range)) lines += volume.lines;
+    const stride = Math.max(1, Math.ceil(lines / PATTERN_LINES));
+    const patterns = new LinePatterns();
+    let seen = 0;
+    await this.#run(signal, async (run, timed) => {
+      const visit = (timeNs: bigint, textOf: () => string): void => {
+        if (seen++ % stride !== 0) return;
+        patterns.add(textOf(), Math.floor(Number(timeNs - range.startNs) / stepNs), stride);
+      };
+      run(await this.#engine.visit(expr, range, visit, { signal: timed }), 0);
+    });
+    const seconds = (step: number): number =>
+      Math.floor((Number(range.startNs) + step * stepNs) / 1e9);
+    return patterns.found(MAX_PATTERNS).map(({ pattern, steps }) => ({
+      pattern,
+      samples: steps.map(([step, count]) => [seconds(step), count]),
+    }));
+  }
+
+  /** `/loki/api/v1/drilldown-limits`: what Grafana's Logs Drilldown asks for first. */
+  drilldownLimits(): object {
+    const { max_entries, max_bytes_read, max_series, timeout } = this.#options.limits;
+    return {
+      limits: {
+        discover_log_levels: false,
+        max_entries_limit_per_query: max_entries,
+        max_query_bytes_read: `${max_bytes_read}B`,
+        max_query_series: max_series,
+        query_timeout: `${Math.round(timeout / 1_000)}s`,
+        volume_enabled: true,
+        volume_max_series: MAX_VOLUMES,
+      },
+      pattern_ingester_enabled: true,
+      version: LOKI_API_VERSION,
+    };
   }
 
   /** `/loki/api/v1/format_query`. @throws LokiApiError */

@@ -2,6 +2,9 @@ import { Labels, type Matcher } from '#libs/labels';
 import type { EngineLogs } from '../store/engine-logs.ts';
 import type { LokiParameters, TimeRange } from './loki-parameters.ts';
 
+/** Groups that an answer may have. */
+export const MAX_VOLUMES = 5_000;
+
 /** Streams that are counted together, and their bytes. */
 interface VolumeGroup {
   readonly labels: Labels;
@@ -38,7 +41,7 @@ export class LogVolumes {
     const targets = parameters.get('targetLabels').split(',');
     this.#targets = new Set(targets.filter((name) => name !== ''));
     this.#isByName = parameters.get('aggregateBy') === 'labels';
-    this.#limit = parameters.count('limit', 100, 5_000);
+    this.#limit = parameters.count('limit', 100, MAX_VOLUMES);
   }
 
   /** The largest groups, the largest first. */

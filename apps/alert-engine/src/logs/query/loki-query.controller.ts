@@ -3,13 +3,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { goneSignal } from '../../http/gone-signal.ts';
 import { success } from '../../http/success.ts';
 import { sendChunks } from '../../http/chunked-reply.ts';
-import { LogQueryService } from './log-query-service.ts';
+import { LogQueryService, LOKI_API_VERSION } from './log-query-service.ts';
 import { LokiApiError } from './loki-api-error.ts';
 import { LokiErrorFilter } from './loki-error.filter.ts';
 import { lokiParametersOf, type LokiParameters } from './loki-parameters.ts';
 
-/** Version of Loki whose API this is; Grafana turns features on by it. */
-const API_VERSION = '3.4.0';
 const CATEGORIZE = 'categorize-labels';
 
 /** Loki's HTTP API for queries, with GET and with POST and a form. */
@@ -157,6 +155,23 @@ export class LokiQueryController {
     return this.detectedValues(name, request, reply);
   }
 
+  @Get('patterns')
+  async patterns(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const found = await this.#service.patterns(parametersOf(request), goneSignal(reply));
+    void reply.send(success(found));
+  }
+
+  @Post('patterns')
+  @HttpCode(200)
+  patternsByForm(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    return this.patterns(request, reply);
+  }
+
+  @Get('drilldown-limits')
+  drilldownLimits(): object {
+    return this.#service.drilldownLimits();
+  }
+
   @Get('format_query')
   format(@Req() request: FastifyRequest): object {
     return success(this.#service.format(parametersOf(request)));
@@ -171,7 +186,7 @@ export class LokiQueryController {
   @Get('status/buildinfo')
   buildInfo(): object {
     return {
-      version: API_VERSION,
+      version: LOKI_API_VERSION,
       revision: '',
       branch: 'binnacle',
       buildUser: '',
@@ -198,7 +213,7 @@ export class LokiQueryController {
     parameters.range();
   }
 
-  /** Patterns, rules, deletions and what else is not served. */
+  /** Rules, deletions and what else is not served. */
   @All('*')
   notFound(@Req() request: FastifyRequest): never {
     const [path = ''] = (request.raw.url ?? '').split('?', 1);
