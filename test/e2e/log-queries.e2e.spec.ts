@@ -309,8 +309,8 @@ describe('lists', () => {
   });
 
   it('finds the patterns of lines, which a filter takes', async () => {
-    const range = { start: String(startNs), end: String(endNs + 1n), step: '60' };
-    const found = await json('patterns', { query: '{app="db"}', ...range });
+    const minutes = { start: String(startNs), end: String(endNs + 1n), step: '60' };
+    const found = await json('patterns', { query: '{app="db"}', ...minutes });
     const samples = expect.arrayContaining([[expect.any(Number), expect.any(Number)]]) as unknown;
     const pattern = 'level=warn msg="slow query" n=<_>';
     expect(found).toEqual({ status: 'success', data: [{ pattern, samples }] });
