@@ -62,7 +62,7 @@ remote_write:
   - url: http://mimir/push
     metadata_config: {send: false}
   - url: http://signed/push
-    sigv4: {region: x}
+    azuread: {cloud: x}
 remote_read: [{url: 'http://x/read'}]
 `;
 

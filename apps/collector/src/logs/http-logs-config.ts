@@ -5,8 +5,9 @@ import {
   toHttpClientConfig,
 } from '#libs/discovery';
 import { isValidLegacyName } from '#libs/labels';
-import { durationMs, secretSchema } from '#libs/yaml-config';
+import { durationMs } from '#libs/yaml-config';
 import { z } from 'zod';
+import { checkSigv4, sigv4Shape } from '../outputs/sigv4-config.ts';
 import { spoolSchema } from './spool-config.ts';
 
 const { follow_redirects: _follow, ...clientShape } = httpClientShape;
@@ -83,28 +84,11 @@ const linesSchema = z.strictObject(shape);
 /** How requests to OpenSearch in AWS are signed. */
 const sigv4Schema = z
   .strictObject({
-    region: z
-      .string()
-      .regex(/^[a-z0-9-]{1,40}$/, { error: 'expected a region, such as eu-central-1' }),
+    ...sigv4Shape,
     /** `es` for domains, `aoss` for collections without servers. */
     service: z.enum(['es', 'aoss'], { error: 'accepted are es, aoss' }).default('es'),
-    access_key: z.string().min(1).max(128),
-    secret_key: secretSchema.optional(),
-    /** Read anew for each request. */
-    secret_key_file: z.string().min(1).optional(),
-    session_token: secretSchema.optional(),
-    session_token_file: z.string().min(1).optional(),
   })
-  .refine((keys) => (keys.secret_key === undefined) !== (keys.secret_key_file === undefined), {
-    error: 'give secret_key or secret_key_file, one of them',
-    path: ['secret_key'],
-  })
-  .refine((keys) => keys.session_token === undefined || keys.session_token_file === undefined, {
-    error: 'give session_token or session_token_file, not both',
-    path: ['session_token'],
-  });
-
-export type Sigv4Config = z.output<typeof sigv4Schema>;
+  .superRefine(checkSigv4);
 
 const openSearchSchema = z.strictObject({
   ...shape,

@@ -1,13 +1,14 @@
+import type { Environment } from '../config/collector-config.ts';
 import { BULK_FILTER, bulkLines, judgeBulk } from './bulk-body.ts';
 import { EngineBody } from './engine-body.ts';
-import { HttpLogTransport } from './http-log-transport.ts';
+import { HttpLogTransport, type RequestSigner } from './http-log-transport.ts';
 import type { HttpLogsConfig } from './http-logs-config.ts';
 import { jsonLines, type LogBody, lokiJson, lokiProtobuf, otlpProtobuf } from './log-bodies.ts';
 import type { LogChunk } from './log-chunk.ts';
+import { sigv4Signer } from '../outputs/sigv4-signer.ts';
 import { createLogOutput, type LogOutputContext } from './create-log-output.ts';
 import type { LogTransport } from './log-transport.ts';
 import type { LogOutput } from './log-output.ts';
-import { sigv4Signer } from './sigv4-signer.ts';
 
 const PUSH_PATH = '/loki/api/v1/push';
 /** Each request waits for the engine's disk, so fewer and larger ones are quicker. */
@@ -36,10 +37,27 @@ export function createHttpLogsOutput(config: HttpLogsConfig, context: LogOutputC
   );
 }
 
+function signerOf(
+  config: HttpLogsConfig,
+  { baseDir, userAgent }: Pick<LogOutputContext, 'baseDir' | 'userAgent'>,
+  environment: Environment,
+): RequestSigner | undefined {
+  if (config.kind !== 'opensearch' || config.sigv4 === undefined) return undefined;
+  const { sigv4: keys } = config;
+  const { service } = keys;
+  const url = urlOf(config);
+  const sign = sigv4Signer({ url, service, keys, baseDir, userAgent, environment });
+  return ({ headers, body }, nowMs) => {
+    const given = headers.find(([name]) => name.toLowerCase() === 'content-type');
+    return sign({ body, contentType: given?.[1] ?? '' }, nowMs);
+  };
+}
+
 /** The way to its receiver. */
 export function createHttpTransport(
   config: HttpLogsConfig,
   context: Pick<LogOutputContext, 'baseDir' | 'userAgent'>,
+  environment: Environment = process.env,
 ): LogTransport {
   return new HttpLogTransport({
     poster: {
@@ -54,10 +72,7 @@ export function createHttpTransport(
         ? [['x-scope-orgid', config.tenant_id]]
         : [],
     bodyOf: bodyMaker(config),
-    sign:
-      config.kind === 'opensearch' && config.sigv4 !== undefined
-        ? sigv4Signer(urlOf(config), config.sigv4, context.baseDir)
-        : undefined,
+    sign: signerOf(config, context, environment),
     ...(config.kind === 'opensearch' && {
       judge: judgeBulk,
       maxAnswerBytes: MAX_BULK_ANSWER_BYTES,

@@ -1,10 +1,10 @@
-import { createHash, createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { MsgpackWriter } from '#libs/forward';
+import { receivedAwsSignature } from '../../../../test/support/received-aws-signature.ts';
 import { indexOf } from './bulk-body.ts';
 import { openSearchOutputsSchema } from './http-logs-config.ts';
 import { createHttpTransport } from './http-logs-output.ts';
@@ -105,35 +105,6 @@ function chunkOf(...records: readonly Readonly<Record<string, unknown>>[]): LogC
   return { tag: 'binnacle.pods', entries: Buffer.from(writer.written), count: records.length };
 }
 
-/** The signature that AWS would compute of what it was sent; written down apart from ours. */
-function awsSignature(request: IncomingMessage, body: Buffer, secretKey: string): string {
-  const [, scope, names] = /Credential=\w+\/(\S+), SignedHeaders=(\S+),/.exec(
-    request.headers.authorization!,
-  ) as unknown as [string, string, string];
-  const hash = createHash('sha256').update(body).digest('hex');
-  const [path, query] = request.url!.split('?') as [string, string];
-  const parameters = query
-    .split('&')
-    .map((pair) => pair.split('=').map((part) => decodeURIComponent(part.replaceAll('+', ' '))))
-    .map((pair) => pair.map((part) => encodeURIComponent(part).replaceAll('*', '%2A')).join('='));
-  const canonical = [
-    'POST',
-    path,
-    parameters.toSorted().join('&'),
-    ...names.split(';').map((name) => `${name}:${String(request.headers[name])}`),
-    '',
-    names,
-    hash,
-  ].join('\n');
-  const time = String(request.headers['x-amz-date']);
-  const digest = createHash('sha256').update(canonical).digest('hex');
-  let key: string | Buffer = `AWS4${secretKey}`;
-  for (const part of scope.split('/')) key = createHmac('sha256', key).update(part).digest();
-  return createHmac('sha256', key)
-    .update(['AWS4-HMAC-SHA256', time, scope, digest].join('\n'))
-    .digest('hex');
-}
-
 const closing: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0)) await close();
@@ -141,11 +112,12 @@ afterEach(async () => {
 
 async function started(
   over: Readonly<Record<string, unknown>> = {},
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<{ server: BulkServer; transport: LogTransport }> {
   const server = new BulkServer();
   const url = `${await server.listen()}/base/?pretty=false`;
   const [config] = openSearchOutputsSchema.parse([{ name: 'main', url, ...over }]);
-  const transport = createHttpTransport(config!, { baseDir: '.', userAgent: 'test' });
+  const transport = createHttpTransport(config!, { baseDir: '.', userAgent: 'test' }, environment);
   closing.push(
     () => transport.close(),
     () => server.close(),
@@ -258,16 +230,56 @@ describe('records for OpenSearch in AWS', () => {
       new RegExp(`^AWS4-HMAC-SHA256 Credential=AKID/\\d{8}/eu-central-1/${service}/aws4_request, `),
     );
     expect(authorization).toContain(
-      `Signature=${awsSignature(request!, server.bodies[0]!, 'secret')}`,
+      `Signature=${receivedAwsSignature(request!.url!, request!.headers, server.bodies[0]!, 'secret')}`,
     );
     expect(token).toBe('session_token' in keys ? 'lent' : undefined);
     expect(request!.headers['content-type']).toBe('application/x-ndjson');
+  });
+
+  it('are signed with keys that the pod is lent, and wait while there are none', async () => {
+    let isAway = true;
+    const agent = createServer(({ headers }, response) => {
+      const isKnown = headers.authorization === 'Bearer pod' && !isAway;
+      const keys = { AccessKeyId: 'AKPOD', SecretAccessKey: 'lent secret', Token: 'lent' };
+      response.writeHead(isKnown ? 200 : 403).end(JSON.stringify(keys));
+    }).listen(0, '127.0.0.1');
+    closing.push(() => void agent.close());
+    await once(agent, 'listening');
+    const { port } = agent.address() as AddressInfo;
+    const { server, transport } = await started(
+      { sigv4: {} },
+      {
+        AWS_REGION: 'eu-west-1',
+        AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://127.0.0.1:${port}/keys`,
+        AWS_CONTAINER_AUTHORIZATION_TOKEN: 'Bearer pod',
+        AWS_SHARED_CREDENTIALS_FILE: '/nowhere/credentials',
+        AWS_CONFIG_FILE: '/nowhere/config',
+      },
+    );
+    expect(await transport.deliver([chunkOf({ message: 'one' })])).toEqual({
+      kind: 'retry',
+      detail: 'the container’s agent has answered 403',
+      afterMs: null,
+    });
+    isAway = false;
+    expect(await transport.deliver([chunkOf({ message: 'one' })])).toEqual({ kind: 'delivered' });
+    const [request] = server.requests;
+    const { authorization, 'x-amz-security-token': token } = request!.headers;
+    expect(authorization).toMatch(/Credential=AKPOD\/\d{8}\/eu-west-1\/es\/aws4_request, /);
+    expect(authorization).toContain(
+      `Signature=${receivedAwsSignature(request!.url!, request!.headers, server.bodies[0]!, 'lent secret')}`,
+    );
+    expect(token).toBe('lent');
   });
 
   it.each([
     [{ ...sigv4, secret_key: undefined }, 'give secret_key or secret_key_file, one of them'],
     [{ ...sigv4, secret_key_file: 'x' }, 'give secret_key or secret_key_file, one of them'],
     [{ ...sigv4, region: 'eu central' }, 'expected a region, such as eu-central-1'],
+    [{ secret_key: 'secret' }, 'secret_key needs access_key'],
+    [{ session_token_file: 'x' }, 'session_token needs access_key'],
+    [{ ...sigv4, profile: 'p' }, 'give profile or access_key, not both'],
+    [{ external_id: 'x' }, 'external_id needs role_arn'],
   ])('need a region and one secret: %j', (keys, message) => {
     const parsed = openSearchOutputsSchema.safeParse([
       { name: 'main', url: 'https://search.example.com', sigv4: keys },

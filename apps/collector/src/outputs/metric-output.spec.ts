@@ -13,6 +13,7 @@ import { decodeWriteV2, uncompressBlock, WriteV1Decoder } from '#libs/remote-wri
 import { type SampleBatch, SampleBatchBuilder } from '#libs/samples';
 import { SpoolBudget } from '#libs/spool';
 import { parseYamlConfig } from '#libs/yaml-config';
+import { receivedAwsSignature } from '../../../../test/support/received-aws-signature.ts';
 import { OutputMetrics } from './output-metrics.ts';
 import { outputsConfigSchema } from './outputs-config.ts';
 import { createRemoteWriteOutput } from './create-metric-output.ts';
@@ -142,6 +143,23 @@ function fullBatch(): SampleBatch {
   builder.addHistogram(5_000, createFloatHistogram({ count: 1, zeroCount: 1 }));
   return builder.take();
 }
+
+describe('requests to Amazon’s managed service', () => {
+  it('are signed as they are sent', async () => {
+    start("sigv4: {region: eu-west-1, access_key: AKID, secret_key: 'a secret'},");
+    output.push(batchOf([1, 2]));
+    await until(() => received.length === 1);
+    const [{ path, headers, body }] = received as [Received];
+    expect(headers.authorization).toMatch(
+      /^AWS4-HMAC-SHA256 Credential=AKID\/\d{8}\/eu-west-1\/aps\/aws4_request, /,
+    );
+    expect(headers.authorization).toContain(
+      `Signature=${receivedAwsSignature(path, headers, body, 'a secret')}`,
+    );
+    expect(headers['content-type']).toBe('application/x-protobuf');
+    expect(valuesOf(received[0]!)).toEqual([1, 2]);
+  });
+});
 
 describe('what travels beside samples', () => {
   it('is exemplars, metadata, creation times and histograms in version 2', async () => {

@@ -14,6 +14,7 @@ import {
 } from '#libs/remote-write';
 import { positiveDurationMs, Secret, yamlText } from '#libs/yaml-config';
 import { z } from 'zod';
+import { checkSigv4, type Sigv4Keys, sigv4Shape } from './sigv4-config.ts';
 import {
   httpLogsOutputsSchema,
   openSearchOutputsSchema,
@@ -37,6 +38,8 @@ export interface RemoteWriteConfig {
   /** Headers of the operator's own; values may be secrets. */
   readonly headers: readonly (readonly [string, Secret])[];
   readonly http: HttpClientConfig;
+  /** With what requests are signed for AWS; null where they are not. */
+  readonly sigv4: Sigv4Keys | null;
   readonly relabelRules: readonly RelabelRule[];
   readonly queue: SendQueueOptions;
   readonly sendsExemplars: boolean;
@@ -75,8 +78,7 @@ const headersSchema = z.record(
 const { follow_redirects: _follow, http_headers: _headers, ...clientShape } = httpClientShape;
 
 const CANNOT_DO: ReadonlyMap<string, string> = new Map([
-  ['sigv4', 'requests are not signed; accepted are basic_auth, authorization and headers'],
-  ['azuread', 'requests are not signed; accepted are basic_auth, authorization and headers'],
+  ['azuread', 'requests are not signed; accepted are sigv4, basic_auth, authorization and headers'],
   ['oauth2', 'OAuth 2 tokens are not fetched; accepted are basic_auth and authorization'],
 ]);
 
@@ -103,6 +105,8 @@ const remoteWriteSchema = objectOfKnownKeys(
       })
       .prefault({}),
     spool: metricSpoolSchema.prefault({}),
+    /** Of Amazon's managed service. */
+    sigv4: z.strictObject(sigv4Shape).superRefine(checkSigv4).optional(),
     // A redirect could lead the samples and their credentials anywhere.
     follow_redirects: z
       .literal(false, { error: 'redirects are never followed; accepted is false' })
@@ -122,6 +126,10 @@ const checkedRemoteWrite = remoteWriteSchema.transform((raw, context): RemoteWri
   const client = { ...raw, follow_redirects: false };
   checkHttpClient(client, complain);
   const url = checkedUrl(raw.url, (message) => complain(['url'], message));
+  const others = [raw.basic_auth, raw.authorization, raw.bearer_token, raw.bearer_token_file];
+  if (raw.sigv4 !== undefined && others.some((given) => given !== undefined)) {
+    complain(['sigv4'], 'give sigv4 or other credentials, not both');
+  }
   for (const name of Object.keys(raw.headers ?? {})) {
     if (OWN_HEADERS.has(name.toLowerCase())) {
       complain(['headers', name], 'this header is set by remote write itself');
@@ -144,6 +152,7 @@ const checkedRemoteWrite = remoteWriteSchema.transform((raw, context): RemoteWri
     timeoutMs: raw.remote_timeout ?? DEFAULT_TIMEOUT_MS,
     headers: Object.entries(raw.headers ?? {}),
     http: toHttpClientConfig(client),
+    sigv4: raw.sigv4 ?? null,
     relabelRules: raw.write_relabel_configs,
     queue,
     sendsExemplars: raw.send_exemplars,

@@ -21,7 +21,9 @@ import {
   WIRES,
   type WriteOutcome,
 } from './metric-transport.ts';
+import type { Environment } from '../config/collector-config.ts';
 import type { RemoteWriteConfig } from './outputs-config.ts';
+import { type BodySigner, sigv4Signer } from './sigv4-signer.ts';
 
 const MAX_ANSWER_BYTES = 64 * 1024;
 const MAX_SHOWN = 300;
@@ -42,7 +44,12 @@ export interface RemoteWriteClientOptions {
   readonly baseDir: string;
   readonly userAgent: string;
   readonly logger: AppLogger;
+  /** Where keys for AWS may come from; by default this process's. */
+  readonly environment?: Environment;
 }
+
+/** Amazon's managed service for Prometheus. */
+const AWS_SERVICE = 'aps';
 
 /**
  * Posts messages to one receiver over kept connections. Redirects are not followed. A receiver that does not speak version 2
@@ -53,17 +60,23 @@ export class RemoteWriteClient implements MetricTransport {
   readonly #config: RemoteWriteConfig;
   readonly #logger: AppLogger;
   readonly #poster: HttpPoster;
+  readonly #sign: BodySigner | null;
   readonly #oldEncoder: WriteEncoder;
   readonly #newEncoder: WriteEncoder;
   #speaksNew: boolean;
   /** Whether the receiver has shown that it knows version 2. */
   #isConfirmed = false;
 
-  constructor({ config, baseDir, userAgent, logger }: RemoteWriteClientOptions) {
+  constructor(options: RemoteWriteClientOptions) {
+    const { config, baseDir, userAgent, logger, environment = process.env } = options;
     this.#config = config;
     this.#logger = logger;
     this.#poster = new HttpPoster({ url: config.url, http: config.http, baseDir, userAgent });
-    const { sendsExemplars } = config;
+    const { sendsExemplars, sigv4: keys, url } = config;
+    this.#sign =
+      keys === null
+        ? null
+        : sigv4Signer({ url, service: AWS_SERVICE, keys, baseDir, userAgent, environment });
     this.#oldEncoder = new WriteEncoder('prometheus.WriteRequest', { sendsExemplars });
     this.#newEncoder = new WriteEncoder('io.prometheus.write.v2.Request', { sendsExemplars });
     this.#speaksNew = config.message === 'io.prometheus.write.v2.Request';
@@ -92,7 +105,7 @@ export class RemoteWriteClient implements MetricTransport {
         headers,
         body: answerBody,
       } = await this.#poster.post({
-        headers: this.#headers(message),
+        headers: await this.#headers(message, body),
         body,
         timeoutMs: this.#config.timeoutMs,
         maxAnswerBytes: MAX_ANSWER_BYTES,
@@ -137,9 +150,11 @@ export class RemoteWriteClient implements MetricTransport {
     }
   }
 
-  #headers(message: WriteMessage): (readonly [string, string])[] {
+  async #headers(message: WriteMessage, body: Buffer): Promise<(readonly [string, string])[]> {
+    const contentType = WRITE_CONTENT_TYPES[message];
+    const signed = await this.#sign?.({ body, contentType }, Date.now());
     return [
-      ['content-type', WRITE_CONTENT_TYPES[message]],
+      ...(signed ?? [['content-type', contentType] as const]),
       ['content-encoding', 'snappy'],
       ['x-prometheus-remote-write-version', WRITE_VERSIONS[message]],
       ...this.#config.headers.map(([name, value]) => [name, value.reveal()] as const),

@@ -1,0 +1,6 @@
+export {
+  AwsCredentialsError,
+  AwsCredentialSource,
+  type AwsCredentialSourceOptions,
+  type AwsOwnKeys,
+} from './aws-credential-source.ts';
