@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { AddressPolicy, DEFAULT_DENIED_NETWORKS, isNetwork } from './address-policy.ts';
+import { AddressPolicy, DEFAULT_DENIED_NETWORKS } from './address-policy.ts';
 
 describe('AddressPolicy', () => {
   const byDefault = new AddressPolicy({ denied: DEFAULT_DENIED_NETWORKS, allowed: [] });
@@ -12,6 +12,8 @@ describe('AddressPolicy', () => {
     ['169.254.169.254', false, false],
     ['::ffff:169.254.169.254', false, false],
     ['fe80::1%eth0', false, false],
+    ['168.63.129.16', false, true],
+    ['fd20:ce::254', false, false],
     ['10.2.0.1', true, false],
     ['10.1.2.3', true, true],
     ['::ffff:10.2.0.1', true, false],
@@ -29,20 +31,5 @@ describe('AddressPolicy', () => {
 
   it('refuses what is no address', () => {
     expect([byDefault.allows(undefined), byDefault.allows('name')]).toEqual([false, false]);
-  });
-
-  it.each([
-    ['10.0.0.0/8', true],
-    ['10.0.0.1', true],
-    ['::/0', true],
-    ['private', true],
-    ['10.0.0.0/33', false],
-    ['fd00::/129', false],
-    ['10.0.0.0/8/8', false],
-    ['10.0.0.0/', false],
-    ['__proto__', false],
-    ['example.com', false],
-  ])('knows whether %j is a network: %j', (text, expected) => {
-    expect(isNetwork(text)).toBe(expected);
   });
 });

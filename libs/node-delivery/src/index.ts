@@ -1,9 +1,4 @@
-export {
-  AddressPolicy,
-  DEFAULT_DENIED_NETWORKS,
-  isNetwork,
-  NETWORK_NAMES,
-} from './address-policy.ts';
+export { AddressPolicy, DEFAULT_DENIED_NETWORKS } from './address-policy.ts';
 export { FileSecretReader } from './file-secret-reader.ts';
 export { FluentSessionTransport } from './fluent-session-transport.ts';
 export { SmtpMailTransport } from './smtp-mail-transport.ts';

@@ -20,3 +20,4 @@ export {
   HttpPoster,
   type HttpPosterOptions,
 } from './http-poster.ts';
+export { isNetwork, NETWORK_NAMES, networkMatcher, plainAddress } from './networks.ts';

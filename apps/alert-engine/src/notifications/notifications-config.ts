@@ -1,6 +1,7 @@
 import { DEFAULT_SEVERITY_ORDER, DEFAULT_SILENCE_LIMITS } from '#libs/dispatch';
 import { byteSize, positiveDurationMs } from '#libs/yaml-config';
-import { DEFAULT_DENIED_NETWORKS, isNetwork, NETWORK_NAMES } from '#libs/node-delivery';
+import { DEFAULT_DENIED_NETWORKS } from '#libs/node-delivery';
+import { isNetwork, NETWORK_NAMES } from '#libs/node-http';
 import { z } from 'zod';
 
 /** `alertmanager_config`: a file in Alertmanager's format, relative to the configuration file. */

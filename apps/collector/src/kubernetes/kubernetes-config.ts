@@ -15,7 +15,7 @@ import {
   type KubeletSurroundings,
   kubeletSurroundings,
 } from './kubelet-config.ts';
-import { networksSchema } from './networks.ts';
+import { networksSchema } from '../config/networks-schema.ts';
 import { monitorsConfigSchema } from '../monitors/monitors-config.ts';
 
 const filePath = z.string().min(1);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { networksSchema } from '../kubernetes/networks.ts';
+import { networksSchema } from '../config/networks-schema.ts';
 import { inputLabels, listenAddress, serverTlsSchema } from '../log-inputs/log-inputs-config.ts';
 
 /** The `otlp` section: what applications send by OpenTelemetry's protocol. Nothing is listened on unless it is there. */

@@ -6,6 +6,7 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
+import { networkMatcher } from '#libs/node-http';
 import { PostListener } from '#libs/node-listen';
 import { MAX_OTLP_BYTES } from '#libs/otlp';
 import {
@@ -21,7 +22,6 @@ import { configFingerprint } from '../config/config-fingerprint.ts';
 import { InputMetrics } from '../log-inputs/input-metrics.ts';
 import { type LogInputContext, serverTls } from '../log-inputs/log-input.ts';
 import { SenderFields } from '../log-inputs/sender-fields.ts';
-import { networkMatcher } from '../kubernetes/networks.ts';
 import { LogIntake } from '../logs/log-intake.ts';
 import { METRIC_SINK, type MetricSink } from '../outputs/metric-sink.ts';
 import type { OtlpConfig } from './otlp-config.ts';

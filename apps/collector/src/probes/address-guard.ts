@@ -1,6 +1,6 @@
 import { specialHost, urlHostname } from '#libs/discovery';
+import { networkMatcher } from '#libs/node-http';
 import type { ProbeGuard } from '#libs/node-probes';
-import { networkMatcher } from '../kubernetes/networks.ts';
 
 /** The kubelet's, authenticated and not: whoever may not speak to it must not have us do it. */
 const KUBELET_PORTS: ReadonlySet<number> = new Set([10_248, 10_250, 10_255]);

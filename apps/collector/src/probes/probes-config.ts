@@ -13,7 +13,7 @@ import {
 import { durationMs, positiveDurationMs, yamlText } from '#libs/yaml-config';
 import { z } from 'zod';
 import type { KubernetesConfig } from '../kubernetes/kubernetes-config.ts';
-import { networksSchema } from '../kubernetes/networks.ts';
+import { networksSchema } from '../config/networks-schema.ts';
 
 /** One configured probe with every default filled in. */
 export interface ProbeConfig {

@@ -9,13 +9,13 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { type GuardSurroundings, resolveScrapeConfigs, scrapeConfigsSchema } from '#libs/discovery';
+import { networkMatcher } from '#libs/node-http';
 import { AppLogger, ReloadService, USER_AGENT } from '#libs/platform';
 import { Registry } from 'prom-client';
 import { COLLECTOR_CONFIG, type CollectorConfig } from '../config/collector-config.ts';
 import { configFingerprint } from '../config/config-fingerprint.ts';
 import { annotatedPodsJob } from '../discovery/annotated-pods.ts';
 import { TargetProviders } from '../discovery/target-providers.ts';
-import { networkMatcher } from '../kubernetes/networks.ts';
 import { MonitorsRunner } from '../monitors/monitors.runner.ts';
 import { OwnProber } from '../probes/own-prober.ts';
 import { METRIC_SINK, type MetricSink } from '../outputs/metric-sink.ts';

@@ -1,10 +1,11 @@
 import { BlockList, isIP } from 'node:net';
-import { z } from 'zod';
 
-/** Networks by a name that says what they are for (RFC 1122, 4291, 3927, 5771), and those of clouds' metadata. */
+/** Networks by a name that says what they are for (RFC 1122, 1918, 3927, 4193, 4291, 5771, 6598), and those of clouds' metadata. */
 const NAMED: Readonly<Record<string, readonly string[]>> = {
   loopback: ['127.0.0.0/8', '::1/128', '0.0.0.0/8', '::/128'],
-  'link-local': ['169.254.0.0/16', 'fe80::/10'],
+  // The last is where a cloud has its metadata, whose others of that kind are link-local.
+  'link-local': ['169.254.0.0/16', 'fe80::/10', 'fd00:ec2::254/128'],
+  private: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', 'fc00::/7'],
   metadata: [
     '169.254.169.254/32',
     '169.254.170.2/32',
@@ -19,7 +20,7 @@ const NAMED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** The names of networks that are accepted besides networks. */
-const NETWORK_NAMES: readonly string[] = Object.keys(NAMED);
+export const NETWORK_NAMES: readonly string[] = Object.keys(NAMED);
 
 /** Whether a text is a network, an address or one of {@link NETWORK_NAMES}. */
 export function isNetwork(text: string): boolean {
@@ -33,14 +34,17 @@ export function isNetwork(text: string): boolean {
   );
 }
 
-/** A list of networks in a configuration. */
-export const networksSchema = z.array(
-  z.string().refine(isNetwork, {
-    error: `not a network such as 10.0.0.0/8; accepted are ${NETWORK_NAMES.join(', ')} as well`,
-  }),
-);
+/** An address without the brackets of a URL, a zone, or the dress of IPv6 around one of IPv4; null for what is none. */
+export function plainAddress(text: string): string | null {
+  const bare = text.replace(/^\[(.*)\]$/, '$1').replace(/%.*$/, '');
+  const plain = bare.replace(/^::ffff:(?=\d+\.)/i, '');
+  return isIP(plain) === 0 ? null : plain;
+}
 
-/** @returns whether an address, with or without the brackets of a URL, is in one of the networks; nothing else is */
+/**
+ * @param networks valid ones: see {@link isNetwork}
+ * @returns whether an address, however it is written, is in one of the networks; nothing else is
+ */
 export function networkMatcher(networks: readonly string[]): (address: string) => boolean {
   const list = new BlockList();
   for (const text of networks.flatMap((name) => NAMED[name] ?? [name])) {
@@ -50,8 +54,7 @@ export function networkMatcher(networks: readonly string[]): (address: string) =
     list.addSubnet(address, bits, family);
   }
   return (address) => {
-    const ip = address.replace(/^\[(.*)\]$/, '$1').replace(/%.*$/, '');
-    const family = isIP(ip);
-    return family !== 0 && list.check(ip, family === 6 ? 'ipv6' : 'ipv4');
+    const plain = plainAddress(address);
+    return plain !== null && list.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4');
   };
 }
