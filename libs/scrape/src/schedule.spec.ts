@@ -23,6 +23,15 @@ describe('the schedule', () => {
     );
   });
   it.each([
+    ['woke a millisecond early', 29_999, 30_000, 45_000],
+    ['the clock was put back a little', 20_000, 30_000, 45_000],
+    ['the clock was put back for long', 4_000, 30_000, 15_000],
+    ['ran late', 31_000, 30_000, 45_000],
+    ['is the first', 29_999, Number.NaN, 30_000],
+  ])('does not repeat a moment where a run %s', (_case, nowMs, lastMs, expected) => {
+    expect(nextScrapeMs(nowMs, 15_000, 0, lastMs)).toBe(expected);
+  });
+  it.each([
     [1_002, 1_000],
     [1_003, 1_003],
     [998, 1_000],

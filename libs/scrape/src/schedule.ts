@@ -12,10 +12,21 @@ export function spreadOffsetMs(targetKey: string, intervalMs: number, seed: stri
   return parseInt(hex.slice(0, 12), 16) % intervalMs;
 }
 
-/** The first moment after `nowMs` that lies `offsetMs` into an interval. */
-export function nextScrapeMs(nowMs: number, intervalMs: number, offsetMs: number): number {
-  const passed = (((nowMs - offsetMs) % intervalMs) + intervalMs) % intervalMs;
-  return nowMs + intervalMs - passed;
+/**
+ * The first moment after `nowMs` that lies `offsetMs` into an interval.
+ * @param lastMs the moment of the run before, or NaN: it does not come again where a timer woke a little before its time, or
+ *   where the clock was put back by less than an interval
+ */
+export function nextScrapeMs(
+  nowMs: number,
+  intervalMs: number,
+  offsetMs: number,
+  lastMs = Number.NaN,
+): number {
+  const earlyMs = lastMs - nowMs;
+  const fromMs = earlyMs > 0 && earlyMs < intervalMs ? lastMs : nowMs;
+  const passed = (((fromMs - offsetMs) % intervalMs) + intervalMs) % intervalMs;
+  return fromMs + intervalMs - passed;
 }
 
 const TOLERANCE_MS = 2;

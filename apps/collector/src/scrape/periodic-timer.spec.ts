@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { PeriodicTimer } from './periodic-timer.ts';
 
 const pause = (ms: number) =>
@@ -21,6 +21,23 @@ describe('PeriodicTimer', () => {
     expect(new Set(planned)).toEqual(new Set([3]));
     await pause(30);
     expect(planned).toHaveLength(runs);
+  });
+  it('plans no moment twice, though a timer may wake a millisecond before it', async () => {
+    const now = jest.spyOn(Date, 'now');
+    try {
+      const planned: number[] = [];
+      const timer = new PeriodicTimer({ intervalMs: 5, offsetMs: 0 }, async (plannedMs) => {
+        planned.push(plannedMs);
+        now.mockReturnValue(plannedMs - 1);
+      });
+      timer.start();
+      while (planned.length < 3) await pause(5);
+      timer.stop();
+      expect(planned[1]! - planned[0]!).toBe(5);
+      expect(planned[2]! - planned[1]!).toBe(5);
+    } finally {
+      now.mockRestore();
+    }
   });
   it('never runs a task beside itself', async () => {
     const running = new Set<number>();

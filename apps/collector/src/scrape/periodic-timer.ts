@@ -36,8 +36,8 @@ export class PeriodicTimer {
     this.#timer = null;
   }
 
-  #plan(): void {
-    this.#wait(nextScrapeMs(Date.now(), this.#intervalMs, this.#offsetMs));
+  #plan(lastMs = Number.NaN): void {
+    this.#wait(nextScrapeMs(Date.now(), this.#intervalMs, this.#offsetMs, lastMs));
   }
 
   #wait(plannedMs: number): void {
@@ -53,6 +53,6 @@ export class PeriodicTimer {
 
   async #run(plannedMs: number): Promise<void> {
     await this.#task(plannedMs);
-    if (this.#state === 'running') this.#plan();
+    if (this.#state === 'running') this.#plan(plannedMs);
   }
 }
