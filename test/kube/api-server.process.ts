@@ -1,7 +1,8 @@
 /*
  * The stand-in API server as a process: `node --conditions=repo-source test/kube/api-server.process.ts
- * [--listen HOST:PORT] [--token TOKEN] [--pods N --nodes N] [FILE.json…]`, each file one object or a list of them. With
- * `--pods` the pods among them become so many, spread over nodes called `node-0` and so on. It prints its address.
+ * [--listen HOST:PORT] [--token TOKEN] [--pods N --nodes N [--workloads N]] [FILE.json…]`, each file one object or a list of
+ * them. With `--pods` the pods among them become so many, spread over nodes called `node-0` and so on; with `--workloads` there
+ * are these nodes, and so many services, deployments and so on, in place of the given ones. It prints its address.
  *
  * A parent process with a channel to it may send `{ put: OBJECT }`, `{ touch: N }` (the N-th of the many pods changes) and
  * `{ expire: true }` (every watch breaks, and what happened is forgotten).
@@ -10,6 +11,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { KubeApiServer } from './api-server.ts';
 import { manyPods } from './kube-objects.ts';
+import { manyObjects } from './many-objects.ts';
 import type { StoredObject } from './selectors.ts';
 
 const { values, positionals } = parseArgs({
@@ -18,6 +20,7 @@ const { values, positionals } = parseArgs({
     token: { type: 'string', default: '' },
     pods: { type: 'string', default: '0' },
     nodes: { type: 'string', default: '1' },
+    workloads: { type: 'string', default: '0' },
   },
   allowPositionals: true,
 });
@@ -29,10 +32,18 @@ const objects = positionals.flatMap((file) => {
   return 'items' in json ? (json.items as StoredObject[]) : [json];
 });
 const podCount = Number(values.pods);
-const isTemplate = ({ kind }: StoredObject): boolean => podCount > 0 && kind === 'Pod';
+const workloads = Number(values.workloads);
+const isTemplate = ({ kind }: StoredObject): boolean =>
+  kind === 'Pod' ? podCount > 0 : workloads > 0;
 const templates = objects.filter(isTemplate);
-const pods = manyPods(templates, { pods: podCount, nodes: Number(values.nodes) });
-for (const object of [...objects.filter((one) => !isTemplate(one)), ...pods]) server.put(object);
+const nodes = Number(values.nodes);
+const pods = manyPods(
+  templates.filter(({ kind }) => kind === 'Pod'),
+  { pods: podCount, nodes },
+);
+for (const object of objects) if (!isTemplate(object)) server.put(object);
+for (const object of pods) server.put(object);
+if (workloads > 0) for (const one of manyObjects(templates, { nodes, workloads })) server.put(one);
 // Nobody watches from before there was anything.
 server.store.compact();
 

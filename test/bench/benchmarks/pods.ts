@@ -16,22 +16,30 @@ const CONFORMANCE =
 const LIMIT_MIB = 300;
 const CHANGES = 200;
 const POLL_MS = 2;
-/** How long memory is looked at after everything is known. */
-const SETTLE_MS = 10_000;
+/** How long memory is looked at after everything is known: every series is told once at least. */
+const SETTLE_MS = 20_000;
 
 const OBJECTS = 'binnacle_kube_objects';
 const EVENTS = 'binnacle_kube_watch_events_total';
+/** What the elected collector tells of in the last run. */
+const TOLD = ['nodes', 'namespaces', 'services', 'endpointslices', 'deployments', 'replicasets'];
+const SERIES = 'binnacle_kube_state_series';
 const RELISTS = 'binnacle_kube_relists_total';
 
 /**
  * A thousand nodes' pods in the collector that is elected for everybody: memory while they are listed, kept, listed again
  * after the watch's version is gone, and after a restart; how long the list takes, and a change until the collector has it.
+ * Then with the series of everything else that such a cluster has: 1,000 nodes, 5,000 each of services, endpoint slices with
+ * ten endpoints, and deployments, 10,000 replica sets.
  */
 export async function podsBenchmark(context: BenchContext): Promise<void> {
   const pods = context.isQuick ? 5_000 : 50_000;
+  const [nodes, workloads] = [pods / 50, pods / 10];
+  /** Pods, nodes and namespaces, and of each workload a service, a slice, a deployment and two replica sets. */
+  const everything = pods + nodes + 100 + 5 * workloads;
   const folder = context.nextFolder();
   await mkdir(folder, { recursive: true });
-  const server = await startServer(folder, pods, context.isQuick ? 100 : 1_000);
+  const server = await startServer(folder, { pods, nodes, workloads });
   try {
     const apiServer = await eventually(
       'the API server',
@@ -42,19 +50,25 @@ export async function podsBenchmark(context: BenchContext): Promise<void> {
       program: context.collectorProgram,
       folder: join(folder, 'collector'),
       nodeArgs: context.nodeArgs,
-      config: collectorConfig(apiServer),
     };
-    for (const start of ['start', 'restart']) {
-      const collector = await MeasuredCollector.start(launch);
+    const runs = [
+      { what: 'after a start', resources: ['nodes'], objects: pods + nodes },
+      { what: 'after a restart', resources: ['nodes'], objects: pods + nodes },
+      { what: 'with the series of everything else', resources: TOLD, objects: everything },
+    ];
+    for (const { what, resources, objects } of runs) {
+      const config = collectorConfig(apiServer, resources);
+      const collector = await MeasuredCollector.start({ ...launch, config });
       try {
         const startedMs = performance.now();
-        await untilMetric(collector, OBJECTS, (value) => value >= pods, 100);
+        await untilMetric(collector, OBJECTS, (value) => value >= objects, 100);
         const listSeconds = (performance.now() - startedMs) / 1_000;
         await sleep(SETTLE_MS);
-        add(context, `after a ${start}, with ${pods} pods`, await collector.peakResidentMiB(), {
-          detail: `all known ${plain(listSeconds)} s after readiness`,
+        const series = await collector.metric(SERIES);
+        add(context, `${what}, with ${pods} pods`, await collector.peakResidentMiB(), {
+          detail: `${objects} objects, ${series} series, all known ${plain(listSeconds)} s after readiness`,
         });
-        if (start === 'start') await changes(context, collector, server, pods);
+        if (what === 'after a start') await changes(context, collector, server, pods);
       } finally {
         await collector.stop();
       }
@@ -105,24 +119,28 @@ function add(
   context.add(limitFinding('pods', `most memory ${what}`, LIMIT_MIB, residentMiB, 'MiB', detail));
 }
 
-async function startServer(folder: string, pods: number, nodes: number): Promise<RunningProcess> {
-  const sizes = ['--pods', String(pods), '--nodes', String(nodes)];
+async function startServer(
+  folder: string,
+  size: { readonly pods: number; readonly nodes: number; readonly workloads: number },
+): Promise<RunningProcess> {
+  const sizes = Object.entries(size).flatMap(([name, count]) => [`--${name}`, String(count)]);
   const templates = join(folder, 'templates.json');
-  await writeFile(templates, JSON.stringify({ items: await podTemplates() }));
+  await writeFile(templates, JSON.stringify({ items: await objectTemplates() }));
   const args = ['--conditions=repo-source', API_SERVER, ...sizes, templates];
   const server = startProcess(process.execPath, args, { takesMessages: true });
   process.once('exit', () => server.child.kill('SIGKILL'));
   return server;
 }
 
-/** The pods of the conformance data where it is there, or one of our own. */
-async function podTemplates(): Promise<readonly unknown[]> {
+/** The pods of the conformance data where it is there, a node and a deployment; or a pod of our own. */
+async function objectTemplates(): Promise<readonly unknown[]> {
   const objects = join(CONFORMANCE, 'kube', 'objects');
   const recorded = join(CONFORMANCE, 'kube', 'cluster-1.35', 'pods.yaml');
   if (!existsSync(objects) || !existsSync(recorded)) {
     return [podObject('web', { node: 'n1', labels: { app: 'web' }, port: 8_080 })];
   }
-  const files = readdirSync(objects).filter((file) => file.startsWith('pod-'));
+  const others = new Set(['node-ready.json', 'deployment-healthy.json']);
+  const files = readdirSync(objects).filter((file) => file.startsWith('pod-') || others.has(file));
   const own = await Promise.all(
     files.map(async (file): Promise<unknown> => {
       return JSON.parse(await readFile(join(objects, file), 'utf8'));
@@ -132,17 +150,19 @@ async function podTemplates(): Promise<readonly unknown[]> {
   return [...own, ...items];
 }
 
-/** Endpoints are discovered with the pods behind them: those of the whole cluster, where no node is one's own. */
-function collectorConfig(apiServer: string): object {
-  const [state, monitors, events] = [
-    { resources: ['nodes'] },
-    { enabled: false },
-    { enabled: false },
-  ];
+/**
+ * Endpoints are discovered with the pods behind them: those of the whole cluster, where no node is one's own. What there is to
+ * tell of pods, the nodes' own collectors tell.
+ */
+function collectorConfig(apiServer: string, resources: readonly string[]): object {
+  // None of them is to be scraped: targets are what nodes' own collectors have.
+  const selectors = [{ role: 'endpointslice', label: 'app=nobody' }];
+  const discovery = { role: 'endpointslice', selectors };
+  const [state, monitors, events] = [{ resources }, { enabled: false }, { enabled: false }];
   return {
     host_metrics: { enabled: false },
     outputs: { remote_write: [] },
-    scrape_configs: [{ job_name: 'endpoints', kubernetes_sd_configs: [{ role: 'endpointslice' }] }],
+    scrape_configs: [{ job_name: 'endpoints', kubernetes_sd_configs: [discovery] }],
     kubernetes: { api_server: apiServer, state, monitors, events },
   };
 }

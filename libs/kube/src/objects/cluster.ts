@@ -11,6 +11,7 @@ import {
   time,
 } from '../decode.ts';
 import { condition, metadata } from './metadata.ts';
+import { shared, word } from '../shared.ts';
 
 /** `v1` Node. */
 export const node = shape({
@@ -81,7 +82,7 @@ export const service = shape({
   }),
 });
 
-const targetRef = optional(shape({ kind: text, name: text, namespace: text }));
+const targetRef = optional(shape({ kind: word, name: text, namespace: word }));
 
 /** `discovery.k8s.io/v1` EndpointSlice. */
 export const endpointSlice = shape({
@@ -90,14 +91,16 @@ export const endpointSlice = shape({
   endpoints: listOf(
     shape({
       addresses: listOf(text),
-      conditions: shape({
-        ready: optional(flag),
-        serving: optional(flag),
-        terminating: optional(flag),
-      }),
+      conditions: shared(
+        shape({
+          ready: optional(flag),
+          serving: optional(flag),
+          terminating: optional(flag),
+        }),
+      ),
       hostname: text,
-      nodeName: text,
-      zone: text,
+      nodeName: word,
+      zone: word,
       targetRef,
     }),
   ),

@@ -2,7 +2,7 @@ import { type SampleBatch, SampleBatchBuilder, STALE_MARKER } from '#libs/sample
 import type { Labels } from '#libs/labels';
 import type { ObjectOf } from '../resources.ts';
 import { objectState, type StateOptions, type StateResource } from './object-state.ts';
-import { type ObjectSeries, type Pair, StateWriter } from './state-writer.ts';
+import { type ObjectSeries, type Pair, seriesText, StateWriter } from './state-writer.ts';
 
 export interface ClusterStateOptions extends StateOptions {
   /** What every series carries: `job`, `instance`. */
@@ -121,11 +121,11 @@ export class ClusterState {
 
   #addDifference(before: ObjectSeries | null, now: ObjectSeries | null, timeMs: number): void {
     if (now !== null) {
-      const old = before === null ? null : indexByKey(before);
+      const old = before === null ? null : new SeriesPlaces(before);
       for (let i = 0; i < now.labels.length; i++) {
         const labels: Labels = now.labels[i]!;
-        const place = old?.get(labels.key);
-        if (place !== undefined && before!.values[place] === now.values[i]) continue;
+        const place = old?.find(labels, i) ?? -1;
+        if (place >= 0 && before!.values[place] === now.values[i]) continue;
         this.#builder.addSeries(labels);
         this.#builder.addSample(timeMs, now.values[i]!);
       }
@@ -134,9 +134,9 @@ export class ClusterState {
   }
 
   #addEnded(before: ObjectSeries, now: ObjectSeries | null, timeMs: number): void {
-    const kept = now === null ? null : indexByKey(now);
-    for (const labels of before.labels) {
-      if (kept?.has(labels.key) === true) continue;
+    const kept = now === null ? null : new SeriesPlaces(now);
+    for (const [i, labels] of before.labels.entries()) {
+      if (kept !== null && kept.find(labels, i) >= 0) continue;
       this.#builder.addSeries(labels);
       this.#builder.addSampleFrom(timeMs, STALE_MARKER, 0);
     }
@@ -150,6 +150,22 @@ export class ClusterState {
   }
 }
 
-function indexByKey({ labels }: ObjectSeries): Map<string, number> {
-  return new Map(labels.map(({ key }, i) => [key, i]));
+/**
+ * Where an object has its series. Most are where they were before the change; the others are looked up by a text that is not
+ * kept, as a label set keeps its key: an object that has changed once would take more than twice the memory for good.
+ */
+class SeriesPlaces {
+  readonly #series: ObjectSeries;
+  #byText: Map<string, number> | null = null;
+
+  constructor(series: ObjectSeries) {
+    this.#series = series;
+  }
+
+  /** @returns the place, -1 where there is no such series */
+  find(labels: Labels, likelyPlace: number): number {
+    if (this.#series.labels[likelyPlace]?.equals(labels) === true) return likelyPlace;
+    this.#byText ??= new Map(this.#series.labels.map((one, i) => [seriesText(one), i]));
+    return this.#byText.get(seriesText(labels)) ?? -1;
+  }
 }

@@ -10,6 +10,14 @@ export interface ObjectSeries {
 /** A label's name and value. */
 export type Pair = readonly [name: string, value: string];
 
+/**
+ * What tells the series of one object apart. Unlike {@link Labels.key} it is not kept with the set: series live long and are
+ * many, and their keys would take more than they do.
+ */
+export function seriesText(labels: Labels): string {
+  return labels.flat.join('\0');
+}
+
 /** Collects the series of an object; a series that comes twice counts once. */
 export class StateWriter {
   readonly #common: readonly Pair[];
@@ -41,8 +49,9 @@ export class StateWriter {
       ...labels,
     ];
     const set = Labels.fromPairs(named);
-    if (this.#seen.has(set.key)) return;
-    this.#seen.add(set.key);
+    const text = seriesText(set);
+    if (this.#seen.has(text)) return;
+    this.#seen.add(text);
     this.#labels.push(set);
     this.#values.push(value);
   }
