@@ -145,6 +145,30 @@ describe('HttpGetter', () => {
       message: 'connection refused',
     });
   });
+  it('lets requests wait for a connection where there are as many as there may be', async () => {
+    const finish: (() => void)[] = [];
+    const seen: string[] = [];
+    let atOnce = 0;
+    let most = 0;
+    const url = await serve((request, response) => {
+      seen.push(request.url ?? '');
+      most = Math.max(most, ++atOnce);
+      finish.push(() => {
+        atOnce--;
+        response.end(request.url);
+      });
+      // The last that two connections can bring says that the others wait.
+      if (seen.length === 2) for (const each of finish.splice(0)) each();
+      else if (seen.length > 2) finish.pop()!();
+    });
+    const getter = new HttpGetter({ connectionsPerOrigin: 2 });
+    getters.push(getter);
+    const paths = Array.from({ length: 7 }, (_, i) => `/${i}`);
+    const answers = await Promise.all(paths.map((path) => get(url + path)));
+    expect(answers.map(({ body }) => body.toString())).toEqual(paths);
+    expect(most).toBe(2);
+    expect([...seen].toSorted()).toEqual(paths);
+  });
   it('asks again when a kept connection turns out to be closed', async () => {
     let requests = 0;
     const url = await serve((request, response) => {

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { Agent } from './agent.ts';
+import { Agent, originDispatcher } from './agent.ts';
 import { type ConnectGuard, guardedConnector } from './connect-guard.ts';
 import { type Answer, AnswerReader } from './answer-reader.ts';
 import { withDeadline } from './deadline.ts';
@@ -172,6 +172,7 @@ function createAgent(
   // The request's own deadline decides.
   const connect = { ...tls, timeout: 0 };
   return new Agent({
+    factory: originDispatcher,
     connections: connectionsPerOrigin,
     pipelining: 1,
     allowH2: false,

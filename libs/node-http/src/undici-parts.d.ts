@@ -4,6 +4,25 @@ declare module 'undici/lib/dispatcher/agent.js' {
 
   export = Agent;
 }
+declare module 'undici/lib/dispatcher/client.js' {
+  import { Client } from 'undici';
+
+  export = Client;
+}
+declare module 'undici/lib/dispatcher/fixed-queue.js' {
+  class FixedQueue {
+    isEmpty(): boolean;
+    push(item: object): void;
+    shift(): object | null;
+  }
+
+  export = FixedQueue;
+}
+declare module 'undici/lib/dispatcher/pool.js' {
+  import { Pool } from 'undici';
+
+  export = Pool;
+}
 declare module 'undici/lib/dispatcher/dispatcher.js' {
   import { Dispatcher } from 'undici';
 
