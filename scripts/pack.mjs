@@ -35,6 +35,7 @@ function configurationFor(dist) {
     output: {
       path: folder,
       filename: 'packed.cjs',
+      chunkFilename: 'packed-[id].cjs',
       library: { type: 'commonjs2' },
       iife: false,
       environment: { arrowFunction: false },
@@ -57,7 +58,7 @@ function configurationFor(dist) {
     module: {
       parser: {
         javascript: {
-          dynamicImportMode: 'eager',
+          dynamicImportMode: 'lazy',
           url: false,
           worker: false,
           commonjsMagicComments: false,
