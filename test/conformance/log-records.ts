@@ -9,6 +9,7 @@ import {
   type ParserSpec,
   type RecordBatch,
   RecordPipeline,
+  type TextEncoding,
 } from '#libs/log-pipeline';
 import { frameLines, type LineBatch, LineColumns } from '#libs/log-tail';
 
@@ -20,6 +21,7 @@ export interface RecordsOptions {
   /** The name of one. */
   readonly parser?: string;
   readonly multiline?: readonly string[];
+  readonly encoding?: TextEncoding;
   /** Beside those that are built in. */
   readonly rules?: readonly MultilineRule[];
 }
@@ -53,6 +55,7 @@ export function recordsOf(
 ): Record<string, unknown>[] {
   const pipeline = new RecordPipeline({
     format,
+    encoding: options.encoding ?? 'utf-8',
     parsers: new ParserSet(options.parsers ?? []),
     parser: options.parser ?? null,
     multilineRules: [...MULTILINE_RULES, ...(options.rules ?? [])],

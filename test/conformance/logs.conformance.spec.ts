@@ -194,8 +194,7 @@ describeConformance('a rotation', ['logs', 'rotation-scenario.json'], (path) => 
           files.rename(at, `/pods/${step.to}`);
           break;
         case 'gzip':
-          files.delete(at);
-          files.append(`/pods/${step.to}`, 'compressed');
+          files.compress(at);
           break;
         case 'restart collector':
           await tailer.stop(nowMs);

@@ -59,3 +59,4 @@ export {
 export type { DropSpec, SampleSpec } from './drop-rules.ts';
 export { TimeFormat } from './time-format.ts';
 export { TimeFormatError } from './time-parts.ts';
+export { TEXT_ENCODINGS, type TextEncoding } from './text-encodings.ts';

@@ -5,6 +5,7 @@ import { unescapeJson } from './json-text.ts';
 import { type JoinedMessage, PartialJoiner } from './partial-joiner.ts';
 import { NO_STREAM, RecordBatch, STDERR, STDOUT } from './record-batch.ts';
 import { Moment, readRfc3339 } from './rfc3339.ts';
+import { type TextEncoding, TextTranscoder } from './text-encodings.ts';
 
 /** How the lines of a file are to be understood. */
 export const LOG_FORMATS = ['raw', 'cri', 'docker-json', 'json'] as const;
@@ -13,6 +14,8 @@ export type LogFormat = (typeof LOG_FORMATS)[number];
 
 export interface LinePipelineOptions {
   readonly format: LogFormat;
+  /** What messages are written in; Docker writes UTF-8 whatever it is. Default `utf-8`. */
+  readonly encoding?: TextEncoding;
   /** A message put together from parts keeps this much of its beginning. Default 2 MiB. */
   readonly maxMessageBytes?: number;
   /** Most messages waiting for their end. Default 10,000. */
@@ -63,6 +66,7 @@ export class LinePipeline {
   readonly #format: LogFormat;
   readonly #partialTimeoutMs: number;
   readonly #joiner: PartialJoiner;
+  readonly #transcoder: TextTranscoder;
   readonly #moment = new Moment();
   readonly #cursor = new JsonCursor();
   /** Used again for each batch: columns of their own would be what collecting garbage is about. */
@@ -73,6 +77,8 @@ export class LinePipeline {
 
   constructor(options: LinePipelineOptions) {
     this.#format = options.format;
+    const isDocker = options.format === 'docker-json';
+    this.#transcoder = new TextTranscoder(isDocker ? 'utf-8' : (options.encoding ?? 'utf-8'));
     this.#partialTimeoutMs = options.partialTimeoutMs ?? 10_000;
     this.#joiner = new PartialJoiner(
       options.maxMessageBytes ?? 2 * 1024 * 1024,
@@ -257,13 +263,7 @@ export class LinePipeline {
       }
     }
     const row = records.reserve();
-    records.levels[row] = detectLevel(bytes, start, end);
-    if (bytes === batch.bytes) {
-      records.starts[row] = start;
-      records.ends[row] = end;
-    } else {
-      this.#placeExtra(records, row, bytes, start, end);
-    }
+    this.#placeMessage(records, row, bytes, start, end, bytes !== batch.bytes);
     records.streams[row] = stream;
     records.timeSeconds[row] = seconds;
     records.timeNanos[row] = nanos;
@@ -278,8 +278,7 @@ export class LinePipeline {
   ): void {
     const row = records.reserve();
     const { bytes, parts, firstSeconds, firstNanos } = message;
-    this.#placeExtra(records, row, bytes, 0, bytes.length);
-    records.levels[row] = detectLevel(bytes, 0, bytes.length);
+    this.#placeMessage(records, row, bytes, 0, bytes.length, true);
     records.streams[row] = stream;
     records.timeSeconds[row] = message.seconds;
     records.timeNanos[row] = message.nanos;
@@ -288,6 +287,32 @@ export class LinePipeline {
     if (message.droppedBytes === 0) return;
     this.counters.truncatedMessages++;
     this.counters.truncatedBytes += message.droppedBytes;
+  }
+
+  /**
+   * The message of a row, as UTF-8, and its level.
+   * @param isForeign the bytes are not those of the batch, and are copied
+   */
+  #placeMessage(
+    records: RecordBatch,
+    row: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    isForeign: boolean,
+  ): void {
+    const text = this.#transcoder.toUtf8(bytes, start, end);
+    if (text !== null) {
+      this.#placeExtra(records, row, text, 0, text.length);
+      records.levels[row] = detectLevel(text, 0, text.length);
+      return;
+    }
+    records.levels[row] = detectLevel(bytes, start, end);
+    if (isForeign) this.#placeExtra(records, row, bytes, start, end);
+    else {
+      records.starts[row] = start;
+      records.ends[row] = end;
+    }
   }
 
   #placeExtra(records: RecordBatch, row: number, bytes: Buffer, start: number, end: number): void {
@@ -299,7 +324,9 @@ export class LinePipeline {
 
   #readJson(records: RecordBatch, bytes: Buffer, start: number, end: number): void {
     const cursor = this.#cursor;
-    let isObject = cursor.open(bytes, start, end);
+    const text = this.#transcoder.toUtf8(bytes, start, end);
+    let isObject =
+      text === null ? cursor.open(bytes, start, end) : cursor.open(text, 0, text.length);
     if (isObject) {
       while (cursor.next()) {
         // Only its shape is looked at here.
@@ -321,9 +348,7 @@ export class LinePipeline {
     // Where lines are text files' lines, a carriage return belongs to the line's end.
     const isText = this.#format === 'raw' || this.#format === 'json';
     const to = isText && end > start && bytes[end - 1] === 13 ? end - 1 : end;
-    records.starts[row] = start;
-    records.ends[row] = to;
-    records.levels[row] = detectLevel(bytes, start, to);
+    this.#placeMessage(records, row, bytes, start, to, false);
     records.streams[row] = NO_STREAM;
     records.timeSeconds[row] = Number.NaN;
     records.lineOffsets[row] = this.#lineOffset;

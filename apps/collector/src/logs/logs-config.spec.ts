@@ -57,6 +57,7 @@ describe('the sections for logs', () => {
     expect(logs.files[0]).toEqual({
       name: 'app',
       include: ['/var/log/app/*.log'],
+      encoding: 'utf-8',
       exclude: [],
       multiline: [],
       drop: [],

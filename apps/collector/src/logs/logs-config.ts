@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { tlsConfigSchema } from '#libs/discovery';
 import { isValidLegacyName } from '#libs/labels';
-import { LOG_FORMATS } from '#libs/log-pipeline';
+import { LOG_FORMATS, TEXT_ENCODINGS } from '#libs/log-pipeline';
 import { isAcceptedPattern } from '#libs/node-tail';
 import { durationMs, secretSchema } from '#libs/yaml-config';
 import { z } from 'zod';
@@ -38,37 +38,46 @@ const labels = z.record(
   z.string().max(1024),
 );
 
-const fileGroupSchema = z.strictObject({
-  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/, {
-    error: 'accepted are letters, digits, _, . and -',
-  }),
-  /** Globs: `*`, `**`, `?`, `[…]`, `{a,b}`. Relative ones begin at the configuration file's folder. */
-  include: z.array(pattern).min(1).max(100),
-  exclude: z.array(pattern).max(100).default([]),
-  format: z.enum(LOG_FORMATS, { error: `accepted are ${LOG_FORMATS.join(', ')}` }).default('raw'),
-  /** Put on the counters and on the records that are forwarded. */
-  labels: labels
-    .superRefine((given, context) => {
-      for (const name of Object.keys(given)) {
-        if (!OWN_LABELS.has(name)) continue;
-        const message = 'this label is set by the collector itself';
-        context.addIssue({ code: 'custom', path: [name], message });
-      }
-    })
-    .default({}),
-  /** Where to begin in files that were there before the collector and that it does not know yet. */
-  from: z.enum(['beginning', 'end'], { error: 'accepted are beginning, end' }).default('end'),
-  max_line_bytes: z
-    .int()
-    .min(1024)
-    .max(16 * 1024 * 1024)
-    .default(2 * 1024 * 1024),
-  ...groupPipelineShape,
-  /** Folders outside of the patterns' own that symbolic links may lead to. */
-  link_targets: z
-    .array(z.string().startsWith('/', { error: 'expected an absolute path' }))
-    .default([]),
-});
+const fileGroupSchema = z
+  .strictObject({
+    name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/, {
+      error: 'accepted are letters, digits, _, . and -',
+    }),
+    /** Globs: `*`, `**`, `?`, `[…]`, `{a,b}`. Relative ones begin at the configuration file's folder. */
+    include: z.array(pattern).min(1).max(100),
+    exclude: z.array(pattern).max(100).default([]),
+    format: z.enum(LOG_FORMATS, { error: `accepted are ${LOG_FORMATS.join(', ')}` }).default('raw'),
+    /** What messages are written in. */
+    encoding: z
+      .enum(TEXT_ENCODINGS, { error: `accepted are ${TEXT_ENCODINGS.join(', ')}` })
+      .default('utf-8'),
+    /** Put on the counters and on the records that are forwarded. */
+    labels: labels
+      .superRefine((given, context) => {
+        for (const name of Object.keys(given)) {
+          if (!OWN_LABELS.has(name)) continue;
+          const message = 'this label is set by the collector itself';
+          context.addIssue({ code: 'custom', path: [name], message });
+        }
+      })
+      .default({}),
+    /** Where to begin in files that were there before the collector and that it does not know yet. */
+    from: z.enum(['beginning', 'end'], { error: 'accepted are beginning, end' }).default('end'),
+    max_line_bytes: z
+      .int()
+      .min(1024)
+      .max(16 * 1024 * 1024)
+      .default(2 * 1024 * 1024),
+    ...groupPipelineShape,
+    /** Folders outside of the patterns' own that symbolic links may lead to. */
+    link_targets: z
+      .array(z.string().startsWith('/', { error: 'expected an absolute path' }))
+      .default([]),
+  })
+  .refine(({ format, encoding }) => format !== 'docker-json' || encoding === 'utf-8', {
+    error: 'Docker writes its files in UTF-8, whatever a container writes; leave encoding out',
+    path: ['encoding'],
+  });
 
 const fieldNames = z.array(z.string().min(1).max(317)).max(64);
 

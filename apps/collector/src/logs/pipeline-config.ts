@@ -18,6 +18,7 @@ import {
   ShippingRules,
   type ShippingSpec,
   START_STATE,
+  type TextEncoding,
 } from '#libs/log-pipeline';
 import { byteSize, durationMs } from '#libs/yaml-config';
 import { z } from 'zod';
@@ -287,6 +288,7 @@ interface PipelineSection {
 /** What a group of files says of its pipeline. */
 interface PipelineGroup extends RawShipping {
   readonly format: LogFormat;
+  readonly encoding: TextEncoding;
   readonly labels: Readonly<Record<string, string>>;
   readonly max_line_bytes: number;
   readonly parser?: string | undefined;
@@ -309,6 +311,7 @@ export class PipelineFactory {
     const { multiline_limits: limits, pods } = this.#section;
     return new RecordPipeline({
       format: group.format,
+      encoding: group.encoding,
       maxMessageBytes: group.max_line_bytes,
       parsers: this.#parsers,
       parser: group.parser ?? null,
