@@ -47,7 +47,7 @@ const INDEX_PAGE = `Binnacle alert engine
 /api/v2/alerts             Alertmanager's API: alerts, alerts/groups, silences, receivers, status
 /api/v1/notifications      what was sent where, and how it ended
 /api/v1/explain?labels=    what becomes of an alert: routes, groups, what holds it back, the message
-/silence?labels=            a form that silences the alerts with these labels
+/silence?labels=           a form that silences the alerts with these labels
 /api/v1/receivers/NAME/test  POST sends a test message
 /metrics /livez /readyz    the engine itself
 `;

@@ -31,7 +31,7 @@ const INDEX_PAGE = `Binnacle collector
 /api/v1/probes             probes: last result and reason
 /api/v1/monitors           ServiceMonitor, PodMonitor, Probe and ScrapeConfig objects, and what of them is refused
 /api/v1/logs/files         log files that are followed
-/api/v1/logs/live           log lines as they come (?namespace=, pod=, container=, level=, grep=)
+/api/v1/logs/live          log lines as they come (?namespace=, pod=, container=, level=, grep=)
 /metrics /livez /readyz    the collector itself
 `;
 
