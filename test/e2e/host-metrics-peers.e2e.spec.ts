@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createExpositionParser } from '#libs/exposition';
 import {
@@ -16,11 +18,15 @@ import {
   startProcess,
 } from '../support/processes.ts';
 
+const ROOT = join(import.meta.dirname, '..', '..');
+
 interface HostMetrics {
   /** By series as PromQL writes it. */
   readonly values: ReadonlyMap<string, number>;
   /** By metric name. */
   readonly types: ReadonlyMap<string, string>;
+  /** By metric name. */
+  readonly helps: ReadonlyMap<string, string>;
 }
 
 /** About the exporter itself, not about the machine. */
@@ -37,6 +43,8 @@ const VOLATILE = /^node_(memory_(Dirty|Writeback)_bytes|procs_(running|blocked)|
 function readExposition(text: string): HostMetrics {
   const values = new Map<string, number>();
   const types = new Map<string, string>();
+  const helps = new Map<string, string>();
+  for (const [, name, help] of text.matchAll(/^# HELP (\S+) (.*)$/gm)) helps.set(name!, help!);
   const parser = createExpositionParser('text', Buffer.from(text));
   for (let entry = parser.next(); entry !== null; entry = parser.next()) {
     if (entry === 'type') {
@@ -46,7 +54,7 @@ function readExposition(text: string): HostMetrics {
     }
     if (entry === 'series') values.set(parser.labels().toString(), parser.value);
   }
-  return { values, types };
+  return { values, types, helps };
 }
 
 async function ownMetrics(): Promise<HostMetrics> {
@@ -56,8 +64,12 @@ async function ownMetrics(): Promise<HostMetrics> {
   batch.labels.forEach((labels, series) => {
     values.set(labels.toString(), batch.values[batch.firstSample[series]!]!);
   });
-  const types = new Map([...collector.families].map(([name, { type }]) => [name, type]));
-  return { values, types };
+  const families = [...collector.families.values()];
+  return {
+    values,
+    types: new Map(families.map(({ name, type }) => [name, type])),
+    helps: new Map(families.map(({ name, help }) => [name, help])),
+  };
 }
 
 describeWithPeers(
@@ -133,6 +145,32 @@ describeWithPeers(
       const ofTheMachine = [...theirs.types].filter(([name]) => !ABOUT_ITSELF.test(name));
       const ourTypes = ofTheMachine.map(([name]) => [name, ours.types.get(name)]);
       expect(ourTypes).toEqual(ofTheMachine);
+    });
+
+    it('has the same help for every name', () => {
+      const ofTheMachine = [...theirs.helps].filter(([name]) => !ABOUT_ITSELF.test(name));
+      const ourHelps = ofTheMachine.map(([name]) => [name, ours.helps.get(name)]);
+      expect(ourHelps).toEqual(ofTheMachine);
+    });
+
+    it('lacks nothing that it has by default, but what the documentation names', async () => {
+      const port = await freePort();
+      const address = `http://127.0.0.1:${port}/metrics`;
+      const usual = startProcess(program!, [`--web.listen-address=127.0.0.1:${port}`]);
+      try {
+        const text = await eventually('node_exporter as it is', () => getText(address));
+        const lacking = [...readExposition(text).types.keys()].filter(
+          (name) => name.startsWith('node_') && !ABOUT_ITSELF.test(name) && !ours.types.has(name),
+        );
+        const docs = await readFile(join(ROOT, 'docs', 'configuration.md'), 'utf8');
+        const named = [...docs.matchAll(/`(node_\w+_)\*`/g)].map(([, prefix]) => prefix!);
+        const unnamed = lacking.filter((name) => !named.some((prefix) => name.startsWith(prefix)));
+        expect(unnamed).toEqual([]);
+        // Every kernel has these.
+        expect(lacking).toContain('node_timex_offset_seconds');
+      } finally {
+        await usual.stop();
+      }
     });
 
     it('has the same values, between what we saw just before and just after', async () => {
