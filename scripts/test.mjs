@@ -12,6 +12,7 @@ const LONG = {
   projects: ['simulator', 'faults', 'images', 'fuzz', 'differential'],
   env: {
     FAULT_ROUNDS: '20',
+    FAULT_SEED: '1',
     SIMULATOR_SEEDS: '2000',
     LOG_OUTAGE_SEEDS: '10',
     FUZZ_RUNS: '100000',
