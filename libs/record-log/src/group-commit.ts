@@ -8,8 +8,8 @@ export interface Timer {
 
 /** A log that gathers what is appended and tells when it is to be written. */
 export interface GatheringLog {
-  /** When the next flush is due, or null if there is nothing to write. */
-  flushDueMs(): number | null;
+  /** In how many milliseconds the next flush is due, at least 0, or null if there is nothing to write. */
+  flushDelayMs(nowMs: number): number | null;
   /** Writes and syncs what has gathered. It does not fail. */
   flush(nowMs: number): Promise<void>;
 }
@@ -30,10 +30,9 @@ export class GroupCommit {
   /** To be called after every append. */
   notice(): void {
     if (this.#isFlushing || this.#isStopped) return;
-    const dueMs = this.#log.flushDueMs();
-    if (dueMs === null) return;
-    const delayMs = dueMs - this.#timer.nowMs();
-    if (delayMs <= 0) {
+    const delayMs = this.#log.flushDelayMs(this.#timer.nowMs());
+    if (delayMs === null) return;
+    if (delayMs === 0) {
       this.#flush();
       return;
     }

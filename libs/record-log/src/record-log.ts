@@ -143,14 +143,16 @@ export class RecordLog<Segment extends LogSegment, Batch> implements GatheringLo
     return this.#inFlight === null ? [batch] : [batch, this.#inFlight.batch];
   }
 
-  /** When the next {@link flush} is due, or null if there is nothing to write. */
-  flushDueMs(): number | null {
+  /**
+   * In how many milliseconds the next {@link flush} is due, at least 0, or null if there is nothing to write. A clock that
+   * has gone back since then makes nobody wait for longer than one that has not.
+   */
+  flushDelayMs(nowMs: number): number | null {
+    const { retryDelayMs, groupBytes, groupDelayMs } = this.#options;
     const bytes = this.#pending.bytes + this.#records.length;
     if (bytes === 0) return null;
-    if (this.#failure !== null) return this.#failedAtMs + this.#options.retryDelayMs;
-    return bytes >= this.#options.groupBytes
-      ? this.#pendingSinceMs
-      : this.#pendingSinceMs + this.#options.groupDelayMs;
+    if (this.#failure !== null) return remainingMs(this.#failedAtMs, retryDelayMs, nowMs);
+    return bytes >= groupBytes ? 0 : remainingMs(this.#pendingSinceMs, groupDelayMs, nowMs);
   }
 
   /** Resolves once everything up to `position` is on disk. @throws LogWriteError when writing it has failed */
@@ -336,4 +338,9 @@ export class RecordLog<Segment extends LogSegment, Batch> implements GatheringLo
   #noPending(): PendingFrames<Batch> {
     return { chunks: [], bytes: 0, batch: this.#records.beginBatch(), position: this.#position };
   }
+}
+
+/** What is left of a delay that began at a time. */
+function remainingMs(sinceMs: number, delayMs: number, nowMs: number): number {
+  return Math.min(Math.max(sinceMs + delayMs - nowMs, 0), delayMs);
 }

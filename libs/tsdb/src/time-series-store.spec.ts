@@ -17,11 +17,13 @@ const EACH_ALONE = { segmentBytes: 1, segmentPerDefinitions: 0 };
 
 /** A clock that moves when told to. */
 class ManualTimer implements Timer {
+  /** What somebody has set the time of day by; alarms do not mind. */
+  stepMs = 0;
   #nowMs = NOW;
   #alarms: { atMs: number; run: () => void }[] = [];
 
   nowMs(): number {
-    return this.#nowMs;
+    return this.#nowMs + this.stepMs;
   }
 
   after(delayMs: number, run: () => void): () => void {
@@ -124,6 +126,21 @@ describe('committing', () => {
     await timer.advance(20);
     await all;
     expect(store.statistics().logFlushes).toBe(1);
+  });
+  it.each([
+    ['back', -3_600_000],
+    ['forward', 3_600_000],
+  ])('waits no longer when the clock is set %s while something is written', async (_, byMs) => {
+    const { store, timer } = await open(new MemorySegmentStore(), { groupDelayMs: 5 });
+    store.append(batch('a', [NOW, 1]));
+    const flushing = timer.advance(5);
+    // It waits for the next flush.
+    const { position } = store.append(batch('b', [NOW, 1]));
+    const done = store.committed(position).then(() => 'durable');
+    timer.stepMs = byMs;
+    await flushing;
+    await timer.advance(5);
+    expect(await Promise.race([done, Promise.resolve('still waiting')])).toBe('durable');
   });
   it('waits for a repeated sample that is not on disk yet', async () => {
     const segments = new MemorySegmentStore();
