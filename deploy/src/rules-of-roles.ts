@@ -19,6 +19,8 @@ const NEVER_VERBS: ReadonlySet<string> = new Set(['impersonate', 'escalate', 'bi
 type Rule = NonNullable<Manifest['rules']>[number];
 
 const COLLECTOR = 'binnacle-collector';
+/** Of jobs that were imported (`binnacle import --overlay`), on top of the collector's own. */
+const IMPORTED = 'binnacle-collector-imported';
 /** Of the engine, where it reads rules in objects; the component `rule-objects` has it. */
 const ENGINE_RULES = 'binnacle-engine-rules';
 
@@ -36,11 +38,18 @@ export function roleFindings(
     const name = nameOf(role);
     return (role.rules ?? []).flatMap((rule) => tooMuch(rule).map((what) => `${name}: ${what}`));
   });
-  const compare = (kind: string, name: string, rules: readonly Rule[]): void => {
+  const compare = (
+    kind: string,
+    name: string,
+    rules: readonly Rule[],
+    more: string = name,
+  ): void => {
     const asked = rightsOf(rules);
     const granted = rightsOf(
       roles
-        .filter((role) => role.kind === kind && role.metadata.name === name)
+        .filter(
+          ({ metadata, ...role }) => role.kind === kind && [name, more].includes(metadata.name),
+        )
         .flatMap((role) => role.rules ?? []),
     );
     for (const right of asked) {
@@ -50,7 +59,7 @@ export function roleFindings(
       if (!asked.has(right)) findings.push(`${kind}/${name}: nothing asks for ${right}`);
     }
   };
-  compare('ClusterRole', COLLECTOR, roleRules(access, 'cluster'));
+  compare('ClusterRole', COLLECTOR, roleRules(access, 'cluster'), IMPORTED);
   compare('Role', COLLECTOR, roleRules(access, 'namespace'));
   if (roles.some(({ metadata }) => metadata.name === MONITORS_ROLE)) {
     compare('ClusterRole', MONITORS_ROLE, roleRules(monitors, 'cluster'));

@@ -43,7 +43,7 @@ interface Configs {
   readonly collector: {
     outputs: Record<string, object[]>;
     scrape_configs: { job_name: string }[];
-    probes: { name: string }[];
+    probes: { targets: { name: string }[] };
   };
   readonly engine: { datasources?: object[]; tls?: object };
 }
@@ -103,7 +103,7 @@ const ASKS: Readonly<Record<string, (configs: Configs) => void>> = {
       { scheme: 'https', ...named },
     );
     Object.assign(
-      collector.probes.find(({ name }) => name === 'binnacle-engine')!,
+      collector.probes.targets.find(({ name }) => name === 'binnacle-engine')!,
       { http: tls },
     );
     engine.tls = { cert_file: '/etc/binnacle-tls/tls.crt', key_file: '/etc/binnacle-tls/tls.key' };

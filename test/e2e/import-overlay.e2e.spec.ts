@@ -71,6 +71,7 @@ storage: {tsdb: {out_of_order_time_window: 30m, retention: {time: 90d}}}
 scrape_configs:
   - {job_name: web, static_configs: [{targets: ['web:80']}]}
   - {job_name: slow, scrape_interval: 1m, static_configs: [{targets: ['slow:80']}]}
+  - {job_name: services, kubernetes_sd_configs: [{role: endpoints}]}
   - {job_name: kubernetes-pods, kubernetes_sd_configs: [{role: pod}]}
 remote_write: [{url: 'http://mimir/push'}]
 `;
@@ -218,6 +219,9 @@ describeWithKubectl('binnacle import with --overlay', () => {
       'resources: [../../../deploy/overlays/production]\ncomponents: [../new, ../../../deploy/components/auth]\n',
     );
     const objects = renderFolder(join(folder, 'mine'));
+    // The right to read Endpoints, which no other job needs, among them.
+    expect(overlayFindings(objects, { isDefault: false })).toEqual([]);
+    expect(find(objects, 'ClusterRole', 'binnacle-collector-imported')).toBeDefined();
     const collector = configOf(objects, 'collector');
     expect(collector).toMatchObject({
       global: { scrape_interval: '15s' },
@@ -227,6 +231,7 @@ describeWithKubectl('binnacle import with --overlay', () => {
     expect(jobs.slice(3).map((job) => [job['job_name'], job['scrape_interval']])).toEqual([
       ['web', '20s'],
       ['slow', '1m'],
+      ['services', '20s'],
       ['kubernetes-pods-imported', '20s'],
     ]);
     expect(jobs.at(-1)!['relabel_configs']).toEqual([

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { isScalar, stringify, visit } from 'yaml';
 import { ConfigDocument } from './config-document.ts';
 import type { ImportReport } from './import-report.ts';
+import { importedRights } from './imported-rights.ts';
 import type { OutputFolder } from './output-folder.ts';
 
 const HEAD =
@@ -13,6 +14,12 @@ const SECRETS = 'binnacle-imported-secrets';
 /** `kubectl apply` repeats an object in an annotation of at most 256 KiB. */
 const MAX_MAP_BYTES = 150_000;
 const FORMAT = { lineWidth: 0 } as const;
+
+/** A standby as well, where there is one. */
+const ENGINES = {
+  kind: 'StatefulSet',
+  labelSelector: 'app.kubernetes.io/component=alert-engine',
+};
 
 /** Jobs that the manifests' own file has. */
 const JOBS_OF_BASE: ReadonlySet<string> = new Set([
@@ -41,7 +48,11 @@ export async function addKustomization(options: KustomizationOptions): Promise<v
   const collector = await collectorPart(options);
   const engine = await enginePart(output, rules.length > 0, report);
   const alerting = await alertingPart(output, templates.length > 0, report);
-  if (collector !== null) output.put('cluster/collector-imported.yml', HEAD + collector);
+  const rights = collector === null ? null : importedRights(collector.value(['scrape_configs']));
+  if (collector !== null) {
+    output.put('cluster/collector-imported.yml', HEAD + collector.toString());
+  }
+  if (rights !== null) output.put('cluster/rbac.yaml', HEAD + rights);
   if (engine !== null) output.put('cluster/engine-imported.yml', HEAD + engine);
   if (alerting !== null) output.put('cluster/alertmanager.yml', HEAD + alerting.text);
 
@@ -70,6 +81,10 @@ export async function addKustomization(options: KustomizationOptions): Promise<v
     const patch = statefulSet({ ruleMaps, templateMaps, usesSecrets });
     output.put('cluster/statefulset.yaml', HEAD + stringify(patch, FORMAT));
   }
+  const resources = [
+    ...(overlay === null ? [] : [overlay]),
+    ...(rights === null ? [] : ['cluster/rbac.yaml']),
+  ];
   output.put(
     'kustomization.yaml',
     HEAD +
@@ -77,7 +92,7 @@ export async function addKustomization(options: KustomizationOptions): Promise<v
         {
           apiVersion: `kustomize.config.k8s.io/${overlay === null ? 'v1alpha1' : 'v1beta1'}`,
           kind: overlay === null ? 'Component' : 'Kustomization',
-          ...(overlay !== null && { resources: [overlay] }),
+          ...(resources.length > 0 && { resources }),
           generatorOptions: {
             disableNameSuffixHash: true,
             labels: { 'app.kubernetes.io/part-of': 'binnacle' },
@@ -90,7 +105,7 @@ export async function addKustomization(options: KustomizationOptions): Promise<v
               files,
             })),
           ],
-          ...(isPatched && { patches: [{ path: 'cluster/statefulset.yaml' }] }),
+          ...(isPatched && { patches: [{ path: 'cluster/statefulset.yaml', target: ENGINES }] }),
         },
         FORMAT,
       ),
@@ -103,7 +118,7 @@ export function isGenerated(text: string): boolean {
 }
 
 /** Jobs and further receivers; what the base's file says of the whole is said by each job. */
-async function collectorPart(options: KustomizationOptions): Promise<string | null> {
+async function collectorPart(options: KustomizationOptions): Promise<ConfigDocument | null> {
   const { engineUrl, output, report } = options;
   const document = await read(output, 'collector.yml');
   if (document === null) return null;
@@ -126,7 +141,7 @@ async function collectorPart(options: KustomizationOptions): Promise<string | nu
     const receiver = ['outputs', 'remote_write', i];
     if (document.text([...receiver, 'url']) === url) document.remove(receiver);
   }
-  return document.keys().length === 0 ? null : document.toString();
+  return document.keys().length === 0 ? null : document;
 }
 
 /** A job that is called as one of the base's would be merged with it; its series keep the name. */
