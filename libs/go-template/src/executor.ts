@@ -1,12 +1,13 @@
 import { BUILTINS, isTrue } from './builtins.ts';
-import { GoFunctionError, TemplateExecError, type TemplateFailure } from './errors.ts';
+import { checkArity, constantOf, literalOf, validate } from './call-arguments.ts';
+import { GoFunctionError, TemplateExecError } from './errors.ts';
+import type { Execution, OutputWriter } from './execution.ts';
 import { printValue, typeName } from './go-fmt.ts';
 import { GoDuration, GoTime } from './go-time.ts';
 import {
   type CallScope,
   type GoFunction,
   GoMap,
-  GoMarked,
   GoSlice,
   GoStruct,
   type GoType,
@@ -25,47 +26,12 @@ import {
 } from './nodes.ts';
 import type { ParsedTemplate } from './parser.ts';
 import { quoteGo } from './quote-go.ts';
+import { type Located, TemplatePlace } from './template-place.ts';
 import { methodOf } from './time-methods.ts';
-
-/** Where an execution's output goes; one for plain text, one that escapes for HTML. */
-export interface OutputWriter {
-  /** Text of the template itself. */
-  writeText(text: string): void;
-  /** The value of an action. */
-  writeValue(value: GoValue): void;
-  /** How much has been written, in UTF-16 units. */
-  readonly length: number;
-  /** Everything written. */
-  finish(): string;
-}
-
-/** What an execution may use up. Each end is an error of its own ({@link TemplateFailure}). */
-export interface ExecutionBudget {
-  /** Nodes walked, function calls and loop rounds. */
-  readonly maxSteps: number;
-  /** Length of the output in UTF-16 units. */
-  readonly maxOutputLength: number;
-  /** How deep templates may call each other. */
-  readonly maxDepth: number;
-  /** Asked now and then whether the time is over. */
-  readonly isTimeOver: () => boolean;
-}
-
-export interface Execution {
-  readonly templates: ReadonlyMap<string, ParsedTemplate>;
-  readonly functions: ReadonlyMap<string, GoFunction>;
-  readonly budget: ExecutionBudget;
-  readonly nowMs: number;
-  readonly query: (expression: string) => GoValue;
-  readonly routeLabel: (name: string) => string;
-  readonly createWriter: () => OutputWriter;
-}
 
 /** No value was piped in; nil is a value. */
 const MISSING = Symbol('missing');
 type Piped = GoValue | typeof MISSING;
-
-type Located = { readonly position: number } & Parameters<typeof nodeToString>[0];
 
 class Jump {
   readonly kind: 'break' | 'continue';
@@ -100,8 +66,8 @@ class TemplateRun {
   readonly #counters: { steps: number; depth: number };
   readonly #data: GoValue;
   readonly #scope: CallScope;
+  readonly #place: TemplatePlace;
   #variables: { name: string; value: GoValue }[];
-  #node: Located | null = null;
 
   constructor(
     execution: Execution,
@@ -112,6 +78,7 @@ class TemplateRun {
   ) {
     this.#execution = execution;
     this.#template = template;
+    this.#place = new TemplatePlace(template);
     this.#data = data;
     this.#writer = writer;
     this.#counters = counters;
@@ -208,20 +175,20 @@ class TemplateRun {
       for (const key of value.sortedKeys) if (!round(key, value.entries.get(key)!)) break;
     } else if (typeof value === 'bigint') {
       if (declarations.length > 1) {
-        this.#fail(`can't use ${value} to iterate over more than one variable`);
+        this.#place.fail(`can't use ${value} to iterate over more than one variable`);
       }
       for (let i = 0n; i < value; i++) if (!round(i, i)) break;
     } else if (value !== null) {
-      this.#fail(`range can't iterate over ${printValue(value)}`);
+      this.#place.fail(`range can't iterate over ${printValue(value)}`);
     }
     if (rounds === 0 && node.elseList !== null) this.#walkList(dot, node.elseList);
     this.#variables.length = outerMark;
   }
 
   #walkTemplate(dot: GoValue, node: TemplateNode): void {
-    this.#node = node;
+    this.#place.node = node;
     const template = this.#execution.templates.get(node.name);
-    if (template === undefined) this.#fail(`template ${quoteGo(node.name)} not defined`);
+    if (template === undefined) this.#place.fail(`template ${quoteGo(node.name)} not defined`);
     this.#enter();
     const data = node.pipe === null ? null : this.#pipeline(dot, node.pipe);
     new TemplateRun(this.#execution, template, data, this.#writer, this.#counters).run();
@@ -243,7 +210,7 @@ class TemplateRun {
   #enter(): void {
     const { maxDepth } = this.#execution.budget;
     if (++this.#counters.depth > maxDepth) {
-      this.#fail(`exceeded maximum template depth (${maxDepth})`, 'depth');
+      this.#place.fail(`exceeded maximum template depth (${maxDepth})`, 'depth');
     }
   }
 
@@ -261,7 +228,7 @@ class TemplateRun {
   #command(dot: GoValue, command: CommandNode, piped: Piped): GoValue {
     const first = command.args[0]!;
     if (first.kind === 'field') {
-      this.#node = first;
+      this.#place.node = first;
       return this.#fieldChain(dot, dot, first, first.names, command.args, piped);
     }
     if (first.kind === 'chain') return this.#chain(dot, first, command.args, piped);
@@ -273,7 +240,7 @@ class TemplateRun {
       return this.#pipeline(dot, first);
     }
     if (first.kind === 'variable') return this.#variable(dot, first, command.args, piped);
-    this.#node = first;
+    this.#place.node = first;
     this.#refuseArguments(command.args, piped);
     switch (first.kind) {
       case 'bool':
@@ -282,15 +249,15 @@ class TemplateRun {
       case 'dot':
         return dot;
       case 'nil':
-        return this.#fail('nil is not a command');
+        return this.#place.fail('nil is not a command');
       case 'number':
-        return this.#constant(first);
+        return constantOf(this.#place, first);
     }
   }
 
   #refuseArguments(args: readonly OperandNode[], piped: Piped): void {
     if (args.length > 1 || piped !== MISSING) {
-      this.#fail(`can't give argument to non-function ${nodeToString(args[0]!)}`);
+      this.#place.fail(`can't give argument to non-function ${nodeToString(args[0]!)}`);
     }
   }
 
@@ -300,9 +267,9 @@ class TemplateRun {
     args: readonly OperandNode[],
     piped: Piped,
   ): GoValue {
-    this.#node = node;
+    this.#place.node = node;
     if (node.node.kind === 'nil') {
-      this.#fail(`indirection through explicit nil in ${nodeToString(node)}`);
+      this.#place.fail(`indirection through explicit nil in ${nodeToString(node)}`);
     }
     const receiver = this.#argument(dot, null, node.node);
     return this.#fieldChain(dot, receiver, node, node.names, args, piped);
@@ -314,7 +281,7 @@ class TemplateRun {
     args: readonly OperandNode[],
     piped: Piped,
   ): GoValue {
-    this.#node = node;
+    this.#place.node = node;
     const value = this.#variableValue(node.names[0]!);
     if (node.names.length === 1) {
       this.#refuseArguments(args, piped);
@@ -363,19 +330,19 @@ class TemplateRun {
       const field = receiver.field(name);
       if (field !== undefined) {
         if (field.isExported === false) {
-          this.#fail(`${name} is an unexported field of struct type ${typeName(receiver)}`);
+          this.#place.fail(`${name} is an unexported field of struct type ${typeName(receiver)}`);
         }
         if (hasArguments) {
-          this.#fail(`${name} has arguments but cannot be invoked as function`);
+          this.#place.fail(`${name} has arguments but cannot be invoked as function`);
         }
         return field.value;
       }
     }
     if (receiver instanceof GoMap) {
-      if (hasArguments) this.#fail(`${name} is not a method but has arguments`);
+      if (hasArguments) this.#place.fail(`${name} is not a method but has arguments`);
       return receiver.entries.get(name) ?? receiver.zero;
     }
-    return this.#fail(`can't evaluate field ${name} in type ${typeName(receiver)}`);
+    return this.#place.fail(`can't evaluate field ${name} in type ${typeName(receiver)}`);
   }
 
   #methodOf(receiver: GoValue, name: string): ReturnType<typeof methodOf> {
@@ -397,11 +364,11 @@ class TemplateRun {
     args: readonly OperandNode[],
     piped: Piped,
   ): GoValue {
-    this.#node = node;
+    this.#place.node = node;
     const custom = this.#execution.functions.get(name);
     const builtin = custom === undefined ? BUILTINS.get(name) : undefined;
     const fun = custom ?? builtin;
-    if (fun === undefined) this.#fail(`${quoteGo(name)} is not a defined function`);
+    if (fun === undefined) this.#place.fail(`${quoteGo(name)} is not a defined function`);
     const own = args.slice(1);
     if (builtin !== undefined && (name === 'and' || name === 'or')) {
       return this.#shortCircuit(dot, fun, name, own, piped);
@@ -419,7 +386,7 @@ class TemplateRun {
     args: readonly OperandNode[],
     piped: Piped,
   ): GoValue {
-    this.#checkArity(fun, name, args.length, piped);
+    checkArity(this.#place, fun, name, args.length, piped !== MISSING);
     let value: GoValue = null;
     for (const arg of args) {
       value = this.#argument(dot, fun.params[0]!, arg);
@@ -436,24 +403,13 @@ class TemplateRun {
     args: readonly OperandNode[],
     piped: Piped,
   ): GoValue {
-    this.#checkArity(fun, 'call', args.length, piped);
+    checkArity(this.#place, fun, 'call', args.length, piped !== MISSING);
     const values = args.map((arg) => this.#argument(dot, fun.params[0]!, arg));
     const callee = values[0] ?? (piped === MISSING ? null : piped);
     const name = args.length === 0 ? printValue(callee) : nodeToString(args[0]!);
-    this.#node = errorNode;
-    if (callee === null) this.#fail(`error calling call: call of nil`);
-    return this.#fail(`error calling call: non-function ${name} of type ${typeName(callee)}`);
-  }
-
-  #checkArity(fun: GoFunction, name: string, argCount: number, piped: Piped): void {
-    const given = argCount + (piped === MISSING ? 0 : 1);
-    const fixed = fun.isVariadic ? fun.params.length - 1 : fun.params.length;
-    if (fun.isVariadic && given < fixed) {
-      this.#fail(`wrong number of args for ${name}: want at least ${fixed} got ${argCount}`);
-    }
-    if (!fun.isVariadic && given !== fixed) {
-      this.#fail(`wrong number of args for ${name}: want ${fixed} got ${given}`);
-    }
+    this.#place.node = errorNode;
+    if (callee === null) this.#place.fail(`error calling call: call of nil`);
+    return this.#place.fail(`error calling call: non-function ${name} of type ${typeName(callee)}`);
   }
 
   #invoke(
@@ -466,152 +422,77 @@ class TemplateRun {
     isPart = false,
   ): GoValue {
     this.#step();
-    this.#checkArity(fun, name, args.length, piped);
+    checkArity(this.#place, fun, name, args.length, piped !== MISSING);
     const lastParam = fun.params.length - 1;
     const values = args.map((arg, i) =>
       this.#argument(dot, fun.params[Math.min(i, lastParam)]!, arg),
     );
     if (piped !== MISSING) {
-      values.push(this.#validate(piped, fun.params[Math.min(values.length, lastParam)]!));
+      values.push(validate(this.#place, piped, fun.params[Math.min(values.length, lastParam)]!));
     }
     try {
       const result = fun.call(values, this.#scope);
       const { maxTextLength } = this.#scope;
       if (!isPart && weightOf(result) > maxTextLength + 8) {
-        this.#fail(`${name} gives more than ${maxTextLength} characters`, 'output');
+        this.#place.fail(`${name} gives more than ${maxTextLength} characters`, 'output');
       }
       return result;
     } catch (error) {
       if (!(error instanceof GoFunctionError) && !(error instanceof TemplateExecError)) throw error;
       if (error instanceof TemplateExecError && error.code !== 'execution') throw error;
-      this.#node = errorNode;
-      return this.#fail(`error calling ${name}: ${error.message}`, 'execution', error);
+      this.#place.node = errorNode;
+      return this.#place.fail(`error calling ${name}: ${error.message}`, 'execution', error);
     }
   }
 
   #argument(dot: GoValue, type: ParamType | null, node: OperandNode): GoValue {
-    this.#node = node;
-    if (node.kind === 'dot') return this.#validate(dot, type);
+    this.#place.node = node;
+    if (node.kind === 'dot') return validate(this.#place, dot, type);
     if (node.kind === 'nil') {
       if (type === null || type.isNullable) return null;
-      return this.#fail(`cannot assign nil to ${type.name}`);
+      return this.#place.fail(`cannot assign nil to ${type.name}`);
     }
     if (node.kind === 'field') {
-      return this.#validate(this.#fieldChain(dot, dot, node, node.names, [], MISSING), type);
+      return validate(this.#place, this.#fieldChain(dot, dot, node, node.names, [], MISSING), type);
     }
     if (node.kind === 'variable') {
-      return this.#validate(this.#variable(dot, node, [], MISSING), type);
+      return validate(this.#place, this.#variable(dot, node, [], MISSING), type);
     }
-    if (node.kind === 'pipe') return this.#validate(this.#pipeline(dot, node), type);
+    if (node.kind === 'pipe') return validate(this.#place, this.#pipeline(dot, node), type);
     if (node.kind === 'identifier') {
-      return this.#validate(this.#call(dot, node.name, node, node, [], MISSING), type);
+      return validate(this.#place, this.#call(dot, node.name, node, node, [], MISSING), type);
     }
     if (node.kind === 'chain') {
-      return this.#validate(this.#chain(dot, node, [], MISSING), type);
+      return validate(this.#place, this.#chain(dot, node, [], MISSING), type);
     }
-    const text = nodeToString(node);
-    switch (type?.literal ?? 'any') {
-      case 'any':
-        return node.kind === 'number' ? this.#constant(node) : node.value;
-      case 'string':
-        if (node.kind === 'string') return node.value;
-        return this.#fail(`expected string; found ${text}`);
-      case 'float':
-        if (node.kind === 'number') return node.float;
-        return this.#fail(`expected float; found ${text}`);
-      case 'integer':
-        if (node.kind === 'number' && node.integer !== null) return node.integer;
-        return this.#fail(`expected integer; found ${text}`);
-      case 'bool':
-        if (node.kind === 'bool') return node.value;
-        return this.#fail(`expected bool; found ${text}`);
-      case 'none':
-        return this.#fail(`can't handle ${text} for arg of type ${type!.name}`);
-    }
-  }
-
-  #validate(value: GoValue, type: ParamType | null): GoValue {
-    if (type === null) return value;
-    if (value === null) {
-      if (type.isNullable) return null;
-      return this.#fail(`invalid value; expected ${type.name}`);
-    }
-    if (type.accepts(value)) return value;
-    return this.#fail(`wrong type for value; expected ${type.name}; got ${typeName(value)}`);
-  }
-
-  #constant(node: Extract<OperandNode, { kind: 'number' }>): GoValue {
-    if (node.isIdealFloat) return node.float;
-    return node.integer ?? this.#fail(`${node.text} overflows int`);
+    return literalOf(this.#place, node, type);
   }
 
   #variableValue(name: string): GoValue {
     const variable = this.#variables.findLast((each) => each.name === name);
-    if (variable === undefined) return this.#fail(`undefined variable: ${name}`);
+    if (variable === undefined) return this.#place.fail(`undefined variable: ${name}`);
     return variable.value;
   }
 
   #setVariable(name: string, value: GoValue): void {
     const variable = this.#variables.findLast((each) => each.name === name);
-    if (variable === undefined) this.#fail(`undefined variable: ${name}`);
+    if (variable === undefined) this.#place.fail(`undefined variable: ${name}`);
     variable.value = value;
   }
 
   #step(): void {
     const { budget } = this.#execution;
     const steps = ++this.#counters.steps;
-    if (steps > budget.maxSteps) this.#fail(`more than ${budget.maxSteps} steps`, 'steps');
+    if (steps > budget.maxSteps) this.#place.fail(`more than ${budget.maxSteps} steps`, 'steps');
     if (steps % STEPS_PER_TIME_CHECK === 0 && budget.isTimeOver()) {
-      this.#fail('took too long', 'time');
+      this.#place.fail('took too long', 'time');
     }
   }
 
   #checkOutput(): void {
     const { maxOutputLength } = this.#execution.budget;
     if (this.#writer.length > maxOutputLength) {
-      this.#fail(`output over ${maxOutputLength} characters`, 'output');
+      this.#place.fail(`output over ${maxOutputLength} characters`, 'output');
     }
-  }
-
-  #fail(message: string, code: TemplateFailure = 'execution', cause?: Error): never {
-    const { name, parseName, text } = this.#template;
-    const options = cause === undefined ? undefined : { cause };
-    const node = this.#node;
-    if (node === null) {
-      throw new TemplateExecError(`template: ${name}: ${message}`, code, options);
-    }
-    const before = text.slice(0, node.position);
-    const line = before.split('\n').length;
-    const column = Buffer.byteLength(before.slice(before.lastIndexOf('\n') + 1), 'utf8');
-    throw new TemplateExecError(
-      `template: ${parseName}:${line}:${column}: executing ${quoteGo(name)} at <${nodeToString(node)}>: ${message}`,
-      code,
-      options,
-    );
-  }
-}
-
-/** Collects plain text. */
-export class TextWriter implements OutputWriter {
-  readonly #parts: string[] = [];
-  #length = 0;
-
-  get length(): number {
-    return this.#length;
-  }
-
-  writeText(text: string): void {
-    this.#parts.push(text);
-    this.#length += text.length;
-  }
-
-  writeValue(value: GoValue): void {
-    this.writeText(
-      value === null ? '<no value>' : value instanceof GoMarked ? value.text : printValue(value),
-    );
-  }
-
-  finish(): string {
-    return this.#parts.join('');
   }
 }

@@ -1,5 +1,5 @@
 import { htmlEscape } from './builtins.ts';
-import type { OutputWriter } from './executor.ts';
+import type { OutputWriter } from './execution.ts';
 import { printValue } from './go-fmt.ts';
 import { toGoJson } from './go-json.ts';
 import { GoTime } from './go-time.ts';

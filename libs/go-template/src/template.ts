@@ -1,9 +1,11 @@
 import { BUILTINS, HTML_BUILTINS } from './builtins.ts';
 import { GoFunctionError, TemplateExecError } from './errors.ts';
-import { type ExecutionBudget, executeTemplate, TextWriter } from './executor.ts';
+import type { ExecutionBudget } from './execution.ts';
+import { executeTemplate } from './executor.ts';
 import type { GoFunction, GoValue } from './go-value.ts';
 import { HtmlWriter } from './html-writer.ts';
 import { type ParsedTemplate, parseTemplate } from './parser.ts';
+import { TextWriter } from './text-writer.ts';
 
 /** What an execution may use up and what it sees of the world. */
 export interface RenderOptions {
