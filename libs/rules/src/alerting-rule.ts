@@ -1,6 +1,5 @@
 import { GoTime, graphLink } from '#libs/go-template';
 import { Labels } from '#libs/labels';
-import { printExpr } from '#libs/promql';
 import {
   type AlertState,
   type AlertTiming,
@@ -19,7 +18,7 @@ import {
   type StoredAlert,
 } from './ports.ts';
 import type { Round, RuleContext, RuleOutput } from './rule-context.ts';
-import type { AlertingRuleConfig } from './rule-file.ts';
+import { type AlertingRuleConfig, shownExpression } from './rule-file.ts';
 import { PairTemplates, Rendering } from './rule-label-templates.ts';
 import { Turns } from './turns.ts';
 import { alertsSeriesOf, forStateSeriesOf } from './written-series.ts';
@@ -76,7 +75,7 @@ export class AlertingRule {
   constructor(config: AlertingRuleConfig, context: RuleContext) {
     this.config = config;
     this.#context = context;
-    this.query = printExpr(config.expr);
+    this.query = shownExpression(config);
     this.labels = Labels.fromPairs(config.labels);
     this.annotations = Labels.fromPairs(config.annotations);
     this.expression = context.source.evaluator.prepare(config.expr, config.exprText);

@@ -20,16 +20,22 @@ export interface QueryApi {
   ): Promise<{ readonly status: number; readonly text: string }>;
 }
 
-/** Evaluates rules over a Prometheus-compatible HTTP API, such as that of Prometheus, Thanos, Mimir or VictoriaMetrics. */
+/**
+ * Evaluates rules over a Prometheus-compatible HTTP API, such as that of Prometheus, Thanos, Mimir or VictoriaMetrics; Loki's
+ * answers in the same form.
+ */
 export class ApiEvaluator implements Evaluator {
   readonly #api: QueryApi;
+  readonly #asWritten: boolean;
 
-  constructor(api: QueryApi) {
+  /** @param asWritten whether expressions are sent as they are written, for an API whose language is not PromQL */
+  constructor(api: QueryApi, { asWritten = false }: { readonly asWritten?: boolean } = {}) {
     this.#api = api;
+    this.#asWritten = asWritten;
   }
 
-  prepare(expr: Expr, _text: string): PreparedExpression {
-    const query = printExpr(expr);
+  prepare(expr: Expr, text: string): PreparedExpression {
+    const query = this.#asWritten ? text : printExpr(expr);
     return { evaluate: (timeMs) => this.query(query, timeMs) };
   }
 

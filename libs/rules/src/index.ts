@@ -36,6 +36,7 @@ export { RecordingRule } from './recording-rule.ts';
 export { DEFAULT_RULE_TIMING, type RuleSource, type RuleTimingOptions } from './rule-context.ts';
 export {
   type AlertingRuleConfig,
+  type OtherLanguage,
   type RecordingRuleConfig,
   type RuleConfig,
   type RuleFile,

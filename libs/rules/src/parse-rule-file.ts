@@ -25,6 +25,7 @@ import {
 import { isManifest, readManifests } from './rule-manifest.ts';
 import {
   type AlertingRuleConfig,
+  type OtherLanguage,
   type RecordingRuleConfig,
   type RuleConfig,
   type RuleFile,
@@ -42,6 +43,8 @@ export interface ParseRuleFileOptions {
   readonly maxRules?: number;
   /** Parts of PromQL to refuse, as a Prometheus without the feature flag would. Default: none. */
   readonly features?: Partial<PromqlFeatures>;
+  /** What expressions are written in instead of PromQL. */
+  readonly language?: OtherLanguage;
   /** Whether fields that nobody knows are passed over. Off by default. */
   readonly ignoreUnknownFields?: boolean;
 }
@@ -52,6 +55,8 @@ const MANIFEST_GROUP_KEYS = [...GROUP_KEYS, 'partial_response_strategy'];
 const RULE_KEYS = ['alert', 'annotations', 'expr', 'for', 'keep_firing_for', 'labels', 'record'];
 const MAX_PROBLEMS = 100;
 const NO_PAIRS: readonly (readonly [string, string])[] = [];
+/** In the place of an expression of another language. */
+const NO_SERIES = parseExpr('0');
 const TEMPLATE_FUNCTIONS = prometheusFunctions({ externalUrl: '' });
 
 /**
@@ -266,7 +271,14 @@ class RuleFileReader {
       this.#checkRecording(fields, record, tree.line, { holdMs, keepFiringMs });
     }
     if (expr === null) return null;
-    const base = { name: this.#ruleName, line: tree.line, expr: expr.expr, exprText: expr.text };
+    const { language } = this.#options;
+    const base = {
+      name: this.#ruleName,
+      line: tree.line,
+      expr: expr.expr,
+      exprText: expr.text,
+      ...(language === undefined ? {} : { language: language.name }),
+    };
     if (record === '') {
       const rule: AlertingRuleConfig = {
         kind: 'alerting',
@@ -286,6 +298,12 @@ class RuleFileReader {
   #extensions(annotations: readonly (readonly [string, string])[], map: YamlTree): RuleExtensions {
     const own = annotations.filter(([name]) => name.startsWith(EXTENSION_PREFIX));
     if (own.length === 0) return NO_EXTENSIONS;
+    const { language } = this.#options;
+    if (language !== undefined) {
+      const name = own[0]![0];
+      this.#problem(map.line, `${name} is for series, which ${language.name} does not read`);
+      return NO_EXTENSIONS;
+    }
     try {
       return readRuleExtensions(own);
     } catch (error) {
@@ -328,8 +346,14 @@ class RuleFileReader {
       this.#problem(entry?.keyLine ?? ruleLine, "field 'expr' must be set in rule");
       return null;
     }
+    const { features, language } = this.#options;
+    if (language !== undefined) {
+      const problem = language.check(text);
+      if (problem === null) return { expr: NO_SERIES, text };
+      this.#problem(entry.value.line, `could not parse expression: ${problem}`);
+      return null;
+    }
     try {
-      const { features } = this.#options;
       return { expr: parseExpr(text, features === undefined ? {} : { features }), text };
     } catch (error) {
       if (!(error instanceof PromqlSyntaxError)) throw error;

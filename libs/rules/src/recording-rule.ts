@@ -1,9 +1,8 @@
 import { Labels, METRIC_NAME } from '#libs/labels';
-import { printExpr } from '#libs/promql';
 import { EvaluationError, type PreparedExpression, type RuleSink } from './ports.ts';
 import type { Round, RuleContext, RuleOutput } from './rule-context.ts';
 import { Turns } from './turns.ts';
-import type { RecordingRuleConfig } from './rule-file.ts';
+import { type RecordingRuleConfig, shownExpression } from './rule-file.ts';
 
 /** One recording rule: what its expression gives is written under its name. */
 export class RecordingRule {
@@ -18,7 +17,7 @@ export class RecordingRule {
   constructor(config: RecordingRuleConfig, context: RuleContext) {
     this.config = config;
     this.#context = context;
-    this.query = printExpr(config.expr);
+    this.query = shownExpression(config);
     this.labels = Labels.fromPairs(config.labels);
     this.expression = context.source.evaluator.prepare(config.expr, config.exprText);
   }

@@ -1,4 +1,4 @@
-import type { Expr } from '#libs/promql';
+import { type Expr, printExpr } from '#libs/promql';
 import type { RuleExtensions } from './rule-extensions.ts';
 
 /** A rule file that was accepted. */
@@ -25,10 +25,20 @@ export interface RuleGroupConfig {
   readonly rules: readonly RuleConfig[];
 }
 
+/** A language of expressions other than PromQL, which only the evaluator of a datasource understands. */
+export interface OtherLanguage {
+  readonly name: string;
+  /** Why a text is no expression of a rule, or null. */
+  check(text: string): string | null;
+}
+
 interface RuleBase {
   readonly name: string;
   readonly line: number;
+  /** Where the expression is of another language, a number that nobody evaluates: it reads no series. */
   readonly expr: Expr;
+  /** The other language's name; PromQL where it is not given. */
+  readonly language?: string;
   /** The expression as written. */
   readonly exprText: string;
   /** The rule's labels over those of its group, names and values in turn, sorted by name. */
@@ -52,6 +62,11 @@ export interface RecordingRuleConfig extends RuleBase {
 }
 
 export type RuleConfig = AlertingRuleConfig | RecordingRuleConfig;
+
+/** The expression of a rule as it is shown: PromQL in Prometheus's normal form, another language as written. */
+export function shownExpression({ expr, exprText, language }: RuleBase): string {
+  return language === undefined ? printExpr(expr) : exprText;
+}
 
 /** One thing wrong with a rule file. */
 export interface RuleProblem {

@@ -1,7 +1,7 @@
 import { HttpPoster } from '#libs/node-http';
 import { USER_AGENT } from '#libs/platform';
-import { ApiEvaluator, type RuleSink, type RuleSource } from '#libs/rules';
-import type { DatasourceConfig } from './datasources-config.ts';
+import { ApiEvaluator, type Evaluator, type RuleSink, type RuleSource } from '#libs/rules';
+import type { DatasourceConfig, DatasourceType } from './datasources-config.ts';
 import { RemoteWriteSink } from './remote-write-sink.ts';
 
 /** Largest answer of a datasource, uncompressed; about 200,000 series. */
@@ -12,6 +12,8 @@ const CONNECTIONS = 8;
 export interface DatasourceSurroundings {
   /** Takes results where the datasource has no `remote_write`. */
   readonly embedded: RuleSink;
+  /** Evaluates LogQL over the engine's own lines. */
+  readonly ownLogs: Evaluator;
   /** What relative paths of secret files are relative to. */
   readonly baseDir: string;
   /** A query was answered or not. */
@@ -22,12 +24,14 @@ export interface DatasourceSurroundings {
 
 /** One datasource: it stays the same through reloads, so that the groups over it go on, and changes what it does. */
 export class Datasource implements RuleSource {
-  readonly evaluator: ApiEvaluator;
+  /** It stays the same: rules over another one are other rules. */
+  readonly type: DatasourceType;
+  readonly evaluator: Evaluator;
   readonly sink: RuleSink;
   readonly isWatched = false;
   readonly #surroundings: DatasourceSurroundings;
   #config: DatasourceConfig;
-  #queries: HttpPoster;
+  #queries: HttpPoster | null;
   #results: RemoteWriteSink | null;
 
   constructor(config: DatasourceConfig, surroundings: DatasourceSurroundings) {
@@ -35,7 +39,14 @@ export class Datasource implements RuleSource {
     this.#config = config;
     this.#queries = this.#createPoster();
     this.#results = this.#createSink();
-    this.evaluator = new ApiEvaluator({ query: (parameters) => this.#query(parameters) });
+    this.type = config.type;
+    this.evaluator =
+      config.type === 'own_logs'
+        ? surroundings.ownLogs
+        : new ApiEvaluator(
+            { query: (parameters) => this.#query(parameters) },
+            { asWritten: config.type === 'loki' },
+          );
     this.sink = {
       append: (batch) => (this.#results ?? surroundings.embedded).append(batch),
     };
@@ -51,20 +62,21 @@ export class Datasource implements RuleSource {
     this.#config = config;
     this.#queries = this.#createPoster();
     this.#results = this.#createSink();
-    await queries.close();
+    await queries?.close();
     await results?.close();
   }
 
   async close(): Promise<void> {
-    await this.#queries.close();
+    await this.#queries?.close();
     await this.#results?.close();
   }
 
-  #createPoster(): HttpPoster {
-    const { url, http } = this.#config;
+  #createPoster(): HttpPoster | null {
+    const { url, http, type } = this.#config;
+    if (type === 'own_logs') return null;
     const { baseDir } = this.#surroundings;
     return new HttpPoster({
-      url: `${url.replace(/\/+$/, '')}/api/v1/query`,
+      url: `${url.replace(/\/+$/, '')}${type === 'loki' ? '/loki' : ''}/api/v1/query`,
       http,
       baseDir,
       userAgent: USER_AGENT,
@@ -86,7 +98,7 @@ export class Datasource implements RuleSource {
     let outcome: 'success' | 'error' = 'error';
     try {
       const form = { ...parameters, timeout: `${timeoutMs}ms` };
-      const { status, body } = await this.#queries.post({
+      const { status, body } = await this.#queries!.post({
         headers: [
           ['content-type', 'application/x-www-form-urlencoded'],
           ['accept', 'application/json'],

@@ -17,10 +17,18 @@ export interface ResultsConfig {
   readonly http: HttpClientConfig;
 }
 
-/** A Prometheus-compatible API that rules are evaluated over. */
+/**
+ * What answers the queries of a datasource: an API as Prometheus has it, in PromQL; one as Loki has it, in LogQL; or the
+ * engine's own log lines, in LogQL too.
+ */
+export type DatasourceType = (typeof DATASOURCE_TYPES)[number];
+const DATASOURCE_TYPES = ['prometheus', 'loki', 'own_logs'] as const;
+
+/** What rules are evaluated over, other than the embedded store. */
 export interface DatasourceConfig {
   readonly name: string;
-  /** Where `/api/v1/query` is appended. */
+  readonly type: DatasourceType;
+  /** Where `/api/v1/query` is appended, of a Loki `/loki/api/v1/query`; empty for the engine's own lines. */
   readonly url: string;
   /** Paths and globs of the rules that are for it. */
   readonly ruleFiles: readonly string[];
@@ -65,7 +73,8 @@ const resultsSchema = objectOfKnownKeys(
 const datasourceSchema = objectOfKnownKeys(
   {
     name: yamlText().min(1),
-    url: yamlText(),
+    type: z.enum(DATASOURCE_TYPES).default('prometheus'),
+    url: yamlText().optional(),
     rule_files: z.array(z.string().min(1)).min(1),
     query_offset: durationMs().default(0),
     timeout: positiveDurationMs().default(DEFAULT_TIMEOUT_MS),
@@ -80,7 +89,8 @@ const datasourceSchema = objectOfKnownKeys(
   checkHttpClient(client, complain);
   return {
     name: raw.name,
-    url: checkedUrl(raw.url, complain),
+    type: raw.type,
+    url: datasourceUrl(raw.type, raw.url, complain),
     ruleFiles: raw.rule_files,
     queryOffsetMs: raw.query_offset,
     timeoutMs: raw.timeout,
@@ -108,6 +118,16 @@ function complaintsTo(
   context: z.RefinementCtx,
 ): (path: readonly PropertyKey[], message: string) => void {
   return (path, message) => context.addIssue({ code: 'custom', message, path: [...path] });
+}
+
+function datasourceUrl(
+  type: DatasourceType,
+  url: string | undefined,
+  complain: (path: readonly PropertyKey[], message: string) => void,
+): string {
+  if (type !== 'own_logs') return checkedUrl(url ?? '', complain);
+  if (url !== undefined) complain(['url'], "the engine's own log lines have no URL; leave it out");
+  return '';
 }
 
 function checkedUrl(

@@ -1,4 +1,4 @@
-import type { RuleSink } from '#libs/rules';
+import type { Evaluator, RuleSink } from '#libs/rules';
 import { Datasource } from './datasource.ts';
 import type { DatasourceConfig } from './datasources-config.ts';
 import type { RuleMetrics } from './rule-metrics.ts';
@@ -6,6 +6,7 @@ import type { RuleMetrics } from './rule-metrics.ts';
 /** The stores, other than the embedded one, that rules are evaluated over. */
 export class Datasources {
   readonly #embedded: RuleSink;
+  readonly #ownLogs: Evaluator;
   readonly #baseDir: string;
   readonly #metrics: RuleMetrics;
   #sources: ReadonlyMap<string, Datasource> = new Map();
@@ -13,16 +14,18 @@ export class Datasources {
 
   /**
    * @param embedded takes results of datasources without a `remote_write`
+   * @param ownLogs evaluates LogQL over the engine's own lines
    * @param baseDir what relative paths of secret files are relative to
    */
-  constructor(embedded: RuleSink, baseDir: string, metrics: RuleMetrics) {
+  constructor(embedded: RuleSink, ownLogs: Evaluator, baseDir: string, metrics: RuleMetrics) {
     this.#embedded = embedded;
+    this.#ownLogs = ownLogs;
     this.#baseDir = baseDir;
     this.#metrics = metrics;
   }
 
   /**
-   * Takes the datasources of a configuration; one whose name stays is the same object as before. Those that are gone work
+   * Takes the datasources of a configuration; one whose name and type stay is the same object as before. Those that are gone work
    * on until {@link closeGone}.
    */
   async use(configs: readonly DatasourceConfig[]): Promise<ReadonlyMap<string, Datasource>> {
@@ -30,12 +33,13 @@ export class Datasources {
     const next = new Map<string, Datasource>();
     for (const config of configs) {
       const { name } = config;
-      const known = before.get(name);
+      const same = before.get(name);
+      const known = same?.type === config.type ? same : undefined;
       await known?.update(config);
       next.set(name, known ?? this.#create(config));
     }
     this.#sources = next;
-    for (const [name, source] of before) if (!next.has(name)) this.#gone.push(source);
+    for (const [name, source] of before) if (next.get(name) !== source) this.#gone.push(source);
     return next;
   }
 
@@ -53,6 +57,7 @@ export class Datasources {
     const { name } = config;
     return new Datasource(config, {
       embedded: this.#embedded,
+      ownLogs: this.#ownLogs,
       baseDir: this.#baseDir,
       onQuery: (outcome, seconds) => this.#metrics.queried(name, outcome, seconds),
       onLost: (samples) => this.#metrics.rejected('remote_write', samples),

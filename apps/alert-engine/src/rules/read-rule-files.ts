@@ -1,8 +1,9 @@
 import { glob } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { PlainError, readTextFile } from '#libs/platform';
-import { parseRuleFile, type RuleFile } from '#libs/rules';
+import { type OtherLanguage, parseRuleFile, type RuleFile } from '#libs/rules';
 import type { EngineConfig } from '../config/engine-config.ts';
+import { LOGQL } from './logql-rules.ts';
 
 /**
  * Every rule file of a configuration: those over the embedded store, and those over each datasource.
@@ -13,8 +14,9 @@ export async function readAllRuleFiles(
   folder: string,
 ): Promise<RuleFile[]> {
   const files = await readRuleFiles({ patterns: config.rule_files, folder });
-  for (const { name, ruleFiles } of config.datasources) {
-    for (const file of await readRuleFiles({ patterns: ruleFiles, folder })) {
+  for (const { name, type, ruleFiles } of config.datasources) {
+    const language = type === 'prometheus' ? {} : { language: LOGQL };
+    for (const file of await readRuleFiles({ patterns: ruleFiles, folder, ...language })) {
       files.push({ ...file, datasource: name });
     }
   }
@@ -35,6 +37,8 @@ export interface RuleFilesOptions {
   readonly patterns: readonly string[];
   /** The folder that relative patterns start from. */
   readonly folder: string;
+  /** What the rules' expressions are written in, other than PromQL. */
+  readonly language?: OtherLanguage;
 }
 
 /**
@@ -58,9 +62,10 @@ export async function findRuleFiles({ patterns, folder }: RuleFilesOptions): Pro
 export async function readRuleFiles(options: RuleFilesOptions): Promise<RuleFile[]> {
   const files: RuleFile[] = [];
   const problems: string[] = [];
+  const language = options.language === undefined ? {} : { language: options.language };
   for (const file of await findRuleFiles(options)) {
     try {
-      files.push(parseRuleFile(await readTextFile(file), { file }));
+      files.push(parseRuleFile(await readTextFile(file), { file, ...language }));
     } catch (error) {
       problems.push(error instanceof Error ? error.message : String(error));
     }

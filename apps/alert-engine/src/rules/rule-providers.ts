@@ -11,6 +11,8 @@ import { nextTurn } from '../turns/loop-turns.ts';
 import { QUERY_ENGINE } from '../query/query-providers.ts';
 import { STATE_STORE } from '../state/state-store.ts';
 import { VOLATILE_STORE_WRITER, type VolatileStoreWriter } from '../store/store-writer.ts';
+import { LogQueryService } from '../logs/query/log-query-service.ts';
+import { LogRuleEvaluator } from './logql-rules.ts';
 import { ruleSurroundings } from './rule-surroundings.ts';
 import { Datasources } from './datasources.ts';
 import { RuleMetrics } from './rule-metrics.ts';
@@ -39,9 +41,14 @@ export const ruleProviders: Provider[] = [
   },
   {
     provide: Datasources,
-    inject: [StoreRuleSink, RUN_OPTIONS, RuleMetrics],
-    useFactory: (sink: StoreRuleSink, options: RunOptions, metrics: RuleMetrics): Datasources =>
-      new Datasources(sink, configFolder(options), metrics),
+    inject: [StoreRuleSink, LogQueryService, RUN_OPTIONS, RuleMetrics],
+    useFactory: (
+      sink: StoreRuleSink,
+      logs: LogQueryService,
+      options: RunOptions,
+      metrics: RuleMetrics,
+    ): Datasources =>
+      new Datasources(sink, new LogRuleEvaluator(logs), configFolder(options), metrics),
   },
   {
     provide: RuleManager,

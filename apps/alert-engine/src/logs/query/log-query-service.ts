@@ -9,6 +9,7 @@ import {
   printLogql,
   type ScanStats,
 } from '#libs/logql';
+import type { QueryValue } from '#libs/promql';
 import { createPause } from '../../turns/loop-turns.ts';
 import type { QueryGate } from '../../query/query-gate.ts';
 import type { EngineLogs } from '../store/engine-logs.ts';
@@ -84,6 +85,22 @@ export class LogQueryService {
       const { value, stats } = await this.#engine.instant(expr, toMs(timeNs), { signal: timed });
       return writeMetricBody(value, run(stats, 0));
     });
+  }
+
+  /**
+   * The value of a rule's expression. It does not wait behind the queries of people.
+   * @throws LokiApiError
+   */
+  async evaluate(query: string, timeMs: number): Promise<QueryValue> {
+    const expr = parse(query);
+    if (expr.kind === 'log') throw new LokiApiError(400, 'a rule takes numbers of lines');
+    this.#requireOpenStore();
+    const signal = AbortSignal.timeout(this.#options.limits.timeout);
+    try {
+      return (await this.#engine.instant(expr, timeMs, { signal })).value;
+    } catch (error) {
+      throw toLokiError(error);
+    }
   }
 
   /**

@@ -37,6 +37,7 @@ const WAITING_PER_RUNNING = 20;
     },
     TailGateway,
   ],
+  exports: [LogQueryService],
 })
 export class LogQueryModule {}
 
