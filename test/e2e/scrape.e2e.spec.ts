@@ -94,6 +94,10 @@ const job = (name: string, list: string) =>
 /** The last value of a series. */
 const series = (name: string, labels: string) => seen.get(`${name}{${labels}}`);
 
+/** How many series of a name have arrived. */
+const countOf = (name: string) =>
+  [...seen.keys()].filter((key) => key.startsWith(`${name}{`)).length;
+
 const metrics = async () => (await fetch(`http://127.0.0.1:${own.port}/metrics`)).text();
 
 interface TargetsAnswer {
@@ -258,6 +262,29 @@ describe('a collector that scrapes', () => {
       status: 400,
       body: { status: 'error', errorType: 'bad_data' },
     });
+  });
+  it('holds the one metric that explodes, goes on with the others, and says so', async () => {
+    let ids = 2;
+    const target = await serve((_request, response) => {
+      const bad = Array.from({ length: ids }, (_none, id) => `bad{id="${id}"} 1`).join('\n');
+      response.setHeader('Content-Type', 'text/plain').end(`good ${ids}\n${bad}\n`);
+    });
+    await configure(
+      `limits: {new_series: {per_metric: 10}}\nscrape_configs:\n${job('loud', `"${target}"`)}`,
+    );
+    await start();
+    const where = `instance="${target}", job="loud"`;
+    await until(() => series('good', where) === '2');
+    ids = 500;
+    await until(() => series('good', where) === '500');
+    await until(() => countOf('bad') >= 12);
+    expect(countOf('bad')).toBe(12);
+    const [only] = (await targets()).activeTargets;
+    expect(only).toMatchObject({
+      health: 'up',
+      heldMetrics: [{ metric: 'bad', newSeriesLimit: 10, since: expect.any(String) }],
+    });
+    expect(await metrics()).toMatch(/scrape_guarded_samples_total\{scrape_job="loud"\} [1-9]\d*/);
   });
   it('has a target of the form Prometheus gives it', async () => {
     await configure('scrape_configs: [{job_name: j, static_configs: [{targets: [h]}]}]');
