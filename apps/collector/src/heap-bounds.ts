@@ -1,4 +1,4 @@
-import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
 /*
  * A collector is to be small beside the applications of its node; docs/adr/0034 has the figures.
@@ -10,8 +10,8 @@ import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'n
  * for that, and the buffers that hang on it, grow by 60 MiB in two minutes. With a seventh more it is collected every
  * fifteen seconds, at a thousandth of a core.
  *
- * A collector with a hundred targets and more to remember is another thing: each collection looks at all of that, and it is
- * no neighbour that counts its megabytes. There the one space may grow by two fifths, the other is 16 MiB.
+ * Where hundreds of targets are scraped there is another measure than megabytes beside applications: each collection looks at
+ * all that is known of all targets. There the one space may grow by two fifths, the other is 16 MiB.
  *
  * What was given to the runtime on the command line comes first.
  */
@@ -19,10 +19,9 @@ import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'n
 const MIB = 1024 * 1024;
 const WANTED_BYTES = 4 * MIB;
 const LARGE_WANTED_BYTES = 16 * MIB;
-/** A heap with this much in use is a large one until it has fallen to the other. */
-const LARGE_HEAP_BYTES = 96 * MIB;
-const SMALL_HEAP_BYTES = 72 * MIB;
-const LOOK_MS = 20_000;
+/** So many targets are many, until there are fewer than the other. */
+const MANY_TARGETS = 400;
+const FEWER_TARGETS = 300;
 const MAX_ROUNDS = 1_000;
 const OLD_GROWTH_PERCENT = 15;
 const LARGE_OLD_GROWTH_PERCENT = 40;
@@ -54,18 +53,26 @@ function setOldGrowth(percent: number): void {
   setFlagsFromString(`--heap-growing-percent=${percent}`);
 }
 
-/** Has an effect on what is loaded after it, and looks from time to time whether the heap has become a large one. */
+function maySetGrowth(): boolean {
+  return !isTold(/heap[-_]growing[-_]percent/);
+}
+
+function maySetNewSpace(): boolean {
+  return !isTold(/semi[-_]space/);
+}
+
+/** Has an effect on what is loaded after it. */
 export function boundHeap(): void {
-  const setsGrowth = !isTold(/heap[-_]growing[-_]percent/);
-  const setsNewSpace = !isTold(/semi[-_]space/);
-  if (setsGrowth) setOldGrowth(OLD_GROWTH_PERCENT);
-  if (setsNewSpace) growNewSpaceTo(WANTED_BYTES);
-  let isLarge = false;
-  setInterval(() => {
-    const { used_heap_size: usedBytes } = getHeapStatistics();
-    if (isLarge ? usedBytes > SMALL_HEAP_BYTES : usedBytes < LARGE_HEAP_BYTES) return;
-    isLarge = !isLarge;
-    if (setsGrowth) setOldGrowth(isLarge ? LARGE_OLD_GROWTH_PERCENT : OLD_GROWTH_PERCENT);
-    if (setsNewSpace && isLarge) growNewSpaceTo(LARGE_WANTED_BYTES);
-  }, LOOK_MS).unref();
+  if (maySetGrowth()) setOldGrowth(OLD_GROWTH_PERCENT);
+  if (maySetNewSpace()) growNewSpaceTo(WANTED_BYTES);
+}
+
+let hasMany = false;
+
+/** To be told from time to time how many targets are scraped. */
+export function boundHeapFor(targets: number): void {
+  if (hasMany ? targets >= FEWER_TARGETS : targets < MANY_TARGETS) return;
+  hasMany = !hasMany;
+  if (maySetGrowth()) setOldGrowth(hasMany ? LARGE_OLD_GROWTH_PERCENT : OLD_GROWTH_PERCENT);
+  if (maySetNewSpace() && hasMany) growNewSpaceTo(LARGE_WANTED_BYTES);
 }

@@ -18,6 +18,7 @@ import { annotatedPodsJob } from '../discovery/annotated-pods.ts';
 import { TargetProviders } from '../discovery/target-providers.ts';
 import { MonitorsRunner } from '../monitors/monitors.runner.ts';
 import { OwnProber } from '../probes/own-prober.ts';
+import { boundHeapFor } from '../heap-bounds.ts';
 import { METRIC_SINK, type MetricSink } from '../outputs/metric-sink.ts';
 import { StringPool } from '#libs/scrape';
 import { ConcurrencyGate } from './concurrency-gate.ts';
@@ -29,6 +30,8 @@ import type { LoopSurroundings } from './target-loop.ts';
 
 /** More requests than this at once would only wait for each other. */
 const MAX_CONCURRENT_SCRAPES = 128;
+/** How often the heap is fitted to the number of targets. */
+const HEAP_MS = 20_000;
 const SELF_INTERVAL = '15s';
 const SELF_JOB = 'binnacle-collector';
 
@@ -49,6 +52,7 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
   #cluster: CollectorConfig['cluster'];
   #kubelet: readonly LoadedJob[];
   #limits: CollectorLimits;
+  #heapTimer: NodeJS.Timeout | undefined;
   #state: 'starting' | 'running' | 'stopped' = 'starting';
 
   constructor(
@@ -87,6 +91,10 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     return [...this.#pools.values()];
   }
 
+  get #targetCount(): number {
+    return this.pools.reduce((sum, pool) => sum + pool.loops.length, 0);
+  }
+
   onModuleInit(): void {
     this.#reloads.register({
       name: 'scrape_configs',
@@ -104,11 +112,13 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
   async onApplicationBootstrap(): Promise<void> {
     this.#state = 'running';
     this.#monitors.listen(() => void this.#sync());
+    this.#heapTimer = setInterval(() => boundHeapFor(this.#targetCount), HEAP_MS).unref();
     await this.#apply(this.#loaded, this.#cluster);
   }
 
   async onModuleDestroy(): Promise<void> {
     this.#state = 'stopped';
+    clearInterval(this.#heapTimer);
     const pools = this.pools;
     this.#pools.clear();
     await Promise.all(pools.map((pool) => pool.stop()));
@@ -169,7 +179,7 @@ export class ScrapeRunner implements OnModuleInit, OnApplicationBootstrap, OnMod
     }
     this.#logger.info('scrape targets in force', {
       jobs: wanted.size,
-      targets: this.pools.reduce((sum, pool) => sum + pool.loops.length, 0),
+      targets: this.#targetCount,
     });
   }
 
