@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { Registry } from 'prom-client';
 import { createFloatHistogram } from '#libs/histogram';
 import { Labels } from '#libs/labels';
@@ -143,6 +143,23 @@ function fullBatch(): SampleBatch {
   builder.addHistogram(5_000, createFloatHistogram({ count: 1, zeroCount: 1 }));
   return builder.take();
 }
+
+describe('a clock that is set back', () => {
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  it('holds up nothing', async () => {
+    start();
+    output.push(batchOf([1]));
+    await until(() => received.length === 1);
+    const { now } = Date;
+    jest.spyOn(Date, 'now').mockImplementation(() => now() - 3_600_000);
+    output.push(batchOf([2]));
+    await until(() => received.length === 2);
+    expect(received.map(valuesOf)).toEqual([[1], [2]]);
+  });
+});
 
 describe('requests to Amazon’s managed service', () => {
   it('are signed as they are sent', async () => {

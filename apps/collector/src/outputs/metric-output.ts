@@ -40,6 +40,8 @@ export interface MetricOutputOptions {
   readonly logger: AppLogger;
 }
 
+/** Delays are measured by it, so that a clock that is set back holds up nothing. */
+const nowMonotonicMs = (): number => performance.now();
 /** How long what is urgent waits for more of its kind, such as the other pods of a node that failed. */
 const URGENT_MS = 10;
 
@@ -98,7 +100,7 @@ export class MetricOutput {
     if (!this.#options.sendsHistograms) kept = withoutHistograms(kept);
     this.#metrics.relabelled(this.#identity, batch.sampleCount - kept.sampleCount);
     if (this.#options.metadataIntervalMs !== null) this.#noteFamilies(kept);
-    const nowMs = Date.now();
+    const nowMs = nowMonotonicMs();
     this.#queue.push(kept, nowMs);
     if (urgency === 'soon') this.#queue.hasten(nowMs + URGENT_MS);
     this.#book();
@@ -118,7 +120,7 @@ export class MetricOutput {
       this.#isClosing = true;
       const hasDisk = this.#options.openSpool !== null;
       const sendMs = hasDisk ? withinMs * (1 - SPILL_SHARE) : withinMs;
-      this.#queue.flush(Date.now() + withinMs);
+      this.#queue.flush(nowMonotonicMs() + withinMs);
       setTimeout(() => {
         this.#abort.abort();
         this.#wake();
@@ -132,7 +134,7 @@ export class MetricOutput {
   async #run(): Promise<void> {
     await this.#open();
     for (;;) {
-      const action = this.#queue.nextAction(Date.now());
+      const action = this.#queue.nextAction(nowMonotonicMs());
       if (action.kind === 'send') {
         await (this.#isSpooling ? this.#spill(action.send) : this.#send(action.send));
       } else if (this.#isClosing && this.#queue.isEmpty) {
@@ -141,7 +143,7 @@ export class MetricOutput {
         await this.#sendMetadata();
       } else {
         const untilMs = action.kind === 'wait' ? action.untilMs : Number.POSITIVE_INFINITY;
-        await this.#sleep(untilMs - Date.now());
+        await this.#sleep(untilMs - nowMonotonicMs());
       }
     }
     // What is on disk stays there for the next run.
@@ -198,14 +200,14 @@ export class MetricOutput {
     try {
       const about = { samples: send.sampleCount, timeMs: youngestMs(send) };
       await this.#spool!.append(packed, about);
-      this.#queue.spooled(Date.now());
+      this.#queue.spooled(nowMonotonicMs());
       this.#sender?.wake();
     } catch (error) {
       this.#hasSpillFailed = true;
       this.#logger.error('the spool cannot be written; what waits stays in memory', error);
       this.#queue.completed(
         { kind: 'retry', reason: 'unreachable', retryAfterMs: null },
-        Date.now(),
+        nowMonotonicMs(),
       );
     }
     this.#book();
@@ -225,7 +227,7 @@ export class MetricOutput {
       await this.#spillPacked(packed, send);
       return;
     }
-    this.#queue.completed(outcome.answer, Date.now());
+    this.#queue.completed(outcome.answer, nowMonotonicMs());
     this.#book();
     if (outcome.answer.kind === 'accepted') this.#noteHighestTime(youngestMs(send));
   }
@@ -240,7 +242,7 @@ export class MetricOutput {
 
   /** Tells when sending begins to fail and when it works again; each request in between is counted only. */
   #logChange({ answer, detail }: WriteOutcome): void {
-    const nowMs = Date.now();
+    const nowMs = nowMonotonicMs();
     if (answer.kind === 'rejected') {
       if (nowMs - this.#rejectionLoggedMs < REJECTION_LOG_MS) return;
       this.#rejectionLoggedMs = nowMs;
@@ -274,7 +276,7 @@ export class MetricOutput {
   get #isMetadataDue(): boolean {
     return (
       this.#families.size > 0 &&
-      Date.now() >= this.#metadataDueMs &&
+      nowMonotonicMs() >= this.#metadataDueMs &&
       this.#failingSinceMs === null &&
       !this.#isClosing
     );
@@ -282,7 +284,7 @@ export class MetricOutput {
 
   /** They are sent again and again, so that nothing is made of a request that fails. */
   async #sendMetadata(): Promise<void> {
-    this.#metadataDueMs = Date.now() + (this.#options.metadataIntervalMs ?? 0);
+    this.#metadataDueMs = nowMonotonicMs() + (this.#options.metadataIntervalMs ?? 0);
     const packed = this.#transport.packMetadata(this.#families.values());
     this.#families.clear();
     if (packed !== null) await this.#transport.post(packed, this.#abort.signal);
