@@ -7,6 +7,7 @@ import { MAX_TIME_NS, Nanos } from './nanos.ts';
 import { mayContain, NeedleFilterBuilder } from './needle-filter.ts';
 import { OpenChunk } from './open-chunk.ts';
 import { PushError } from './push-error.ts';
+import { SealedChunk } from './sealed-chunk.ts';
 import { StreamTexts } from './stream-text.ts';
 
 describe('times in two words', () => {
@@ -116,6 +117,23 @@ describe('a chunk', () => {
         expect(shown(again)).toEqual(shown(chunk));
       }),
     );
+  });
+});
+
+describe('a chunk that was compressed', () => {
+  it.each([1, 100, 5_000])('keeps no more memory than it needs, of %d lines', async (count) => {
+    const lines = Array.from({ length: count }, (_, i) => ({
+      second: i,
+      text: `a line like any other ${i}`,
+      trace: '',
+    }));
+    const sealed = new SealedChunk(0, chunkOf(lines));
+    const { bytes } = await sealed.pack(new NeedleFilterBuilder());
+    // Small ones lie in memory that they share.
+    expect(bytes.buffer.byteLength).toBeLessThanOrEqual(
+      Math.max(Buffer.poolSize, 2 * bytes.length),
+    );
+    expect((await sealed.load()).count).toBe(count);
   });
 });
 

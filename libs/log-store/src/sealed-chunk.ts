@@ -8,11 +8,10 @@ import type { OpenChunk } from './open-chunk.ts';
 import { releaseBytes } from './release-bytes.ts';
 
 /** Level 1 takes a quarter of the time of level 3 for some per cent more bytes. */
-const ZSTD = {
-  params: { [constants.ZSTD_c_compressionLevel]: 1 },
-  // In pieces of 16 KiB, which is what there is otherwise, half of the time goes into handing them over.
-  chunkSize: 256 * 1_024,
-};
+const ZSTD_PARAMS = { [constants.ZSTD_c_compressionLevel]: 1 };
+/** What is compressed comes in pieces of so much; in smaller ones, half of the time goes into handing them over. */
+const MOST_COMPRESSED_PIECE = 256 * 1_024;
+const LEAST_COMPRESSED_PIECE = 1_024;
 /** What a chunk of some compressed size most likely comes to. */
 const USUAL_RATIO = 8;
 const LEAST_PIECE = 16 * 1_024;
@@ -90,8 +89,11 @@ export class SealedChunk implements ChunkRef {
     const chunk = open.beforeFree();
     const filter = filters.build(chunk.bytes);
     const raw = encodeChunk(chunk);
-    const bytes =
-      raw.length < SMALL_BYTES ? zstdCompressSync(raw, ZSTD) : await compress(raw, ZSTD);
+    const chunkSize = Math.max(LEAST_COMPRESSED_PIECE, Math.min(MOST_COMPRESSED_PIECE, raw.length));
+    const options = { params: ZSTD_PARAMS, chunkSize };
+    const bytes = alone(
+      raw.length < SMALL_BYTES ? zstdCompressSync(raw, options) : await compress(raw, options),
+    );
     releaseBytes(raw);
     const before = this.memoryBytes;
     this.#packed = { bytes, filter, checksum: crc32(bytes) };
@@ -100,6 +102,14 @@ export class SealedChunk implements ChunkRef {
     this.#onResized(this.memoryBytes - before);
     return this.#packed;
   }
+}
+
+/** The bytes without the rest of the piece that they came in, which thousands of small chunks would keep. */
+function alone(bytes: Buffer): Buffer {
+  if (bytes.buffer.byteLength < 2 * bytes.length) return bytes;
+  const copy = Buffer.from(bytes);
+  releaseBytes(bytes);
+  return copy;
 }
 
 /** @throws when the bytes are no packed chunk */
