@@ -1,5 +1,5 @@
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { stringify } from 'yaml';
@@ -95,8 +95,10 @@ const collector = spawn(program, args, { stdio: 'inherit' });
 let found = null;
 collector.once('exit', () => process.exit(found === null ? 1 : 0));
 const look = async () => {
-  const answer = await fetch('http://127.0.0.1:9371/api/v1/probes').catch(() => null);
-  const [probe] = answer?.ok === true ? (await answer.json()).data.probes : [];
+  const probe = await fetch('http://127.0.0.1:9371/api/v1/probes')
+    .then((answer) => answer.json())
+    .then(({ data }) => data.probes[0])
+    .catch(() => undefined);
   if (probe === undefined || probe.health === 'unknown') return setTimeout(look, 100);
   found = probe;
   console.log('PROBED ' + JSON.stringify(found));
@@ -136,9 +138,10 @@ describeWithSandbox('the images, laid out as their Dockerfiles say', ['ping'], (
     config: ImageConfig,
     yaml = '{}\n',
   ): Promise<string[]> {
-    const data = join(folder.path, `data-${name}`);
-    const etc = join(folder.path, `etc-${name}`);
-    await Promise.all([data, etc].map((path) => mkdir(path, { recursive: true })));
+    // Of its own for each process: one that ends may hold its data for a moment longer than its sandbox.
+    const [data = '', etc = ''] = await Promise.all(
+      ['data', 'etc'].map((what) => mkdtemp(join(folder.path, `${what}-${name}-`))),
+    );
     writeFileSync(join(etc, 'config.yml'), yaml);
     return imageSandbox(folder.path, config, [
       '--bind',
@@ -193,7 +196,8 @@ describeWithSandbox('the images, laid out as their Dockerfiles say', ['ping'], (
         '--config=/etc/binnacle/config.yml',
         '--listen=127.0.0.1:9371',
       ]);
-      const probed = /^PROBED (.*)$/m.exec(output)?.[1] ?? 'null';
+      const probed = /^PROBED (.*)$/m.exec(output)?.[1];
+      if (probed === undefined) throw new Error(output);
       expect([code, JSON.parse(probed)]).toEqual([
         0,
         expect.objectContaining({ module: 'icmp', health: 'up', failure: null }),
