@@ -1,5 +1,20 @@
+import 'reflect-metadata';
 import { describe, expect, it } from '@jest/globals';
+import { RequestMethod } from '@nestjs/common';
+import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
+import { LokiQueryController } from '../logs/query/loki-query.controller.ts';
 import { rightOfPost } from './access-rights.ts';
+
+/** The paths below the controller's own of what it answers by POST. */
+function postsOf({ prototype }: typeof LokiQueryController): string[] {
+  return Object.getOwnPropertyNames(prototype).flatMap((name) => {
+    const handler: unknown = Reflect.get(prototype, name);
+    if (typeof handler !== 'function') return [];
+    if (Reflect.getMetadata(METHOD_METADATA, handler) !== RequestMethod.POST) return [];
+    const paths: string | string[] = Reflect.getMetadata(PATH_METADATA, handler);
+    return paths;
+  });
+}
 
 describe('the right that a request needs that is no GET', () => {
   it.each([
@@ -17,5 +32,14 @@ describe('the right that a request needs that is no GET', () => {
     ['POST', '/api/v1//write', 'edit'],
   ])('%s %s: %s', (method, path, right) => {
     expect(rightOfPost(method, path)).toBe(right);
+  });
+
+  it('is to read, for every question about log lines', () => {
+    const posts = postsOf(LokiQueryController);
+    expect(posts).toContain('label/:name/values');
+    const rights = posts.map((path) =>
+      rightOfPost('POST', `/loki/api/v1/${path.replace(':name', 'app')}`),
+    );
+    expect(rights).toEqual(posts.map(() => 'read'));
   });
 });

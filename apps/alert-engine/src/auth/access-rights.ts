@@ -5,7 +5,7 @@ const INGEST =
 
 /** What is asked by POST because the question is long. */
 const QUESTIONS =
-  /^\/(api\/v1\/(query|query_range|query_exemplars|format_query|parse_query|labels|series|read)|loki\/api\/v1\/(query|query_range|labels?|series|format_query|index\/(stats|volume|volume_range)))$/;
+  /^\/(api\/v1\/(query|query_range|query_exemplars|format_query|parse_query|labels|series|read)|loki\/api\/v1\/(query|query_range|labels?|label\/[^/]+\/values|series|format_query|patterns|detected_(labels|fields|field\/[^/]+\/values)|index\/(stats|volume|volume_range)))$/;
 
 /** The right that a request of the engine's APIs needs if it is no GET. */
 export function rightOfPost(method: string, path: string): AccessRight {
