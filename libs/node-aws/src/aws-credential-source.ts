@@ -11,7 +11,7 @@ import {
   readStsError,
   signAwsRequest,
 } from '#libs/aws-signature';
-import type { HttpClientConfig } from '#libs/discovery';
+import { type HttpClientConfig, toTlsClientConfig } from '#libs/discovery';
 import { errorCode } from '#libs/node-files';
 import { HttpGetter, HttpPoster, readSecret } from '#libs/node-http';
 import { Secret } from '#libs/yaml-config';
@@ -71,15 +71,7 @@ const AGENT_HOSTS: ReadonlySet<string> = new Set([
 ]);
 const PLAIN: HttpClientConfig = {
   auth: { kind: 'none' },
-  tls: {
-    ca: null,
-    cert: null,
-    key: null,
-    serverName: null,
-    isVerified: true,
-    minVersion: null,
-    maxVersion: null,
-  },
+  tls: toTlsClientConfig(undefined),
   followsRedirects: false,
   headers: [],
 };

@@ -2,19 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { HttpClientConfig } from '#libs/discovery';
+import { type HttpClientConfig, toTlsClientConfig } from '#libs/discovery';
 import { Secret } from '#libs/yaml-config';
 import { credentialHeaders, SecretFileError, tlsConnectionOptions } from './index.ts';
 
-const TLS = {
-  ca: null,
-  cert: null,
-  key: null,
-  serverName: null,
-  isVerified: true,
-  minVersion: null,
-  maxVersion: null,
-};
+const TLS = toTlsClientConfig(undefined);
 const PLAIN: HttpClientConfig = {
   auth: { kind: 'none' },
   tls: TLS,

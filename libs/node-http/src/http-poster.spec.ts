@@ -1,18 +1,10 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { HttpClientConfig } from '#libs/discovery';
+import { type HttpClientConfig, toTlsClientConfig } from '#libs/discovery';
 import { type HttpPost, type HttpPostAnswer, HttpPoster } from './index.ts';
 
-const TLS = {
-  ca: null,
-  cert: null,
-  key: null,
-  serverName: null,
-  isVerified: true,
-  minVersion: null,
-  maxVersion: null,
-};
+const TLS = toTlsClientConfig(undefined);
 const PLAIN: HttpClientConfig = {
   auth: { kind: 'none' },
   tls: TLS,
