@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { LogFileError } from './log-files.ts';
 import { Bench, LOG, numbered, rotate, started } from './tailer-bench.ts';
 
 async function stalled(): Promise<Bench> {
@@ -36,6 +37,22 @@ describe('rotated files that were compressed before they were read', () => {
     await bench.settle();
     expect(bench.lines).toEqual(numbered(0, 3));
     expect(bench.tailer.counters.lostFiles).toBe(0);
+  });
+
+  it('are read once they can be, where that fails at first and they are found by their own names', async () => {
+    const bench = new Bench();
+    bench.files.matches = (_, path) => path.includes('.log');
+    const archive = `${LOG}.20260301-080001.gz`;
+    bench.files.append(LOG, 'line 0\n');
+    bench.files.compress(rotate(bench, 1));
+    bench.files.append(LOG, 'line 1\n');
+    bench.files.readErrors.set(archive, new LogFileError('unreadable', archive));
+    await bench.start();
+    await bench.settle();
+    expect(bench.lines).toEqual(['line 1']);
+    bench.files.readErrors.clear();
+    await bench.settle();
+    expect(bench.lines.toSorted()).toEqual(numbered(0, 2));
   });
 
   it('are known when they are compressed after they were read', async () => {

@@ -13,9 +13,9 @@ import { keyOf, type TailedFile } from './tailed-file.ts';
 
 /**
  * What there is to do with an archive: nothing, since what it was made of was or is being read; nothing any more, since a
- * file that had been closed is now read from it; or to read it.
+ * file that had been closed is now read from it; to read it; or, where it cannot be read now, to look at it again.
  */
-export type ArchiveUse = 'known' | 'attached' | 'new';
+export type ArchiveUse = 'known' | 'attached' | 'new' | 'unreadable';
 
 export interface FileIdentityOptions {
   readonly memory: FileMemory;
@@ -44,12 +44,12 @@ export class FileIdentity {
   /**
    * Finds the file of which an archive was made, by how it begins. What was not read to its end is continued.
    * @returns whether it is a file that was or is being read, one that had been closed and is now read from the archive,
-   *   or one that is new to us
+   *   one that is new to us, or one of which nobody can tell at present
    */
   async recognize(path: string, handle: LogFileHandle): Promise<ArchiveUse> {
     for (const file of this.#tailed.values()) if (file.path === path) this.#renewFingerprint(file);
     const head = await this.#headOf(handle);
-    if (head === null) return 'known';
+    if (head === null) return 'unreadable';
     for (const file of this.#tailed.values()) {
       if (file.path !== path || !isBeginning(head, file.fingerprint)) continue;
       if (file.isOpen || file.state === 'active') return 'known';
@@ -89,7 +89,8 @@ export class FileIdentity {
     // Of one that was empty when it was last looked at, any archive that nobody knows.
     if (file.fingerprint.lengthBytes === 0) return this.recognize(file.path, handle);
     const head = await this.#headOf(handle);
-    return head !== null && isBeginning(head, file.fingerprint) ? 'new' : 'known';
+    if (head === null) return 'unreadable';
+    return isBeginning(head, file.fingerprint) ? 'new' : 'known';
   }
 
   /** The first bytes of an archive, until the next are asked for; null where it cannot be read. */

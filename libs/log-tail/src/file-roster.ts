@@ -1,7 +1,7 @@
 import type { ByteFlow } from './byte-flow.ts';
 import { type DescriptorBudget, openCount } from './descriptor-budget.ts';
 import { FileMemory } from './file-memory.ts';
-import { FileIdentity } from './file-identity.ts';
+import { type ArchiveUse, FileIdentity } from './file-identity.ts';
 import { FINGERPRINT_BYTES } from './fingerprint.ts';
 import {
   type Checkpoint,
@@ -211,10 +211,8 @@ export class FileRoster {
     const original = handle.isArchive ? originalOf(found.path) : null;
     if (original !== null) {
       const use = await this.#identity.recognize(original, handle);
-      if (use === 'known') {
-        this.#memory.seenAs(found);
-        await handle.close();
-      }
+      if (use === 'known') this.#memory.seenAs(found);
+      if (isLeft(use)) await handle.close();
       if (use !== 'new') return;
     }
     if (active !== undefined) await this.#retire(active, nowMs);
@@ -387,7 +385,7 @@ export class FileRoster {
         await this.#identity.attachArchive(file, handle);
         return;
       }
-      if (use === 'known') await handle.close();
+      if (isLeft(use)) await handle.close();
     }
   }
 
@@ -437,7 +435,7 @@ export class FileRoster {
       const handle = await this.#open(group, archive.path);
       if (handle === null) continue;
       const use = await this.#identity.recognize(path, handle);
-      if (use === 'known') await handle.close();
+      if (isLeft(use)) await handle.close();
       if (use !== 'new') continue;
       const file = await this.#adopt(group, path, handle, nowMs);
       file.state = 'rotated';
@@ -460,7 +458,7 @@ export class FileRoster {
     // What was copied before it was truncated has been read as far as the original was.
     const use = this.#memory.hasDisplaced ? await this.#identity.recognize(path, handle) : 'new';
     if (use === 'attached') return predecessor;
-    if (use === 'known' || this.#tailed.has(keyOf(handle.id))) {
+    if (isLeft(use) || this.#tailed.has(keyOf(handle.id))) {
       await handle.close();
       return predecessor;
     }
@@ -521,4 +519,9 @@ export class FileRoster {
       return null;
     }
   }
+}
+
+/** Whether an archive is not read, by this look at least. */
+function isLeft(use: ArchiveUse): boolean {
+  return use === 'known' || use === 'unreadable';
 }
